@@ -1,0 +1,17 @@
+package fsm
+
+import "backstitch/partition"
+
+// Assignment is what one node holds as of Index.
+type Assignment struct {
+	Index uint64
+	Work  []Work
+}
+
+// Work is one leased slice with what is needed to run it.
+type Work struct {
+	Slice  partition.Slice
+	Epoch  partition.Epoch
+	Recipe []byte     // Job.Recipe
+	Seen   Checkpoint // the book's copy of the progress; the target's own wins
+}

@@ -1,0 +1,111 @@
+package fsm
+
+import "backstitch/partition"
+
+// ProofID names a proof, "r-" followed by lower-case base32.
+type ProofID string
+
+// Verdict is the result of a comparison. The numbers are stored; never reuse one.
+type Verdict uint8
+
+const (
+	Pass          Verdict = 1
+	Fail          Verdict = 2
+	Indeterminate Verdict = 3 // nothing could be compared; never a pass
+)
+
+// String returns the word that reports use.
+func (v Verdict) String() string {
+	switch v {
+	case Pass:
+		return "pass"
+	case Fail:
+		return "fail"
+	case Indeterminate:
+		return "indeterminate"
+	}
+	return "unknown"
+}
+
+// Evidence is how much a comparison looked at. E0 is watermark arithmetic and is never called verified, E1 counted records,
+// E2 compared an order-free multiset hash of canonical records, E3 also their order, E4 is E3 read by a node that did not
+// write. The numbers are stored.
+type Evidence uint8
+
+const (
+	E0 Evidence = 0
+	E1 Evidence = 1
+	E2 Evidence = 2
+	E3 Evidence = 3
+	E4 Evidence = 4
+)
+
+// String returns "E0" to "E4".
+func (e Evidence) String() string { return "E" + string('0'+rune(e)) }
+
+// Side is what one side of a comparison holds.
+type Side struct {
+	Records int64
+	Bytes   int64    // uncompressed keys, values and headers
+	Sum     [16]byte // multiset hash: sum of the canonical hashes modulo 2^128, big endian
+	Chain   [16]byte // ordered hash chain, zero below E3
+}
+
+// Comparison is one partition compared on both sides.
+type Comparison struct {
+	Partition int32
+	Range     partition.Range // of the reference
+	Verdict   Verdict
+	Evidence  Evidence
+	Expected  Side // reference
+	Actual    Side // target, matched records only
+	// Missing is in the reference and not in the target. Extra is in the target, in range, and not in the reference.
+	// Duplicates are in the target more often than in the reference: Preexisting before the job, Introduced by it.
+	Missing               int64
+	Extra                 int64
+	PreexistingDuplicates int64
+	IntroducedDuplicates  int64
+	OrderViolations       int64
+	Quarantined           int64 // expected to be absent, by the quarantine list
+	// Detail names the first difference: "offset 4711: value differs". "" on a pass.
+	Detail string
+	// NotChecked lists what this comparison could not see, e.g. "timestamps: the archive does not hold them".
+	NotChecked []string
+	ReadBy     partition.NodeID // who read the target
+}
+
+// Proof is what was compared with what, with both sides' numbers.
+type Proof struct {
+	ID          ProofID
+	Job         partition.JobID
+	Verdict     Verdict
+	Evidence    Evidence // the lowest of all comparisons
+	Comparisons []Comparison
+	UnixNanos   int64
+	By          string // node or person that ran it
+	Index       uint64 // log index at which it was recorded
+}
+
+// Judge folds comparisons into a verdict and the lowest evidence level. Fail outweighs indeterminate outweighs pass, and
+// zero records compared is indeterminate whatever the parts say.
+func Judge(cs []Comparison) (Verdict, Evidence) {
+	verdict, evidence := Pass, E4
+	var compared int64
+	for _, c := range cs {
+		compared += c.Expected.Records
+		evidence = min(evidence, c.Evidence)
+		switch {
+		case c.Verdict == Fail:
+			verdict = Fail
+		case c.Verdict != Pass && verdict != Fail:
+			verdict = Indeterminate
+		}
+	}
+	if len(cs) == 0 {
+		evidence = E0
+	}
+	if compared == 0 && verdict == Pass {
+		verdict = Indeterminate
+	}
+	return verdict, evidence
+}

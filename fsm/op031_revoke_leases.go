@@ -1,0 +1,21 @@
+package fsm
+
+import "backstitch/partition"
+
+// RevokeLeases ends leases: the slice waits again, the epoch stays, and the old owner's next word is refused.
+//
+// Since: 1. Proposed by: the leader (owner lost), or the owner (draining, giving back). Refused per entry: UnknownSlice,
+// StaleEpoch, WrongState.
+type RevokeLeases struct {
+	Leases []Lease
+}
+
+// Lease names a lease by slice and epoch.
+type Lease struct {
+	Slice partition.SliceID
+	Owner partition.NodeID
+	Epoch partition.Epoch
+}
+
+// Op returns 31.
+func (RevokeLeases) Op() uint16 { return 31 }

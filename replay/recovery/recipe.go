@@ -1,0 +1,46 @@
+// Package recovery turns what is missing into a frozen plan, and a plan into what the cluster is asked to do.
+//
+// A Plan is complete: it names every position that will be written and every object that will be read, so running it later
+// does the same, or is refused because the world moved. Nothing in it is computed again from "now".
+package recovery
+
+// Recipe is what a worker needs besides its slice. Its canonical JSON is fsm.Job.Recipe.
+type Recipe struct {
+	Version int    `json:"version"` // 1
+	Source  Source `json:"source"`
+	Target  Target `json:"target"`
+	Write   Write  `json:"write"`
+}
+
+// Source names the reference.
+type Source struct {
+	Layout     string `json:"layout"`               // "archive" (ours), "confluent" or "kafka"
+	URL        string `json:"url,omitempty"`        // s3://bucket/prefix or a directory, for archives
+	Endpoint   string `json:"endpoint,omitempty"`   // of an S3-compatible store, "" for AWS
+	Region     string `json:"region,omitempty"`     // "" for the environment's
+	Brokers    string `json:"brokers,omitempty"`    // host:port,... for layout kafka
+	Connection string `json:"connection,omitempty"` // agent-side object that holds addresses and credentials; wins over the above
+	Topic      string `json:"topic"`                // as it is called in the reference
+	Format     string `json:"format,omitempty"`     // confluent: "json" or "bin"
+	FromMs     int64  `json:"fromMs,omitempty"`     // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
+	ToMs       int64  `json:"toMs,omitempty"`
+}
+
+// Target names where records are written.
+type Target struct {
+	Kind       string `json:"kind"` // "kafka" or "dir"
+	Brokers    string `json:"brokers,omitempty"`
+	Connection string `json:"connection,omitempty"`
+	ClusterID  string `json:"clusterId,omitempty"` // of the Kafka cluster
+	Topic      string `json:"topic,omitempty"`
+	TopicID    string `json:"topicId,omitempty"` // another id means that the topic was recreated since the plan
+	Path       string `json:"path,omitempty"`    // for kind dir
+}
+
+// Write says how.
+type Write struct {
+	OriginHeaders bool  `json:"originHeaders"` // add backstitch.origin and backstitch.job
+	CommitRecords int   `json:"commitRecords"` // records between two commits, at most
+	CommitMs      int64 `json:"commitMs"`      // milliseconds between two commits, at most
+	MaxQuarantine int64 `json:"maxQuarantine"` // more poison records than this fail the job
+}

@@ -1,0 +1,36 @@
+// Package source is where records are read from: an archive in an object store or directory, or a Kafka topic. Each kind is
+// a sub-package; siblings never import each other. replaytest holds the conformance suite that every kind passes.
+package source
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"backstitch/partition"
+	"backstitch/replay/record"
+)
+
+// Source reads slices. It is safe for concurrent use.
+type Source interface {
+	// Open starts reading slice at the first position that is >= cursor and in slice.Ranges. Objects whose ETag is no longer
+	// that of the plan give ErrChanged, objects that are gone give ErrGone, damaged ones a *DamagedError.
+	Open(ctx context.Context, slice partition.Slice, cursor partition.Offset) (Reader, error)
+	// Fields says what the records of this source hold.
+	Fields() record.Fields
+	io.Closer
+}
+
+// Reader returns the records of one slice in order of position.
+type Reader interface {
+	// Next returns the next batch, never empty, and io.EOF after the last one. Records outside slice.Ranges are not returned.
+	// Batch.Next is the cursor after it. The caller owns the batch.
+	Next(ctx context.Context) (*record.Batch, error)
+	io.Closer
+}
+
+// What the plan froze and what is there differ. None of these is worth a retry.
+var (
+	ErrChanged = errors.New("object changed since the plan")
+	ErrGone    = errors.New("object is gone")
+)

@@ -1,0 +1,21 @@
+package worker
+
+import (
+	"context"
+
+	"backstitch/fsm"
+)
+
+// Control is what a worker needs of the control plane. The cluster room satisfies it; cmd asserts the fit, and replaytest
+// has one in memory. A call that returns an error had an unknown outcome and may be repeated.
+type Control interface {
+	// Assignment waits until this node's leases differ from those of index after, and returns them all. It also returns
+	// when ctx ends.
+	Assignment(ctx context.Context, after uint64) (fsm.Assignment, error)
+	// Checkpoint saves the progress of every running slice in one command and thereby renews this node's right to work. With
+	// no entries it only renews. Refused slices must stop at once.
+	Checkpoint(ctx context.Context, entries []fsm.SliceCheckpoint) ([]fsm.Refusal, error)
+	// Finish and Fail end a lease. A Result with code StaleEpoch means that the slice is no longer ours.
+	Finish(ctx context.Context, cmd fsm.FinishSlice) (fsm.Result, error)
+	Fail(ctx context.Context, cmd fsm.FailSlice) (fsm.Result, error)
+}
