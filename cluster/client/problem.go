@@ -1,0 +1,123 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Codes of the API. They are printed, stored in scripts and looked up in runbooks: never change or reuse one. Those of the
+// job spec are BST-E2xxx and live in replay/spec.
+const (
+	CodeInvalid        = "BST-E1001" // the request contradicts itself or the API
+	CodeNotFound       = "BST-E1002" // no such job, slice, proof or member
+	CodeNoLeader       = "BST-E1003" // no leader, or no quorum behind it
+	CodeOutcomeUnknown = "BST-E1004" // proposed, and no answer: it may still happen
+	CodeNotAllowed     = "BST-E1005"
+	CodeWrongState     = "BST-E1006" // the object is not in a state that allows this
+	CodeNeedsVersion   = "BST-E1007" // not every member can do this yet
+	CodeInternal       = "BST-E1008"
+	CodeExists         = "BST-E1009" // the same name with other content
+	CodeKeyReused      = "BST-E1010" // an Idempotency-Key with another body
+	CodeUnreachable    = "BST-E1011" // no address answered
+	CodeTooLarge       = "BST-E1012"
+	CodeNotReady       = "BST-E1013" // this node can not serve yet, or never again
+	CodeOverlap        = "BST-E1101" // another job holds one of the locks
+	CodeStalePlan      = "BST-E1107" // the world moved since the plan
+	CodeOtherCluster   = "BST-E1108" // the plan was made for another cluster
+	CodeCheckIndex     = "BST-E1109" // --check-index does not match
+)
+
+// Exit statuses of the command line; the only list of them.
+const (
+	ExitOK            = 0
+	ExitFailed        = 1
+	ExitUsage         = 2
+	ExitPartly        = 3 // finished, with records in quarantine
+	ExitDiffer        = 4 // verification failed: data differ
+	ExitIndeterminate = 5 // nothing could be compared
+	ExitWork          = 8 // plan found work, with --detailed-exitcode
+	ExitNotFound      = 10
+	ExitConflict      = 11
+	ExitNotAllowed    = 12
+	ExitNoLeader      = 13
+	ExitTimeout       = 124
+	ExitInterrupted   = 130
+)
+
+// Problem is an RFC 9457 problem document (application/problem+json) with our own members.
+type Problem struct {
+	Type   string `json:"type,omitempty" doc:"URI of the kind of problem" example:"urn:backstitch:BST-E1002"`
+	Title  string `json:"title" doc:"what happened"`
+	Status int    `json:"status" doc:"HTTP status"`
+	Detail string `json:"detail,omitempty" doc:"why, with the object"`
+	Code   string `json:"code" doc:"stable"`
+	Next   string `json:"next,omitempty" doc:"what to type next"`
+	// Errors lists what schema validation found, one entry per place.
+	Errors []ProblemField `json:"errors,omitempty"`
+}
+
+// ProblemField is one place in a request that was refused.
+type ProblemField struct {
+	Message  string `json:"message"`
+	Location string `json:"location,omitempty"`
+	Value    any    `json:"value,omitempty"`
+}
+
+// Error is a failed call.
+type Error struct {
+	Problem
+	// Node is the address that answered, "" when none did.
+	Node string
+	// Err is the transport's error when nobody answered.
+	Err error
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Title, e.Err)
+	case e.Detail != "":
+		return fmt.Sprintf("%s: %s: %s", e.Code, e.Title, e.Detail)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Title)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// ExitStatus is what a command that failed with e exits with. A known code decides, otherwise the HTTP status.
+func (e *Error) ExitStatus() int {
+	switch e.Code {
+	case CodeInvalid, CodeTooLarge:
+		return ExitUsage
+	case CodeNotFound:
+		return ExitNotFound
+	case CodeWrongState, CodeExists, CodeKeyReused, CodeOverlap, CodeStalePlan, CodeOtherCluster, CodeCheckIndex:
+		return ExitConflict
+	case CodeNotAllowed:
+		return ExitNotAllowed
+	case CodeNoLeader, CodeUnreachable, CodeNotReady:
+		return ExitNoLeader
+	case CodeOutcomeUnknown, CodeNeedsVersion, CodeInternal:
+		return ExitFailed
+	}
+	switch e.Status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return ExitUsage
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return ExitNotAllowed
+	case http.StatusNotFound:
+		return ExitNotFound
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return ExitConflict
+	case http.StatusServiceUnavailable:
+		return ExitNoLeader
+	}
+	return ExitFailed
+}
+
+// HasCode reports whether err is an *Error with that code.
+func HasCode(err error, code string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
+}
