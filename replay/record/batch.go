@@ -21,3 +21,12 @@ func (b *Batch) Release() {
 		free()
 	}
 }
+
+// Size is the number of bytes in the record's key, value and headers.
+func (r *Record) Size() int64 {
+	n := int64(len(r.Key) + len(r.Value))
+	for i := range r.Headers {
+		n += int64(len(r.Headers[i].Key) + len(r.Headers[i].Value))
+	}
+	return n
+}

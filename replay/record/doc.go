@@ -6,5 +6,9 @@
 //   - nil and empty are different: a nil Value is a tombstone, a nil header value is a null header.
 //   - Whoever gets a batch owns it, and passes it on or releases it, exactly once.
 //
-// Reading order: record.go, batch.go, canonical.go, multiset.go.
+//   - Header keys are borrowed in the same way: clone one before keeping it longer than its batch.
+//
+// What is not here: the Kafka batch encoding is in replay/kbatch.
+//
+// Reading order: record.go, batch.go, slab.go, canonical.go, multiset.go.
 package record

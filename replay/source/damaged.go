@@ -10,9 +10,22 @@ import (
 type DamagedError struct {
 	Object string
 	Offset partition.Offset // first position that could not be read, -1 when the whole object is unreadable
-	Code   string           // stable, "BST-Q..."
-	Err    error
+	// Next is where reading goes on: the records at [Offset, Next) are lost to this read. -1 when it is not known how far the
+	// damage reaches; the reader is then at its end.
+	Next partition.Offset
+	Code string // stable, one of the Code constants
+	Err  error
 }
+
+// What is wrong with an object. The codes are stable: they are kept in quarantine lists and printed in runbooks.
+const (
+	CodeTruncated    = "BST-Q101" // the object ends in the middle of compressed data or of a record
+	CodeCorrupt      = "BST-Q102" // a checksum or a compressed stream does not fit
+	CodeBrokenLine   = "BST-Q103" // a line is not what its format says
+	CodeCount        = "BST-Q104" // an object holds more or fewer records than the plan counted
+	CodeTooLarge     = "BST-Q105" // a record or a decompressed object is above the ceiling
+	CodeBadCompanion = "BST-Q106" // a .keys or .headers file does not pair with its value file
+)
 
 func (e *DamagedError) Error() string {
 	if e.Offset < 0 {

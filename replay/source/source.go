@@ -24,7 +24,8 @@ type Source interface {
 // Reader returns the records of one slice in order of position.
 type Reader interface {
 	// Next returns the next batch, never empty, and io.EOF after the last one. Records outside slice.Ranges are not returned.
-	// Batch.Next is the cursor after it. The caller owns the batch.
+	// Batch.Next is the cursor after it. The caller owns the batch. After a *DamagedError Next may be called again and goes on
+	// at DamagedError.Next; after any other error the reader is dead.
 	Next(ctx context.Context) (*record.Batch, error)
 	io.Closer
 }
@@ -33,4 +34,8 @@ type Reader interface {
 var (
 	ErrChanged = errors.New("object changed since the plan")
 	ErrGone    = errors.New("object is gone")
+	// ErrRecreated says that the topic has another id than the plan froze: somebody deleted and created it again.
+	ErrRecreated = errors.New("topic was recreated")
+	// ErrRetention says that wanted positions were deleted from the log, by retention or by DeleteRecords.
+	ErrRetention = errors.New("records were deleted from the log")
 )

@@ -1,0 +1,112 @@
+package record
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"backstitch/partition"
+)
+
+// Where a batch's memory comes from. The trap: a slab that is put back while somebody still reads its records hands their
+// bytes to the next batch. So a Slab is put back in one place only, Batch.Release, and shared Buffers count their users.
+
+// Slab is the memory of one batch while a source fills it.
+type Slab struct {
+	Records []Record
+	Headers []Header
+	bufs    []*Buffer
+	bytes   int64
+	batch   Batch
+}
+
+// Slabs and buffers that have grown beyond these are left to the garbage collector, so that one huge object does not pin its
+// memory for good.
+const (
+	maxPooledRecords = 1 << 16
+	maxPooledBytes   = 16 << 20
+)
+
+var slabs = sync.Pool{New: func() any { return new(Slab) }}
+
+// NewSlab returns an empty slab.
+func NewSlab() *Slab { return slabs.Get().(*Slab) }
+
+// Append adds a record. Its bytes must lie in buffers that are kept with Keep, or be left to the garbage collector.
+func (s *Slab) Append(r Record) {
+	s.Records = append(s.Records, r)
+	s.bytes += r.Size()
+}
+
+// Size is the sum of the sizes of the records so far.
+func (s *Slab) Size() int64 { return s.bytes }
+
+// Keep holds b until the batch is released. It takes over one use of b.
+func (s *Slab) Keep(b *Buffer) { s.bufs = append(s.bufs, b) }
+
+// Batch turns the slab into a batch. The slab belongs to the batch from then on.
+func (s *Slab) Batch(part int32, next partition.Offset) *Batch {
+	s.batch = Batch{Partition: part, Records: s.Records, Next: next, Bytes: s.bytes, Free: s.Drop}
+	return &s.batch
+}
+
+// Drop gives the slab and its buffers back without making a batch of it.
+func (s *Slab) Drop() {
+	for i, b := range s.bufs {
+		b.Done()
+		s.bufs[i] = nil
+	}
+	s.bufs = s.bufs[:0]
+	s.bytes = 0
+	if cap(s.Records) > maxPooledRecords || cap(s.Headers) > maxPooledRecords {
+		return
+	}
+	clear(s.Records)
+	clear(s.Headers)
+	s.Records, s.Headers = s.Records[:0], s.Headers[:0]
+	slabs.Put(s)
+}
+
+// Buffer is a run of bytes that several batches may point into.
+type Buffer struct {
+	B    []byte
+	uses atomic.Int32
+}
+
+var buffers = sync.Pool{New: func() any { return new(Buffer) }}
+
+// NewBuffer returns an empty buffer with room for at least n bytes and one use.
+func NewBuffer(n int) *Buffer {
+	b := buffers.Get().(*Buffer)
+	if cap(b.B) < n {
+		b.B = make([]byte, 0, n)
+	}
+	b.B = b.B[:0]
+	b.uses.Store(1)
+	return b
+}
+
+// Use adds a use and returns b.
+func (b *Buffer) Use() *Buffer {
+	b.uses.Add(1)
+	return b
+}
+
+// Done ends a use. After the last one the buffer is used for something else.
+func (b *Buffer) Done() {
+	switch n := b.uses.Add(-1); {
+	case n < 0:
+		panic("record: buffer released more often than used")
+	case n == 0 && cap(b.B) <= maxPooledBytes:
+		buffers.Put(b)
+	}
+}
+
+// BorrowString returns a string over b's own memory. It lives as long as the buffer that b is cut from, which is why header
+// keys may not be kept after Batch.Release.
+func BorrowString(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	return unsafe.String(&b[0], len(b))
+}
