@@ -3,7 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -162,20 +162,24 @@ func (c *Client) Proof(ctx context.Context, id string) (Proof, error) {
 	return get[Proof](ctx, c, "/v1/proofs/"+url.PathEscape(id), nil)
 }
 
-// Health asks one kind of health: "live", "ready" or "startup". An unhealthy node is an answer, not an error.
+// Health asks the first address for one kind of health: "live", "ready" or "startup". An unhealthy node is an answer, not an
+// error.
 func (c *Client) Health(ctx context.Context, kind string) (Health, error) {
-	resp, err := c.try(ctx, c.bases[0], request{method: http.MethodGet, path: "/healthz/" + kind}, nil)
+	var out Health
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.bases[0]+"/healthz/"+kind, nil)
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) && e.Status == http.StatusServiceUnavailable {
-			return Health{Checks: []Check{{Name: kind, Reason: e.Title + " " + e.Detail}}}, nil
-		}
-		return Health{}, err
+		return out, fmt.Errorf("make request: %w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return out, unreachable(c.bases[0], err)
 	}
 	defer resp.Body.Close()
-	var out Health
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
+		return out, problem(c.bases[0], resp)
+	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&out); err != nil {
-		return Health{}, err
+		return out, fmt.Errorf("decode health: %w", err)
 	}
 	return out, nil
 }

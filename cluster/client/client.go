@@ -194,14 +194,20 @@ func (c *Client) try(ctx context.Context, base string, r request, body []byte) (
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &Error{Problem: Problem{Title: "no node answered", Code: CodeUnreachable, Detail: base,
-			Next: "name a node that runs, e.g. --addr host:7420, or start one: backstitch agent"}, Err: err}
+		return nil, unreachable(base, err)
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp, nil
 	}
 	defer resp.Body.Close()
 	return nil, problem(base, resp)
+}
+
+func unreachable(base string, err error) *Error {
+	return &Error{Problem: Problem{
+		Title: "no node answered", Code: CodeUnreachable, Detail: base,
+		Next: "name a node that runs, e.g. --addr HOST:7420, or start one: backstitch agent",
+	}, Err: err}
 }
 
 // problem reads an error answer. One that is not ours still becomes an *Error.
