@@ -1,12 +1,21 @@
-// Package bucket is the little that backstitch needs of an object store: list, read, write once. Backends are s3 and dir.
+// Package bucket is the little that backstitch needs of an object store: list, read, write once. Backends are s3 and dir,
+// and replay/connect opens the one that an address names. buckettest holds the suite that both pass.
+//
+// Invariants:
+//   - Nothing is ever overwritten or deleted. PutNew is the only write.
+//   - An object appears whole or not at all.
+//   - An object that was read under an ETag is the one that was listed under it.
 package bucket
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Info is one object as a listing shows it.
@@ -36,6 +45,28 @@ var (
 	ErrNotFound = errors.New("no such object")
 	ErrChanged  = errors.New("object changed")
 	ErrExists   = errors.New("object exists already")
+	ErrBadKey   = errors.New("not a key")
+	// ErrNoBucket says that the bucket or directory itself is not there; an empty one is not an error.
+	ErrNoBucket = errors.New("no such bucket")
 	// ErrNotConditional says that the store accepted a second conditional write of one key and so can not publish safely.
 	ErrNotConditional = errors.New("store ignores If-None-Match")
 )
+
+// CheckKey refuses keys that could leave the bucket's prefix or that do not survive a file system: empty, absolute, with
+// empty, "." or ".." elements, with a backslash, NUL or control characters, or longer than S3's 1024 bytes.
+func CheckKey(key string) error {
+	if key == "" || len(key) > 1024 || !utf8.ValidString(key) {
+		return fmt.Errorf("key %.40q: want 1 to 1024 bytes of UTF-8: %w", key, ErrBadKey)
+	}
+	for elem := range strings.SplitSeq(key, "/") {
+		if elem == "" || elem == "." || elem == ".." {
+			return fmt.Errorf("key %q: element %q: %w", key, elem, ErrBadKey)
+		}
+	}
+	for _, c := range key {
+		if c < 0x20 || c == 0x7f || c == '\\' {
+			return fmt.Errorf("key %q: character %q: %w", key, c, ErrBadKey)
+		}
+	}
+	return nil
+}

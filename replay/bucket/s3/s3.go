@@ -1,0 +1,167 @@
+// Package s3 is a bucket in an object store that speaks S3.
+//
+// Invariants:
+//   - PutNew is one PutObject with If-None-Match: *. It is the only write, never a multipart upload: stores differ in whether
+//     they honour the condition there.
+//   - A reply that leaves open whether the write happened (timeout, 5xx, 409, and a 412 after such a reply) is settled by
+//     reading the object back and comparing it.
+//   - Bodies are seekable, so that the library can sign and retry them over plain HTTP.
+//   - Probe proves that the store honours the condition. Call it before trusting PutNew to keep two writers apart.
+//
+// What is not here: addresses and credentials, which replay/connect turns into a client.
+//
+// Reading order: s3.go, put.go.
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+
+	"backstitch/replay/bucket"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+)
+
+// Bucket is a prefix of an S3 bucket. It satisfies bucket.Bucket.
+type Bucket struct {
+	cl     *s3.Client
+	name   string
+	prefix string // "" or ends in "/"
+}
+
+var _ bucket.Bucket = (*Bucket)(nil)
+
+// New returns the bucket name, or the part of it under prefix. It does not talk to the store.
+func New(cl *s3.Client, name, prefix string) *Bucket {
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		prefix += "/"
+	}
+	return &Bucket{cl: cl, name: name, prefix: prefix}
+}
+
+// URL returns s3://bucket/prefix.
+func (b *Bucket) URL() string { return "s3://" + b.name + "/" + strings.TrimSuffix(b.prefix, "/") }
+
+// List streams pages of the listing. Stores list in the byte order of keys.
+func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[bucket.Info, error] {
+	return func(yield func(bucket.Info, error) bool) {
+		pages := s3.NewListObjectsV2Paginator(b.cl, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: aws.String(b.prefix + prefix)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(bucket.Info{}, b.wrap("list", prefix, err))
+				return
+			}
+			for _, o := range page.Contents {
+				key, ok := strings.CutPrefix(aws.ToString(o.Key), b.prefix)
+				if !ok || key == "" || strings.HasSuffix(key, "/") {
+					continue // consoles write empty objects to show directories
+				}
+				in := bucket.Info{Key: key, ETag: unquote(o.ETag), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}
+				if !yield(in, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Get opens an object. The library does not resume a body that breaks off; the reader then gets io.ErrUnexpectedEOF.
+func (b *Bucket) Get(ctx context.Context, key, etag string) (io.ReadCloser, bucket.Info, error) {
+	out, err := b.get(ctx, key, etag, "")
+	if err != nil {
+		return nil, bucket.Info{}, err
+	}
+	in := bucket.Info{Key: key, ETag: unquote(out.ETag), Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified)}
+	return out.Body, in, nil
+}
+
+// GetRange reads a part of an object; a part that lies outside is io.ErrUnexpectedEOF.
+func (b *Bucket) GetRange(ctx context.Context, key, etag string, off, length int64) ([]byte, error) {
+	if length == 0 {
+		return nil, nil
+	}
+	rng := fmt.Sprintf("bytes=%d-%d", off, off+length-1)
+	if off < 0 {
+		rng = fmt.Sprintf("bytes=%d", off) // a suffix: it reaches to the end, and what is beyond length is left unread
+	}
+	out, err := b.get(ctx, key, etag, rng)
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, length)
+	_, err = io.ReadFull(out.Body, buf)
+	if cerr := out.Body.Close(); err == nil {
+		err = cerr
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, b.wrap("read", key, err)
+	}
+	return buf, nil
+}
+
+func (b *Bucket) get(ctx context.Context, key, etag, rng string) (*s3.GetObjectOutput, error) {
+	if err := bucket.CheckKey(key); err != nil {
+		return nil, err
+	}
+	in := &s3.GetObjectInput{Bucket: &b.name, Key: aws.String(b.prefix + key)}
+	if etag != "" {
+		in.IfMatch = aws.String(`"` + etag + `"`)
+	}
+	if rng != "" {
+		in.Range = &rng
+	}
+	out, err := b.cl.GetObject(ctx, in)
+	if err != nil {
+		return nil, b.wrap("read", key, err)
+	}
+	// Not every store knows If-Match on a read, so the answer is checked too.
+	if got := unquote(out.ETag); etag != "" && got != etag {
+		return nil, errors.Join(fmt.Errorf("%s in %s has etag %s, want %s: %w", key, b.URL(), got, etag, bucket.ErrChanged), out.Body.Close())
+	}
+	return out, nil
+}
+
+func unquote(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
+
+// wrap names the object and turns the store's answers into our sentinels. The library's error stays in the chain.
+func (b *Bucket) wrap(verb, key string, err error) error {
+	var kind error
+	var api smithy.APIError
+	code := ""
+	if errors.As(err, &api) {
+		code = api.ErrorCode()
+	}
+	switch status := httpStatus(err); {
+	case code == "NoSuchBucket":
+		kind = bucket.ErrNoBucket
+	case code == "NoSuchKey" || code == "NotFound" || (status == http.StatusNotFound && code == ""):
+		kind = bucket.ErrNotFound
+	case status == http.StatusPreconditionFailed || code == "PreconditionFailed":
+		kind = bucket.ErrChanged
+	case status == http.StatusRequestedRangeNotSatisfiable || code == "InvalidRange":
+		kind = io.ErrUnexpectedEOF
+	default:
+		return fmt.Errorf("%s %s in %s: %w", verb, key, b.URL(), err)
+	}
+	return fmt.Errorf("%s %s in %s: %w: %w", verb, key, b.URL(), kind, err)
+}
+
+func httpStatus(err error) int {
+	var re *awshttp.ResponseError
+	if errors.As(err, &re) {
+		return re.HTTPStatusCode()
+	}
+	return 0
+}
