@@ -1,0 +1,127 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"golang.org/x/sync/errgroup"
+)
+
+// Config says where to listen. Ports are on loopback and must be given: other processes are told them beforehand.
+type Config struct {
+	Dir         string // where the broker keeps its log
+	KafkaPort   int
+	S3Port      int
+	ControlPort int
+	Buckets     []string // made at start
+}
+
+// Validate refuses a configuration that can not work.
+func (c Config) Validate() error {
+	if c.Dir == "" {
+		return errors.New("no directory for the broker's log")
+	}
+	for name, port := range map[string]int{"kafka": c.KafkaPort, "s3": c.S3Port, "control": c.ControlPort} {
+		if port < 1 || port > 65535 {
+			return fmt.Errorf("%s port %d: want 1 to 65535", name, port)
+		}
+	}
+	return nil
+}
+
+// Sandbox is a broker and an object store in this process.
+type Sandbox struct {
+	cfg Config
+	log *slog.Logger
+
+	mu     sync.Mutex
+	broker *kfake.Cluster // nil while it is stopped
+}
+
+// New makes a sandbox. Nothing runs before Run.
+func New(cfg Config, log *slog.Logger) (*Sandbox, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Sandbox{cfg: cfg, log: log}, nil
+}
+
+// Run serves until ctx ends.
+func (s *Sandbox) Run(ctx context.Context) error {
+	if err := s.start(); err != nil {
+		return err
+	}
+	defer s.stop()
+	backend := s3mem.New()
+	for _, b := range s.cfg.Buckets {
+		if err := backend.CreateBucket(b); err != nil {
+			return fmt.Errorf("make bucket %s: %w", b, err)
+		}
+	}
+	store := gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(ctx, s.cfg.S3Port, store.Server()) })
+	group.Go(func() error { return serve(ctx, s.cfg.ControlPort, s.control()) })
+	s.log.Info("sandbox is up", "kafka", s.cfg.KafkaPort, "s3", s.cfg.S3Port, "control", s.cfg.ControlPort)
+	return group.Wait()
+}
+
+// serve runs one HTTP server on loopback until ctx ends.
+func serve(ctx context.Context, port int, h http.Handler) error {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		server.Close()
+	})
+	err = server.Serve(l)
+	if stop() {
+		return err // it ended by itself
+	}
+	<-stopped
+	return nil
+}
+
+// start opens the broker on its log.
+func (s *Sandbox) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.startLocked()
+}
+
+func (s *Sandbox) startLocked() error {
+	broker, err := kfake.NewCluster(
+		kfake.Ports(s.cfg.KafkaPort),
+		kfake.ClusterID("sandbox"),
+		kfake.DataDir(filepath.Join(s.cfg.Dir, "kafka")),
+		kfake.BrokerConfigs(map[string]string{"auto.create.topics.enable": "false"}),
+	)
+	if err != nil {
+		return fmt.Errorf("start broker: %w", err)
+	}
+	s.broker = broker
+	return nil
+}
+
+func (s *Sandbox) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broker != nil {
+		s.broker.Close()
+		s.broker = nil
+	}
+}
