@@ -38,6 +38,14 @@ func (s *Slab) Append(r Record) {
 	s.bytes += r.Size()
 }
 
+// Cut takes back all records but the first n, after a failure in the middle of something that is all or nothing.
+func (s *Slab) Cut(n int) {
+	for i := n; i < len(s.Records); i++ {
+		s.bytes -= s.Records[i].Size()
+	}
+	s.Records = s.Records[:n]
+}
+
 // Size is the sum of the sizes of the records so far.
 func (s *Slab) Size() int64 { return s.bytes }
 
@@ -84,6 +92,13 @@ func NewBuffer(n int) *Buffer {
 	b.B = b.B[:0]
 	b.uses.Store(1)
 	return b
+}
+
+// WrapBuffer returns a buffer over b, which belongs to the buffer from then on, with one use.
+func WrapBuffer(b []byte) *Buffer {
+	w := &Buffer{B: b}
+	w.uses.Store(1)
+	return w
 }
 
 // Use adds a use and returns b.

@@ -1,0 +1,230 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"backstitch/partition"
+	format "backstitch/replay/archive"
+	"backstitch/replay/kbatch"
+	"backstitch/replay/record"
+	"backstitch/replay/source"
+)
+
+// One goroutine reads footers and runs of wanted batches, one run ahead of what Next decodes. The trap is the prefetcher's
+// errors: they must reach Next in order, after the batches before them, and a damaged object must not end the read.
+
+// run is a stretch of batches that lie one after the other in one object, or the error that took their place.
+type run struct {
+	key     string
+	entries []format.Entry
+	raw     []byte
+	err     error
+}
+
+type reader struct {
+	src     *Source
+	part    int32
+	want    partition.Ranges
+	objects []partition.Object
+	cancel  context.CancelFunc
+	runs    chan run
+	done    chan struct{} // closed when prefetch is gone
+
+	// Owned by the goroutine that calls Next.
+	cursor partition.Offset
+	cur    run
+	buf    *record.Buffer // of cur.raw
+	err    error          // sticky
+	damage error          // waits until the batch before it is out
+}
+
+func (r *reader) start(ctx context.Context) {
+	ctx, r.cancel = context.WithCancel(ctx)
+	r.runs, r.done = make(chan run), make(chan struct{})
+	from := r.cursor
+	go func() {
+		defer close(r.done)
+		for _, o := range r.objects {
+			if err := r.prefetch(ctx, o, from); err != nil {
+				r.send(ctx, run{key: o.Key, err: err})
+				return
+			}
+		}
+		r.send(ctx, run{err: io.EOF})
+	}()
+}
+
+func (r *reader) send(ctx context.Context, x run) bool {
+	select {
+	case r.runs <- x:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// prefetch sends the wanted runs of one object. It returns only errors that end the read.
+func (r *reader) prefetch(ctx context.Context, o partition.Object, from partition.Offset) error {
+	f, err := format.ReadFooter(ctx, r.src.b, o.Key, o.ETag, o.Size)
+	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF) {
+		n, nerr := format.ParseName(o.Key)
+		if nerr != nil {
+			return nerr
+		}
+		r.send(ctx, run{key: o.Key, err: &source.DamagedError{Object: o.Key, Offset: n.First, Next: n.Last + 1, Code: source.CodeCorrupt, Err: err}})
+		return ctx.Err()
+	}
+	if err != nil {
+		return sourceError(err)
+	}
+	wanted := func(e *format.Entry) bool {
+		return e.Last >= from && overlaps(r.want, partition.Range{From: e.Base, To: e.Last + 1})
+	}
+	for i := 0; i < len(f.Entries); {
+		if !wanted(&f.Entries[i]) {
+			i++
+			continue
+		}
+		first := i
+		for i++; i < len(f.Entries) && wanted(&f.Entries[i]) && f.Entries[i].Position-f.Entries[first].Position < r.src.cfg.ReadBytes; i++ {
+		}
+		at := f.Entries[first].Position
+		last := f.Entries[i-1]
+		if first == 0 {
+			at = 0 // with the magic at the beginning
+		}
+		raw, err := r.src.b.GetRange(ctx, o.Key, o.ETag, at, last.Position+int64(last.Length)-at)
+		if err != nil {
+			return sourceError(err)
+		}
+		if first == 0 {
+			if err := format.CheckHead(raw); err != nil {
+				r.send(ctx, run{key: o.Key, err: &source.DamagedError{Object: o.Key, Offset: f.First, Next: f.Last + 1, Code: source.CodeCorrupt, Err: err}})
+				return ctx.Err()
+			}
+			raw = raw[format.HeadLen:]
+		}
+		if !r.send(ctx, run{key: o.Key, entries: f.Entries[first:i], raw: raw}) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// batchBytes is what a batch holds at least, unless the run ends before.
+const batchBytes = 1 << 20
+
+// Next returns the next batch.
+func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
+	if err := r.damage; err != nil {
+		r.damage = nil
+		return nil, err
+	}
+	slab := record.NewSlab()
+	for slab.Size() < batchBytes {
+		if len(r.cur.entries) == 0 {
+			if len(slab.Records) > 0 {
+				break
+			}
+			if err := r.take(ctx); err != nil {
+				slab.Drop()
+				return nil, err
+			}
+			continue
+		}
+		err := r.decode(slab)
+		if err == nil {
+			continue
+		}
+		if len(slab.Records) == 0 {
+			slab.Drop()
+			return nil, err
+		}
+		r.damage = err
+		break
+	}
+	return slab.Batch(r.part, slab.Records[len(slab.Records)-1].Offset+1), nil
+}
+
+// decode appends the records of the next entry and moves the cursor behind it, also when it is damaged.
+func (r *reader) decode(slab *record.Slab) error {
+	e := &r.cur.entries[0]
+	raw := r.cur.raw[:e.Length:e.Length]
+	r.cur.raw, r.cur.entries = r.cur.raw[e.Length:], r.cur.entries[1:]
+	if e.Last < r.cursor {
+		return nil // an object before this one had it
+	}
+	from := r.cursor
+	r.cursor = e.Last + 1
+	h, err := format.CheckBatch(raw, e)
+	records := len(slab.Records)
+	if err == nil {
+		err = r.src.dec.Decode(slab, r.buf, raw, &h, from, r.want)
+	}
+	if err == nil {
+		return nil
+	}
+	slab.Cut(records)
+	code := source.CodeCorrupt
+	if errors.Is(err, kbatch.ErrTooLarge) {
+		code = source.CodeTooLarge
+	}
+	return &source.DamagedError{Object: r.cur.key, Offset: max(e.Base, from), Next: e.Last + 1, Code: code, Err: err}
+}
+
+// take waits for the next run.
+func (r *reader) take(ctx context.Context) error {
+	r.dropRun()
+	if r.err != nil {
+		return r.err
+	}
+	select {
+	case x := <-r.runs:
+		var damaged *source.DamagedError
+		if errors.As(x.err, &damaged) {
+			// An object before this one may have held a part of it.
+			damaged.Offset = max(damaged.Offset, r.cursor)
+			if damaged.Next <= damaged.Offset {
+				return nil
+			}
+			r.cursor = damaged.Next
+			return damaged
+		}
+		if x.err != nil {
+			r.err = x.err
+			if !errors.Is(x.err, io.EOF) {
+				r.err = fmt.Errorf("partition %d: %w", r.part, x.err)
+			}
+			return r.err
+		}
+		r.cur = x
+		r.buf = record.WrapBuffer(x.raw)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *reader) dropRun() {
+	if r.buf != nil {
+		r.buf.Done()
+		r.buf = nil
+	}
+	r.cur = run{}
+}
+
+// Close ends the read and waits for the read of the store that is under way.
+func (r *reader) Close() error {
+	r.cancel()
+	<-r.done
+	r.dropRun()
+	if r.err == nil {
+		r.err = errClosed
+	}
+	return nil
+}
+
+var errClosed = errors.New("reader is closed")
