@@ -1,0 +1,235 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// The order in Open is the point of this file: lock, identity, format, and only then pebble. Pebble would happily rewrite a
+// directory that a newer program owns, and the format would be read too late.
+
+// Options say how to open a node directory. The zero value is a production node on the local disk that panics on a fatal
+// error.
+type Options struct {
+	// FS is the file system; nil is the disk.
+	FS vfs.FS
+	// Logger gets what pebble says; nil is silent.
+	Logger *slog.Logger
+	// Fatal is called once, from any goroutine, when a write, sync or background job failed or corruption was met: the
+	// caller ends the process with its own exit status. In production it must not return. In a test it may: the error is
+	// latched, and every later write through this room reports it. nil panics.
+	Fatal func(error)
+	// CacheBytes is the size of the block cache; 0 is 32 MiB.
+	CacheBytes int64
+	// MemTableBytes is the size of one memtable and so of one write-ahead log file; 0 is 16 MiB.
+	MemTableBytes int64
+}
+
+// DB is the one pebble database of a node with what is around it. It is safe for concurrent use.
+type DB struct {
+	fs       vfs.FS
+	dir      string
+	log      *slog.Logger
+	fatal    func(error)
+	pebble   *pebble.DB
+	lock     io.Closer
+	identity Identity
+	fresh    bool
+
+	opening atomic.Bool
+	latched atomic.Pointer[error]
+	events  counters
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the node directory dir and makes it if it is new. Errors: ErrLocked, *NewerFormatError, ErrDamaged, ErrFull,
+// ErrDisk. On ErrDamaged the caller may SetAside and open again as a learner.
+func Open(dir string, o Options) (*DB, error) {
+	db := &DB{fs: orDisk(o.FS), dir: dir, log: o.Logger, fatal: o.Fatal}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
+	if err := db.fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, Classify(dir, err)
+	}
+	lock, err := lockDir(db.fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	db.lock = lock
+	if err := db.open(o); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) open(o Options) error {
+	data := db.fs.PathJoin(db.dir, dataDir)
+	if err := db.prepare(data); err != nil {
+		return err
+	}
+	path := db.fs.PathJoin(data, pebbleDir)
+	opts := db.pebbleOptions(o)
+	defer opts.Cache.Unref()
+	if err := db.openPebble(path, opts); err != nil {
+		return classifyOpen(path, err)
+	}
+	if err := SyncDir(db.fs, data); err != nil {
+		return errors.Join(Classify(data, err), db.pebble.Close())
+	}
+	return nil
+}
+
+// prepare reads identity and format, and makes the data directory if there is none.
+func (db *DB) prepare(data string) error {
+	there, err := exists(db.fs, data)
+	if err != nil {
+		return Classify(data, err)
+	}
+	if !there {
+		db.fresh = true
+		if db.identity, err = countGeneration(db.fs, db.dir); err != nil {
+			return err
+		}
+		if err := db.fs.MkdirAll(data, 0o700); err != nil {
+			return Classify(data, err)
+		}
+		if err := writeFormat(db.fs, data, FormatNewest, programLine); err != nil {
+			return Classify(data, err)
+		}
+		return Classify(db.dir, SyncDir(db.fs, db.dir))
+	}
+	if db.identity, err = ReadIdentity(db.fs, db.dir); err != nil && !errors.Is(err, ErrNoIdentity) {
+		return err
+	}
+	have, err := readFormat(db.fs, data)
+	if err != nil || have > 0 {
+		return err
+	}
+	// No format: either the very first Open was cut before it wrote one, and then pebble is not there, or it was lost.
+	if began, err := exists(db.fs, db.fs.PathJoin(data, pebbleDir)); err != nil || began {
+		return Damaged(db.fs.PathJoin(data, formatFile), errors.Join(err, errors.New("the file is missing beside existing data")))
+	}
+	db.fresh = true
+	return Classify(data, writeFormat(db.fs, data, FormatNewest, programLine))
+}
+
+// openPebble turns a panic of pebble over bytes it did not expect into an error. The leaked handles do not matter: the
+// caller can only set the directory aside or leave.
+func (db *DB) openPebble(path string, opts *pebble.Options) (err error) {
+	db.opening.Store(true)
+	defer db.opening.Store(false)
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, r)
+		}
+	}()
+	db.pebble, err = pebble.Open(path, opts)
+	return err
+}
+
+// pebbleOptions are tuned for one synced stream of small entries that die young, beside a small random-access state.
+func (db *DB) pebbleOptions(o Options) *pebble.Options {
+	cacheBytes, memBytes := o.CacheBytes, o.MemTableBytes
+	if cacheBytes == 0 {
+		cacheBytes = 32 << 20
+	}
+	if memBytes == 0 {
+		memBytes = 16 << 20
+	}
+	opts := &pebble.Options{
+		FS: db.fs,
+		// The default major version drops acknowledged entries in silence when a bit flips in the newest log file.
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             bridge{db},
+		EventListener:      db.listener(),
+		Cache:              pebble.NewCache(cacheBytes),
+		MemTableSize:       uint64(memBytes),
+		// Three memtables may queue before writers wait: a flush and an fsync storm together must not stall elections.
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		// Write-back in the background keeps the sync of a flush from standing in the way of the log's sync.
+		BytesPerSync: 512 << 10,
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return opts
+}
+
+// lockDir takes the directory for this process.
+func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
+	lock, err := fs.Lock(fs.PathJoin(dir, lockFile))
+	if err == nil {
+		return lock, nil
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) && errno != syscall.EAGAIN && errno != syscall.EACCES {
+		return nil, Classify(dir, err)
+	}
+	return nil, newError(ErrLocked, dir, err)
+}
+
+// Pebble is the database itself. Keys must begin with the caller's own Space.
+func (db *DB) Pebble() *pebble.DB { return db.pebble }
+
+// FS is the file system on which the directory lies.
+func (db *DB) FS() vfs.FS { return db.fs }
+
+// Dir is the node directory.
+func (db *DB) Dir() string { return db.dir }
+
+// Identity is whose directory this is; empty if EnsureIdentity was never called for it.
+func (db *DB) Identity() Identity { return db.identity }
+
+// Fresh reports whether this Open made the data directory. Together with Identity().Generation > 1 it means that earlier
+// data is gone and the node must come back as a learner.
+func (db *DB) Fresh() bool { return db.fresh }
+
+// Err is the error that ended this database, or nil. Once it is set no write may be reported as durable.
+func (db *DB) Err() error {
+	if err := db.latched.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Fail latches err and tells Options.Fatal, the first time only. It returns the error that is latched.
+func (db *DB) Fail(err error) error {
+	err = Classify(db.dir, err)
+	if !db.latched.CompareAndSwap(nil, &err) {
+		return db.Err()
+	}
+	db.log.Error("storage can not go on", "err", err)
+	if db.fatal == nil {
+		panic(err)
+	}
+	db.fatal(err)
+	return err
+}
+
+// Close closes pebble and gives the directory free. Stores on top must be closed before.
+func (db *DB) Close() error {
+	db.closeOnce.Do(func() {
+		defer func() {
+			if r := recover(); r != nil { // pebble panics on iterators that were left open
+				db.closeErr = errors.Join(fmt.Errorf("close %s: %v", db.dir, r), db.lock.Close())
+			}
+		}()
+		err := db.pebble.Close()
+		db.closeErr = errors.Join(Classify(db.dir, err), db.lock.Close())
+	})
+	return db.closeErr
+}
