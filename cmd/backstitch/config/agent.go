@@ -1,0 +1,100 @@
+package config
+
+import (
+	"github.com/spf13/pflag"
+)
+
+// Agent is everything that can be said about one node. Sizes are in bytes and written with a unit, "256MiB".
+type Agent struct {
+	Node        Node                  `yaml:"node" json:"node"`
+	DataDir     string                `yaml:"dataDir" json:"dataDir"`
+	Listen      Addresses             `yaml:"listen" json:"listen"`
+	Advertise   Addresses             `yaml:"advertise" json:"advertise"`
+	Cluster     Cluster               `yaml:"cluster" json:"cluster"`
+	TLS         TLS                   `yaml:"tls" json:"tls"`
+	Gossip      Gossip                `yaml:"gossip" json:"gossip"`
+	Worker      Worker                `yaml:"worker" json:"worker"`
+	Log         Log                   `yaml:"log" json:"log"`
+	Connections map[string]Connection `yaml:"connections" json:"connections,omitempty"`
+}
+
+// Node is who this node is.
+type Node struct {
+	Name   string `yaml:"name" json:"name"`     // unique in the cluster; "" for the host's name
+	Zone   string `yaml:"zone" json:"zone"`     // failure zone, "" for none
+	Weight uint32 `yaml:"weight" json:"weight"` // relative capacity
+	Role   string `yaml:"role" json:"role"`     // voter or worker
+}
+
+// Addresses are host:port for each door. An empty advertised address is the one that is listened on.
+type Addresses struct {
+	API    string `yaml:"api" json:"api"`
+	RPC    string `yaml:"rpc" json:"rpc"`
+	Gossip string `yaml:"gossip" json:"gossip"`
+}
+
+// Cluster says how this node finds the others.
+type Cluster struct {
+	BootstrapExpect int      `yaml:"bootstrapExpect" json:"bootstrapExpect"` // voters that make a new cluster together; 0 joins one
+	RetryJoin       []string `yaml:"retryJoin" json:"retryJoin"`             // gossip addresses of nodes to meet, until one answers
+}
+
+// TLS names PEM files. All three or none.
+type TLS struct {
+	CA   string `yaml:"ca" json:"ca"`
+	Cert string `yaml:"cert" json:"cert"`
+	Key  string `yaml:"key" json:"key"`
+}
+
+// Gossip is about the rumour between nodes.
+type Gossip struct {
+	KeyFile string `yaml:"keyFile" json:"keyFile"` // file with the encryption key, "" for none
+}
+
+// Worker bounds what this node does at once.
+type Worker struct {
+	Lanes  int   `yaml:"lanes" json:"lanes"` // partitions that are written at the same time
+	Memory Bytes `yaml:"memory" json:"memory"`
+}
+
+// Log says what is logged, to stderr.
+type Log struct {
+	Level  string `yaml:"level" json:"level"`   // debug, info, warn or error
+	Format string `yaml:"format" json:"format"` // text or json
+}
+
+// Default is a single node on loopback, apart from the directory, which has no default.
+func Default() Agent {
+	return Agent{
+		Node:    Node{Weight: 1, Role: "voter"},
+		Listen:  Addresses{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
+		Cluster: Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
+		Worker:  Worker{Lanes: 4, Memory: 256 << 20},
+		Log:     Log{Level: "info", Format: "text"},
+	}
+}
+
+// Flags binds one flag to each value of a but the connections, which only a file can say.
+func Flags(f *pflag.FlagSet, a *Agent) {
+	f.StringVar(&a.Node.Name, "name", a.Node.Name, "unique `name` of this node; without it the host's name")
+	f.StringVar(&a.Node.Zone, "zone", a.Node.Zone, "failure `zone` of this node")
+	f.Uint32Var(&a.Node.Weight, "weight", a.Node.Weight, "relative `capacity` of this node")
+	f.StringVar(&a.Node.Role, "role", a.Node.Role, "`role` of this node: voter or worker")
+	f.StringVar(&a.DataDir, "data-dir", a.DataDir, "`directory` of this node's data; required")
+	f.StringVar(&a.Listen.API, "listen-api", a.Listen.API, "`host:port` of the HTTP API")
+	f.StringVar(&a.Listen.RPC, "listen-rpc", a.Listen.RPC, "`host:port` for Raft and RPC")
+	f.StringVar(&a.Listen.Gossip, "listen-gossip", a.Listen.Gossip, "`host:port` for gossip")
+	f.StringVar(&a.Advertise.API, "advertise-api", a.Advertise.API, "`host:port` of the HTTP API as others reach it")
+	f.StringVar(&a.Advertise.RPC, "advertise-rpc", a.Advertise.RPC, "`host:port` for Raft and RPC as others reach it")
+	f.StringVar(&a.Advertise.Gossip, "advertise-gossip", a.Advertise.Gossip, "`host:port` for gossip as others reach it")
+	f.IntVar(&a.Cluster.BootstrapExpect, "bootstrap-expect", a.Cluster.BootstrapExpect, "`number` of voters that make a new cluster together; 0 joins one")
+	f.StringSliceVar(&a.Cluster.RetryJoin, "retry-join", a.Cluster.RetryJoin, "gossip `host:port` of a node to meet; may be given several times")
+	f.StringVar(&a.TLS.CA, "tls-ca", a.TLS.CA, "`file` with the cluster's CA")
+	f.StringVar(&a.TLS.Cert, "tls-cert", a.TLS.Cert, "`file` with this node's certificate")
+	f.StringVar(&a.TLS.Key, "tls-key", a.TLS.Key, "`file` with the key of --tls-cert")
+	f.StringVar(&a.Gossip.KeyFile, "gossip-key-file", a.Gossip.KeyFile, "`file` with the key that encrypts gossip")
+	f.IntVar(&a.Worker.Lanes, "lanes", a.Worker.Lanes, "`number` of partitions written at the same time")
+	f.Var(&a.Worker.Memory, "memory", "records in flight, as a `size` like 256MiB")
+	f.StringVar(&a.Log.Level, "log-level", a.Log.Level, "least `level` that is logged: debug, info, warn or error")
+	f.StringVar(&a.Log.Format, "log-format", a.Log.Format, "`format` of log lines: text or json")
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "agent.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func flags(t *testing.T, args ...string) *pflag.FlagSet {
+	t.Helper()
+	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	a := Default()
+	Flags(f, &a)
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFlagsWinOverTheFileAndTheFileOverDefaults(t *testing.T) {
+	file := write(t, `
+node: {name: from-file, zone: z1}
+dataDir: /data
+cluster:
+  bootstrapExpect: 3
+  retryJoin: [a:1, b:2]
+worker: {memory: 64MiB}
+connections:
+  prod: {kafka: {brokers: ["k:9092"], sasl: {mechanism: plain, user: "env:U", password: "env:P"}}}
+`)
+	got, err := Load(file, flags(t, "--name=from-flag", "--retry-join=c:3,d:4", "--memory=32MiB"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Node.Name, want.Node.Zone, want.DataDir = "from-flag", "z1", "/data"
+	want.Cluster = Cluster{BootstrapExpect: 3, RetryJoin: []string{"c:3", "d:4"}}
+	want.Worker.Memory = 32 << 20
+	want.Connections = map[string]Connection{"prod": {Kafka: &Kafka{Brokers: []string{"k:9092"}, SASL: &SASL{"plain", "env:U", "env:P"}}}}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("configuration (-got +want):\n%s", diff)
+	}
+	if err := got.Validate(); err != nil {
+		t.Errorf("Validate: %v", err)
+	}
+}
+
+func TestMistakesInTheFileAreNamed(t *testing.T) {
+	rows := map[string][]string{
+		"node:\n  nmae: x\n":             {"[2:3]", "nmae", "did you mean name?"},
+		"bootstrapexpect: 3\n":           {"[1:1]", "did you mean bootstrapExpect?"},
+		"worker: {memory: 256}\n":        {"no unit"},
+		"node: {weight: many}\n":         {"[1:16]"},
+		"connections: {p: {kafak: 1}}\n": {"did you mean kafka?"},
+	}
+	for text, wants := range rows {
+		_, err := Load(write(t, text), flags(t))
+		for _, want := range wants {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: got %v, want it to say %q", text, err, want)
+			}
+		}
+	}
+}
+
+func TestHalfAConfigurationIsRefused(t *testing.T) {
+	rows := map[string]struct {
+		change func(*Agent)
+		path   string
+	}{
+		"no directory":       {func(a *Agent) { a.DataDir = "" }, "dataDir"},
+		"certificate only":   {func(a *Agent) { a.TLS.Cert = "c.pem" }, "tls"},
+		"expect and no join": {func(a *Agent) { a.Cluster.BootstrapExpect = 3 }, "cluster.retryJoin"},
+		"join nobody":        {func(a *Agent) { a.Cluster.BootstrapExpect = 0 }, "cluster.retryJoin"},
+		"even voters":        {func(a *Agent) { a.Cluster = Cluster{BootstrapExpect: 2, RetryJoin: []string{"a:1"}} }, "cluster.bootstrapExpect"},
+		"worker bootstraps":  {func(a *Agent) { a.Node.Role = "worker" }, "cluster.bootstrapExpect"},
+		"open without TLS":   {func(a *Agent) { a.Listen.API = "0.0.0.0:7420" }, "listen.api"},
+		"one port twice":     {func(a *Agent) { a.Listen.RPC = a.Listen.API }, "listen.rpc"},
+		"no port":            {func(a *Agent) { a.Listen.Gossip = "localhost" }, "listen.gossip"},
+		"undialable":         {func(a *Agent) { a.Advertise.RPC = "0.0.0.0:7421" }, "advertise.rpc"},
+		"unknown role":       {func(a *Agent) { a.Node.Role = "boss" }, "node.role"},
+		"unknown level":      {func(a *Agent) { a.Log.Level = "loud" }, "log.level"},
+		"no lanes":           {func(a *Agent) { a.Worker.Lanes = 0 }, "worker.lanes"},
+		"literal password": {func(a *Agent) {
+			a.Connections = map[string]Connection{"p": {Kafka: &Kafka{Brokers: []string{"b:1"}, SASL: &SASL{"plain", "env:U", "hunter2"}}}}
+		}, "connections.p.kafka.sasl.password"},
+		"empty connection": {func(a *Agent) { a.Connections = map[string]Connection{"p": {}} }, "connections.p"},
+		"half credentials": {func(a *Agent) { a.Connections = map[string]Connection{"p": {S3: &S3{AccessKey: "env:A"}}} }, "connections.p.s3"},
+	}
+	for name, row := range rows {
+		a := Default()
+		a.DataDir = "/data"
+		row.change(&a)
+		err := a.Validate()
+		var got Problems
+		if !errors.As(err, &got) || got[0].Path != row.path || got[0].Next == "" {
+			t.Errorf("%s: got %v, want a problem at %s that says what to write", name, err, row.path)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the message shows the secret: %v", name, err)
+		}
+	}
+}
+
+func TestEveryValueHasAFlag(t *testing.T) {
+	// Connections are left out on purpose; everything else that the file can say, a flag can say.
+	want := len(keys(typeOf(struct {
+		Node      Node      `yaml:"node"`
+		DataDir   string    `yaml:"dataDir"`
+		Listen    Addresses `yaml:"listen"`
+		Advertise Addresses `yaml:"advertise"`
+		Cluster   Cluster   `yaml:"cluster"`
+		TLS       TLS       `yaml:"tls"`
+		Gossip    Gossip    `yaml:"gossip"`
+		Worker    Worker    `yaml:"worker"`
+		Log       Log       `yaml:"log"`
+	}{}))) - 8 // the eight groups themselves
+	got := 0
+	flags(t).VisitAll(func(*pflag.Flag) { got++ })
+	if got != want {
+		t.Errorf("flags: got %d, want %d", got, want)
+	}
+}

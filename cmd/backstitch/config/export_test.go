@@ -1,0 +1,5 @@
+package config
+
+import "reflect"
+
+var typeOf = reflect.TypeOf

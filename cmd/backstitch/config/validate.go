@@ -1,0 +1,138 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong, and what to write instead.
+type Problem struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
+	Next string `json:"next"`
+}
+
+// Problems is every problem of a configuration.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "configuration has %d problem(s)", len(ps))
+	for _, p := range ps {
+		fmt.Fprintf(&b, "\n%s %s", p.Path, p.Why)
+	}
+	return b.String()
+}
+
+// Next is what to do about the first problem.
+func (ps Problems) Next() string { return ps[0].Next }
+
+// Validate finds everything that is wrong at once; its error is Problems.
+func (a Agent) Validate() error {
+	var out Problems
+	add := func(bad bool, path, why, next string) {
+		if bad {
+			out = append(out, Problem{path, why, next})
+		}
+	}
+	add(a.DataDir == "", "dataDir", "is not set", "dataDir: /var/lib/backstitch     or --data-dir DIR")
+	add(a.Node.Role != "voter" && a.Node.Role != "worker", "node.role", fmt.Sprintf("%q is not known", a.Node.Role), "voter or worker")
+	add(a.Node.Weight < 1 || a.Node.Weight > 1000, "node.weight", fmt.Sprintf("%d is not between 1 and 1000", a.Node.Weight), "node.weight: 1")
+	add(a.Worker.Lanes < 1 || a.Worker.Lanes > 256, "worker.lanes", fmt.Sprintf("%d is not between 1 and 256", a.Worker.Lanes), "worker.lanes: 4")
+	add(a.Worker.Memory < 16<<20, "worker.memory", fmt.Sprintf("%s is less than 16MiB", a.Worker.Memory), "worker.memory: 256MiB")
+	add(!slices.Contains([]string{"debug", "info", "warn", "error"}, a.Log.Level), "log.level", fmt.Sprintf("%q is not known", a.Log.Level), "debug, info, warn or error")
+	add(a.Log.Format != "text" && a.Log.Format != "json", "log.format", fmt.Sprintf("%q is not known", a.Log.Format), "text or json")
+
+	n := a.Cluster.BootstrapExpect
+	add(n < 0 || n > 9, "cluster.bootstrapExpect", fmt.Sprintf("%d is not between 0 and 9", n), "cluster.bootstrapExpect: 3")
+	add(n > 1 && n%2 == 0, "cluster.bootstrapExpect", fmt.Sprintf("%d: an even number of voters tolerates no more loss than one fewer", n), fmt.Sprintf("cluster.bootstrapExpect: %d", n-1))
+	add(n != 1 && len(a.Cluster.RetryJoin) == 0, "cluster.retryJoin", fmt.Sprintf("is empty, and bootstrapExpect is %d: this node would wait for ever", n),
+		"cluster.retryJoin: ["HOST:7422"]     or --retry-join HOST:7422")
+	add(n > 0 && a.Node.Role == "worker" && (n > 1 || len(a.Cluster.RetryJoin) == 0), "cluster.bootstrapExpect",
+		"a worker does not vote, so it can not make a cluster", "cluster.bootstrapExpect: 0")
+	out = append(out, a.addresses()...)
+	out = append(out, a.access()...)
+	for _, name := range slices.Sorted(maps.Keys(a.Connections)) {
+		out = append(out, a.Connections[name].check("connections."+name)...)
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return nil
+}
+
+// addresses checks the form of every address, and that no two doors are the same.
+func (a Agent) addresses() []Problem {
+	var out []Problem
+	seen := map[string]string{}
+	check := func(path, addr string, listens bool) {
+		if addr == "" && !listens {
+			return
+		}
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil || port == "" || port == "0" {
+			out = append(out, Problem{path, fmt.Sprintf("%q is not host:port", addr), path + ": 127.0.0.1:7420"})
+			return
+		}
+		if !listens {
+			if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+				out = append(out, Problem{path, fmt.Sprintf("%q is not an address that others can dial", addr), path + ": HOST:" + port})
+			}
+			return
+		}
+		if other := seen[addr]; other != "" {
+			out = append(out, Problem{path, fmt.Sprintf("%s is used by %s too", addr, other), "give each its own port"})
+		}
+		seen[addr] = path
+	}
+	check("listen.api", a.Listen.API, true)
+	check("listen.rpc", a.Listen.RPC, true)
+	check("listen.gossip", a.Listen.Gossip, true)
+	check("advertise.api", a.Advertise.API, false)
+	check("advertise.rpc", a.Advertise.RPC, false)
+	check("advertise.gossip", a.Advertise.Gossip, false)
+	return out
+}
+
+// access checks TLS and gossip encryption. What listens beyond this machine has to have both.
+func (a Agent) access() []Problem {
+	var out []Problem
+	given := 0
+	for _, f := range []string{a.TLS.CA, a.TLS.Cert, a.TLS.Key} {
+		if f != "" {
+			given++
+		}
+	}
+	if given != 0 && given != 3 {
+		out = append(out, Problem{"tls", "has only some of ca, cert and key",
+			"give all three; to make them: backstitch cluster ca DIR     then: backstitch cluster cert DIR NODE"})
+	}
+	for _, door := range []struct{ path, addr string }{
+		{"listen.api", a.Listen.API}, {"listen.rpc", a.Listen.RPC}, {"listen.gossip", a.Listen.Gossip},
+	} {
+		if loopback(door.addr) {
+			continue
+		}
+		if given == 0 {
+			out = append(out, Problem{door.path, fmt.Sprintf("%s can be reached from elsewhere, and tls is not set", door.addr),
+				"backstitch cluster ca DIR     then: backstitch cluster cert DIR NODE"})
+		}
+		if a.Gossip.KeyFile == "" {
+			out = append(out, Problem{door.path, fmt.Sprintf("%s can be reached from elsewhere, and gossip.keyFile is not set", door.addr),
+				"backstitch cluster ca DIR     makes a gossip key too"})
+		}
+	}
+	return out
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return true // reported elsewhere
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
