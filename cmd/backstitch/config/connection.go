@@ -74,7 +74,7 @@ func (c Connection) check(path string) []Problem {
 func (k Kafka) check(path string) []Problem {
 	var out []Problem
 	if len(k.Brokers) == 0 {
-		out = append(out, Problem{path + ".brokers", "is empty", path + ".brokers: ["HOST:9092"]"})
+		out = append(out, Problem{path + ".brokers", "is empty", path + `.brokers: ["HOST:9092"]`})
 	}
 	if t := k.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
 		out = append(out, Problem{path + ".tls", "has only one of cert and key", "give both or none"})
