@@ -1,0 +1,194 @@
+package leader
+
+import (
+	"fmt"
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+)
+
+// This file keeps what the leader knows about active jobs between turns. A job can have ten thousand slices and a turn
+// comes several times a second, so a turn reads one state per lane: only the first unfinished slice of a lane can change.
+// The exceptions are an operator's retry, which the counters of the job betray (they fall), and new jobs.
+
+type cache struct {
+	book Book
+	jobs map[partition.JobID]*cachedJob
+}
+
+type cachedJob struct {
+	slices []Slice
+	byN    map[uint32]int
+	lanes  []*cachedLane
+}
+
+type cachedLane struct {
+	slices []int // indexes into cachedJob.slices, by number
+	head   int   // index into slices of the first one that is not done; len(slices) when all are
+	held   partition.NodeID
+	since  time.Duration // when this leader first saw the head wait for notBefore
+	before int64
+}
+
+func newCache(book Book) *cache {
+	return &cache{book: book, jobs: map[partition.JobID]*cachedJob{}}
+}
+
+// refresh brings the active jobs up to date and returns them as Decide wants them.
+func (c *cache) refresh(active []fsm.Job, now time.Duration) ([]Job, error) {
+	fresh := make(map[partition.JobID]*cachedJob, len(active))
+	out := make([]Job, 0, len(active))
+	for _, j := range active {
+		cj := c.jobs[j.ID]
+		if cj == nil || cj.outdated(j) {
+			var err error
+			if cj, err = c.load(j); err != nil {
+				return nil, fmt.Errorf("read slices of job %s: %w", j.ID, err)
+			}
+		}
+		if err := c.follow(j, cj, now); err != nil {
+			return nil, fmt.Errorf("read slice states of job %s: %w", j.ID, err)
+		}
+		job := Job{Job: j, Slices: cj.slices}
+		if err := c.compared(&job, cj); err != nil {
+			return nil, fmt.Errorf("read comparisons of job %s: %w", j.ID, err)
+		}
+		fresh[j.ID] = cj
+		out = append(out, job)
+	}
+	c.jobs = fresh
+	return out, nil
+}
+
+// forget drops a job, so that the next turn reads all of it again.
+func (c *cache) forget(job partition.JobID) { delete(c.jobs, job) }
+
+// held remembers who was given a slice, also when the slice is done before the next turn looks at it.
+func (c *cache) held(g fsm.Grant) {
+	cj := c.jobs[g.Slice.Job]
+	if cj == nil {
+		return
+	}
+	for _, l := range cj.lanes {
+		if l.head < len(l.slices) && cj.slices[l.slices[l.head]].N == g.Slice.N {
+			l.held = g.Owner
+		}
+	}
+}
+
+func (c *cache) load(j fsm.Job) (*cachedJob, error) {
+	slices, err := c.book.Slices(j.ID)
+	if err != nil {
+		return nil, err
+	}
+	cj := &cachedJob{slices: slices, byN: make(map[uint32]int, len(slices))}
+	lanes := map[int32]*cachedLane{}
+	for i, s := range slices {
+		cj.byN[s.N] = i
+		l := lanes[s.Partition]
+		if l == nil {
+			l = &cachedLane{}
+			lanes[s.Partition] = l
+			cj.lanes = append(cj.lanes, l)
+		}
+		l.slices = append(l.slices, i)
+	}
+	for _, l := range cj.lanes {
+		l.skipDone(cj)
+	}
+	return cj, nil
+}
+
+// outdated reports whether more is done here than in the book: only a retry does that.
+func (cj *cachedJob) outdated(j fsm.Job) bool {
+	var fill, verify uint32
+	for _, s := range cj.slices {
+		switch {
+		case s.Status != fsm.SliceDone:
+		case s.Kind == partition.SliceFill:
+			fill++
+		case s.Kind == partition.SliceVerify:
+			verify++
+		}
+	}
+	return len(cj.slices) != int(j.Slices) || fill > j.FillDone || verify > j.VerifyDone
+}
+
+func (l *cachedLane) skipDone(cj *cachedJob) {
+	for l.head < len(l.slices) && cj.slices[l.slices[l.head]].Status == fsm.SliceDone {
+		l.head++
+	}
+}
+
+// follow reads the heads of all lanes, again and again until no head is found done.
+func (c *cache) follow(j fsm.Job, cj *cachedJob, now time.Duration) error {
+	kind := partition.SliceFill
+	if j.State == fsm.JobVerifying {
+		kind = partition.SliceVerify
+	}
+	todo := cj.lanes
+	for len(todo) > 0 {
+		var read []*cachedLane
+		var ids []partition.SliceID
+		for _, l := range todo {
+			if l.head < len(l.slices) && cj.slices[l.slices[l.head]].Kind == kind {
+				read = append(read, l)
+				ids = append(ids, partition.SliceID{Job: j.ID, N: cj.slices[l.slices[l.head]].N})
+			}
+		}
+		states, err := c.book.States(ids)
+		if err != nil {
+			return err
+		}
+		todo = todo[:0:0]
+		for i, l := range read {
+			l.update(&cj.slices[l.slices[l.head]], states[i], now)
+			if states[i].Status == fsm.SliceDone {
+				l.skipDone(cj)
+				todo = append(todo, l)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *cachedLane) update(s *Slice, st fsm.SliceState, now time.Duration) {
+	s.Status, s.Owner, s.Epoch = st.Status, st.Owner, st.Epoch
+	s.Attempts, s.NotBeforeUnixNanos = st.Attempts, st.NotBeforeUnixNanos
+	if st.Owner != "" {
+		l.held = st.Owner
+	}
+	s.Held = l.held
+	if st.NotBeforeUnixNanos != l.before || now < l.since {
+		l.before, l.since = st.NotBeforeUnixNanos, now
+	}
+	s.Waited = now - l.since
+}
+
+// compared fills in the comparisons of a job whose verify slices are all done.
+func (c *cache) compared(j *Job, cj *cachedJob) error {
+	if j.State != fsm.JobVerifying || j.VerifyDone < j.VerifySlices {
+		return nil
+	}
+	var ids []partition.SliceID
+	for _, s := range cj.slices {
+		if s.Kind == partition.SliceVerify {
+			ids = append(ids, partition.SliceID{Job: j.ID, N: s.N})
+		}
+	}
+	states, err := c.book.States(ids)
+	if err != nil {
+		return err
+	}
+	cs := make([]Compared, 0, len(states))
+	for _, st := range states {
+		if st.Comparison == nil {
+			return nil // retried since the counters were read; the next turn sees them all
+		}
+		cs = append(cs, Compared{Comparison: *st.Comparison, Index: st.ModifyIndex})
+	}
+	j.Comparisons = cs
+	j.ProofRecorded, err = c.book.HasProof(ProofID(j.ID, cs))
+	return err
+}

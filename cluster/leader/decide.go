@@ -1,0 +1,43 @@
+package leader
+
+import (
+	"slices"
+
+	"backstitch/partition"
+	"backstitch/partition/plan"
+)
+
+// Decide returns the commands that are due, in the order in which they are to be proposed. It changes nothing in in.
+//
+// A command that refers to an earlier one of the same decision (FinishJob to RecordProof) relies on the book's refusals: if
+// the earlier one fails, the later one is refused, and both are decided again in the next turn.
+func Decide(in Input) []Proposal {
+	d := &decision{in: in, health: assess(in)}
+	for _, j := range ranked(in.Jobs) {
+		d.job(j)
+	}
+	d.grant()
+	d.upkeep()
+	return d.out
+}
+
+// decision is one call of Decide.
+type decision struct {
+	in      Input
+	health  map[partition.NodeID]health
+	running []lane // leased to a member that keeps its leases
+	wanted  []lane // need an owner, those whose turn it is first
+	out     []Proposal
+}
+
+func (d *decision) propose(p Proposal) { d.out = append(d.out, p) }
+
+// ranked returns jobs in the order of their turn.
+func ranked(jobs []Job) []Job {
+	rank := func(j Job) plan.Rank {
+		return plan.Rank{Job: j.ID, Priority: j.Priority, CreatedUnixNanos: j.CreatedUnixNanos}
+	}
+	jobs = slices.Clone(jobs)
+	slices.SortFunc(jobs, func(a, b Job) int { return rank(a).Compare(rank(b)) })
+	return jobs
+}

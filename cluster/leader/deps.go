@@ -1,0 +1,65 @@
+package leader
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+)
+
+// Book is the leader's own replica of the book of record. Each call is a consistent read; two calls may see two indexes,
+// which is harmless, because the book checks every proposal again.
+type Book interface {
+	// Overview returns what every turn needs.
+	Overview() (Overview, error)
+	// Slices returns all slices of a job, by number. Held and Waited are left empty.
+	Slices(job partition.JobID) ([]Slice, error)
+	// States returns the states of the given slices, in the order given.
+	States(ids []partition.SliceID) ([]fsm.SliceState, error)
+	// HasProof reports whether a proof of that name is recorded.
+	HasProof(id fsm.ProofID) (bool, error)
+	// Wait blocks until an index above after is applied and returns the applied index. It also returns when ctx ends.
+	Wait(ctx context.Context, after uint64) (uint64, error)
+}
+
+// Overview is the part of the book that is read in every turn. It is small: members, and jobs that run.
+type Overview struct {
+	Applied uint64
+	Digest  [32]byte // as of Applied
+	Version uint32
+	Members []fsm.Member
+	Jobs    []fsm.Job // running and verifying
+}
+
+// Proposer applies a command through Raft. It returns once the command is applied here, or an error when that is not known.
+type Proposer interface {
+	Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error)
+}
+
+// Rumours tells what has been heard of other nodes since this node became leader.
+type Rumours interface {
+	Rumours() map[partition.NodeID]Rumour
+}
+
+// Config is what a Loop needs. All fields but Versions are required.
+type Config struct {
+	Self     partition.NodeID
+	Book     Book
+	Proposer Proposer
+	Rumours  Rumours
+	Limits   Limits
+	Versions []VersionStep
+	// Tick is the longest time between two turns. A change of the book starts one earlier.
+	Tick time.Duration
+	// MinTurn is the shortest time between the starts of two turns, so that a busy book does not keep the leader deciding.
+	MinTurn time.Duration
+	Clock   func() time.Time // with a monotonic reading: time.Now
+	Logger  *slog.Logger
+}
+
+// DefaultConfig returns the timings and limits; the caller fills in the rest.
+func DefaultConfig() Config {
+	return Config{Limits: DefaultLimits(), Tick: 200 * time.Millisecond, MinTurn: 50 * time.Millisecond}
+}

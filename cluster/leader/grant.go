@@ -1,0 +1,140 @@
+package leader
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/partition/assign"
+	"backstitch/partition/plan"
+)
+
+// grant gives owners to the lanes that want one. As many lanes are tried as there are free slots, in the order of their
+// turn, so that a job of high priority never queues behind one of low priority because both like the same node.
+func (d *decision) grant() {
+	d.sortWanted()
+	chosen, left := d.wanted, []lane(nil)
+	if free := d.freeSlots(); len(chosen) > free {
+		chosen, left = chosen[:free], chosen[free:]
+	}
+	owners := d.place(chosen)
+	fresh, moved, homeless := []fsm.Grant(nil), map[string][]fsm.Grant{}, map[string][]fsm.Lease{}
+	for _, l := range append(slices.Clone(chosen), left...) {
+		owner := owners[l.Lane]
+		g := fsm.Grant{Slice: l.slice(), Owner: owner, Seen: l.head.Epoch}
+		switch why := fmt.Sprintf("%s %s", l.head.Owner, l.reason); {
+		case owner == "" && l.reason != "":
+			homeless[why] = append(homeless[why], fsm.Lease{Slice: l.slice(), Owner: l.head.Owner, Epoch: l.head.Epoch})
+		case owner == "":
+			// It waits already.
+		case l.reason != "":
+			moved[why] = append(moved[why], g)
+		default:
+			fresh = append(fresh, g)
+		}
+	}
+	for _, why := range sortedKeys(moved) {
+		d.proposeGrants(moved[why], why)
+	}
+	for _, why := range sortedKeys(homeless) {
+		for part := range slices.Chunk(homeless[why], d.in.Limits.MaxGrants) {
+			d.propose(Proposal{Command: fsm.RevokeLeases{Leases: part}, Reason: why + ", and no other node has room"})
+		}
+	}
+	d.proposeGrants(fresh, "free lanes")
+}
+
+func (d *decision) proposeGrants(gs []fsm.Grant, why string) {
+	for part := range slices.Chunk(gs, d.in.Limits.MaxGrants) {
+		d.propose(Proposal{Command: fsm.GrantLeases{Grants: part}, Reason: why})
+	}
+}
+
+// sortWanted puts the lane whose turn it is first: by job, then lanes that were running before those that were not, then
+// the lane with most left to do, because the longest lane decides when the job ends.
+func (d *decision) sortWanted() {
+	rank := map[partition.JobID]plan.Rank{}
+	for _, j := range d.in.Jobs {
+		rank[j.ID] = plan.Rank{Job: j.ID, Priority: j.Priority, CreatedUnixNanos: j.CreatedUnixNanos}
+	}
+	moved := func(l lane) int {
+		if l.reason != "" {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(d.wanted, func(a, b lane) int {
+		return cmp.Or(
+			rank[a.Job].Compare(rank[b.Job]),
+			cmp.Compare(moved(a), moved(b)),
+			-cmp.Compare(a.bytes, b.bytes),
+			cmp.Compare(a.Partition, b.Partition),
+		)
+	})
+}
+
+// freeSlots is how many more slices the members that take work can run.
+func (d *decision) freeSlots() int {
+	used := map[partition.NodeID]int{}
+	for _, l := range d.running {
+		used[l.head.Owner]++
+	}
+	free := 0
+	for _, m := range d.in.Members {
+		if d.health[m.ID].takes {
+			free += max(0, int(m.Weight)*int(d.in.Limits.LanesPerWeight)-used[m.ID])
+		}
+	}
+	return free
+}
+
+// place asks partition/assign for the owners of chosen, given what runs already. A lane that ran before goes back to the
+// same node, which has its producer and its connections, unless the slice failed there, or is to be verified: whoever
+// wrote a partition should not be the one who reads it back.
+func (d *decision) place(chosen []lane) map[partition.Lane]partition.NodeID {
+	members := make([]partition.Member, 0, len(d.in.Members))
+	for _, m := range d.in.Members {
+		members = append(members, partition.Member{ID: m.ID, Zone: m.Zone, Weight: m.Weight, Eligible: d.health[m.ID].takes})
+	}
+	items := make([]assign.Item, 0, len(d.running)+len(chosen))
+	for _, l := range d.running {
+		if d.health[l.head.Owner].takes {
+			items = append(items, assign.Item{Key: key(l), Weight: l.bytes, Current: l.head.Owner, Pinned: true})
+		}
+	}
+	lanes := make(map[string]partition.Lane, len(chosen))
+	for _, l := range chosen {
+		it := assign.Item{Key: key(l), Weight: l.bytes}
+		switch held := cmp.Or(l.head.Owner, l.head.Held); {
+		case held == "":
+		case l.reason != "" || l.head.Attempts > 0 || l.head.Kind == partition.SliceVerify:
+			it.Avoid = []partition.NodeID{held}
+		default:
+			it.Current = held
+		}
+		items, lanes[it.Key] = append(items, it), l.Lane
+	}
+	owners := make(map[partition.Lane]partition.NodeID, len(chosen))
+	for _, p := range assign.Assign(members, items, assign.Options{
+		SlackPercent: d.in.Limits.SlackPercent, SlotsPerWeight: d.in.Limits.LanesPerWeight,
+	}) {
+		if l, ok := lanes[p.Key]; ok {
+			owners[l] = p.Owner
+		}
+	}
+	return owners
+}
+
+// key names a lane for the hash. Both fill and verify slices of a lane have the same one.
+func key(l lane) string { return fmt.Sprintf("%s/%d", l.Job, l.Partition) }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

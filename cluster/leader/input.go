@@ -1,0 +1,95 @@
+package leader
+
+import (
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+)
+
+// Input is all that a decision depends on.
+type Input struct {
+	// Now is the time since this leader began to watch, on its monotonic clock. It starts again from zero when the leader
+	// finds that it was itself stopped for longer than Limits.Stall.
+	Now time.Duration
+	// Wall is the leader's wall clock; it is only compared with SliceState.NotBeforeUnixNanos and stamped on proofs.
+	Wall    time.Time
+	Self    partition.NodeID // this leader, which is never lost to itself
+	Jobs    []Job            // every job that is running or verifying
+	Members []fsm.Member     // all members of the book
+	// Rumours has an entry for each node that was heard of. A member without one has been silent since Now was zero and is
+	// unknown to gossip.
+	Rumours map[partition.NodeID]Rumour
+	Limits  Limits
+
+	Version  uint32        // replicated cluster version
+	Versions []VersionStep // that this program knows, ascending
+
+	Applied    uint64   // index of the book
+	Digest     [32]byte // chained digest as of Applied
+	LastDigest DigestMark
+}
+
+// Rumour is what this leader has heard about one node. All of it is a hint.
+type Rumour struct {
+	GossipAlive bool
+	// Silence is the time since the node's last renewal reached this leader, or since the leader began if there was none.
+	Silence time.Duration
+	// Refused is true when the connection to the node was lost and its port has refused every dial since. A process that is
+	// merely stopped does not refuse: its kernel goes on accepting.
+	Refused bool
+}
+
+// VersionStep says which op number a member must be able to apply before the cluster may be raised to Version.
+type VersionStep struct {
+	Version uint32
+	MaxOp   uint16
+}
+
+// DigestMark is when this leader last proposed a comparison of digests, and of which index.
+type DigestMark struct {
+	At    time.Duration // on the scale of Input.Now
+	Index uint64        // 0 when it never did
+}
+
+// Job is an active job with what is needed of its slices.
+type Job struct {
+	fsm.Job
+	Slices []Slice // all of the job, by number
+	// Comparisons are those of the verify slices, by slice number, once all verify slices are done; nil before.
+	Comparisons []Compared
+	// ProofRecorded reports whether the book has the proof that Comparisons make.
+	ProofRecorded bool
+}
+
+// Compared is the result of one verify slice. Index is the log index that recorded it: it tells the same numbers of two
+// runs of a retried job apart.
+type Compared struct {
+	Comparison fsm.Comparison
+	Index      uint64
+}
+
+// Slice is what a decision needs of one slice.
+type Slice struct {
+	N                  uint32
+	Kind               partition.SliceKind
+	Partition          int32
+	Bytes              int64 // estimate of the plan
+	Status             fsm.SliceStatus
+	Owner              partition.NodeID // "" unless leased
+	Epoch              partition.Epoch
+	Attempts           uint32
+	NotBeforeUnixNanos int64
+	// Waited is how long this leader has seen the slice wait for NotBeforeUnixNanos. That time was set by another node's
+	// wall clock, which may be hours off; see Limits.MaxBackoff.
+	Waited time.Duration
+	// Held is who last held a lease of this slice or, while it was never leased, of the lane's slice before it. "" when this
+	// leader did not see it.
+	Held partition.NodeID
+}
+
+// Proposal is one command that is due, with the reason that the audit trail will show.
+type Proposal struct {
+	Command fsm.Command
+	Reason  string
+}

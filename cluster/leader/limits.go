@@ -1,0 +1,71 @@
+package leader
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limits are the leader's tunables. See DefaultLimits for the values and their reasons.
+type Limits struct {
+	// Lease is the lease time. A worker that could not renew for so long stops by itself, so after that much silence its
+	// leases are free whatever else is known.
+	Lease time.Duration
+	// Silence is how long a node must be silent before that counts as one hint.
+	Silence time.Duration
+	// Grace is for how long after its beginning a leader does not count silence as a hint: workers first have to find it.
+	Grace time.Duration
+	// Stall is how late a turn of the loop may be. A leader that was stopped for longer has stale rumours and begins anew.
+	Stall time.Duration
+	// MaxBackoff is how long a slice is kept waiting for its NotBefore at most.
+	MaxBackoff time.Duration
+	// LanesPerWeight is how many slices a node runs at a time per unit of its weight.
+	LanesPerWeight uint32
+	// SlackPercent is how far above its fair share of bytes a node may be loaded before lanes prefer another one.
+	SlackPercent uint32
+	// MaxGrants bounds the entries of one proposed GrantLeases or RevokeLeases.
+	MaxGrants int
+	// DigestEvery is the time between two comparisons of digests. A book that did not change is not compared again.
+	DigestEvery time.Duration
+}
+
+// DefaultLimits returns the limits of a production cluster. Lease is 2.5 s: longer than a stop-the-world pause that people
+// see in practice, and than the two seconds that gossip forgives. Silence is two renewals of 500 ms.
+func DefaultLimits() Limits {
+	return Limits{
+		Lease:          2500 * time.Millisecond,
+		Silence:        time.Second,
+		Grace:          1500 * time.Millisecond,
+		Stall:          time.Second,
+		MaxBackoff:     time.Minute,
+		LanesPerWeight: 4,
+		SlackPercent:   25,
+		MaxGrants:      1000,
+		DigestEvery:    30 * time.Second,
+	}
+}
+
+// Validate reports the first limit that can not work.
+func (l Limits) Validate() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"lease", l.Lease}, {"silence", l.Silence}, {"grace", l.Grace}, {"stall", l.Stall},
+		{"max backoff", l.MaxBackoff}, {"digest every", l.DigestEvery},
+	} {
+		if d.value <= 0 {
+			return fmt.Errorf("leader limit %s is %s: want more than 0", d.name, d.value)
+		}
+	}
+	switch {
+	case l.Silence >= l.Lease:
+		return fmt.Errorf("leader limit silence is %s: want less than the lease time, %s", l.Silence, l.Lease)
+	case l.Grace < l.Silence:
+		return fmt.Errorf("leader limit grace is %s: want at least silence, %s", l.Grace, l.Silence)
+	case l.LanesPerWeight == 0:
+		return fmt.Errorf("leader limit lanes per weight is 0: want at least 1")
+	case l.MaxGrants <= 0:
+		return fmt.Errorf("leader limit max grants is %d: want at least 1", l.MaxGrants)
+	}
+	return nil
+}

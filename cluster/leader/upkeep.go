@@ -1,0 +1,57 @@
+package leader
+
+import (
+	"fmt"
+
+	"backstitch/fsm"
+)
+
+// upkeep adds what is due whether or not there are jobs.
+func (d *decision) upkeep() {
+	d.raiseVersion()
+	d.compareDigest()
+}
+
+// raiseVersion raises the cluster to the newest version that every member which has not left can apply. Nodes that are down
+// count: they will have to apply the log when they come back.
+func (d *decision) raiseVersion() {
+	var next VersionStep
+	for _, step := range d.in.Versions {
+		if step.Version > max(d.in.Version, next.Version) && d.allApply(step.MaxOp) {
+			next = step
+		}
+	}
+	if next.Version > 0 {
+		d.propose(Proposal{
+			Command: fsm.RaiseVersion{Version: next.Version},
+			Reason:  fmt.Sprintf("every member can apply op %03d", next.MaxOp),
+		})
+	}
+}
+
+func (d *decision) allApply(op uint16) bool {
+	known := false
+	for _, m := range d.in.Members {
+		if m.State == fsm.MemberLeft {
+			continue
+		}
+		if m.MaxOp < op {
+			return false
+		}
+		known = true
+	}
+	return known
+}
+
+// compareDigest is due when its time has come and the book has changed since: beyond the last comparison's index lies at
+// least the comparison itself, so an idle cluster stays idle.
+func (d *decision) compareDigest() {
+	last := d.in.LastDigest
+	if d.in.Now-last.At < d.in.Limits.DigestEvery || d.in.Applied <= last.Index+1 {
+		return
+	}
+	d.propose(Proposal{
+		Command: fsm.CompareDigest{Index: d.in.Applied, Digest: d.in.Digest},
+		Reason:  fmt.Sprintf("every %s", d.in.Limits.DigestEvery),
+	})
+}
