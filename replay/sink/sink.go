@@ -3,6 +3,11 @@
 //
 // The truth about progress lives with the data: Open fences every older owner and returns the progress that is durable in
 // the target. Data and progress become visible together, or not at all.
+//
+// What is not here: deciding which records to write (replay/dedupe), when to commit and what to do after an error
+// (replay/engine).
+//
+// Reading order: sink.go, progress.go, target.go.
 package sink
 
 import (
@@ -28,36 +33,56 @@ type Writer interface {
 	// while more than the sink's limit of bytes is in flight.
 	Write(ctx context.Context, batch *record.Batch) error
 	// Commit makes everything written since the last Commit visible together with p, or nothing of it. After ErrUnknownOutcome
-	// the writer is dead, and Open tells what became of it.
+	// the writer is dead, and Open tells what became of it. After any other error of Write or Commit the writer is dead too,
+	// and nothing since the last Commit is or becomes visible.
 	Commit(ctx context.Context, p Progress) error
+	// Recent reads what others committed to the slice's target partition at or after from, in the target's own offsets, up to
+	// now. Records of this lane are left out. from is slice.TargetTo, or a Batch.Next of an earlier read.
+	Recent(ctx context.Context, from int64) (Reader, error)
 	// Close gives up what is not committed.
 	io.Closer
 }
 
-// Progress is how far a slice has come in the target. It has the fields of fsm.Checkpoint that a sink keeps.
-type Progress struct {
-	Cursor      partition.Offset // next position that is not durable
-	Records     int64
-	Bytes       int64
-	Suppressed  int64
-	Quarantined int64
-	Digest      [16]byte
+// Reader returns records of one target partition in the target's own order and with the target's own offsets.
+type Reader interface {
+	// Next returns the next batch, never empty, and io.EOF after the last one. Batch.Next is the target offset to go on at. The
+	// caller owns the batch.
+	Next(ctx context.Context) (*record.Batch, error)
+	// Position is the target offset below which everything has been returned; after io.EOF it is where a later read begins.
+	Position() int64
+	io.Closer
 }
 
+// Errors that say what a caller does next. Everything else is worth opening the sink again.
 var (
 	// ErrFenced says that a newer owner has opened the lane. Stop at once and report nothing.
 	ErrFenced = errors.New("fenced by a newer owner")
 	// ErrUnknownOutcome says that a commit may or may not have happened.
 	ErrUnknownOutcome = errors.New("commit outcome unknown")
+	// ErrRecreated says that the target is not the one that the plan saw: it was deleted and made again.
+	ErrRecreated = errors.New("target was recreated since the plan")
+	// ErrNoTarget says that the topic, partition or directory is not there.
+	ErrNoTarget = errors.New("no such target")
+	// ErrProgress says that the progress in the target can not be read, or can not be kept because it has grown too large.
+	ErrProgress = errors.New("progress in the target is unusable")
+	// ErrDenied says that the target refuses this principal.
+	ErrDenied = errors.New("target denies access")
 )
 
 // RejectedError says that the target will never take one record: too large, invalid timestamp. The engine quarantines the
-// record and goes on.
+// record and goes on. The writer is dead: nothing since the last commit is visible, and the rest is written again.
 type RejectedError struct {
 	Offset partition.Offset
-	Code   string // stable, "BST-Q..."
+	Code   string // stable, one of the Code constants
 	Err    error
 }
+
+// Why a target refuses a record for good. The codes are stable: they are kept in quarantine lists and printed in runbooks.
+const (
+	CodeTooLarge     = "BST-Q201" // larger than the target takes
+	CodeBadTimestamp = "BST-Q202" // outside the target's limits for timestamps
+	CodeBadRecord    = "BST-Q203" // refused by the target's own rules, e.g. no key in a compacted topic
+)
 
 func (e *RejectedError) Error() string { return e.Code + ": " + e.Err.Error() }
 func (e *RejectedError) Unwrap() error { return e.Err }

@@ -1,0 +1,27 @@
+package sink
+
+import (
+	"context"
+	"io"
+
+	"backstitch/replay/record"
+)
+
+// Targets reads back what a target holds. It is how a repair is planned and proved, and it never writes. It is safe for
+// concurrent use.
+type Targets interface {
+	// Bounds returns the first offset that partition still has and the one after the last committed record.
+	Bounds(ctx context.Context, partition int32) (start, end int64, err error)
+	// Read reads the committed records at offsets [from, to) of partition; it ends at the end of committed data of now when
+	// that comes first.
+	Read(ctx context.Context, partition int32, from, to int64) (Reader, error)
+	// Fields says what the records of this target hold.
+	Fields() record.Fields
+	io.Closer
+}
+
+// Names of the headers that say where a refilled record came from. A record that has one more than once counts by the last.
+const (
+	OriginHeader = record.OwnHeaderPrefix + "origin" // "TOPIC/PARTITION/OFFSET" of the reference
+	JobHeader    = record.OwnHeaderPrefix + "job"    // the job that wrote it
+)
