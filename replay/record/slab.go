@@ -1,6 +1,7 @@
 package record
 
 import (
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -20,12 +21,8 @@ type Slab struct {
 	batch   Batch
 }
 
-// Slabs and buffers that have grown beyond these are left to the garbage collector, so that one huge object does not pin its
-// memory for good.
-const (
-	maxPooledRecords = 1 << 16
-	maxPooledBytes   = 16 << 20
-)
+// maxPooledRecords bounds the slabs that are kept for reuse, so that one of many tiny records does not pin its memory for good.
+const maxPooledRecords = 1 << 16
 
 var slabs = sync.Pool{New: func() any { return new(Slab) }}
 
@@ -81,13 +78,25 @@ type Buffer struct {
 	uses atomic.Int32
 }
 
-var buffers = sync.Pool{New: func() any { return new(Buffer) }}
+// Buffers are pooled by capacity, a power of two, so that a small need never holds a large buffer. Larger ones than the last
+// class are left to the garbage collector.
+const (
+	minClass = 12 // 4 KiB
+	maxClass = 25 // 32 MiB
+)
+
+var buffers [maxClass + 1]sync.Pool
 
 // NewBuffer returns an empty buffer with room for at least n bytes and one use.
 func NewBuffer(n int) *Buffer {
-	b := buffers.Get().(*Buffer)
-	if cap(b.B) < n {
-		b.B = make([]byte, 0, n)
+	class := max(bits.Len(uint(max(n, 1)-1)), minClass)
+	var b *Buffer
+	if class <= maxClass {
+		b, _ = buffers[class].Get().(*Buffer)
+		n = 1 << class
+	}
+	if b == nil {
+		b = &Buffer{B: make([]byte, 0, n)}
 	}
 	b.B = b.B[:0]
 	b.uses.Store(1)
@@ -112,8 +121,11 @@ func (b *Buffer) Done() {
 	switch n := b.uses.Add(-1); {
 	case n < 0:
 		panic("record: buffer released more often than used")
-	case n == 0 && cap(b.B) <= maxPooledBytes:
-		buffers.Put(b)
+	case n == 0:
+		// The class whose every need the capacity meets.
+		if class := bits.Len(uint(cap(b.B))) - 1; class >= minClass && class <= maxClass {
+			buffers[class].Put(b)
+		}
 	}
 }
 

@@ -22,9 +22,8 @@ const (
 	CodeTruncated    = "BST-Q101" // the object ends in the middle of compressed data or of a record
 	CodeCorrupt      = "BST-Q102" // a checksum or a compressed stream does not fit
 	CodeBrokenLine   = "BST-Q103" // a line is not what its format says
-	CodeCount        = "BST-Q104" // an object holds more or fewer records than the plan counted
-	CodeTooLarge     = "BST-Q105" // a record or a decompressed object is above the ceiling
-	CodeBadCompanion = "BST-Q106" // a .keys or .headers file does not pair with its value file
+	CodeTooLarge     = "BST-Q104" // a record or a decompressed object is above the ceiling
+	CodeBadCompanion = "BST-Q105" // a .keys or .headers file does not pair with its value file
 )
 
 func (e *DamagedError) Error() string {
