@@ -172,4 +172,3 @@ func ExplainBucket(object string, err error) error {
 	}
 	return e
 }
-

@@ -2,8 +2,11 @@
 // under which two records are the same. It is a leaf: it imports nothing of ours but partition.
 //
 // Invariants:
+//
 //   - A Record's Key, Value and header bytes point into slabs that its Batch owns. They are valid until Batch.Release.
+//
 //   - nil and empty are different: a nil Value is a tombstone, a nil header value is a null header.
+//
 //   - Whoever gets a batch owns it, and passes it on or releases it, exactly once.
 //
 //   - Header keys are borrowed in the same way: clone one before keeping it longer than its batch.
