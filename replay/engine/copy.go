@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/pprof"
+
+	"backstitch/partition"
+	"backstitch/replay/record"
+	"backstitch/replay/source"
+)
+
+// Profile labels, so that the share of CPU that safety costs can be read off a profile.
+const (
+	labelKey        = "backstitch"
+	labelCheckpoint = "checkpoint"
+	labelProof      = "proof"
+)
+
+func labelled(ctx context.Context, what string, do func(context.Context)) {
+	pprof.Do(ctx, pprof.Labels(labelKey, what), do)
+}
+
+// copy handles one batch: leaves out what is quarantined or in the target already, folds the rest into the digest and hands
+// it to the sink.
+func (e *Engine) copy(ctx context.Context) error {
+	if e.drain.Load() {
+		e.step = stepCommit
+		return nil
+	}
+	batch, err := e.ahead.Next(ctx)
+	var damaged *source.DamagedError
+	switch {
+	case errors.Is(err, io.EOF):
+		e.eof = true
+		e.step = stepCommit
+		return nil
+	case errors.As(err, &damaged):
+		return e.damage(damaged)
+	case err != nil:
+		return fmt.Errorf("read source: %w", err)
+	}
+	c := e.ends.Counters
+	c.ReadRecords.Add(int64(len(batch.Records)))
+	c.ReadBytes.Add(batch.Bytes)
+	next := batch.Next
+	if err := e.sift(ctx, batch); err != nil {
+		batch.Release()
+		return err
+	}
+	records, bytes := int64(len(batch.Records)), batch.Bytes
+	if records == 0 {
+		batch.Release()
+	} else if err := e.writer.Write(ctx, batch); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	e.next.Cursor = max(e.next.Cursor, next)
+	e.next.Records += records
+	e.next.Bytes += bytes
+	e.pending.records += records
+	e.pending.bytes += bytes
+	if e.pending.records >= e.cfg.CommitRecords || e.pending.bytes >= e.cfg.CommitBytes ||
+		e.ends.Now().Sub(e.pending.since) >= e.cfg.CommitEvery {
+		e.step = stepCommit
+	}
+	return nil
+}
+
+// sift takes out of batch what is not to be written and folds the rest into the chain. Both need the hash of every record;
+// it is computed once.
+func (e *Engine) sift(ctx context.Context, batch *record.Batch) (err error) {
+	if len(e.rejected) > 0 {
+		e.leaveOut(batch)
+	}
+	labelled(ctx, labelProof, func(context.Context) {
+		if e.present.Len() == 0 {
+			for i := range batch.Records {
+				e.chain.Fold(e.hasher.Hash(&batch.Records[i], e.fields))
+			}
+			return
+		}
+		err = e.suppress(batch)
+	})
+	return err
+}
+
+func (e *Engine) suppress(batch *record.Batch) error {
+	keep := batch.Records[:0]
+	for i := range batch.Records {
+		r := &batch.Records[i]
+		hash := e.hasher.Hash(r, e.fields)
+		target, there, err := e.present.Take(r.Offset, hash)
+		if err != nil {
+			return fmt.Errorf("look up record %d: %w", r.Offset, err)
+		}
+		if there {
+			e.next.Suppressed++
+			e.next.Consumed = append(e.next.Consumed, partition.Range{From: target, To: target + 1})
+			batch.Bytes -= r.Size()
+			continue
+		}
+		e.chain.Fold(hash)
+		keep = append(keep, *r)
+	}
+	batch.Records = keep
+	e.next.Consumed = partition.Normalize(e.next.Consumed)
+	return nil
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/replay/record"
+	"backstitch/replay/sink"
+	"backstitch/replay/source"
+)
+
+// Poison records: those that the source can not read and those that the target will not take. They are listed and counted,
+// and the rest goes on. The count is in positions of the slice, because nobody knows how many records are in what can not be
+// read; it errs on the high side.
+
+// damage lists what the source could not read.
+func (e *Engine) damage(d *source.DamagedError) error {
+	from, to := max(d.Offset, e.next.Cursor), d.Next
+	if d.Offset < 0 {
+		from = e.next.Cursor
+	}
+	if to < 0 {
+		to = e.task.Slice.Ranges.Span().To
+	}
+	e.ends.Log.Warn("record quarantined", "object", d.Object, "offset", from, "until", to, "code", d.Code, "err", d.Err)
+	e.list(partition.Range{From: from, To: to}, d.Code)
+	e.next.Cursor = max(e.next.Cursor, to)
+	if e.next.Quarantined > e.cfg.MaxQuarantine {
+		return fmt.Errorf("%d of at most %d, the last in %w: %w", e.next.Quarantined, e.cfg.MaxQuarantine, d, ErrQuarantine)
+	}
+	return nil
+}
+
+// list adds the part of r that the slice wants to the quarantine.
+func (e *Engine) list(r partition.Range, code string) {
+	for _, want := range e.task.Slice.Ranges {
+		part := partition.Range{From: max(r.From, want.From), To: min(r.To, want.To)}
+		if part.Empty() {
+			continue
+		}
+		e.next.Quarantined += part.Len()
+		if n := len(e.next.Poison); n > 0 && e.next.Poison[n-1].Code == code && e.next.Poison[n-1].Range.To == part.From {
+			e.next.Poison[n-1].Range.To = part.To
+			continue
+		}
+		e.next.Poison = append(e.next.Poison, sink.Poison{Range: part, Code: code})
+	}
+}
+
+// reject remembers a record that the target refused, false when it was remembered before.
+func (e *Engine) reject(r *sink.RejectedError) bool {
+	at := partition.Range{From: r.Offset, To: r.Offset + 1}
+	i := sort.Search(len(e.rejected), func(i int) bool { return e.rejected[i].Range.From >= r.Offset })
+	if i < len(e.rejected) && e.rejected[i].Range == at {
+		return false
+	}
+	e.rejected = slices.Insert(e.rejected, i, sink.Poison{Range: at, Code: r.Code})
+	return true
+}
+
+// leaveOut takes rejected records out of batch and lists them.
+func (e *Engine) leaveOut(batch *record.Batch) {
+	keep := batch.Records[:0]
+	for i := range batch.Records {
+		r := &batch.Records[i]
+		j := sort.Search(len(e.rejected), func(j int) bool { return e.rejected[j].Range.From >= r.Offset })
+		if j < len(e.rejected) && e.rejected[j].Range.From == r.Offset {
+			e.list(e.rejected[j].Range, e.rejected[j].Code)
+			batch.Bytes -= r.Size()
+			continue
+		}
+		keep = append(keep, *r)
+	}
+	batch.Records = keep
+}
+
+func lastPoison(ps []sink.Poison) partition.Offset {
+	if len(ps) == 0 {
+		return -1
+	}
+	return ps[len(ps)-1].Range.To - 1
+}
+
+// reasons are what people read beside a code, also after the owner that met the record is gone.
+var reasons = map[string]string{
+	source.CodeTruncated:    "the object ends in the middle of data",
+	source.CodeCorrupt:      "a checksum or compressed stream does not fit",
+	source.CodeBrokenLine:   "the line is not what its format says",
+	source.CodeTooLarge:     "above the ceiling for one record or object",
+	source.CodeBadCompanion: "the keys or headers file does not pair with its value file",
+	sink.CodeTooLarge:       "larger than the target takes",
+	sink.CodeBadTimestamp:   "outside the target's limits for timestamps",
+	sink.CodeBadRecord:      "refused by the target's own rules",
+}
+
+// listQuarantine spells poison out for the book, one entry per position, at most fsm.MaxQuarantineEntries.
+func listQuarantine(slice partition.Slice, poison []sink.Poison) []fsm.Quarantined {
+	var out []fsm.Quarantined
+	for _, p := range poison {
+		for at := p.Range.From; at < p.Range.To; at++ {
+			if len(out) == fsm.MaxQuarantineEntries {
+				return out
+			}
+			out = append(out, fsm.Quarantined{Partition: slice.Partition, Offset: at, Object: objectAt(slice, at), Code: p.Code, Reason: reasons[p.Code]})
+		}
+	}
+	return out
+}
+
+// objectAt names the object that holds position at, "" when the slice has none. Objects are in order of Base, and one reaches
+// to the next: holes stretch it beyond its count.
+func objectAt(slice partition.Slice, at partition.Offset) string {
+	i := sort.Search(len(slice.Objects), func(i int) bool { return slice.Objects[i].Base > at })
+	if i == 0 {
+		return ""
+	}
+	return slice.Objects[i-1].Key
+}
