@@ -19,7 +19,6 @@ type cache struct {
 
 type cachedJob struct {
 	slices []Slice
-	byN    map[uint32]int
 	lanes  []*cachedLane
 }
 
@@ -82,10 +81,9 @@ func (c *cache) load(j fsm.Job) (*cachedJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	cj := &cachedJob{slices: slices, byN: make(map[uint32]int, len(slices))}
+	cj := &cachedJob{slices: slices}
 	lanes := map[int32]*cachedLane{}
 	for i, s := range slices {
-		cj.byN[s.N] = i
 		l := lanes[s.Partition]
 		if l == nil {
 			l = &cachedLane{}

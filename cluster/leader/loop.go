@@ -104,6 +104,8 @@ func (l *Loop) turn(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the book: %w", err)
 	}
+	// Rumours first: if we are stopped after this line, they are old news of a time when we still watched.
+	rumours := l.cfg.Rumours.Rumours()
 	now, anew := l.watch.now()
 	if anew {
 		l.stopped()
@@ -117,7 +119,7 @@ func (l *Loop) turn(ctx context.Context) (uint64, error) {
 	}
 	proposals := Decide(Input{
 		Now: now, Wall: l.cfg.Clock(), Self: l.cfg.Self,
-		Jobs: jobs, Members: over.Members, Rumours: l.cfg.Rumours.Rumours(), Limits: l.cfg.Limits,
+		Jobs: jobs, Members: over.Members, Rumours: rumours, Limits: l.cfg.Limits,
 		Version: over.Version, Versions: l.cfg.Versions,
 		Applied: over.Applied, Digest: over.Digest, LastDigest: l.lastDigest,
 	})

@@ -6,7 +6,8 @@
 //   - Without slots, pins and avoidance no member's load exceeds (1+slack) times (its fair share by weight + the largest
 //     item). Load is bytes, not items: a partition with ten times the data is ten times the work.
 //   - An item stays with its current owner as long as that owner, and its zone, are within the bound. So when a member
-//     leaves, only its items move; when one joins, about its share moves.
+//     leaves, only its items move, and at most some of those of members that were beyond the bound anyway; when one
+//     joins, about its share moves.
 //   - A pinned item stays as long as its owner is eligible, whatever the load.
 //   - Work is spread before it is packed: over zones first, then over members.
 //

@@ -50,7 +50,7 @@ func (x objects) in(r partition.Range) []int {
 	var out []int
 	first := sort.Search(len(x.list), func(i int) bool { return x.top[i] > r.From })
 	for i := first; i < len(x.list) && x.list[i].Base < r.To; i++ {
-		if x.end[i] > r.From {
+		if x.list[i].Count != 0 && x.end[i] > r.From {
 			out = append(out, i)
 		}
 	}
