@@ -1,0 +1,301 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// This file owns memberlist. It is made inside Run and shut down before Run returns, so nothing of it outlives its owner.
+
+// Config says how to take part in gossip. Meta.ID, BindAddr, AdvertiseAddr, Clock and Logger are required.
+type Config struct {
+	Meta          Meta
+	BindAddr      string // host:port
+	AdvertiseAddr string // host:port
+	RetryJoin     []string
+	KeyFile       string // "" for no encryption
+	Timings       Timings
+	Clock         func() time.Time
+	Logger        *slog.Logger
+	// Transport replaces the sockets; nil for real ones.
+	Transport memberlist.Transport
+}
+
+// Peer is one node as rumour has it.
+type Peer struct {
+	Meta
+	GossipAddr string // host:port
+	Alive      bool
+	Since      time.Time // when Alive last changed, by the local clock
+}
+
+// ErrNotRunning says that Run has not begun or has ended.
+var ErrNotRunning = errors.New("gossip is not running")
+
+// Gossip is this node's part in the rumour.
+type Gossip struct {
+	cfg  Config              // immutable
+	ring *memberlist.Keyring // nil without encryption
+	up   chan struct{}       // closed once the port is open
+	kick chan struct{}       // asks the join loop for another round
+
+	mu       sync.Mutex
+	list     *memberlist.Memberlist // nil unless running
+	meta     Meta
+	peers    map[string]Peer // by node id, without this node
+	changed  chan struct{}   // closed and replaced at each change
+	conflict string          // address of another process with our id, "" if none was seen
+	ignored  uint64
+}
+
+// New checks cfg and reads the key file. It starts nothing.
+func New(cfg Config) (*Gossip, error) {
+	if _, err := cfg.Meta.Encode(); err != nil {
+		return nil, err
+	}
+	g := &Gossip{
+		cfg: cfg, meta: cfg.Meta, up: make(chan struct{}), kick: make(chan struct{}, 1),
+		peers: map[string]Peer{}, changed: make(chan struct{}),
+	}
+	if cfg.KeyFile != "" {
+		keys, err := ReadKeys(cfg.KeyFile)
+		if err != nil {
+			return nil, err
+		}
+		if g.ring, err = memberlist.NewKeyring(keys[1:], keys[0]); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKey, err)
+		}
+	}
+	return g, nil
+}
+
+// Run takes part until ctx ends, then says goodbye and closes the port.
+func (g *Gossip) Run(ctx context.Context) error {
+	conf, err := g.memberlistConfig(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := memberlist.Create(conf)
+	if err != nil {
+		return fmt.Errorf("listen for gossip on %s: %w", g.cfg.BindAddr, err)
+	}
+	g.mu.Lock()
+	g.list = list
+	g.mu.Unlock()
+	close(g.up)
+	g.keepMeeting(ctx, list)
+	g.mu.Lock()
+	g.list = nil
+	g.mu.Unlock()
+	// The farewell spares the others the detection time. It is a courtesy: they must also do without it.
+	if err := list.Leave(time.Second); err != nil {
+		g.cfg.Logger.Debug("gossip farewell", "err", err)
+	}
+	err = list.Shutdown()
+	g.joins.Wait()
+	if err != nil {
+		return fmt.Errorf("close gossip: %w", err)
+	}
+	return nil
+}
+
+// Up is closed once the port is open.
+func (g *Gossip) Up() <-chan struct{} { return g.up }
+
+// Join meets the nodes at addrs and returns how many answered. Addresses are resolved now.
+func (g *Gossip) Join(ctx context.Context, addrs []string) (int, error) {
+	list := g.running()
+	if list == nil {
+		return 0, ErrNotRunning
+	}
+	type met struct {
+		n   int
+		err error
+	}
+	done := make(chan met, 1)
+	g.joins.Add(1)
+	go func() {
+		defer g.joins.Done()
+		n, err := list.Join(addrs) // bounded by the library's TCP timeout
+		done <- met{n, err}
+	}()
+	select {
+	case m := <-done:
+		if m.n > 0 {
+			return m.n, nil
+		}
+		return 0, fmt.Errorf("meet %s: %w", strings.Join(addrs, ", "), m.err)
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// keepMeeting tries RetryJoin whenever this node knows nobody alive, and announces changes of meta.
+func (g *Gossip) keepMeeting(ctx context.Context, list *memberlist.Memberlist) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	warned := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.kick:
+			// The wait for the broadcast is bounded; a change that nobody heard travels with the next full exchange.
+			if err := list.UpdateNode(time.Second); err != nil {
+				g.cfg.Logger.Debug("announce change", "err", err)
+			}
+			continue
+		case <-timer.C:
+		}
+		if len(g.cfg.RetryJoin) > 0 && g.alone() {
+			if _, err := g.Join(ctx, g.cfg.RetryJoin); err != nil && ctx.Err() == nil && !warned {
+				g.cfg.Logger.Info("no node of retry join answers yet; trying on", "err", err)
+				warned = true
+			} else if err == nil {
+				warned = false
+			}
+		}
+		timer.Reset(g.cfg.Timings.Join)
+	}
+}
+
+func (g *Gossip) alone() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, p := range g.peers {
+		if p.Alive {
+			return false
+		}
+	}
+	return true
+}
+
+// Peers returns all other nodes ever heard of, by node id, and a channel that is closed at the next change.
+func (g *Gossip) Peers() ([]Peer, <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make([]Peer, 0, len(g.peers))
+	for _, p := range g.peers {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b Peer) int { return strings.Compare(a.ID, b.ID) })
+	return out, g.changed
+}
+
+// Peer returns what is known of one node.
+func (g *Gossip) Peer(id string) (Peer, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p, ok := g.peers[id]
+	return p, ok
+}
+
+// Ignored counts the messages that were dropped because their metadata made no sense.
+func (g *Gossip) Ignored() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ignored
+}
+
+// Conflict is the gossip address of another living process with this node's id, "" if none was seen.
+func (g *Gossip) Conflict() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.conflict
+}
+
+// Update changes what this node says of itself. Run tells the others.
+func (g *Gossip) Update(change func(*Meta)) error {
+	g.mu.Lock()
+	next := g.meta
+	change(&next)
+	if next == g.meta {
+		g.mu.Unlock()
+		return nil
+	}
+	if _, err := next.Encode(); err != nil {
+		g.mu.Unlock()
+		return err
+	}
+	g.meta = next
+	g.mu.Unlock()
+	select {
+	case g.kick <- struct{}{}:
+	default: // Run has not taken up the last change yet and will send both
+	}
+	return nil
+}
+
+// ReloadKeys reads the key file again. The old keys stay in use if the file is not usable.
+func (g *Gossip) ReloadKeys() error {
+	if g.ring == nil {
+		return nil
+	}
+	keys, err := ReadKeys(g.cfg.KeyFile)
+	if err != nil {
+		return err
+	}
+	return setKeys(g.ring, keys)
+}
+
+func (g *Gossip) running() *memberlist.Memberlist {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.list
+}
+
+func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, error) {
+	conf := memberlist.DefaultLANConfig()
+	g.cfg.Timings.apply(conf)
+	conf.Name = g.cfg.Meta.ID
+	conf.TCPTimeout = 2 * time.Second // bounds how long the end of Run can take
+	conf.RequireNodeNames = false     // an address of RetryJoin has no name yet
+	conf.Transport = g.cfg.Transport
+	conf.Keyring = g.ring
+	d := &delegate{g: g}
+	conf.Delegate, conf.Events, conf.Alive, conf.Conflict = d, d, d, d
+	conf.Logger = log.New(&logWriter{g.cfg.Logger}, "", 0)
+	conf.LogOutput = nil
+	var err error
+	if conf.BindAddr, conf.BindPort, err = resolve(ctx, g.cfg.BindAddr); err != nil {
+		return nil, err
+	}
+	if conf.AdvertiseAddr, conf.AdvertisePort, err = resolve(ctx, g.cfg.AdvertiseAddr); err != nil {
+		return nil, err
+	}
+	return conf, nil
+}
+
+// resolve turns host:port into an IP and a port, since memberlist advertises only IPs.
+func resolve(ctx context.Context, addr string) (string, int, error) {
+	host, portText, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("gossip address %q: %w", addr, err)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return "", 0, fmt.Errorf("gossip address %q: port is not a number", addr)
+	}
+	if host == "" {
+		return "0.0.0.0", port, nil
+	}
+	if net.ParseIP(host) != nil {
+		return host, port, nil
+	}
+	ips, err := net.DefaultResolver.LookupIP(ctx, "ip4", host)
+	if err != nil || len(ips) == 0 {
+		return "", 0, fmt.Errorf("gossip address %q: %w", addr, err)
+	}
+	return ips[0].String(), port, nil
+}
