@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"backstitch/partition"
 	"backstitch/replay/kbatch"
@@ -177,7 +178,9 @@ func (r *Reader) fetch(ctx context.Context) (*kmsg.FetchResponseTopicPartition, 
 	req.ReplicaID = -1
 	req.MaxWaitMillis = fetchWaitMillis
 	req.MinBytes = 1
-	req.MaxBytes = r.opt.MaxBytes
+	// There is one partition, so its own limit is the only one needed. kfake leaves out the list of aborted transactions when it
+	// is this limit that ends an answer.
+	req.MaxBytes = math.MaxInt32
 	req.IsolationLevel = readCommitted
 	req.SessionEpoch = -1 // no session
 	rt := kmsg.NewFetchRequestTopic()
