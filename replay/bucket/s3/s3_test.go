@@ -1,0 +1,125 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"backstitch/replay/bucket"
+	"backstitch/replay/bucket/buckettest"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const name = "archive"
+
+func TestConformance(t *testing.T) {
+	clients := map[bucket.Bucket]*s3.Client{}
+	buckettest.Run(t, func(t *testing.T) bucket.Bucket {
+		_, cl := buckettest.S3(t, name, nil)
+		b := New(cl, name, "/some/prefix/")
+		clients[b] = cl
+		return b
+	}, func(t *testing.T, b bucket.Bucket, key string, body []byte) {
+		buckettest.Overwrite(context.Background(), t, clients[b], name, "some/prefix/"+key, body)
+	})
+}
+
+// faulty answers the nth conditional PUT with status, after passing it on if through is set.
+func faulty(n int, status int, through bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				if n--; n == 0 {
+					if through {
+						next.ServeHTTP(httptest.NewRecorder(), r)
+					}
+					w.WriteHeader(status)
+					return
+				}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// Whether a write whose answer was lost went through or not, PutNew reports what is in the store.
+func TestAmbiguousWrites(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		status  int
+		through bool
+		before  string
+		want    error
+	}{
+		{"lost answer, written", 500, true, "", nil},
+		{"lost answer, not written", 503, false, "", nil},
+		{"race with ourselves", 409, true, "", nil},
+		{"race, nobody wrote", 409, false, "", nil},
+		{"somebody else's object was there", 500, false, "theirs", bucket.ErrExists},
+		{"refused", 403, false, "", errAny},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := 1
+			if tc.before != "" {
+				n = 2
+			}
+			_, cl := buckettest.S3(t, name, faulty(n, tc.status, tc.through))
+			b := New(cl, name, "")
+			if tc.before != "" {
+				if _, err := b.PutNew(t.Context(), "k", []byte(tc.before)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			in, err := b.PutNew(t.Context(), "k", []byte("ours"))
+			switch {
+			case tc.want == errAny:
+				if err == nil {
+					t.Error("got no error")
+				}
+				return
+			case !errors.Is(err, tc.want):
+				t.Fatalf("got %v, want %v", err, tc.want)
+			case tc.want == nil:
+				if got, err := b.GetRange(t.Context(), "k", in.ETag, 0, 4); err != nil || string(got) != "ours" {
+					t.Errorf("got %q, %v, want ours", got, err)
+				}
+			}
+		})
+	}
+}
+
+var errAny = errors.New("any")
+
+func TestProbe(t *testing.T) {
+	_, good := buckettest.S3(t, name, nil)
+	if err := New(good, name, "").Probe(t.Context()); err != nil {
+		t.Errorf("got %v from a store that honours conditions", err)
+	}
+	_, bad := buckettest.S3(t, name, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("If-None-Match")
+			next.ServeHTTP(w, r)
+		})
+	})
+	if err := New(bad, name, "").Probe(t.Context()); !errors.Is(err, bucket.ErrNotConditional) {
+		t.Errorf("got %v, want %v", err, bucket.ErrNotConditional)
+	}
+}
+
+func TestMissingBucket(t *testing.T) {
+	_, cl := buckettest.S3(t, name, nil)
+	for _, err := range New(cl, "other", "").List(t.Context(), "") {
+		if !errors.Is(err, bucket.ErrNoBucket) {
+			t.Errorf("got %v, want %v", err, bucket.ErrNoBucket)
+		}
+	}
+	if _, _, err := New(cl, "other", "").Get(t.Context(), "k", ""); !errors.Is(err, bucket.ErrNoBucket) {
+		t.Errorf("got %v, want %v", err, bucket.ErrNoBucket)
+	}
+}
