@@ -1,0 +1,218 @@
+package leader
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+)
+
+// TestScenarios runs testdata/scenarios: a state as text, and the commands that Decide finds due. Commands:
+//
+//	decide [now=DURATION] [lanes=N] [max-grants=N]
+//	member ID [ZONE|-] [WEIGHT] [draining|left] [maxop=N]
+//	rumour ID [dead] [refused] [silent=DURATION]     (a member without a line is alive and was just heard)
+//	unheard ID
+//	job ID STATE [prio=N] [created=N]
+//	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [held=ID]
+//	  result pass|fail|indeterminate RECORDS
+//	  recorded
+//	version N; step VERSION MAXOP; book APPLIED LASTINDEX LASTAT
+//
+// Run with -rewrite to accept new output.
+func TestScenarios(t *testing.T) {
+	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd != "decide" {
+				t.Fatalf("%s: unknown command %q", d.Pos, d.Cmd)
+			}
+			in := Input{
+				Now: time.Minute, Wall: time.Unix(1000, 0), Self: "node-a", Limits: DefaultLimits(), Version: 1,
+				Rumours: map[partition.NodeID]Rumour{}, LastDigest: DigestMark{At: time.Minute},
+			}
+			var now string
+			d.MaybeScanArgs(t, "now", &now)
+			if now != "" {
+				in.Now = duration(t, now)
+			}
+			d.MaybeScanArgs(t, "lanes", &in.Limits.LanesPerWeight)
+			d.MaybeScanArgs(t, "max-grants", &in.Limits.MaxGrants)
+			for line := range strings.Lines(d.Input) {
+				parseLine(t, &in, strings.Fields(line))
+			}
+			return render(Decide(in))
+		})
+	})
+}
+
+func duration(t *testing.T, s string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func number[T int | uint8 | uint16 | uint32 | uint64 | int32 | int64 | partition.Epoch](t *testing.T, s string) T {
+	t.Helper()
+	var n T
+	if _, err := fmt.Sscan(s, &n); err != nil {
+		t.Fatalf("number %q: %v", s, err)
+	}
+	return n
+}
+
+func parseLine(t *testing.T, in *Input, f []string) {
+	t.Helper()
+	opts := map[string]string{}
+	var words []string
+	for _, w := range f {
+		if k, v, ok := strings.Cut(w, "="); ok {
+			opts[k] = v
+		} else {
+			words = append(words, w)
+		}
+	}
+	has := func(w string) bool { return strings.Contains(" "+strings.Join(words[1:], " ")+" ", " "+w+" ") }
+	var job *Job
+	if len(in.Jobs) > 0 {
+		job = &in.Jobs[len(in.Jobs)-1]
+	}
+	switch words[0] {
+	case "member":
+		m := fsm.Member{ID: partition.NodeID(words[1]), Weight: 1, State: fsm.MemberActive, MaxOp: 94}
+		if len(words) > 2 {
+			m.Zone = strings.Trim(words[2], "-")
+		}
+		if len(words) > 3 {
+			m.Weight = number[uint32](t, words[3])
+		}
+		if has("draining") {
+			m.State = fsm.MemberDraining
+		}
+		if has("left") {
+			m.State = fsm.MemberLeft
+		}
+		if v := opts["maxop"]; v != "" {
+			m.MaxOp = number[uint16](t, v)
+		}
+		in.Members = append(in.Members, m)
+		in.Rumours[m.ID] = Rumour{GossipAlive: true}
+	case "rumour":
+		r := Rumour{GossipAlive: !has("dead"), Refused: has("refused")}
+		if v := opts["silent"]; v != "" {
+			r.Silence = duration(t, v)
+		}
+		in.Rumours[partition.NodeID(words[1])] = r
+	case "unheard":
+		delete(in.Rumours, partition.NodeID(words[1]))
+	case "job":
+		j := Job{Job: fsm.Job{ID: partition.JobID(words[1]), Priority: 50}}
+		j.State = map[string]fsm.JobState{"running": fsm.JobRunning, "verifying": fsm.JobVerifying}[words[2]]
+		if v := opts["prio"]; v != "" {
+			j.Priority = number[uint8](t, v)
+		}
+		if v := opts["created"]; v != "" {
+			j.CreatedUnixNanos = number[int64](t, v)
+		}
+		in.Jobs = append(in.Jobs, j)
+	case "fill", "verify":
+		s := Slice{
+			N: number[uint32](t, words[1]), Partition: number[int32](t, words[2][1:]), Bytes: number[int64](t, words[3]),
+			Held: partition.NodeID(opts["held"]),
+		}
+		s.Kind = map[string]partition.SliceKind{"fill": partition.SliceFill, "verify": partition.SliceVerify}[words[0]]
+		s.Status = map[string]fsm.SliceStatus{
+			"waiting": fsm.SliceWaiting, "leased": fsm.SliceLeased, "done": fsm.SliceDone, "failed": fsm.SliceFailed,
+		}[words[4]]
+		if len(words) > 5 {
+			s.Owner = partition.NodeID(words[5])
+		}
+		for k, v := range opts {
+			switch k {
+			case "e":
+				s.Epoch = number[partition.Epoch](t, v)
+			case "attempts":
+				s.Attempts = number[uint32](t, v)
+			case "notbefore":
+				s.NotBeforeUnixNanos = number[int64](t, v) * int64(time.Second)
+			case "waited":
+				s.Waited = duration(t, v)
+			}
+		}
+		job.Slices = append(job.Slices, s)
+		job.Job.Slices++
+		count(&job.Job, s)
+	case "result":
+		v := map[string]fsm.Verdict{"pass": fsm.Pass, "fail": fsm.Fail, "indeterminate": fsm.Indeterminate}[words[1]]
+		job.Comparisons = append(job.Comparisons, Compared{
+			Comparison: fsm.Comparison{Verdict: v, Evidence: fsm.E3, Expected: fsm.Side{Records: number[int64](t, words[2])}},
+			Index:      uint64(100 + len(job.Comparisons)),
+		})
+	case "recorded":
+		job.ProofRecorded = true
+	case "version":
+		in.Version = number[uint32](t, words[1])
+	case "step":
+		in.Versions = append(in.Versions, VersionStep{Version: number[uint32](t, words[1]), MaxOp: number[uint16](t, words[2])})
+	case "book":
+		in.Applied = number[uint64](t, words[1])
+		in.LastDigest = DigestMark{Index: number[uint64](t, words[2]), At: duration(t, words[3])}
+	default:
+		t.Fatalf("unknown line %q", f)
+	}
+}
+
+func count(j *fsm.Job, s Slice) {
+	done := uint32(0)
+	if s.Status == fsm.SliceDone {
+		done = 1
+	}
+	if s.Status == fsm.SliceFailed {
+		j.FailedSlices++
+	}
+	if s.Kind == partition.SliceFill {
+		j.FillSlices, j.FillDone = j.FillSlices+1, j.FillDone+done
+	} else {
+		j.VerifySlices, j.VerifyDone = j.VerifySlices+1, j.VerifyDone+done
+	}
+}
+
+func render(ps []Proposal) string {
+	if len(ps) == 0 {
+		return "nothing\n"
+	}
+	var b strings.Builder
+	for _, p := range ps {
+		switch c := p.Command.(type) {
+		case fsm.GrantLeases:
+			fmt.Fprintf(&b, "grant (%s)\n", p.Reason)
+			for _, g := range c.Grants {
+				fmt.Fprintf(&b, "  %s to %s, replaces epoch %d\n", g.Slice, g.Owner, g.Seen)
+			}
+		case fsm.RevokeLeases:
+			fmt.Fprintf(&b, "revoke (%s)\n", p.Reason)
+			for _, l := range c.Leases {
+				fmt.Fprintf(&b, "  %s of %s, epoch %d\n", l.Slice, l.Owner, l.Epoch)
+			}
+		case fsm.BeginVerify:
+			fmt.Fprintf(&b, "begin verify %s (%s)\n", c.ID, p.Reason)
+		case fsm.RecordProof:
+			fmt.Fprintf(&b, "record proof %s: %s %s, %d comparisons, by %s (%s)\n",
+				c.Proof.ID, c.Proof.Verdict, c.Proof.Evidence, len(c.Proof.Comparisons), c.Proof.By, p.Reason)
+		case fsm.FinishJob:
+			fmt.Fprintf(&b, "finish %s: %s, proof %q (%s)\n", c.ID, c.State, c.Proof, p.Reason)
+		case fsm.RaiseVersion:
+			fmt.Fprintf(&b, "raise version to %d (%s)\n", c.Version, p.Reason)
+		case fsm.CompareDigest:
+			fmt.Fprintf(&b, "compare digest of %d (%s)\n", c.Index, p.Reason)
+		}
+	}
+	return b.String()
+}
