@@ -22,6 +22,9 @@ type Source struct {
 	Connection string `json:"connection,omitempty"` // agent-side object that holds addresses and credentials; wins over the above
 	Topic      string `json:"topic"`                // as it is called in the reference
 	Format     string `json:"format,omitempty"`     // confluent: "json" or "bin"
+	TopicsDir  string `json:"topicsDir,omitempty"`  // confluent: the connector's topics.dir, "" for topics
+	Keys       bool   `json:"keys,omitempty"`       // confluent: every file has a .keys companion
+	Headers    bool   `json:"headers,omitempty"`    // confluent: every file has a .headers companion
 	FromMs     int64  `json:"fromMs,omitempty"`     // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
 	ToMs       int64  `json:"toMs,omitempty"`
 }

@@ -1,0 +1,102 @@
+package spec
+
+import "time"
+
+// Limits that the schema can not say, because the values have units.
+const (
+	minCommitInterval = 10 * time.Millisecond
+	maxCommitInterval = 30 * time.Second // a broker ends transactions that take longer than a minute
+	minSliceBytes     = 64 << 10
+)
+
+// Defaults. The schema prints the same; a test compares them.
+const (
+	DefaultNamespace      = "default"
+	DefaultPriority       = 50
+	DefaultCommitRecords  = 20_000
+	DefaultCommitInterval = Duration("1s")
+	DefaultSliceBytes     = Bytes("256MiB")
+	DefaultSliceRecords   = 1_000_000
+	DefaultLayout         = "archive"
+	DefaultOnly           = "missing"
+	DefaultFormat         = "json"
+)
+
+// WithDefaults returns a copy of r in which everything that was left out is written out.
+func (r *Recovery) WithDefaults() *Recovery {
+	out := *r
+	s := &out.Spec
+	orText(&out.Metadata.Namespace, DefaultNamespace)
+	sel, write, sched, size := Select{}, Write{}, Schedule{}, Slices{}
+	if s.Select != nil {
+		sel = *s.Select
+	}
+	if s.Write != nil {
+		write = *s.Write
+	}
+	if s.Schedule != nil {
+		sched = *s.Schedule
+	}
+	if s.Slices != nil {
+		size = *s.Slices
+	}
+	orText(&sel.Only, DefaultOnly)
+	if write.OriginHeaders == nil {
+		on := true
+		write.OriginHeaders = &on
+	}
+	if write.CommitRecords == 0 {
+		write.CommitRecords = DefaultCommitRecords
+	}
+	if write.CommitInterval == "" {
+		write.CommitInterval = DefaultCommitInterval
+	}
+	if sched.Priority == nil {
+		p := DefaultPriority
+		sched.Priority = &p
+	}
+	if size.Bytes == "" {
+		size.Bytes = DefaultSliceBytes
+	}
+	if size.Records == 0 {
+		size.Records = DefaultSliceRecords
+	}
+	s.Select, s.Write, s.Schedule, s.Slices = &sel, &write, &sched, &size
+	if s.Source.S3 != nil {
+		c := *s.Source.S3
+		c.Layout.fill(out.TargetTopic())
+		s.Source.S3 = &c
+	}
+	if s.Source.Dir != nil {
+		c := *s.Source.Dir
+		c.Layout.fill(out.TargetTopic())
+		s.Source.Dir = &c
+	}
+	return &out
+}
+
+func (l *Layout) fill(topic string) {
+	orText(&l.Layout, DefaultLayout)
+	orText(&l.Topic, topic)
+	if l.Layout == "confluent" {
+		orText(&l.Format, DefaultFormat)
+		orText(&l.TopicsDir, "topics")
+	}
+}
+
+func orText(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// TargetTopic returns the topic that is to be completed.
+func (r *Recovery) TargetTopic() string {
+	switch t := r.Spec.Target; {
+	case t.Kafka != nil:
+		return t.Kafka.Topic
+	case t.Dir != nil:
+		return t.Dir.Topic
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Codes of problems. They are stable.
+const (
+	CodeSyntax    = "BST-E2001" // not YAML
+	CodeUnknown   = "BST-E2002" // a key that there is not
+	CodeType      = "BST-E2003" // a list where a word belongs, and the like
+	CodeUnit      = "BST-E2004" // a magnitude without unit, or another form
+	CodeValue     = "BST-E2005" // not one of the allowed values
+	CodeRequired  = "BST-E2006" // a key is missing
+	CodeOneOf     = "BST-E2007" // none or several of a choice
+	CodeEmpty     = "BST-E2010" // the range holds nothing
+	CodeSame      = "BST-E2011" // source and target are the same, or swapped
+	CodeConnect   = "BST-E2012" // a connection that is not configured
+	CodeTogether  = "BST-E2013" // fields that exclude each other
+	CodeDuplicate = "BST-E2014" // a key is there twice
+)
+
+// Problem is one thing that is wrong with a file.
+type Problem struct {
+	Code    string `json:"code"`
+	Path    string `json:"path"`   // dotted, e.g. spec.write.commitInterval
+	Line    int    `json:"line"`   // from 1, 0 when there is no place
+	Column  int    `json:"column"` // from 1
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"` // what to write
+	Excerpt string `json:"-"`              // the line and a caret under the place
+}
+
+// Error is everything that is wrong with a file.
+type Error struct {
+	File     string
+	Problems []Problem // by place
+}
+
+// Error lists all problems. The first line is a title.
+func (e *Error) Error() string {
+	var b strings.Builder
+	noun := "problems"
+	if len(e.Problems) == 1 {
+		noun = "problem"
+	}
+	fmt.Fprintf(&b, "the spec %s has %d %s", e.File, len(e.Problems), noun)
+	for _, p := range e.Problems {
+		fmt.Fprintf(&b, "\n%s:%d:%d: %s %s", e.File, p.Line, p.Column, p.Code, p.Message)
+		if p.Hint != "" {
+			fmt.Fprintf(&b, " (%s)", p.Hint)
+		}
+		for line := range strings.Lines(p.Excerpt) {
+			b.WriteString("\n" + strings.TrimRight(line, "\n"))
+		}
+	}
+	return b.String()
+}
+
+// ErrorCode returns the code of the first problem.
+func (e *Error) ErrorCode() string { return e.Problems[0].Code }
+
+// ExitStatus returns that of an invalid spec.
+func (e *Error) ExitStatus() int { return 2 }
+
+// Next says what to type.
+func (e *Error) Next() string { return "backstitch spec explain spec" }
+
+// excerpt returns the line of text and a caret under column.
+func excerpt(text string, line, column int) string {
+	lines := strings.Split(text, "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	margin := fmt.Sprintf("  %4d | ", line)
+	pad := strings.Repeat(" ", len(margin)-2) + "| "
+	return margin + strings.TrimRight(lines[line-1], "\r") + "\n" + pad + strings.Repeat(" ", max(column-1, 0)) + "^\n"
+}

@@ -1,0 +1,187 @@
+package spec
+
+// The comments of these types are read by people: they become the descriptions in the schema, and `backstitch spec explain`
+// prints them. So they speak of the field and not of the code.
+
+// The only values that apiVersion and kind have today.
+const (
+	APIVersion = "backstitch.dev/v1"
+	Kind       = "Recovery"
+)
+
+// Recovery is one repair: records that a reference holds and a target lacks are written into the target, and the result is
+// compared.
+type Recovery struct {
+	// Version of this format.
+	APIVersion string `json:"apiVersion" jsonschema:"enum=backstitch.dev/v1"`
+	// What the file describes.
+	Kind string `json:"kind" jsonschema:"enum=Recovery"`
+	// Who the job is.
+	Metadata Metadata `json:"metadata"`
+	// What to do.
+	Spec Spec `json:"spec"`
+}
+
+// Metadata names the job.
+type Metadata struct {
+	// Name of the job in status output: lower-case letters, digits, dots and dashes.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"`
+	// Namespace groups jobs.
+	Namespace string `json:"namespace,omitempty" jsonschema:"maxLength=63,pattern=^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$,default=default"`
+	// Annotations are shown in the plan: a ticket, a runbook.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Spec says where the truth is, where it must be complete, and how to get there.
+type Spec struct {
+	// Where the truth is. Exactly one kind.
+	Source Source `json:"source"`
+	// Where it must be complete. Exactly one kind.
+	Target Target `json:"target"`
+	// Which part of the reference must be there. Left out, it is everything that the reference holds.
+	Range *Range `json:"range,omitempty"`
+	// What to look at and what to write.
+	Select *Select `json:"select,omitempty"`
+	// How to write.
+	Write *Write `json:"write,omitempty"`
+	// When the job gets its turn.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	// How big one piece of work is.
+	Slices *Slices `json:"slices,omitempty"`
+}
+
+// Source is the reference. Exactly one of its members is set.
+type Source struct {
+	// An archive in an object store.
+	S3 *S3Source `json:"s3,omitempty"`
+	// An archive in a directory.
+	Dir *DirSource `json:"dir,omitempty"`
+	// A Kafka topic that still has the records.
+	Kafka *KafkaSource `json:"kafka,omitempty"`
+}
+
+// S3Source is an archive in an object store.
+type S3Source struct {
+	// Connection of the agents' configuration that holds endpoint and credentials. Left out, the environment's are taken.
+	Connection string `json:"connection,omitempty"`
+	// Bucket name.
+	Bucket string `json:"bucket" jsonschema:"minLength=3,maxLength=63,pattern=^[a-z0-9][a-z0-9.-]*$"`
+	// Prefix that all keys of the archive begin with.
+	Prefix string `json:"prefix,omitempty"`
+	// Endpoint of an S3-compatible store, such as https://minio.internal:9000. Left out, it is AWS.
+	Endpoint string `json:"endpoint,omitempty" jsonschema:"pattern=^https?://"`
+	// Region of the bucket. Left out, it is the environment's.
+	Region string `json:"region,omitempty"`
+	Layout
+}
+
+// DirSource is an archive in a directory that every agent sees.
+type DirSource struct {
+	// Path of the directory, absolute.
+	Path string `json:"path" jsonschema:"pattern=^/"`
+	Layout
+}
+
+// Layout says how the files of an archive are named and what is in them.
+type Layout struct {
+	// Layout of the files: archive is what backstitch archive writes, confluent is that of the Confluent S3 sink.
+	Layout string `json:"layout,omitempty" jsonschema:"enum=archive,enum=confluent,default=archive"`
+	// Topic as the archive calls it. Left out, it is the target's.
+	Topic string `json:"topic,omitempty" jsonschema:"minLength=1,maxLength=249"`
+	// Format of confluent files: json has one JSON value per line, bin has one run of raw bytes per line.
+	Format string `json:"format,omitempty" jsonschema:"enum=json,enum=bin"`
+	// Directory under which confluent files lie, the connector's topics.dir. Left out, it is topics.
+	TopicsDir string `json:"topicsDir,omitempty"`
+	// Whether each confluent file has a .keys file beside it.
+	Keys bool `json:"keys,omitempty"`
+	// Whether each confluent file has a .headers file beside it.
+	Headers bool `json:"headers,omitempty"`
+}
+
+// KafkaSource is a topic that still has the records.
+type KafkaSource struct {
+	// Connection of the agents' configuration that holds brokers and credentials.
+	Connection string `json:"connection,omitempty"`
+	// Brokers as host:port,host:port, for clusters without credentials.
+	Brokers string `json:"brokers,omitempty"`
+	// Topic to read.
+	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+}
+
+// Target is where records are written. Exactly one of its members is set.
+type Target struct {
+	// A Kafka topic. Missing records are appended, marked, in their own order.
+	Kafka *KafkaTarget `json:"kafka,omitempty"`
+	// A directory of record files.
+	Dir *DirTarget `json:"dir,omitempty"`
+}
+
+// KafkaTarget is a topic to complete.
+type KafkaTarget struct {
+	// Connection of the agents' configuration that holds brokers and credentials.
+	Connection string `json:"connection,omitempty"`
+	// Brokers as host:port,host:port, for clusters without credentials.
+	Brokers string `json:"brokers,omitempty"`
+	// Topic to write. It must exist.
+	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+}
+
+// DirTarget is a directory to complete.
+type DirTarget struct {
+	// Path of the directory, absolute, that every agent sees.
+	Path string `json:"path" jsonschema:"pattern=^/"`
+	// Topic whose records the directory holds.
+	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+}
+
+// Range says which records. From and to go by the records' timestamps, offsets by their position in the reference.
+type Range struct {
+	// First moment, RFC 3339 with zone.
+	From Time `json:"from,omitempty"`
+	// Moment after the last, RFC 3339 with zone. The range is half-open.
+	To Time `json:"to,omitempty"`
+	// Positions instead of moments, the same for each partition.
+	Offsets *Offsets `json:"offsets,omitempty"`
+}
+
+// Offsets is a half-open range of positions in the reference.
+type Offsets struct {
+	// First position.
+	From int64 `json:"from" jsonschema:"minimum=0"`
+	// Position after the last.
+	To int64 `json:"to" jsonschema:"minimum=0"`
+}
+
+// Select says what to look at and what to write.
+type Select struct {
+	// Partitions to look at, such as "0-7,12". Left out, it is all of them.
+	Partitions Partitions `json:"partitions,omitempty"`
+	// Only says what is written: missing writes what the target lacks, all writes everything again.
+	Only string `json:"only,omitempty" jsonschema:"enum=missing,enum=all,default=missing"`
+}
+
+// Write says how records are written.
+type Write struct {
+	// Whether each record gets the headers backstitch.origin and backstitch.job.
+	OriginHeaders *bool `json:"originHeaders,omitempty" jsonschema:"default=true"`
+	// Records between two commits, at most.
+	CommitRecords int `json:"commitRecords,omitempty" jsonschema:"minimum=1,maximum=1000000,default=20000"`
+	// Time between two commits, at most, such as 500ms.
+	CommitInterval Duration `json:"commitInterval,omitempty"`
+	// Records that may be set aside because they can not be written or read. One more fails the job.
+	MaxQuarantine int64 `json:"maxQuarantine,omitempty" jsonschema:"minimum=0,default=0"`
+}
+
+// Schedule says when the job gets its turn.
+type Schedule struct {
+	// Priority from 0 to 100; higher goes first.
+	Priority *int `json:"priority,omitempty" jsonschema:"minimum=0,maximum=100,default=50"`
+}
+
+// Slices says how big one piece of work is. Smaller ones spread better, larger ones cost less.
+type Slices struct {
+	// Bytes of one slice, uncompressed, such as 256MiB.
+	Bytes Bytes `json:"bytes,omitempty"`
+	// Records of one slice.
+	Records int64 `json:"records,omitempty" jsonschema:"minimum=1,default=1000000"`
+}

@@ -1,0 +1,138 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+)
+
+// Values with a unit. Each is a string in the file, so that a bare number can not pass as one.
+
+// Duration is a length of time with its unit: 500ms, 2s, 5m, 1h.
+type Duration string
+
+// Bytes is a size with its unit: 512KiB, 64MiB, 1GiB.
+type Bytes string
+
+// Time is a moment in RFC 3339 with its zone: 2026-11-20T02:00:00Z.
+type Time string
+
+// Partitions is a list of partition numbers and ranges: 0-7,12. Both ends of a range are in it.
+type Partitions string
+
+const (
+	durationPattern   = `^[0-9]+(\.[0-9]+)?(ms|s|m|h)$`
+	bytesPattern      = `^[0-9]+(B|KiB|MiB|GiB|TiB)$`
+	timePattern       = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`
+	partitionsPattern = `^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$`
+)
+
+// unitHints says, for each pattern that the schema has, what to write instead.
+var unitHints = map[string]string{
+	durationPattern:   "write a number and its unit, such as 500ms, 2s or 5m",
+	bytesPattern:      "write a number and its unit, such as 64MiB or 1GiB",
+	timePattern:       `write a moment with its zone, such as "2026-11-20T02:00:00Z"`,
+	partitionsPattern: `write numbers and ranges in quotes, such as "0-7,12"`,
+	namePattern:       "use lower-case letters, digits, dots and dashes, and begin and end with a letter or digit",
+	"^/":              "write an absolute path",
+	"^https?://":      "write it as https://HOST:PORT",
+	bucketPattern:     "use 3 to 63 lower-case letters, digits, dots and dashes",
+}
+
+const (
+	namePattern   = `^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`
+	bucketPattern = `^[a-z0-9][a-z0-9.-]*$`
+)
+
+// JSONSchema describes the text form.
+func (Duration) JSONSchema() *jsonschema.Schema { return text(durationPattern) }
+
+// JSONSchema describes the text form.
+func (Bytes) JSONSchema() *jsonschema.Schema { return text(bytesPattern) }
+
+// JSONSchema describes the text form.
+func (Time) JSONSchema() *jsonschema.Schema { return text(timePattern) }
+
+// JSONSchema describes the text form.
+func (Partitions) JSONSchema() *jsonschema.Schema { return text(partitionsPattern) }
+
+func text(pattern string) *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: pattern}
+}
+
+var durationForm, bytesForm = regexp.MustCompile(durationPattern), regexp.MustCompile(bytesPattern)
+
+// Parse returns the length of time. "" is 0.
+func (d Duration) Parse() (time.Duration, error) {
+	if d == "" {
+		return 0, nil
+	}
+	if !durationForm.MatchString(string(d)) {
+		return 0, fmt.Errorf("%q is not a length of time: %s", string(d), unitHints[durationPattern])
+	}
+	return time.ParseDuration(string(d))
+}
+
+// Parse returns the number of bytes. "" is 0.
+func (b Bytes) Parse() (int64, error) {
+	if b == "" {
+		return 0, nil
+	}
+	if !bytesForm.MatchString(string(b)) {
+		return 0, fmt.Errorf("%q is not a size: %s", string(b), unitHints[bytesPattern])
+	}
+	digits := strings.TrimRight(string(b), "BKMGTi")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	shift := map[string]uint{"B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}[string(b[len(digits):])]
+	if err != nil || n<<shift>>shift != n || n<<shift < 0 {
+		return 0, fmt.Errorf("%q is more than can be counted", string(b))
+	}
+	return n << shift, nil
+}
+
+// Parse returns the moment in UTC. "" is the zero time.
+func (t Time) Parse() (time.Time, error) {
+	if t == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, string(t))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a moment: %s", string(t), unitHints[timePattern])
+	}
+	return at.UTC(), nil
+}
+
+// maxPartition is what Kafka itself can count to in practice, and keeps "0-4294967295" from making a list of four billion.
+const maxPartition = 1_000_000
+
+// Parse returns the numbers, ascending and each once. "" is nil, which stands for all.
+func (p Partitions) Parse() ([]int32, error) {
+	if p == "" {
+		return nil, nil
+	}
+	var out []int32
+	for part := range strings.SplitSeq(string(p), ",") {
+		first, last, ranged := strings.Cut(part, "-")
+		from, err := strconv.ParseInt(first, 10, 32)
+		to := from
+		if err == nil && ranged {
+			to, err = strconv.ParseInt(last, 10, 32)
+		}
+		switch {
+		case err != nil || to >= maxPartition:
+			return nil, fmt.Errorf("%q is not a list of partitions: %s", string(p), unitHints[partitionsPattern])
+		case to < from:
+			return nil, fmt.Errorf("range %q ends before it begins", part)
+		}
+		for n := from; n <= to; n++ {
+			out = append(out, int32(n))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
