@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// control is the door for the demo: is it up, and change a byte.
+// control is the door for the demo: is it up, change a byte, slow down.
 func (s *Sandbox) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -30,6 +30,15 @@ func (s *Sandbox) control() http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out)
+	})
+	mux.HandleFunc("POST /pace", func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.ParseInt(r.URL.Query().Get("bytes"), 10, 64)
+		if err != nil || n < 0 {
+			http.Error(w, "want bytes per second, 0 for no limit", http.StatusBadRequest)
+			return
+		}
+		s.in.set(n)
+		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
 }
@@ -63,22 +72,38 @@ func (c Control) Await(ctx context.Context) error {
 // Tamper asks the sandbox to change one byte; see Sandbox.Tamper.
 func (c Control) Tamper(ctx context.Context, topic string, partition int32, offset int64) (Tampered, error) {
 	var out Tampered
-	url := fmt.Sprintf("http://%s/tamper?topic=%s&partition=%d&offset=%d", c.Addr, topic, partition, offset)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	body, err := c.post(ctx, fmt.Sprintf("/tamper?topic=%s&partition=%d&offset=%d", topic, partition, offset))
 	if err != nil {
 		return out, err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return out, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-		return out, fmt.Errorf("tamper: %s", strings.TrimSpace(string(b)))
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+	if err := json.Unmarshal(body, &out); err != nil {
 		return out, fmt.Errorf("decode answer: %w", err)
 	}
 	return out, nil
+}
+
+// Pace bounds what the broker takes in, in bytes per second; 0 takes the bound away.
+func (c Control) Pace(ctx context.Context, bytesPerSecond int64) error {
+	_, err := c.post(ctx, fmt.Sprintf("/pace?bytes=%d", bytesPerSecond))
+	return err
+}
+
+func (c Control) post(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Addr+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("sandbox: %s", strings.TrimSpace(string(body)))
+	}
+	return body, nil
 }

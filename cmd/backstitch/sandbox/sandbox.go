@@ -43,6 +43,7 @@ func (c Config) Validate() error {
 type Sandbox struct {
 	cfg Config
 	log *slog.Logger
+	in  *pace
 
 	mu     sync.Mutex
 	broker *kfake.Cluster // nil while it is stopped
@@ -53,7 +54,7 @@ func New(cfg Config, log *slog.Logger) (*Sandbox, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Sandbox{cfg: cfg, log: log}, nil
+	return &Sandbox{cfg: cfg, log: log, in: newPace()}, nil
 }
 
 // Run serves until ctx ends.
@@ -107,6 +108,7 @@ func (s *Sandbox) startLocked() error {
 	broker, err := kfake.NewCluster(
 		kfake.Ports(s.cfg.KafkaPort),
 		kfake.ClusterID("sandbox"),
+		kfake.ListenFn(s.in.listen),
 		kfake.DataDir(filepath.Join(s.cfg.Dir, "kafka")),
 		kfake.BrokerConfigs(map[string]string{"auto.create.topics.enable": "false"}),
 	)

@@ -127,3 +127,24 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestPaceBoundsWhatTheBrokerTakesIn(t *testing.T) {
+	cfg, ctx := start(t)
+	control := Control{Addr: fmt.Sprintf("127.0.0.1:%d", cfg.ControlPort)}
+	if err := control.Pace(ctx, -1); err == nil {
+		t.Error("negative pace: got no error")
+	}
+	for _, bytes := range []int64{1 << 20, 0} {
+		if err := control.Pace(ctx, bytes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := newPace()
+	p.set(1000)
+	if got := p.limiter.Limit(); got != 1000 {
+		t.Errorf("limit: got %v, want 1000", got)
+	}
+	if p.set(0); p.limiter.AllowN(time.Now(), 1<<40) == false {
+		t.Error("without a limit: a large read has to wait")
+	}
+}
