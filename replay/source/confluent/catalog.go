@@ -145,6 +145,9 @@ func countOne(ctx context.Context, o *opener, e *entry) error {
 		return nil
 	case errors.As(lineDamage(err), &damage):
 		e.damage = damage
+		if damage.code == source.CodeCorrupt {
+			e.lines = 0 // a checksum that does not fit vouches for no line before it either
+		}
 		return nil
 	}
 	return err

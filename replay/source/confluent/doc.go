@@ -14,10 +14,11 @@
 //     JSON format writes a string key. Any other key line is taken as its bytes.
 //   - Companions pair by line. One that has more or fewer lines is damage, not a shift. They are frozen with their value file:
 //     an Object's ETag is "value|.keys.json=etag|.headers.json=etag".
-//   - A damaged object yields what comes before the damage, then a *source.DamagedError, then the next object.
+//   - An object that is cut short yields what comes before the cut, then a *source.DamagedError, then the next object. One
+//     whose checksum does not fit yields no line at all, because nobody knows which of them is wrong.
 //   - Nothing is read whole but zstd objects up to a limit, and nothing decompresses beyond its ceiling.
 //
 // What is not here: Avro and Parquet; offsets that only content can prove (replay/gap).
 //
-// Reading order: config.go, name.go, catalog.go, lines.go, open.go, reader.go, companion.go.
+// Reading order: config.go, name.go, catalog.go, lines.go, open.go, reader.go, pump.go, companion.go.
 package confluent

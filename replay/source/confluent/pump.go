@@ -76,7 +76,12 @@ func (p *pump) object(ctx context.Context, o partition.Object, end partition.Off
 	n, _ := p.cfg.parse(o.Key)
 	pos := o.Base
 	f := splitETag(o.ETag)
-	s, ps, err := p.openAll(ctx, o, n, f)
+	var s *stream
+	var ps *pairs
+	err := p.trust(ctx, o, n, f)
+	if err == nil {
+		s, ps, err = p.openAll(ctx, o, n, f)
+	}
 	if err == nil {
 		defer s.close()
 		defer ps.close()
@@ -87,6 +92,9 @@ func (p *pump) object(ctx context.Context, o partition.Object, end partition.Off
 	}
 	var damage *damageError
 	switch {
+	case errors.As(lineDamage(err), &damage) && damage.code == source.CodeCorrupt && o.Count >= 0:
+		// The checksum did fit when the plan counted the lines, and some of those that do not may be out already.
+		return fmt.Errorf("object %s: %w since the plan: %w", o.Key, source.ErrChanged, damage.err)
 	case errors.As(lineDamage(err), &damage):
 		next := end
 		if end <= pos {
@@ -99,6 +107,24 @@ func (p *pump) object(ctx context.Context, o partition.Object, end partition.Off
 		return fmt.Errorf("object %s: %w", o.Key, err)
 	case o.Count >= 0 && pos != o.Base+o.Count:
 		return fmt.Errorf("object %s holds %d records, the plan counted %d: %w", o.Key, pos-o.Base, o.Count, source.ErrChanged)
+	}
+	return nil
+}
+
+// trust reads an object that was damaged when the plan was made to its end, before any line of it is handed over. A stream
+// yields lines long before it comes to a checksum that does not fit; if one does not, none of the lines can be believed. An
+// object that is only cut short can be, up to the cut.
+func (p *pump) trust(ctx context.Context, o partition.Object, n name, f frozen) error {
+	if o.Count >= 0 {
+		return nil
+	}
+	e := &entry{name: n}
+	e.in.Key, e.in.ETag = o.Key, f.value
+	if err := countOne(ctx, &p.opener, e); err != nil {
+		return err
+	}
+	if e.damage != nil && e.damage.code == source.CodeCorrupt {
+		return e.damage
 	}
 	return nil
 }
