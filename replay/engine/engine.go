@@ -266,6 +266,7 @@ func (e *Engine) recover(ctx context.Context, err error) error {
 		if n := e.durable.Quarantined + int64(len(e.rejected)); n > e.cfg.MaxQuarantine {
 			return fmt.Errorf("%d of at most %d, the last at %d, %w: %w", n, e.cfg.MaxQuarantine, rejected.Offset, rejected, ErrQuarantine)
 		}
+		e.unknown = 0 // it is known now
 		e.ends.Log.Warn("record quarantined", "offset", rejected.Offset, "code", rejected.Code, "err", rejected.Err)
 	case errors.Is(err, sink.ErrUnknownOutcome):
 		if e.unknown++; e.unknown > e.cfg.MaxUnknown {

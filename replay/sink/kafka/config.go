@@ -1,0 +1,61 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"backstitch/replay/klog"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Config says where and how to write.
+type Config struct {
+	Client  []kgo.Opt // how the cluster is reached: addresses, TLS, login, client id
+	Cluster string    // of backstitch, the first part of transactional ids
+	Topic   string
+	TopicID klog.TopicID // zero takes whatever id the topic has; any other is refused when it is not the topic's
+
+	// OriginHeaders adds sink.OriginHeader and sink.JobHeader to each record. SourceTopic is what the reference calls the data.
+	OriginHeaders bool
+	SourceTopic   string
+
+	InFlightBytes      int64         // of keys, values and headers, per writer
+	BatchBytes         int32         // of one produced batch; the topic's own limit wins when it is lower
+	Linger             time.Duration // how long a batch waits to be filled
+	Compression        kgo.CompressionCodec
+	TransactionTimeout time.Duration // after which the brokers give up a transaction whose owner is gone
+	OpenTimeout        time.Duration // for fencing and for reading progress
+}
+
+// DefaultConfig does not compress: that is the largest cost there is, and bytes that an archive holds compressed are mostly
+// wanted as they were.
+func DefaultConfig() Config {
+	return Config{
+		OriginHeaders:      true,
+		InFlightBytes:      32 << 20,
+		BatchBytes:         1 << 20,
+		Linger:             2 * time.Millisecond,
+		Compression:        kgo.NoCompression(),
+		TransactionTimeout: time.Minute,
+		OpenTimeout:        30 * time.Second,
+	}
+}
+
+// Validate names the first thing that can not work.
+func (c Config) Validate() error {
+	switch {
+	case c.Cluster == "":
+		return errors.New("kafka sink: no cluster name")
+	case c.Topic == "":
+		return errors.New("kafka sink: no topic")
+	case c.OriginHeaders && c.SourceTopic == "":
+		return errors.New("kafka sink: origin headers need the name of the source topic")
+	case c.InFlightBytes < 1, c.BatchBytes < 1<<10:
+		return fmt.Errorf("kafka sink: %d bytes in flight, %d bytes a batch", c.InFlightBytes, c.BatchBytes)
+	case c.Linger < 0, c.TransactionTimeout < time.Second, c.OpenTimeout <= 0:
+		return errors.New("kafka sink: a time is too short")
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"backstitch/partition"
+	"backstitch/replay/klog"
+	"backstitch/replay/record"
+	"backstitch/replay/sink"
+)
+
+// Reading the target back: all of a range, or what others than one lane wrote. The latter tells whole batches apart by their
+// producer id, without decoding them.
+
+// Recent reads what others committed at or after from.
+func (w *writer) Recent(ctx context.Context, from int64) (sink.Reader, error) {
+	return w.s.read(ctx, w.slice.Partition, from, math.MaxInt64, w.lane)
+}
+
+// Bounds returns the partition's log start and last stable offset.
+func (s *Sink) Bounds(ctx context.Context, part int32) (start, end int64, err error) {
+	mark, err := s.watermark(ctx, part)
+	return mark.LogStart, mark.LSO, err
+}
+
+// Read reads [from, to) of part.
+func (s *Sink) Read(ctx context.Context, part int32, from, to int64) (sink.Reader, error) {
+	return s.read(ctx, part, from, to, nil)
+}
+
+func (s *Sink) watermark(ctx context.Context, part int32) (klog.Watermark, error) {
+	t, err := klog.Watermarks(ctx, s.cl, s.cfg.Topic)
+	if err != nil {
+		return klog.Watermark{}, classify("read target", err)
+	}
+	if s.cfg.TopicID != (klog.TopicID{}) && t.ID != s.cfg.TopicID {
+		return klog.Watermark{}, fmt.Errorf("topic %s has id %s, the plan saw %s: %w", s.cfg.Topic, t.ID, s.cfg.TopicID, sink.ErrRecreated)
+	}
+	mark, ok := t.Partitions[part]
+	if !ok {
+		return klog.Watermark{}, fmt.Errorf("topic %s has no partition %d: %w", s.cfg.Topic, part, sink.ErrNoTarget)
+	}
+	return mark, nil
+}
+
+// read reads [from, to), without the batches of not when that is not nil. What retention took away is passed over: it is not
+// in the target any more.
+func (s *Sink) read(ctx context.Context, part int32, from, to int64, not *lane) (sink.Reader, error) {
+	mark, err := s.watermark(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{s: s, part: part, not: not, next: max(from, mark.LogStart), end: min(to, mark.LSO)}
+	return r, nil
+}
+
+// reader is used by one goroutine.
+type reader struct {
+	s    *Sink
+	part int32
+	not  *lane // whose batches and runs are left out; nil for none
+	next int64
+	end  int64
+
+	log  *klog.Reader // of the stretch up to the next run, nil between two
+	stop int64        // end of that stretch
+}
+
+// Next returns the next batch.
+func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
+	for {
+		if r.log == nil {
+			if r.not != nil {
+				r.next = r.not.skip(r.next)
+			}
+			if r.next >= r.end {
+				r.next = max(r.next, r.end)
+				return nil, io.EOF
+			}
+			if err := r.stretch(ctx); err != nil {
+				return nil, err
+			}
+		}
+		chunk, err := r.log.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			r.next, r.log = r.stop, nil
+			continue
+		case err != nil:
+			return nil, classify("read target", err)
+		}
+		batch, err := r.decode(chunk)
+		if err != nil || batch != nil {
+			return batch, err
+		}
+	}
+}
+
+// stretch opens the log up to where the next run of the lane's own records begins.
+func (r *reader) stretch(ctx context.Context) (err error) {
+	r.stop = r.end
+	if r.not != nil {
+		r.stop = r.not.before(r.next, r.end)
+	}
+	r.log, err = klog.Open(ctx, r.s.cl, klog.Options{
+		Topic: r.s.cfg.Topic, ID: r.s.cfg.TopicID, Partition: r.part, Range: partition.Range{From: r.next, To: r.stop},
+	})
+	if err != nil {
+		return classify("read target", err)
+	}
+	return nil
+}
+
+// decode makes a batch of a chunk, nil when nothing of it is wanted.
+func (r *reader) decode(chunk klog.Chunk) (*record.Batch, error) {
+	raw := record.WrapBuffer(chunk.Raw)
+	defer raw.Done()
+	slab := record.NewSlab()
+	want := partition.Ranges{{From: r.next, To: r.stop}}
+	for i := range chunk.Batches {
+		b := &chunk.Batches[i]
+		if r.not != nil && r.not.owns(b.Header.ProducerID) {
+			continue
+		}
+		if err := r.s.dec.Decode(slab, raw, b.Raw, &b.Header, r.next, want); err != nil {
+			slab.Drop()
+			return nil, fmt.Errorf("read target partition %d: %w", r.part, err)
+		}
+	}
+	r.next = max(r.next, min(chunk.Next, r.stop))
+	if len(slab.Records) == 0 {
+		slab.Drop()
+		return nil, nil
+	}
+	return slab.Batch(r.part, r.next), nil
+}
+
+// Position is where a later read begins.
+func (r *reader) Position() int64 { return r.next }
+
+// Close does nothing: a reader holds no goroutine and no connection of its own.
+func (r *reader) Close() error { return nil }
