@@ -60,9 +60,6 @@ func (c *cache) refresh(active []fsm.Job, now time.Duration) ([]Job, error) {
 	return out, nil
 }
 
-// forget drops a job, so that the next turn reads all of it again.
-func (c *cache) forget(job partition.JobID) { delete(c.jobs, job) }
-
 // held remembers who was given a slice, also when the slice is done before the next turn looks at it.
 func (c *cache) held(g fsm.Grant) {
 	cj := c.jobs[g.Slice.Job]

@@ -36,5 +36,6 @@
 // Not here: joining and removing raft peers (cluster), what a worker does with a lease (replay/worker), arithmetic of
 // placement (partition/assign) and of order (partition/plan), and the rules that the book enforces (fsm).
 //
-// Reading order: input.go, limits.go, decide.go, health.go, jobs.go, grant.go, upkeep.go, deps.go, cache.go, loop.go.
+// Reading order: input.go, limits.go, decide.go, health.go, jobs.go, proof.go, grant.go, upkeep.go, deps.go, cache.go, watch.go,
+// loop.go.
 package leader

@@ -166,7 +166,6 @@ func (l *Loop) propose(ctx context.Context, p Proposal, now time.Duration) error
 	case fsm.RevokeLeases:
 		log.Info("revoked leases", "n", len(c.Leases)-len(res.Refused), "refused", len(res.Refused))
 	case fsm.FinishJob:
-		l.cache.forget(c.ID)
 		log.Info("finished a job", "job", string(c.ID), "state", c.State.String())
 	case fsm.BeginVerify:
 		log.Info("a job is filled and will be verified", "job", string(c.ID))

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"backstitch/partition"
@@ -12,6 +11,9 @@ import (
 // one Count, so that data is evenly spread inside an atom. Atoms that alone exceed a limit are split evenly. Then atoms are
 // packed in order until the next one would exceed a limit. Because atoms end where objects end, a slice that has more than
 // one file never shares a file with its neighbour without need: a shared file is read twice.
+
+// maxSlices is what the eight digits of a slice id can count.
+const maxSlices = 100_000_000
 
 // Cut makes the slices of a job. Parts may come in any order; two parts of one partition are refused. Job may be "" while
 // the plan has no name yet; SetJob fills it in later.
@@ -42,7 +44,7 @@ func Cut(job partition.JobID, parts []Part, l Limits) ([]partition.Slice, error)
 		verify = append(verify, v)
 	}
 	out := append(fill, verify...)
-	if len(out) > math.MaxInt32 {
+	if len(out) > maxSlices {
 		return nil, fmt.Errorf("%w: %d slices", ErrTooLarge, len(out))
 	}
 	for i := range out {
