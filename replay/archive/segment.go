@@ -151,6 +151,9 @@ func DecodeTail(tail []byte, size int64) (*Footer, error) {
 	if v := binary.BigEndian.Uint16(trailer[4:]); v != version {
 		return nil, fmt.Errorf("%w: %d, this build reads %d", ErrVersion, v, version)
 	}
+	if reserved := binary.BigEndian.Uint16(trailer[6:]); reserved != 0 {
+		return nil, fmt.Errorf("%w: reserved field is %d", ErrCorrupt, reserved)
+	}
 	return decodeFooter(body, size-n)
 }
 

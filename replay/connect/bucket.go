@@ -115,7 +115,10 @@ func open(ctx context.Context, rawURL string, s S3, env Env, openDir func(string
 		return s3bucket.New(cl, name, prefix), nil
 	}
 	path := strings.TrimPrefix(rawURL, "file://")
-	if scheme, _, ok := strings.Cut(path, "://"); ok || path == "" {
+	if path == "" {
+		return nil, &Error{Code: CodeConfig, Object: "archive address", Err: errors.New("none is given"), Hint: "write s3://bucket/prefix or a directory"}
+	}
+	if scheme, _, ok := strings.Cut(path, "://"); ok {
 		return nil, &Error{Code: CodeConfig, Object: rawURL, Err: fmt.Errorf("no store is called %q", scheme), Hint: "write s3://bucket/prefix or a directory"}
 	}
 	d, err := openDir(filepath.Clean(path))

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -145,12 +146,29 @@ func (k Kafka) explain(err error) error {
 		e.Code, e.Hint = CodeKafkaTLS, "the port speaks plain text: drop tls, or use the brokers' TLS port"
 	case strings.Contains(err.Error(), "broker appears to be speaking TLS"), strings.Contains(err.Error(), "requires TLS"):
 		e.Code, e.Hint = CodeKafkaTLS, "the port speaks TLS: set tls"
-	case k.SASL != nil && strings.Contains(strings.ToLower(err.Error()), "sasl"):
+	case k.SASL != nil && (errors.Is(err, io.EOF) || strings.Contains(strings.ToLower(err.Error()), "sasl")):
+		// Brokers hang up after a login that failed, and the client may see no more than that.
 		e.Code, e.Hint = CodeKafkaLogin, "check user, password and mechanism; try them with another client from this machine"
+	case errors.Is(err, io.EOF):
+		e.Code, e.Hint = CodeKafkaDown, "the broker hung up at once: the port may want TLS or a login"
+	case k.TLS != nil && errors.Is(err, context.DeadlineExceeded) && k.reachable():
+		e.Code, e.Hint = CodeKafkaTLS, "the port takes connections but does not answer TLS: drop tls, or use the brokers' TLS port"
 	default:
 		e.Code, e.Hint = CodeKafkaDown, "check the addresses from this machine, and that brokers advertise names that it can reach"
 	}
 	return e
+}
+
+// reachable reports whether a broker takes TCP connections.
+func (k Kafka) reachable() bool {
+	for _, b := range k.Brokers {
+		c, err := net.DialTimeout("tcp", b, time.Second)
+		if err == nil {
+			c.Close() //nolint:errcheck // nothing was sent
+			return true
+		}
+	}
+	return false
 }
 
 func (t *TLS) config() (*tls.Config, error) {
