@@ -1,5 +1,5 @@
 // Package bucket is the little that backstitch needs of an object store: list, read, write once. Backends are s3 and dir,
-// and replay/connect opens the one that an address names. buckettest holds the suite that both pass.
+// and replay/connect opens the one that an address names. replay/buckettest holds the suite that both pass.
 //
 // Invariants:
 //   - Nothing is ever overwritten or deleted. PutNew is the only write.

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"backstitch/replay/bucket"
-	"backstitch/replay/bucket/buckettest"
+	"backstitch/replay/buckettest"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"

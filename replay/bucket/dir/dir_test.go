@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"backstitch/replay/bucket"
-	"backstitch/replay/bucket/buckettest"
+	"backstitch/replay/buckettest"
 )
 
 func open(t *testing.T) bucket.Bucket {

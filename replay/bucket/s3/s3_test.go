@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"backstitch/replay/bucket"
-	"backstitch/replay/bucket/buckettest"
+	"backstitch/replay/buckettest"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"go.uber.org/goleak"
