@@ -203,6 +203,10 @@ func (r *reader) take(ctx context.Context) error {
 		r.cur = x
 		r.buf = record.WrapBuffer(x.raw)
 		return nil
+	case <-r.done:
+		// Both sides hand over at once, so nothing is left: the context of Open has ended.
+		r.err = fmt.Errorf("the read was given up: %w", context.Canceled)
+		return r.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -188,8 +188,13 @@ func number(files []*entry) *Listing {
 	return l
 }
 
-// Companions reports which companions the files of cfg.Topic have, from the first that it meets of each kind.
+// companionSample is how many value files Companions looks at. A file and its companions lie side by side in a listing.
+const companionSample = 100
+
+// Companions reports which companions the first files of cfg.Topic have. An archive whose connector was told to write them
+// only later counts as one without: the comparison then looks at values alone, and says so.
 func Companions(ctx context.Context, b bucket.Bucket, cfg Config) (keys, headers bool, err error) {
+	values := 0
 	for in, err := range b.List(ctx, cfg.prefix()) {
 		if err != nil {
 			return false, false, fmt.Errorf("list archive of %s: %w", cfg.Topic, err)
@@ -200,7 +205,10 @@ func Companions(ctx context.Context, b bucket.Bucket, cfg Config) (keys, headers
 		}
 		keys = keys || n.companion == "keys"
 		headers = headers || n.companion == "headers"
-		if keys && headers {
+		if n.companion == "" {
+			values++
+		}
+		if (keys && headers) || values == companionSample {
 			break
 		}
 	}

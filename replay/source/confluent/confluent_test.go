@@ -2,6 +2,7 @@ package confluent
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -367,6 +368,32 @@ func TestObjectsThatMoved(t *testing.T) {
 	}
 	if _, err := Catalog(t.Context(), b, cfg, nil); !errors.Is(err, bucket.ErrNotFound) {
 		t.Errorf("got %v, want %v", err, bucket.ErrNotFound)
+	}
+}
+
+// A reader whose Open context has ended says so, rather than wait for ever.
+func TestOpenContextEnds(t *testing.T) {
+	b := archive(t, map[string]string{"topics/t/partition=0/t+0+0000000000.json": linesOf(0, 100_000)})
+	cfg := DefaultConfig("t")
+	s, err := New(b, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := s.Open(ctx, partition.Slice{Ranges: everything, Objects: catalog(t, b, cfg).Objects[0]}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cancel()
+	for err == nil {
+		var batch *record.Batch
+		if batch, err = r.Next(t.Context()); batch != nil {
+			batch.Release()
+		}
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
 

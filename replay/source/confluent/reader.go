@@ -89,14 +89,27 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 	}
 	select {
 	case x := <-r.out:
-		var damaged *source.DamagedError
-		if x.err != nil && !errors.As(x.err, &damaged) {
-			r.err = x.err
+		return r.take(x)
+	case <-r.done:
+		// What the pump had handed over before it ended is still to be had.
+		select {
+		case x := <-r.out:
+			return r.take(x)
+		default:
+			r.err = fmt.Errorf("the read was given up: %w", context.Canceled)
+			return nil, r.err
 		}
-		return x.batch, x.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+func (r *reader) take(x result) (*record.Batch, error) {
+	var damaged *source.DamagedError
+	if x.err != nil && !errors.As(x.err, &damaged) {
+		r.err = x.err
+	}
+	return x.batch, x.err
 }
 
 // Close ends the read, waits for the read of the store that is under way, and frees what was read ahead.
