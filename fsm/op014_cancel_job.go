@@ -11,3 +11,18 @@ type CancelJob struct {
 
 // Op returns 14.
 func (CancelJob) Op() uint16 { return 14 }
+
+func (c CancelJob) subject() string { return "job " + string(c.ID) }
+
+func (c CancelJob) apply(t *tx) Result {
+	return t.changeJob(c.ID, func(j Job) Result {
+		switch {
+		case j.State == JobCancelled:
+			return t.ok()
+		case j.State.Terminal():
+			return t.wrongState(j)
+		}
+		t.retire(j, JobCancelled)
+		return t.ok()
+	})
+}

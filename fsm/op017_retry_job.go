@@ -1,8 +1,13 @@
 package fsm
 
-import "backstitch/partition"
+import (
+	"fmt"
 
-// RetryJob takes a failed job up again and its locks with it: failed slices wait again, and every verify slice is run anew.
+	"backstitch/partition"
+)
+
+// RetryJob takes a failed job up again and its locks with it: failed slices wait again, and every verify
+// slice is run anew. It runs if a fill slice is left to do, and verifies otherwise.
 //
 // Since: 1. Proposed by: the API. Refused: UnknownJob, WrongState, Overlap.
 type RetryJob struct {
@@ -11,3 +16,44 @@ type RetryJob struct {
 
 // Op returns 17.
 func (RetryJob) Op() uint16 { return 17 }
+
+func (c RetryJob) subject() string { return "job " + string(c.ID) }
+
+func (c RetryJob) apply(t *tx) Result {
+	return t.changeJob(c.ID, func(j Job) Result {
+		if j.State != JobFailed {
+			return t.wrongState(j)
+		}
+		var f jobFrozen
+		t.read(jobKey(kindJobFrozen, j.ID), &f)
+		if lock, by, locked := t.lockedBy(j.ID, f.Locks); locked {
+			return t.refuse(Overlap, fmt.Sprintf("%s is held by job %s", lock, by))
+		}
+		t.activate(j.ID, f.Locks)
+		for _, k := range t.keys(key(kindSliceState, ended(j.ID))) {
+			if s, ok := t.state(partition.SliceID{Job: j.ID, N: trailingNumber(k)}); ok {
+				t.retrySlice(s)
+			}
+		}
+		j.State, j.VerifyDone, j.FailedSlices = JobRunning, 0, 0
+		if j.FillDone == j.FillSlices {
+			j.State = JobVerifying
+		}
+		j.Why, j.FinishedUnixNanos = t.env.Reason, 0
+		t.putJob(j)
+		return t.ok()
+	})
+}
+
+func (t *tx) retrySlice(s SliceState) {
+	verify := s.Kind == partition.SliceVerify
+	if !verify && s.Status != SliceFailed {
+		return
+	}
+	if verify {
+		s.Checkpoint, s.Comparison, s.Quarantine = Checkpoint{}, nil, nil
+		t.rewind(s)
+	}
+	s.Status, s.Attempts, s.NotBeforeUnixNanos, s.Err = SliceWaiting, 0, 0, ""
+	t.putState(s)
+}

@@ -1,6 +1,10 @@
 package fsm
 
-import "backstitch/partition"
+import (
+	"fmt"
+
+	"backstitch/partition"
+)
 
 // RevokeLeases ends leases: the slice waits again, the epoch stays, and the old owner's next word is refused.
 //
@@ -19,3 +23,22 @@ type Lease struct {
 
 // Op returns 31.
 func (RevokeLeases) Op() uint16 { return 31 }
+
+func (c RevokeLeases) subject() string { return fmt.Sprintf("%d leases", len(c.Leases)) }
+
+func (c RevokeLeases) apply(t *tx) Result {
+	r := t.ok()
+	for _, l := range c.Leases {
+		s, ok := t.state(l.Slice)
+		code := UnknownSlice
+		if ok {
+			code = held(s, l.Owner, l.Epoch)
+		}
+		if code != OK {
+			r.Refused = append(r.Refused, Refusal{Slice: l.Slice, Code: code})
+			continue
+		}
+		t.release(s)
+	}
+	return r
+}

@@ -1,0 +1,231 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"backstitch/partition"
+	"backstitch/storage"
+)
+
+// Keys of the book. A stored key is the book's space, a slot, a kind and the rest; what this file builds begins at the
+// kind, which is also what checksums, digests and snapshots cover: replicas may keep their books in different slots.
+//
+// Ids of variable length that are followed by something end with a zero byte, and the rest is big endian, so that keys sort
+// as people count.
+
+type kind byte
+
+const (
+	kindAudit       kind = 'a' // number -> AuditRecord
+	kindAuditHead   kind = 'A' // -> auditHead
+	kindRequest     kind = 'd' // request id -> pastRequest
+	kindRequestAt   kind = 'e' // index -> requestAt
+	kindJob         kind = 'j' // job -> Job without Recipe and Locks
+	kindJobFrozen   kind = 'f' // job -> jobFrozen
+	kindJobActive   kind = 'J' // job -> mark, as long as it is not terminal
+	kindLock        kind = 'k' // lock -> lockHolder
+	kindLane        kind = 'l' // job, partition -> lane
+	kindLaneSlice   kind = 'L' // job, partition, number -> mark
+	kindMember      kind = 'm' // node -> Member
+	kindMemberName  kind = 'M' // name -> memberName
+	kindOwned       kind = 'o' // node, job, number -> mark
+	kindLeased      kind = 'O' // job, number -> leaseHolder
+	kindProof       kind = 'p' // proof -> Proof
+	kindProofOfJob  kind = 'P' // job, index -> proofRef
+	kindSlice       kind = 's' // job, number -> partition.Slice
+	kindSliceState  kind = 't' // job, number -> SliceState
+	kindVersion     kind = 'v' // -> clusterVersion
+	kindMeta        kind = 'z' // -> meta
+	lastKind        kind = 'z'
+	maxIDBytes           = 128 // of node ids, node names, lock names, proof ids
+	maxLockBytes         = 1024
+	slotPointerByte      = 0xff
+)
+
+// Values that are not facts of their own.
+type (
+	mark struct{}
+
+	// meta is what the book itself is: where in the log it stands, and the digest chained up to there.
+	meta struct {
+		Index  uint64
+		Term   uint64
+		Digest [32]byte
+	}
+	// jobFrozen is the part of a Job that never changes. It is large and kept apart, because the rest is written with
+	// every slice that ends.
+	jobFrozen struct {
+		Recipe []byte
+		Locks  []string
+	}
+	lockHolder     struct{ Job partition.JobID }
+	leaseHolder    struct{ Node partition.NodeID }
+	memberName     struct{ ID partition.NodeID }
+	proofRef       struct{ ID ProofID }
+	clusterVersion struct{ Version uint32 }
+	requestAt      struct{ ID [16]byte }
+	// pastRequest is what a request id returned when it was first seen.
+	pastRequest struct {
+		Op     uint16
+		Result Result
+	}
+	// lane keeps the order of one partition of one job.
+	lane struct {
+		Open bool   // whether a slice is not done
+		Head uint32 // number of the first slice that is not done; meaningful when Open
+		Last uint32 // number of the last slice
+		Kind partition.SliceKind
+		To   partition.Offset // end of the last fill slice
+	}
+	auditHead struct {
+		Oldest uint64 // number of the oldest record that is kept
+		Next   uint64 // number of the next record
+		Anchor [32]byte
+		Hash   [32]byte // of the newest record
+	}
+)
+
+func key(k kind, parts ...[]byte) []byte {
+	n := 1
+	for _, p := range parts {
+		n += len(p)
+	}
+	out := append(make([]byte, 0, n), byte(k))
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// ended is an id of variable length with its end.
+func ended[S ~string](id S) []byte { return append([]byte(id), 0) }
+
+func jobKey(k kind, id partition.JobID) []byte { return key(k, []byte(id)) }
+
+func sliceKey(k kind, id partition.SliceID) []byte {
+	out := make([]byte, 0, len(id.Job)+6)
+	out = append(append(append(out, byte(k)), id.Job...), 0)
+	return binary.BigEndian.AppendUint32(out, id.N)
+}
+
+func laneKey(l partition.Lane) []byte { return key(kindLane, ended(l.Job), u32(uint32(l.Partition))) }
+
+func laneSliceKey(l partition.Lane, n uint32) []byte {
+	return key(kindLaneSlice, ended(l.Job), u32(uint32(l.Partition)), u32(n))
+}
+
+func ownedKey(node partition.NodeID, id partition.SliceID) []byte {
+	return key(kindOwned, ended(node), ended(id.Job), u32(id.N))
+}
+
+// trailingNumber is the slice number at the end of a key.
+func trailingNumber(k []byte) uint32 { return binary.BigEndian.Uint32(k[len(k)-4:]) }
+
+// keyName is how an error names a key to an operator.
+func keyName(k []byte) string {
+	if len(k) == 0 {
+		return "book of record"
+	}
+	return fmt.Sprintf("book of record, %s %q", kind(k[0]), k[1:])
+}
+
+// String names what is kept under keys of this kind.
+func (k kind) String() string {
+	switch k {
+	case kindAudit:
+		return "audit record"
+	case kindAuditHead:
+		return "audit head"
+	case kindRequest, kindRequestAt:
+		return "request id"
+	case kindJob:
+		return "job"
+	case kindJobFrozen:
+		return "job recipe"
+	case kindJobActive:
+		return "active job"
+	case kindLock:
+		return "lock"
+	case kindLane, kindLaneSlice:
+		return "lane"
+	case kindMember:
+		return "member"
+	case kindMemberName:
+		return "member name"
+	case kindOwned, kindLeased:
+		return "lease"
+	case kindProof:
+		return "proof"
+	case kindProofOfJob:
+		return "proof of job"
+	case kindSlice:
+		return "slice"
+	case kindSliceState:
+		return "slice state"
+	case kindVersion:
+		return "cluster version"
+	case kindMeta:
+		return "applied index"
+	}
+	return fmt.Sprintf("kind %#02x", byte(k))
+}
+
+// newValue returns a pointer to the type that is stored under keys of this kind, nil for an unknown kind.
+func (k kind) newValue() any {
+	switch k {
+	case kindAudit:
+		return new(AuditRecord)
+	case kindAuditHead:
+		return new(auditHead)
+	case kindRequest:
+		return new(pastRequest)
+	case kindRequestAt:
+		return new(requestAt)
+	case kindJob:
+		return new(Job)
+	case kindJobFrozen:
+		return new(jobFrozen)
+	case kindJobActive, kindLaneSlice, kindOwned:
+		return new(mark)
+	case kindLock:
+		return new(lockHolder)
+	case kindLane:
+		return new(lane)
+	case kindMember:
+		return new(Member)
+	case kindMemberName:
+		return new(memberName)
+	case kindLeased:
+		return new(leaseHolder)
+	case kindProof:
+		return new(Proof)
+	case kindProofOfJob:
+		return new(proofRef)
+	case kindSlice:
+		return new(partition.Slice)
+	case kindSliceState:
+		return new(SliceState)
+	case kindVersion:
+		return new(clusterVersion)
+	case kindMeta:
+		return new(meta)
+	}
+	return nil
+}
+
+// slot is one of two places for the whole book. A restore fills the other one and then turns the pointer.
+type slot byte
+
+func (s slot) key(k []byte) []byte {
+	out := make([]byte, 0, 2+len(k))
+	return append(append(out, byte(storage.BookSpace), byte(s)), k...)
+}
+
+func (s slot) lower() []byte { return storage.BookSpace.Key(byte(s)) }
+func (s slot) upper() []byte { return storage.BookSpace.Key(byte(s) + 1) }
+func (s slot) other() slot   { return 1 - s }
+func slotPointer() []byte    { return storage.BookSpace.Key(slotPointerByte) }

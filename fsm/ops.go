@@ -1,0 +1,93 @@
+package fsm
+
+import (
+	"fmt"
+
+	"backstitch/fsm/wire"
+)
+
+// This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x
+// checkpoints, 05x proofs, 09x members, version and digest. A number that was released is never given to something else:
+// an op that is not used any more stays here and applies to nothing.
+
+// op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
+type op interface {
+	Command
+	apply(t *tx) Result
+	// subject names what the command is about, for the audit trail.
+	subject() string
+}
+
+// opSpec is one row of the register.
+type opSpec struct {
+	number uint16
+	name   string
+	since  uint32 // cluster version from which on it may be proposed
+	decode func(body []byte) (op, error)
+}
+
+var opTable = [...]opSpec{
+	{10, "submit-job", 1, decodeOp[SubmitJob]},
+	{11, "start-job", 1, decodeOp[StartJob]},
+	{12, "pause-job", 1, decodeOp[PauseJob]},
+	{13, "resume-job", 1, decodeOp[ResumeJob]},
+	{14, "cancel-job", 1, decodeOp[CancelJob]},
+	{15, "begin-verify", 1, decodeOp[BeginVerify]},
+	{16, "finish-job", 1, decodeOp[FinishJob]},
+	{17, "retry-job", 1, decodeOp[RetryJob]},
+	{20, "add-slices", 1, decodeOp[AddSlices]},
+	{21, "finish-slice", 1, decodeOp[FinishSlice]},
+	{22, "fail-slice", 1, decodeOp[FailSlice]},
+	{30, "grant-leases", 1, decodeOp[GrantLeases]},
+	{31, "revoke-leases", 1, decodeOp[RevokeLeases]},
+	{40, "save-checkpoints", 1, decodeOp[SaveCheckpoints]},
+	{50, "record-proof", 1, decodeOp[RecordProof]},
+	{90, "raise-version", 1, decodeOp[RaiseVersion]},
+	{91, "compare-digest", 1, decodeOp[CompareDigest]},
+	{92, "put-member", 1, decodeOp[PutMember]},
+	{93, "set-member-state", 1, decodeOp[SetMemberState]},
+	{94, "remove-member", 1, decodeOp[RemoveMember]},
+}
+
+const (
+	// FirstVersion is the cluster version of a new cluster.
+	FirstVersion uint32 = 1
+	// LatestVersion is the highest cluster version that this program can take part in.
+	LatestVersion uint32 = 1
+	// MaxOp is the highest op number that this program can apply; it goes into Member.MaxOp.
+	MaxOp uint16 = 94
+)
+
+// versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
+var versionNeeds = [LatestVersion + 1]uint16{1: 94}
+
+// Since returns the cluster version from which on an op may be proposed; ok is false for a number that this program does
+// not know.
+func Since(number uint16) (version uint32, ok bool) {
+	spec, ok := findOp(number)
+	return spec.since, ok
+}
+
+// OpName returns the name of an op as the audit trail prints it, e.g. "submit-job", or "op 123" for one that this program
+// does not know.
+func OpName(number uint16) string {
+	if spec, ok := findOp(number); ok {
+		return spec.name
+	}
+	return fmt.Sprintf("op %d", number)
+}
+
+func findOp(number uint16) (opSpec, bool) {
+	for _, spec := range opTable {
+		if spec.number == number {
+			return spec, true
+		}
+	}
+	return opSpec{}, false
+}
+
+func decodeOp[T op](body []byte) (op, error) {
+	var v T
+	err := wire.Unmarshal(body, &v)
+	return v, err
+}
