@@ -62,7 +62,7 @@ func EnsureIdentity(fs vfs.FS, dir, nodeID string, unixNanos int64) (Identity, e
 	if !errors.Is(err, ErrNoIdentity) {
 		return id, err
 	}
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	if err := MakeDir(fs, dir); err != nil {
 		return Identity{}, Classify(dir, err)
 	}
 	var instance [16]byte

@@ -60,7 +60,7 @@ func Open(dir string, o Options) (*DB, error) {
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
-	if err := db.fs.MkdirAll(dir, 0o700); err != nil {
+	if err := MakeDir(db.fs, dir); err != nil {
 		return nil, Classify(dir, err)
 	}
 	lock, err := lockDir(db.fs, dir)
@@ -102,13 +102,10 @@ func (db *DB) prepare(data string) error {
 		if db.identity, err = countGeneration(db.fs, db.dir); err != nil {
 			return err
 		}
-		if err := db.fs.MkdirAll(data, 0o700); err != nil {
+		if err := MakeDir(db.fs, data); err != nil {
 			return Classify(data, err)
 		}
-		if err := writeFormat(db.fs, data, FormatNewest, programLine); err != nil {
-			return Classify(data, err)
-		}
-		return Classify(db.dir, SyncDir(db.fs, db.dir))
+		return Classify(data, writeFormat(db.fs, data, FormatNewest, programLine))
 	}
 	if db.identity, err = ReadIdentity(db.fs, db.dir); err != nil && !errors.Is(err, ErrNoIdentity) {
 		return err

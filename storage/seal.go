@@ -83,6 +83,25 @@ func SyncDir(fs vfs.FS, dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// MakeDir makes dir and its missing parents, and makes their names durable: a directory whose own name is not synced is
+// gone after a power loss, with everything in it that was.
+func MakeDir(fs vfs.FS, dir string) error {
+	there, err := exists(fs, dir)
+	if err != nil || there {
+		return err
+	}
+	parent := fs.PathDir(dir)
+	if parent != dir {
+		if err := MakeDir(fs, parent); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return SyncDir(fs, parent)
+}
+
 func exists(fs vfs.FS, path string) (bool, error) {
 	_, err := fs.Stat(path)
 	switch {

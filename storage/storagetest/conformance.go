@@ -39,8 +39,9 @@ func Entries(rng *rand.Rand, first uint64, n, size int) []*raft.Log {
 // sameEntry compares what raft uses of an entry; stores may return another time zone or nil for empty.
 var sameEntry = []cmp.Option{cmpopts.EquateEmpty(), cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })}
 
-// TestStore runs the rules that raft relies on. newOpener gives an Opener at a new, empty place.
-func TestStore(t *testing.T, newOpener func(tb testing.TB) Opener) {
+// TestStore runs the rules that raft relies on. newOpener gives an Opener at a new, empty place. known names rules that a
+// store is known to break, with what it does instead; they are skipped with that text.
+func TestStore(t *testing.T, newOpener func(tb testing.TB) Opener, known map[string]string) {
 	for _, c := range []struct {
 		name string
 		run  func(t *testing.T, open Opener)
@@ -53,7 +54,12 @@ func TestStore(t *testing.T, newOpener func(tb testing.TB) Opener) {
 		{"hard state is kept and unset keys are not found", hardState},
 		{"a random history gives the same bounds and entries as a slice", randomHistory},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, newOpener(t)) })
+		t.Run(c.name, func(t *testing.T) {
+			if why, ok := known[c.name]; ok {
+				t.Skip(why)
+			}
+			c.run(t, newOpener(t))
+		})
 	}
 }
 
@@ -130,8 +136,9 @@ func deleteAll(t *testing.T, open Opener) {
 
 func hardState(t *testing.T, open Opener) {
 	s, done := open(t)
-	if _, err := s.GetUint64([]byte("CurrentTerm")); err == nil || err.Error() != "not found" {
-		t.Errorf("GetUint64 of an unset key: got %v, want not found", err)
+	// Raft takes both answers for "never set".
+	if v, err := s.GetUint64([]byte("CurrentTerm")); v != 0 || (err != nil && err.Error() != "not found") {
+		t.Errorf("GetUint64 of an unset key: got %d, %v, want 0 and nil or not found", v, err)
 	}
 	must(t, s.SetUint64([]byte("CurrentTerm"), 7))
 	must(t, s.Set([]byte("LastVoteCand"), []byte("node-a")))
@@ -223,6 +230,10 @@ func SameLogs(s raft.LogStore, want []*raft.Log) error {
 		var got raft.Log
 		if err := s.GetLog(w.Index, &got); err != nil {
 			return fmt.Errorf("entry %d: %w", w.Index, err)
+		}
+		if bytes.Equal(w.Data, got.Data) && bytes.Equal(w.Extensions, got.Extensions) && w.Term == got.Term &&
+			w.Index == got.Index && w.Type == got.Type && w.AppendedAt.Equal(got.AppendedAt) {
+			continue // cmp is slow over many entries
 		}
 		if diff := cmp.Diff(w, &got, sameEntry...); diff != "" {
 			return fmt.Errorf("entry %d (-want +got):\n%s", w.Index, diff)
