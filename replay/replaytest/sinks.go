@@ -284,7 +284,7 @@ func testLanes(t *testing.T, s *suite) {
 	s.want(t, 1, s.records[10:20]...)
 }
 
-func readAll(t *testing.T, r sink.Reader, err error) []record.Record {
+func readAll(t testing.TB, r sink.Reader, err error) []record.Record {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -322,6 +322,7 @@ func testRecent(t *testing.T, s *suite) {
 		foreign = s.records[40:43]
 		s.Foreign(t, 0, foreign...)
 	}
+	w, _ = s.open(t, s.slice(0), 2) // where only one can be the newest, others fence us too
 	write(t, w, s.records[10:20]...)
 	commit(t, w, progress(120, 20))
 	check := func(w sink.Writer, who string) {
@@ -337,7 +338,7 @@ func testRecent(t *testing.T, s *suite) {
 		}
 	}
 	check(w, "the owner that wrote")
-	w, _ = s.open(t, s.slice(0), 2)
+	w, _ = s.open(t, s.slice(0), 3)
 	check(w, "the next owner")
 }
 
@@ -391,4 +392,15 @@ func testKeepsNotes(t *testing.T, s *suite) {
 	if err := w.Commit(context.Background(), tooMany); !errors.Is(err, sink.ErrProgress) {
 		t.Errorf("progress that does not fit: got %v, want %v", err, sink.ErrProgress)
 	}
+}
+
+// ReadTarget reads all of one partition of target.
+func ReadTarget(tb testing.TB, target sink.Targets, part int32) []record.Record {
+	tb.Helper()
+	start, end, err := target.Bounds(tb.Context(), part)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r, err := target.Read(tb.Context(), part, start, end)
+	return readAll(tb, r, err)
 }

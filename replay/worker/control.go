@@ -19,3 +19,8 @@ type Control interface {
 	Finish(ctx context.Context, cmd fsm.FinishSlice) (fsm.Result, error)
 	Fail(ctx context.Context, cmd fsm.FailSlice) (fsm.Result, error)
 }
+
+// Releaser is a Control that takes leases back, so that a worker that drains need not let them run out.
+type Releaser interface {
+	Release(ctx context.Context, leases []fsm.Lease) error
+}

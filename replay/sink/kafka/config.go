@@ -21,6 +21,10 @@ type Config struct {
 	OriginHeaders bool
 	SourceTopic   string
 
+	// Undated says that the records have no timestamps of their own. They get the time of writing then: the zero that they hold
+	// instead would be 1970, and retention would delete them at once.
+	Undated bool
+
 	InFlightBytes      int64         // of keys, values and headers, per writer
 	BatchBytes         int32         // of one produced batch; the topic's own limit wins when it is lower
 	Linger             time.Duration // how long a batch waits to be filled

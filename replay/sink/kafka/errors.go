@@ -26,9 +26,9 @@ func classify(what string, err error) error {
 		mean  error
 		kafka []*kerr.Error
 	}{
-		// A producer epoch is also raised by the brokers when a transaction ran into its timeout. That looks the same, and the
-		// answer is the same: whoever still holds the lease opens again.
-		{sink.ErrFenced, []*kerr.Error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.FencedInstanceID}},
+		// The brokers also end a transaction that ran into its timeout, or forget an id that was idle for a week. That looks the
+		// same, and the answer is the same: whoever still holds the lease opens again.
+		{sink.ErrFenced, []*kerr.Error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidTxnState, kerr.InvalidProducerIDMapping}},
 		{sink.ErrNoTarget, []*kerr.Error{kerr.UnknownTopicOrPartition}},
 		{sink.ErrRecreated, []*kerr.Error{kerr.UnknownTopicID, kerr.InconsistentTopicID}},
 		{sink.ErrDenied, []*kerr.Error{

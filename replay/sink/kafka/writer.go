@@ -151,7 +151,9 @@ func (f *inflight) fill() error {
 	for i := range in {
 		r := &in[i]
 		at := time.UnixMilli(r.TimestampMs)
-		if at.IsZero() {
+		if w.s.cfg.Undated {
+			at = time.Time{} // the client fills it in
+		} else if at.IsZero() {
 			err := &sink.RejectedError{Offset: r.Offset, Code: sink.CodeBadTimestamp, Err: fmt.Errorf("timestamp %d can not be sent", r.TimestampMs)}
 			w.fail(err, r.Offset)
 			return err

@@ -1,0 +1,206 @@
+package open
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"backstitch/partition"
+	"backstitch/replay/connect"
+	"backstitch/replay/engine"
+	"backstitch/replay/klog"
+	"backstitch/replay/record"
+	"backstitch/replay/recovery"
+	"backstitch/replay/sink"
+	dirsink "backstitch/replay/sink/dir"
+	kafkasink "backstitch/replay/sink/kafka"
+	"backstitch/replay/source"
+	"backstitch/replay/source/archive"
+	"backstitch/replay/source/confluent"
+	kafkasource "backstitch/replay/source/kafka"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Config is what an agent knows and a recipe does not.
+type Config struct {
+	Cluster string // of backstitch; part of transactional ids
+	Env     connect.Env
+	// Kafka and S3 look up connections by name; nil knows none.
+	Kafka func(name string) (connect.Kafka, bool)
+	S3    func(name string) (connect.S3, bool)
+	// InFlightBytes bounds what one writer has on its way; 0 is the sink's default.
+	InFlightBytes int64
+	// Client are further options for clients that read or write Kafka, e.g. a logger.
+	Client []kgo.Opt
+}
+
+// Ends are the open ends of one job.
+type Ends struct {
+	Recipe  recovery.Recipe
+	Source  source.Source
+	Sink    sink.Sink
+	Targets sink.Targets
+}
+
+// Close closes all of them.
+func (e *Ends) Close() error {
+	var errs []error
+	if e.Source != nil {
+		errs = append(errs, e.Source.Close())
+	}
+	if e.Sink != nil {
+		errs = append(errs, e.Sink.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Engine is how the recipe wants slices to be run, on top of base.
+func (e *Ends) Engine(base engine.Config) engine.Config {
+	w := e.Recipe.Write
+	if w.CommitRecords > 0 {
+		base.CommitRecords = int64(w.CommitRecords)
+	}
+	if w.CommitMs > 0 {
+		base.CommitEvery = time.Duration(w.CommitMs) * time.Millisecond
+	}
+	base.MaxQuarantine = w.MaxQuarantine
+	return base
+}
+
+// Opener opens recipes.
+type Opener struct{ cfg Config }
+
+// New makes an opener.
+func New(cfg Config) *Opener { return &Opener{cfg: cfg} }
+
+// ErrRecipe says that a recipe can not be followed by this program.
+var ErrRecipe = errors.New("recipe can not be followed")
+
+// Open opens the ends that recipe, the JSON of a recovery.Recipe, names for job. The caller closes them.
+func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (*Ends, error) {
+	ends := new(Ends)
+	if err := json.Unmarshal(recipe, &ends.Recipe); err != nil {
+		return nil, fmt.Errorf("recipe of job %s: %w: %w", job, err, ErrRecipe)
+	}
+	if ends.Recipe.Version != 1 {
+		return nil, fmt.Errorf("recipe of job %s has version %d, this program knows 1: %w", job, ends.Recipe.Version, ErrRecipe)
+	}
+	var err error
+	if ends.Source, err = o.source(ctx, job, &ends.Recipe); err != nil {
+		return nil, fmt.Errorf("open source of job %s: %w", job, err)
+	}
+	if err = o.target(job, ends); err != nil {
+		_ = ends.Close()
+		return nil, fmt.Errorf("open target of job %s: %w", job, err)
+	}
+	return ends, nil
+}
+
+func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Recipe) (source.Source, error) {
+	src := &r.Source
+	if src.Layout == "kafka" {
+		k, err := o.kafka(src.Connection, src.Brokers)
+		if err != nil {
+			return nil, err
+		}
+		cl, err := k.Client(connect.ClientID(string(job)), o.cfg.Env, o.cfg.Client...)
+		if err != nil {
+			return nil, err
+		}
+		return kafkasource.New(cl, kafkasource.Config{Topic: src.Topic, CloseClient: true})
+	}
+	store := connect.S3{Endpoint: src.Endpoint, Region: src.Region}
+	if src.Connection != "" {
+		var ok bool
+		if o.cfg.S3 != nil {
+			store, ok = o.cfg.S3(src.Connection)
+		}
+		if !ok {
+			return nil, unknownConnection(src.Connection, "s3")
+		}
+	}
+	b, err := connect.Bucket(ctx, src.URL, store, o.cfg.Env)
+	if err != nil {
+		return nil, err
+	}
+	switch src.Layout {
+	case "archive":
+		return archive.New(b, archive.Config{Topic: src.Topic})
+	case "confluent":
+		cfg := confluent.DefaultConfig(src.Topic)
+		if src.Format != "" {
+			cfg.Format = confluent.Format(src.Format)
+		}
+		if cfg.Keys, cfg.Headers, err = confluent.Companions(ctx, b, cfg); err != nil {
+			return nil, err
+		}
+		return confluent.New(b, cfg)
+	}
+	return nil, fmt.Errorf("layout %q: %w", src.Layout, ErrRecipe)
+}
+
+func (o *Opener) target(job partition.JobID, ends *Ends) error {
+	to := &ends.Recipe.Target
+	switch to.Kind {
+	case "kafka":
+		k, err := o.kafka(to.Connection, to.Brokers)
+		if err != nil {
+			return err
+		}
+		cfg := kafkasink.DefaultConfig()
+		if cfg.Client, err = k.Opts(connect.ClientID(string(job)), o.cfg.Env); err != nil {
+			return err
+		}
+		cfg.Client = append(cfg.Client, o.cfg.Client...)
+		if to.TopicID != "" {
+			if cfg.TopicID, err = klog.ParseTopicID(to.TopicID); err != nil {
+				return err
+			}
+		}
+		cfg.Cluster, cfg.Topic = o.cfg.Cluster, to.Topic
+		cfg.Undated = ends.Source.Fields()&record.FieldTimestamp == 0
+		cfg.OriginHeaders, cfg.SourceTopic = ends.Recipe.Write.OriginHeaders, ends.Recipe.Source.Topic
+		if o.cfg.InFlightBytes > 0 {
+			cfg.InFlightBytes = o.cfg.InFlightBytes
+		}
+		s, err := kafkasink.New(cfg)
+		if err != nil {
+			return err
+		}
+		ends.Sink, ends.Targets = s, s
+	case "dir":
+		s, err := dirsink.New(dirsink.Config{
+			Path: to.Path, Topic: to.Topic, OriginHeaders: ends.Recipe.Write.OriginHeaders, SourceTopic: ends.Recipe.Source.Topic,
+		})
+		if err != nil {
+			return err
+		}
+		ends.Sink, ends.Targets = s, s
+	default:
+		return fmt.Errorf("target kind %q: %w", to.Kind, ErrRecipe)
+	}
+	return nil
+}
+
+func (o *Opener) kafka(connection, brokers string) (connect.Kafka, error) {
+	if connection != "" {
+		if o.cfg.Kafka != nil {
+			if k, ok := o.cfg.Kafka(connection); ok {
+				return k, nil
+			}
+		}
+		return connect.Kafka{}, unknownConnection(connection, "kafka")
+	}
+	list, err := connect.ParseBrokers(brokers)
+	return connect.Kafka{Brokers: list}, err
+}
+
+func unknownConnection(name, kind string) error {
+	return &connect.Error{
+		Code: connect.CodeConfig, Object: "connection " + name, Err: fmt.Errorf("this agent has no %s connection of that name", kind),
+		Hint: "add connections." + name + "." + kind + " to the agent's configuration on every node",
+	}
+}

@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"backstitch/replay/connect"
+	"backstitch/replay/engine"
+	"backstitch/replay/open"
+	"backstitch/replay/sink"
+	"backstitch/replay/source"
+)
+
+// Failure is why a slice failed, for the book and for people.
+type Failure struct {
+	Code  string // stable, "BST-E5..."
+	Err   error
+	Hint  string // what to do next
+	Retry bool   // running the slice again may help without anybody doing anything
+}
+
+var errKind = errors.New("unknown kind of slice")
+
+// failures are tried in order. Whatever is not among them is a passing trouble of the network or of a server: retried.
+var failures = []struct {
+	is    error
+	code  string
+	retry bool
+	hint  string
+}{
+	{source.ErrChanged, "BST-E5101", false, "an object of the archive was replaced since the plan: make a new plan"},
+	{source.ErrGone, "BST-E5102", false, "an object of the archive was deleted since the plan: restore it and retry the job, or make a new plan"},
+	{source.ErrRecreated, "BST-E5103", false, "the source topic was deleted and created again: make a new plan"},
+	{source.ErrRetention, "BST-E5104", false, "retention overtook the repair: make a new plan from another source"},
+	{engine.ErrQuarantine, "BST-E5105", false, "look at the quarantine list; raise write.maxQuarantine when these records may stay missing"},
+	{sink.ErrRecreated, "BST-E5201", false, "the target was deleted and created again since the plan: make a new plan"},
+	{sink.ErrNoTarget, "BST-E5202", false, "create the target topic or partition and retry the job"},
+	{sink.ErrDenied, "BST-E5203", false, "grant the agent's principal WRITE on the topic and on transactional ids, and READ on groups, that begin with backstitch/; then retry the job"},
+	{sink.ErrProgress, "BST-E5204", false, "the progress kept in the target can not be used: cancel the job and make a new plan"},
+	{engine.ErrProgressLost, "BST-E5205", false, "the target has forgotten this job's progress, e.g. its group offsets expired: cancel the job and make a new plan"},
+	{open.ErrRecipe, "BST-E5301", false, "run agents of the version that made the plan"},
+	{errKind, "BST-E5302", false, "run agents of the version that made the plan"},
+	{context.DeadlineExceeded, "BST-E5901", true, "the source or the target did not answer in time; it is tried again"},
+}
+
+// Classify says what a slice's error means.
+func Classify(err error) Failure {
+	var conn *connect.Error
+	if errors.As(err, &conn) {
+		down := conn.Code == connect.CodeKafkaDown || conn.Code == connect.CodeStoreDown
+		return Failure{Code: conn.Code, Err: err, Hint: conn.Hint, Retry: down}
+	}
+	for _, f := range failures {
+		if errors.Is(err, f.is) {
+			return Failure{Code: f.code, Err: err, Hint: f.hint, Retry: f.retry}
+		}
+	}
+	return Failure{Code: "BST-E5900", Err: err, Hint: "it is tried again; look at the agent's log when it stays", Retry: true}
+}
+
+// Retryable reports whether running a slice again may help.
+func Retryable(err error) bool { return Classify(err).Retry }
+
+// maxFailureBytes is what the book takes.
+const maxFailureBytes = 4 << 10
+
+// Text is what the book keeps: code, error and hint.
+func (f Failure) Text() string {
+	text := fmt.Sprintf("%s: %v", f.Code, f.Err)
+	hint := "; " + f.Hint
+	if len(text)+len(hint) > maxFailureBytes {
+		text = text[:maxFailureBytes-len(hint)]
+	}
+	return text + hint
+}

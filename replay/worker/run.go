@@ -1,0 +1,165 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/replay/engine"
+	"backstitch/replay/sink"
+)
+
+// Why a run was cancelled.
+var (
+	errMoved   = errors.New("the lease is not ours any more")
+	errRefused = errors.New("the book refused a checkpoint")
+	errLapsed  = errors.New("the lease was not renewed in time")
+)
+
+// run is one slice under one lease, from opening to the report.
+type run struct {
+	w        *Worker
+	work     fsm.Work
+	attempts int // failures of this slice on this node so far
+	ctx      context.Context
+	stop     context.CancelCauseFunc
+	engine   atomic.Pointer[engine.Engine]
+	draining atomic.Bool
+
+	// Set by do, read after it.
+	err      error
+	reported bool // Control knows the outcome
+}
+
+func newRun(ctx context.Context, w *Worker, work fsm.Work, attempts int) *run {
+	r := &run{w: w, work: work, attempts: attempts}
+	r.ctx, r.stop = context.WithCancelCause(ctx)
+	return r
+}
+
+func (r *run) cancel(cause error) { r.stop(cause) }
+func (r *run) stopping() bool     { return r.ctx.Err() != nil }
+func (r *run) cause() error       { return context.Cause(r.ctx) }
+
+// drain makes a fill slice commit and stop. A verify slice has nothing to keep.
+func (r *run) drain() {
+	r.draining.Store(true)
+	if e := r.engine.Load(); e != nil {
+		e.Drain()
+	} else if r.work.Slice.Kind == partition.SliceVerify {
+		r.stop(engine.ErrDrained)
+	}
+}
+
+// checkpoint is the durable progress, false when none is known yet.
+func (r *run) checkpoint() (fsm.Checkpoint, bool) {
+	if e := r.engine.Load(); e != nil {
+		return e.Checkpoint()
+	}
+	return fsm.Checkpoint{}, false
+}
+
+// do runs the slice and reports what came of it.
+func (r *run) do() {
+	log := r.w.deps.Log.With("job", string(r.work.Slice.ID.Job), "slice", r.work.Slice.ID.String(), "epoch", uint64(r.work.Epoch))
+	begun := r.w.deps.Now()
+	finish := fsm.FinishSlice{Slice: r.work.Slice.ID, Owner: r.w.cfg.Node, Epoch: r.work.Epoch}
+	r.err = r.slice(&finish)
+	log = log.With("dur", r.w.deps.Now().Sub(begun))
+	switch {
+	case r.ctx.Err() != nil, errors.Is(r.err, engine.ErrDrained):
+		log.Debug("slice stopped", "err", r.err)
+	case errors.Is(r.err, sink.ErrFenced):
+		log.Info("slice fenced", "err", r.err)
+	case r.err != nil:
+		f := Classify(r.err)
+		log.Error("slice failed", "err", r.err, "code", f.Code, "retry", f.Retry)
+		fail := fsm.FailSlice{Slice: finish.Slice, Owner: finish.Owner, Epoch: finish.Epoch, Err: f.Text(), Retry: f.Retry}
+		if f.Retry {
+			fail.NotBeforeUnixNanos = r.w.deps.Now().Add(r.backoff()).UnixNano()
+		}
+		r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Fail(ctx, fail) })
+	default:
+		log.Info("slice done", "n", finish.Checkpoint.Records, "bytes", finish.Checkpoint.Bytes)
+		r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) })
+	}
+}
+
+// slice does the work and fills in the report of a success.
+func (r *run) slice(finish *fsm.FinishSlice) error {
+	j, err := r.w.jobs.get(r.ctx, r.work)
+	if err != nil {
+		return err
+	}
+	switch r.work.Slice.Kind {
+	case partition.SliceVerify:
+		c, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, j.ends)
+		if err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+		c.ReadBy = r.w.cfg.Node
+		j.verified(c.Verdict)
+		finish.Comparison = &c
+		finish.Checkpoint = fsm.Checkpoint{
+			Epoch: r.work.Epoch, Cursor: r.work.Slice.Ranges.Span().To, Records: c.Actual.Records, Bytes: c.Actual.Bytes,
+			UnixNanos: r.w.deps.Now().UnixNano(),
+		}
+		return nil
+	case partition.SliceFill:
+	default:
+		return fmt.Errorf("slice %s is a %s slice: %w", r.work.Slice.ID, r.work.Slice.Kind, errKind)
+	}
+	cfg := j.ends.Engine(r.w.cfg.Engine)
+	cfg.ReadAheadBytes = min(cfg.ReadAheadBytes, r.w.cfg.LaneBytes()/4)
+	e, err := engine.New(
+		engine.Task{Slice: r.work.Slice, Epoch: r.work.Epoch, Seen: r.work.Seen},
+		engine.Ends{
+			Source: j.ends.Source, Sink: j.ends.Sink, Topic: j.ends.Recipe.Source.Topic, Spill: r.w.deps.Spill,
+			Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
+		}, cfg)
+	if err != nil {
+		return err
+	}
+	r.engine.Store(e)
+	if r.draining.Load() {
+		e.Drain()
+	}
+	if err := e.Run(r.ctx); err != nil {
+		return err
+	}
+	finish.Checkpoint, _ = e.Checkpoint()
+	finish.Quarantine = e.Quarantined()
+	return nil
+}
+
+// report tells Control, again and again, until it answers or the lease is lost.
+func (r *run) report(tell func(context.Context) (fsm.Result, error)) {
+	for r.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(r.ctx, r.w.cfg.LeaseTime)
+		res, err := tell(ctx)
+		cancel()
+		if err == nil {
+			if res.Code != fsm.OK {
+				r.w.deps.Log.Info("report refused", "slice", r.work.Slice.ID.String(), "code", uint16(res.Code), "object", res.Object)
+			}
+			r.reported = true
+			return
+		}
+		r.w.deps.Log.Warn("report not answered", "slice", r.work.Slice.ID.String(), "err", err)
+		sleep(r.ctx, r.w.cfg.CheckpointEvery)
+	}
+}
+
+func (r *run) backoff() time.Duration {
+	d := r.w.cfg.RetryMin
+	for range r.attempts {
+		if d = 2 * d; d >= r.w.cfg.RetryMax {
+			return r.w.cfg.RetryMax
+		}
+	}
+	return d
+}
