@@ -1,4 +1,4 @@
-package realtest
+package check
 
 import (
 	"testing"

@@ -1,36 +1,37 @@
-package realtest
+// Package check decides from evidence whether the system kept its promises.
+//
+// Invariants:
+//   - A judge shares no code with what it judges: it is Kafka's own console consumer, and hashes are those of chaos/traffic.
+//   - A judge reports what it counted, and the test decides. Nothing is forgiven here.
+//
+// Not here: how the evidence came about (realtest, failover).
+package check
 
 import (
 	"bufio"
 	"bytes"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"backstitch/chaos/traffic"
 )
 
-const limitOfBroker = time.Minute
-
-func millis(ms int64) time.Time { return time.UnixMilli(ms) }
-
-// seen is what an independent client found in a topic.
-type seen struct {
-	events   traffic.Truth
-	records  int64
-	refilled int64 // records that carry our origin header
-	disorder int64 // refilled records whose origin is not above that of the refilled record before it
+// Seen is what an independent client found in a topic.
+type Seen struct {
+	Events   traffic.Truth
+	Records  int64
+	Refilled int64 // records that carry our origin header
+	Disorder int64 // refilled records whose origin is not above that of the refilled record before it
 }
 
-// judge reads the topic to its end with Kafka's own console consumer, as a reader of committed data.
-func judge(t testing.TB, broker, name string) seen {
+// Console reads a topic to its end with Kafka's own console consumer, as a reader of committed data. script is kafka.sh.
+func Console(t testing.TB, script, broker, name string) Seen {
 	t.Helper()
 	_, port, _ := strings.Cut(broker, ":")
-	cmd := exec.CommandContext(t.Context(), filepath.Join(testbed, "kafka.sh"), "console", port,
+	cmd := exec.CommandContext(t.Context(), script, "console", port,
 		"--topic", name, "--from-beginning", "--isolation-level", "read_committed", "--timeout-ms", "15000",
 		"--property", "print.partition=true", "--property", "print.timestamp=true", "--property", "print.headers=true",
 		"--property", "print.key=true", "--property", "null.literal=\\N")
@@ -43,7 +44,7 @@ func judge(t testing.TB, broker, name string) seen {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	found := seen{events: traffic.Truth{}}
+	found := Seen{Events: traffic.Truth{}}
 	last := map[int32]int64{}
 	lines := bufio.NewScanner(out)
 	lines.Buffer(make([]byte, 1<<20), 1<<20)
@@ -52,12 +53,12 @@ func judge(t testing.TB, broker, name string) seen {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found.records++
-		found.events[e.ID()]++
+		found.Records++
+		found.Events[e.ID()]++
 		if origin >= 0 {
-			found.refilled++
+			found.Refilled++
 			if before, ok := last[e.Partition]; ok && origin <= before {
-				found.disorder++
+				found.Disorder++
 			}
 			last[e.Partition] = origin
 		}
