@@ -1,6 +1,10 @@
 package fsm
 
-import "backstitch/partition"
+import (
+	"fmt"
+
+	"backstitch/partition"
+)
 
 // Command is the body of one op. Each lives in its own file, op<number>_<name>.go.
 type Command interface {
@@ -36,8 +40,45 @@ const (
 	NeedsVersion   Code = 11 // not every member can apply this op yet
 	Invalid        Code = 12 // the command contradicts itself or exceeds a limit; Object says how
 	OtherInstance  Code = 13 // a different data directory already uses this node id
-	DigestMismatch Code = 14 // this command compares digests; see op 091
+	DigestMismatch Code = 14 // kept free: op 091 latches a replica that differs instead
 )
+
+// String returns the word that the API and logs use, e.g. "stale-epoch".
+func (c Code) String() string {
+	switch c {
+	case OK:
+		return "ok"
+	case UnknownJob:
+		return "unknown-job"
+	case UnknownSlice:
+		return "unknown-slice"
+	case UnknownMember:
+		return "unknown-member"
+	case UnknownProof:
+		return "unknown-proof"
+	case StaleEpoch:
+		return "stale-epoch"
+	case WrongState:
+		return "wrong-state"
+	case Overlap:
+		return "overlap"
+	case Exists:
+		return "exists"
+	case Incomplete:
+		return "incomplete"
+	case LaneBusy:
+		return "lane-busy"
+	case NeedsVersion:
+		return "needs-version"
+	case Invalid:
+		return "invalid"
+	case OtherInstance:
+		return "other-instance"
+	case DigestMismatch:
+		return "digest-mismatch"
+	}
+	return fmt.Sprintf("code %d", uint16(c))
+}
 
 // Result is what applying a command returned. It is the same on every replica.
 type Result struct {

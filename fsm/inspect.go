@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -187,7 +188,7 @@ func kindInfos(counts map[kind]*KindInfo) []KindInfo {
 	return out
 }
 
-// Dump writes every entry as text, in key order. Two replicas at the same index dump the same bytes.
+// Dump writes every entry as one line of text with its value as JSON, in key order. Two replicas at the same index dump the same bytes.
 func (v *View) Dump(w io.Writer) error {
 	if v.err != nil {
 		return v.err
@@ -205,7 +206,11 @@ func (v *View) Dump(w io.Writer) error {
 		if err != nil {
 			return v.failed(err)
 		}
-		if _, err := fmt.Fprintf(w, "%s %q %+v\n", kind(e.key[0]), e.key[1:], value); err != nil {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("dump %s: %w", keyName(e.key), err)
+		}
+		if _, err := fmt.Fprintf(w, "%s %q %s\n", kind(e.key[0]), e.key[1:], text); err != nil {
 			return err
 		}
 	}

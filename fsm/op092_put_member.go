@@ -10,7 +10,7 @@ import (
 //
 // Since: 1. Proposed by: the leader for a node that joins. Refused: OtherInstance (a member that has not left has
 // the id and another data directory), Exists (another id has the name), NeedsVersion (its program can not apply the ops of
-// the present cluster version), Invalid.
+// the present cluster version), Invalid. Putting the same member again is OK and changes nothing.
 type PutMember struct {
 	Member Member
 }
@@ -40,6 +40,9 @@ func (c PutMember) apply(t *tx) Result {
 	m.State, m.Why = MemberActive, t.env.Reason
 	if known && !back {
 		m.State, m.Why = have.State, have.Why
+	}
+	if m.ModifyIndex = have.ModifyIndex; known && m == have {
+		return t.ok()
 	}
 	if known && have.Name != m.Name {
 		t.remove(key(kindMemberName, []byte(have.Name)))

@@ -1,0 +1,358 @@
+package fsm
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/google/go-cmp/cmp"
+
+	"backstitch/partition"
+)
+
+// Scenario files tell stories of commands. Whatever refuses is checked to have changed no fact; and at the end every
+// refusal that the headers of the op files promise must have been met.
+
+func TestScenarios(t *testing.T) {
+	seen := map[string]bool{}
+	datadriven.Walk(t, "testdata/ops", func(t *testing.T, path string) {
+		s := &scenario{node: newNode(t), seen: seen, clock: 1_000}
+		datadriven.RunTest(t, path, s.run)
+		s.view(func(v *View) {
+			if err := v.verify(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		before := s.dump()
+		s.restart()
+		if diff := cmp.Diff(s.dump(), before); diff != "" {
+			t.Errorf("after a restart (-got +want):\n%s", diff)
+		}
+	})
+	var missing []string
+	for _, want := range promised() {
+		if !seen[want] {
+			missing = append(missing, want)
+		}
+		delete(seen, want)
+	}
+	if len(missing) > 0 {
+		t.Errorf("no scenario meets %s", strings.Join(missing, ", "))
+	}
+	if len(seen) > 0 {
+		t.Errorf("scenarios meet %s, which no op file promises", strings.Join(slices.Sorted(maps.Keys(seen)), ", "))
+	}
+}
+
+// promised lists the refusals of each op as its header does.
+func promised() []string {
+	refusals := map[uint16][]Code{
+		10: {Exists, Overlap, Invalid},
+		11: {UnknownJob, WrongState, Incomplete},
+		12: {UnknownJob, WrongState},
+		13: {UnknownJob, WrongState},
+		14: {UnknownJob, WrongState},
+		15: {UnknownJob, WrongState, Incomplete},
+		16: {UnknownJob, WrongState, UnknownProof, Incomplete, Invalid},
+		17: {UnknownJob, WrongState, Overlap},
+		20: {UnknownJob, WrongState, Exists, Invalid},
+		21: {UnknownSlice, StaleEpoch, WrongState, Invalid},
+		22: {UnknownSlice, StaleEpoch, WrongState, Invalid},
+		30: {UnknownSlice, UnknownMember, StaleEpoch, WrongState, LaneBusy},
+		31: {UnknownSlice, StaleEpoch, WrongState},
+		40: {UnknownSlice, StaleEpoch, WrongState},
+		50: {UnknownJob, Exists, Invalid},
+		90: {NeedsVersion, Invalid},
+		92: {OtherInstance, Exists, NeedsVersion, Invalid},
+		93: {UnknownMember, WrongState, Invalid},
+	}
+	var out []string
+	for _, spec := range opTable {
+		for _, c := range refusals[spec.number] {
+			out = append(out, spec.name+" "+c.String())
+		}
+	}
+	return out
+}
+
+type scenario struct {
+	*node
+	seen  map[string]bool
+	clock int64
+}
+
+func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
+	s.t = t
+	var out strings.Builder
+	for line := range strings.Lines(d.Input) {
+		switch line = strings.TrimSpace(line); {
+		case line == "show":
+			out.WriteString(s.show())
+		case line != "":
+			out.WriteString(s.command(t, line))
+		}
+	}
+	return out.String()
+}
+
+// command applies one line and says what came of it.
+func (s *scenario) command(t *testing.T, line string) string {
+	words := strings.Fields(line)
+	a := args{t: t, m: map[string]string{}}
+	for _, w := range words[1:] {
+		k, v, _ := strings.Cut(w, "=")
+		a.m[k] = v
+	}
+	env := Envelope{Actor: "cli:tester", Reason: a.str("why"), UnixNanos: s.clock}
+	if id := a.str("request"); id != "" {
+		copy(env.RequestID[:], id)
+	}
+	s.clock++
+	cmd := a.command(words[0])
+	for k := range a.m {
+		t.Fatalf("%q: argument %s is not used", line, k)
+	}
+	before := s.facts()
+	r := s.apply(env, cmd)
+	name := OpName(cmd.Op())
+	changed := s.facts() != before
+	if r.Code != OK {
+		if !strings.HasPrefix(r.Object, "the request id") { // any op may meet that
+			s.seen[name+" "+r.Code.String()] = true
+		}
+		if changed {
+			t.Errorf("%q: refused with %s and changed facts", line, r.Code)
+		}
+	}
+	out := fmt.Sprintf("%s %s", name, r.Code)
+	if r.Object != "" {
+		out += ": " + r.Object
+	}
+	for _, ref := range r.Refused {
+		s.seen[name+" "+ref.Code.String()] = true
+		out += fmt.Sprintf(" [%s %s]", ref.Slice, ref.Code)
+	}
+	if r.Code == OK && !changed {
+		out += " (nothing changed)"
+	}
+	if r.Index != s.m.Applied() {
+		out += fmt.Sprintf(" (of index %d)", r.Index)
+	}
+	return out + "\n"
+}
+
+// args reads name=value pairs and forgets each that was read.
+type args struct {
+	t *testing.T
+	m map[string]string
+}
+
+func (a args) str(name string) string {
+	v := a.m[name]
+	delete(a.m, name)
+	return v
+}
+
+func (a args) num(name string) int64 {
+	a.t.Helper()
+	var n int64
+	if v := a.str(name); v != "" {
+		if _, err := fmt.Sscan(v, &n); err != nil {
+			a.t.Fatalf("%s=%s: %v", name, v, err)
+		}
+	}
+	return n
+}
+
+func (a args) slice() partition.SliceID {
+	a.t.Helper()
+	id := a.str("slice")
+	job, n, _ := strings.Cut(id, "/")
+	s := partition.SliceID{Job: partition.JobID(job)}
+	if _, err := fmt.Sscan(n, &s.N); err != nil {
+		a.t.Fatalf("slice=%s: %v", id, err)
+	}
+	return s
+}
+
+func (a args) job() partition.JobID { return partition.JobID(a.str("job")) }
+
+func (a args) checkpoint() Checkpoint {
+	return Checkpoint{Epoch: partition.Epoch(a.num("epoch")), Cursor: a.num("cursor"), Records: a.num("records")}
+}
+
+func (a args) comparison(name string) *Comparison {
+	part, verdict, ok := strings.Cut(a.str(name), ":")
+	if !ok {
+		return nil
+	}
+	c := &Comparison{Evidence: E3, Expected: Side{Records: 10}, Actual: Side{Records: 10}}
+	if _, err := fmt.Sscan(part, &c.Partition); err != nil {
+		a.t.Fatal(err)
+	}
+	c.Verdict = map[string]Verdict{"pass": Pass, "fail": Fail}[verdict]
+	return c
+}
+
+func (a args) command(name string) Command {
+	a.t.Helper()
+	switch name {
+	case "submit-job":
+		c := SubmitJob{ID: a.job(), Name: a.str("name"), Recipe: []byte("{}"), Slices: uint32(a.num("slices")),
+			Priority: uint8(a.num("priority")), Records: a.num("records")}
+		c.PlanHash[0] = byte(a.num("plan"))
+		if locks := a.str("locks"); locks != "" {
+			c.Locks = strings.Split(locks, ",")
+		}
+		return c
+	case "start-job":
+		return StartJob{a.job()}
+	case "pause-job":
+		return PauseJob{a.job()}
+	case "resume-job":
+		return ResumeJob{a.job()}
+	case "cancel-job":
+		return CancelJob{a.job()}
+	case "begin-verify":
+		return BeginVerify{a.job()}
+	case "finish-job":
+		return FinishJob{ID: a.job(), Proof: ProofID(a.str("proof")),
+			State: map[string]JobState{"succeeded": JobSucceeded, "failed": JobFailed, "paused": JobPaused}[a.str("state")]}
+	case "retry-job":
+		return RetryJob{a.job()}
+	case "add-slices":
+		return a.addSlices()
+	case "finish-slice":
+		c := FinishSlice{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Comparison: a.comparison("compared"),
+			Checkpoint: a.checkpoint(), Quarantine: make([]Quarantined, a.num("quarantined"))}
+		c.Epoch = c.Checkpoint.Epoch
+		if made := a.num("made"); made != 0 {
+			c.Checkpoint.Epoch = partition.Epoch(made)
+		}
+		return c
+	case "fail-slice":
+		return FailSlice{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Epoch: partition.Epoch(a.num("epoch")),
+			Err: a.str("err"), Retry: a.str("retry") != "", NotBeforeUnixNanos: a.num("after")}
+	case "grant-leases":
+		return GrantLeases{[]Grant{{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Seen: partition.Epoch(a.num("seen"))}}}
+	case "revoke-leases":
+		return RevokeLeases{[]Lease{{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Epoch: partition.Epoch(a.num("epoch"))}}}
+	case "save-checkpoints":
+		return SaveCheckpoints{Owner: partition.NodeID(a.str("owner")), Entries: []SliceCheckpoint{{a.slice(), a.checkpoint()}}}
+	case "record-proof":
+		p := Proof{ID: ProofID(a.str("proof")), Job: a.job(), Evidence: E3}
+		if c := a.comparison("compared"); c != nil {
+			p.Comparisons, p.Verdict = []Comparison{*c}, c.Verdict
+		}
+		if a.str("claims") == "pass" {
+			p.Verdict = Pass
+		}
+		return RecordProof{p}
+	case "raise-version":
+		return RaiseVersion{uint32(a.num("version"))}
+	case "put-member":
+		m := Member{ID: partition.NodeID(a.str("node")), Name: a.str("name"), Role: RoleVoter, Zone: a.str("zone"),
+			MaxOp: MaxOp - uint16(a.num("behind"))}
+		m.Instance[0] = byte(a.num("instance"))
+		return PutMember{m}
+	case "set-member-state":
+		return SetMemberState{ID: partition.NodeID(a.str("node")),
+			State: map[string]MemberState{"active": MemberActive, "draining": MemberDraining, "left": MemberLeft}[a.str("state")]}
+	case "remove-member":
+		return RemoveMember{partition.NodeID(a.str("node"))}
+	}
+	a.t.Fatalf("no command %q", name)
+	return nil
+}
+
+// addSlices reads slices=0:fill:p0:0-10,1:verify:p0:0-10.
+func (a args) addSlices() AddSlices {
+	a.t.Helper()
+	c := AddSlices{Job: a.job()}
+	owner := c.Job
+	if other := a.str("of"); other != "" {
+		owner = partition.JobID(other)
+	}
+	for _, text := range strings.Split(a.str("slices"), ",") {
+		var from, to int64
+		s := partition.Slice{ID: partition.SliceID{Job: owner}}
+		f := strings.Split(text, ":")
+		if len(f) != 4 {
+			a.t.Fatalf("slice %q: want number:kind:partition:from-to", text)
+		}
+		fmt.Sscan(f[0], &s.ID.N)
+		s.Kind = map[string]partition.SliceKind{"fill": partition.SliceFill, "verify": partition.SliceVerify}[f[1]]
+		fmt.Sscanf(f[2], "p%d", &s.Partition)
+		fmt.Sscanf(f[3], "%d-%d", &from, &to)
+		if f[3] != "" {
+			s.Ranges = partition.Ranges{{From: from, To: to}}
+		}
+		c.Slices = append(c.Slices, s)
+	}
+	return c
+}
+
+// show prints what people would look at.
+func (s *scenario) show() string {
+	var b strings.Builder
+	s.view(func(v *View) {
+		for j, err := range v.Jobs() {
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "job %s %s added %d/%d filled %d/%d compared %d/%d failed %d", j.ID, j.State,
+				j.Added, j.Slices, j.FillDone, j.FillSlices, j.VerifyDone, j.VerifySlices, j.FailedSlices)
+			if j.Proof != "" {
+				fmt.Fprintf(&b, " proof %s", j.Proof)
+			}
+			if j.Why != "" {
+				fmt.Fprintf(&b, " why %q", j.Why)
+			}
+			b.WriteByte('\n')
+			for st, err := range v.SliceStates(j.ID) {
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				fmt.Fprintf(&b, "  %s %s p%d %s owner %q epoch %d cursor %d attempts %d", st.ID, st.Kind, st.Partition, st.Status,
+					st.Owner, st.Epoch, st.Checkpoint.Cursor, st.Attempts)
+				if st.NotBeforeUnixNanos != 0 {
+					fmt.Fprintf(&b, " after %d", st.NotBeforeUnixNanos)
+				}
+				if st.Err != "" {
+					fmt.Fprintf(&b, " err %s", st.Err)
+				}
+				b.WriteByte('\n')
+			}
+		}
+		s.showRest(v, &b)
+	})
+	return b.String()
+}
+
+func (s *scenario) showRest(v *View, b *strings.Builder) {
+	locks, err := v.Locks()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, l := range locks {
+		fmt.Fprintf(b, "lock %s of %s\n", l.Name, l.Job)
+	}
+	members, err := v.Members()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, m := range members {
+		a, err := v.Assignment(m.ID)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		fmt.Fprintf(b, "member %s %s %s", m.ID, m.Name, m.State)
+		for _, w := range a.Work {
+			fmt.Fprintf(b, " holds %s@%d", w.Slice.ID, w.Epoch)
+		}
+		b.WriteByte('\n')
+	}
+}
