@@ -142,6 +142,16 @@ func (f *Fleet) Ready(t testing.TB, n *Node) {
 	})
 }
 
+// Ask makes a client of some nodes only: one that asks a frozen node waits as long as the node is frozen.
+func (f *Fleet) Ask(t testing.TB, nodes ...*Node) *client.Client {
+	t.Helper()
+	var apis []string
+	for _, n := range nodes {
+		apis = append(apis, n.API)
+	}
+	return newClient(t, apis...)
+}
+
 // Node finds a node by name, nil when there is none.
 func (f *Fleet) Node(name string) *Node {
 	if i := slices.IndexFunc(f.Nodes, func(n *Node) bool { return n.Name == name }); i >= 0 {

@@ -1,0 +1,157 @@
+//go:build real
+
+package realtest
+
+import (
+	"flag"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"backstitch/chaos/check"
+	"backstitch/chaos/testbed"
+	"backstitch/chaos/traffic"
+)
+
+var seedFlag = flag.Uint64("seed", 0, "lose the same records as the run that printed it; 0 takes a new one")
+
+const (
+	partitions = 12
+	bucketName = "flights-archive"
+	jobName    = "flights"
+)
+
+// TestRefillSurvivesItsOwnNodes is the main job: archive, lose 5 % in runs and 0.1 % one by one, refill with three agents of
+// which one is killed and another is frozen for longer than its leases live, and let a stranger count.
+func TestRefillSurvivesItsOwnNodes(t *testing.T) {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d; to lose the same records again: go test -tags real ./chaos/realtest -seed %d", seed, seed)
+	dir := t.ArtifactDir()
+	phase := phases(t)
+
+	broker, endpoint := testbed.Kafka(t, dir), testbed.S3(t, dir)
+	testbed.Bucket(t, endpoint, bucketName)
+	phase("servers")
+	fleet := testbed.StartFleet(t, dir, 3, broker, endpoint)
+	phase("agents")
+
+	topic := testbed.Topic{Broker: broker, Name: "flights", Partitions: partitions}
+	truth := traffic.Truth{}
+	topic.Create(t)
+	made, _ := topic.Produce(t, flights(t), func(_ int64, e traffic.Event) bool {
+		truth[e.ID()]++
+		return true
+	})
+	phase("produce %d", made)
+
+	var archived struct{ Records int64 }
+	fleet.JSON(t, &archived, "archive", topic.Name, "s3://"+bucketName+"/kafka", "--kafka", testbed.KafkaConnection, "--s3", testbed.S3Connection)
+	if archived.Records != made {
+		t.Fatalf("archive: got %d records, want %d", archived.Records, made)
+	}
+	phase("archive %d", archived.Records)
+
+	loss := traffic.NewLoss(seed, made, 20, 50, 1000)
+	lost := loss.Count()
+	topic.Drop(t)
+	topic.Create(t)
+	if _, kept := topic.Produce(t, flights(t), func(n int64, _ traffic.Event) bool { return !loss.Lost(n) }); kept != made-lost {
+		t.Fatalf("survivors: got %d, want %d", kept, made-lost)
+	}
+	phase("lose %d", lost)
+
+	spec, plan := filepath.Join(dir, "flights.yaml"), filepath.Join(dir, "flights.plan")
+	writeSpec(t, spec, topic.Name)
+	if r := fleet.Run(t, "plan", "-f", spec, "--out", plan, "--detailed-exitcode", "-q"); r.Status != exitWorkFound {
+		t.Fatalf("plan: exit status %d, want %d\n%s%s", r.Status, exitWorkFound, r.Stdout, r.Stderr)
+	}
+	phase("plan")
+
+	fleet.Must(t, "run", plan, "--detach", "--yes", "-q")
+	hurt(t, fleet)
+	wait := fleet.Must(t, "wait", jobName, "--timeout", "4m")
+	phase("refill")
+	t.Logf("wait said: %s", strings.TrimSpace(wait.Stdout))
+	if job := fleet.Job(t, jobName); job.Progress.Written != lost || job.Records != lost {
+		t.Errorf("job: planned %d and wrote %d records, want %d each", job.Records, job.Progress.Written, lost)
+	}
+
+	seen := check.Console(t, filepath.Join(testbed.Scripts, "kafka.sh"), broker, topic.Name)
+	phase("judge %d", seen.Records)
+	missing, surplus := truth.Difference(seen.Events)
+	if missing != 0 || surplus != 0 {
+		t.Errorf("multiset: %d records are still lost and %d are too many, want 0 and 0", missing, surplus)
+	}
+	if seen.Refilled != lost {
+		t.Errorf("refilled: got %d, want %d", seen.Refilled, lost)
+	}
+	if seen.Disorder != 0 {
+		t.Errorf("order: %d refilled records are out of order, want 0", seen.Disorder)
+	}
+
+	fleet.Must(t, "verify", jobName, "-q")
+	phase("verify")
+	again := fleet.Run(t, "plan", "-f", spec, "--out", plan+".again", "--detailed-exitcode", "-q")
+	if again.Status != 0 {
+		t.Errorf("plan after the refill: exit status %d, want 0 (nothing is missing)\n%s%s", again.Status, again.Stdout, again.Stderr)
+	}
+	phase("plan again")
+	t.Logf("made %d, lost %d, refilled %d, still lost %d, too many %d, out of order %d", made, lost, seen.Refilled, missing, surplus, seen.Disorder)
+}
+
+// exitWorkFound is plan's exit status with --detailed-exitcode when something is missing.
+const exitWorkFound = 8
+
+// writeSpec writes a spec with many small commits, so that the refill lasts long enough to be hurt in its middle.
+func writeSpec(t *testing.T, path, topic string) {
+	t.Helper()
+	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
+kind: Recovery
+metadata:
+  name: %s
+spec:
+  source:
+    s3:
+      connection: %s
+      bucket: %s
+      prefix: kafka
+  target:
+    kafka:
+      connection: %s
+      topic: %s
+  write:
+    commitRecords: 10
+  slices:
+    records: 3000
+`, jobName, testbed.S3Connection, bucketName, testbed.KafkaConnection, topic)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func flights(t *testing.T) iter.Seq2[traffic.Event, error] {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(testbed.Scripts, "flights.sh")).Output()
+	if err != nil {
+		t.Fatalf("flights.sh: %v", err)
+	}
+	return traffic.Flights(strings.TrimSpace(string(out)), partitions)
+}
+
+// phases returns a function that says what has just been done and how long it took.
+func phases(t *testing.T) func(format string, args ...any) {
+	began := time.Now()
+	return func(format string, args ...any) {
+		t.Logf("%6.1f s  %s", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+		began = time.Now()
+	}
+}
