@@ -45,10 +45,11 @@ var ErrNotRunning = errors.New("gossip is not running")
 
 // Gossip is this node's part in the rumour.
 type Gossip struct {
-	cfg  Config              // immutable
-	ring *memberlist.Keyring // nil without encryption
-	up   chan struct{}       // closed once the port is open
-	kick chan struct{}       // asks the join loop for another round
+	cfg   Config              // immutable
+	ring  *memberlist.Keyring // nil without encryption
+	up    chan struct{}       // closed once the port is open
+	kick  chan struct{}       // asks Run to tell the others about a change of meta
+	joins sync.WaitGroup      // calls of the library that nobody waits for any more
 
 	mu       sync.Mutex
 	list     *memberlist.Memberlist // nil unless running

@@ -1,0 +1,94 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	"backstitch/cluster/leader"
+	"backstitch/fsm"
+	"backstitch/partition"
+)
+
+// book shows the leader's loop its own replica. Each method is one consistent view.
+type book struct{ machine *fsm.Machine }
+
+var _ leader.Book = (*book)(nil)
+
+// Overview returns members, running jobs, version and digest.
+func (b *book) Overview() (leader.Overview, error) {
+	v := b.machine.View()
+	defer v.Close()
+	out := leader.Overview{Applied: v.Applied(), Digest: v.Digest()}
+	var err error
+	if out.Version, err = v.Version(); err != nil {
+		return out, fmt.Errorf("read version: %w", err)
+	}
+	if out.Members, err = v.Members(); err != nil {
+		return out, fmt.Errorf("read members: %w", err)
+	}
+	jobs, err := v.ActiveJobs()
+	if err != nil {
+		return out, fmt.Errorf("read jobs: %w", err)
+	}
+	for _, j := range jobs {
+		if j.State == fsm.JobRunning || j.State == fsm.JobVerifying {
+			out.Jobs = append(out.Jobs, j)
+		}
+	}
+	return out, nil
+}
+
+// Slices returns the slices of a job with their states.
+func (b *book) Slices(job partition.JobID) ([]leader.Slice, error) {
+	v := b.machine.View()
+	defer v.Close()
+	bytes := map[uint32]int64{}
+	for s, err := range v.Slices(job) {
+		if err != nil {
+			return nil, err
+		}
+		bytes[s.ID.N] = s.Bytes
+	}
+	out := make([]leader.Slice, 0, len(bytes))
+	for s, err := range v.SliceStates(job) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, leader.Slice{
+			N: s.ID.N, Kind: s.Kind, Partition: s.Partition, Bytes: bytes[s.ID.N], Status: s.Status, Owner: s.Owner,
+			Epoch: s.Epoch, Attempts: s.Attempts, NotBeforeUnixNanos: s.NotBeforeUnixNanos,
+		})
+	}
+	return out, nil
+}
+
+// States returns the states of ids, in their order.
+func (b *book) States(ids []partition.SliceID) ([]fsm.SliceState, error) {
+	v := b.machine.View()
+	defer v.Close()
+	out := make([]fsm.SliceState, 0, len(ids))
+	for _, id := range ids {
+		s, ok, err := v.SliceState(id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("slice %s is not in the book", id)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// HasProof reports whether a proof is recorded.
+func (b *book) HasProof(id fsm.ProofID) (bool, error) {
+	v := b.machine.View()
+	defer v.Close()
+	_, ok, err := v.Proof(id)
+	return ok, err
+}
+
+// Wait blocks until something above after is applied.
+func (b *book) Wait(ctx context.Context, after uint64) (uint64, error) {
+	return b.machine.Wait(ctx, after)
+}

@@ -1,0 +1,117 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"backstitch/cluster/member"
+	"backstitch/cluster/wire"
+	"backstitch/fsm"
+	"backstitch/partition"
+)
+
+// This file is what this node's worker needs of the cluster. It has the methods of the interface that the worker declares;
+// cmd asserts the fit, since neither room knows the other.
+
+// Assignment waits until this node's leases differ from those it returned as of index after, and returns them all. An index
+// that it did not return last is answered at once. It also returns when ctx ends.
+func (n *Node) Assignment(ctx context.Context, after uint64) (fsm.Assignment, error) {
+	if !closed(n.started) {
+		if err := n.untilStarted(ctx); err != nil {
+			return fsm.Assignment{}, err
+		}
+	}
+	for {
+		a, err := n.leases()
+		if err != nil {
+			return fsm.Assignment{}, err
+		}
+		n.seenMu.Lock()
+		same := after != 0 && n.seen.Index == after && sameLeases(n.seen.Work, a.Work)
+		if !same {
+			n.seen = a
+		}
+		n.seenMu.Unlock()
+		if !same {
+			n.tellLoad(len(a.Work))
+			return a, nil
+		}
+		if _, err := n.stores.machine.Wait(ctx, a.Index); err != nil {
+			return fsm.Assignment{}, fmt.Errorf("wait for leases: %w", err)
+		}
+	}
+}
+
+func (n *Node) untilStarted(ctx context.Context) error {
+	select {
+	case <-n.started:
+		return nil
+	case <-n.died:
+		return n.notReady()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (n *Node) leases() (fsm.Assignment, error) {
+	v := n.stores.machine.View()
+	defer v.Close()
+	a, err := v.Assignment(partition.NodeID(n.id))
+	if err != nil {
+		return fsm.Assignment{}, fmt.Errorf("read leases: %w", err)
+	}
+	return a, nil
+}
+
+// sameLeases compares what is leased under which epoch; checkpoints move on without news for the worker.
+func sameLeases(a, b []fsm.Work) bool {
+	return slices.EqualFunc(a, b, func(x, y fsm.Work) bool { return x.Slice.ID == y.Slice.ID && x.Epoch == y.Epoch })
+}
+
+func (n *Node) tellLoad(load int) {
+	if err := n.gossip.Update(func(m *member.Meta) { m.Load = uint16(min(load, 1<<16-1)) }); err != nil {
+		n.log.Debug("tell others about the load", "err", err)
+	}
+}
+
+// Checkpoint saves the progress of every running slice in one command and thereby renews this node's right to work; with no
+// entries it only renews. An error means that the renewal may not have reached the leader: a worker that gets nothing else for
+// the lease time stops. Refused slices must stop at once.
+func (n *Node) Checkpoint(ctx context.Context, entries []fsm.SliceCheckpoint) ([]fsm.Refusal, error) {
+	var data []byte
+	if len(entries) > 0 {
+		// No request id: the book refuses a cursor that falls, so a second copy is harmless and need not be remembered.
+		env := fsm.Envelope{Actor: "node:" + n.cfg.Name, UnixNanos: n.deps.Clock().UnixNano()}
+		var err error
+		if data, err = fsm.Encode(env, fsm.SaveCheckpoints{Owner: n.ID(), Entries: entries}); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.Leader.Lease)
+	defer cancel()
+	reply, err := n.untilDone(ctx, true, func(id, addr string) (wire.Message, error) {
+		req := &wire.Renew{From: n.who(), Load: uint16(min(len(entries), 1<<16-1)), Data: data}
+		if id == n.id {
+			return n.answer(ctx, req)
+		}
+		return n.pool.Call(ctx, id, addr, req, nil, true)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("renew: %w", err)
+	}
+	if code := reply.Result.Code; code != fsm.OK {
+		return nil, fmt.Errorf("save checkpoints: %w: code %d %s", ErrRefused, code, reply.Result.Object)
+	}
+	return reply.Result.Refused, nil
+}
+
+// Finish ends a lease with success. A result with code StaleEpoch means that the slice is no longer ours.
+func (n *Node) Finish(ctx context.Context, cmd fsm.FinishSlice) (fsm.Result, error) {
+	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
+// Fail ends a lease without success.
+func (n *Node) Fail(ctx context.Context, cmd fsm.FailSlice) (fsm.Result, error) {
+	return n.Propose(ctx, n.envelope(""), cmd)
+}
