@@ -1,7 +1,3 @@
-// Package recovery turns what is missing into a frozen plan, and a plan into what the cluster is asked to do.
-//
-// A Plan is complete: it names every position that will be written and every object that will be read, so running it later
-// does the same, or is refused because the world moved. Nothing in it is computed again from "now".
 package recovery
 
 // Recipe is what a worker needs besides its slice. Its canonical JSON is fsm.Job.Recipe.
@@ -22,9 +18,6 @@ type Source struct {
 	Connection string `json:"connection,omitempty"` // agent-side object that holds addresses and credentials; wins over the above
 	Topic      string `json:"topic"`                // as it is called in the reference
 	Format     string `json:"format,omitempty"`     // confluent: "json" or "bin"
-	TopicsDir  string `json:"topicsDir,omitempty"`  // confluent: the connector's topics.dir, "" for topics
-	Keys       bool   `json:"keys,omitempty"`       // confluent: every file has a .keys companion
-	Headers    bool   `json:"headers,omitempty"`    // confluent: every file has a .headers companion
 	FromMs     int64  `json:"fromMs,omitempty"`     // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
 	ToMs       int64  `json:"toMs,omitempty"`
 }

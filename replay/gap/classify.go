@@ -1,0 +1,240 @@
+package gap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"backstitch/partition"
+	"backstitch/replay/gap/match"
+	"backstitch/replay/record"
+	"backstitch/replay/source"
+)
+
+var errEOF = io.EOF
+
+// ended is a side without records.
+type ended struct{}
+
+func (ended) Next(context.Context) (*record.Batch, error) { return nil, io.EOF }
+
+// surplus is what the target has and the reference has not, sorted out.
+type surplus struct {
+	duplicates, extra match.Positions // target offsets
+	dupBytes          int64
+	extraBytes        int64
+	dupFirst, dupLast int64 // timestamps
+	newer, outside    int64
+}
+
+// classify finds out what the records are that the target has beyond the reference. Whether the reference knows a content is
+// seen by reading it once more; that is done only when there is something to ask about.
+func (s *scan) classify(ctx context.Context, out *match.Outcome) (*surplus, error) {
+	x := &surplus{}
+	if out.Surplus.Len() == 0 {
+		return x, nil
+	}
+	if err := s.known(ctx, out.Surplus, &x.duplicates); err != nil {
+		return nil, err
+	}
+	var unknown match.Positions
+	err := out.Surplus.Each(func(_ [16]byte, offset uint64) error {
+		unknown.Add(int64(offset))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.inspect(ctx, out, x, &unknown); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// known moves the records whose content the reference has from bag to dups.
+func (s *scan) known(ctx context.Context, bag match.Bag, dups *match.Positions) error {
+	ref, closeRef, err := s.openReference(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeRef()
+	var h record.Hasher
+	for bag.Len() > 0 {
+		batch, err := ref.Next(ctx)
+		var damaged *source.DamagedError
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &damaged):
+			continue
+		case err != nil:
+			return err
+		}
+		err = func() error {
+			defer batch.Release()
+			for i := range batch.Records {
+				hash := h.Hash(&batch.Records[i], s.in.Fields())
+				for {
+					offset, ok, err := bag.Take(hash)
+					if err != nil {
+						return err
+					}
+					if !ok {
+						break
+					}
+					dups.Add(int64(offset))
+				}
+			}
+			return nil
+		}()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspect reads the target's surplus records once more, for their size and time.
+func (s *scan) inspect(ctx context.Context, out *match.Outcome, x *surplus, unknown *match.Positions) error {
+	var span match.Positions
+	for o := range x.duplicates.All() {
+		span.Add(o)
+	}
+	for o := range unknown.All() {
+		span.Add(o)
+	}
+	whole := span.Ranges(nil)
+	from, to := whole[0].From, whole[len(whole)-1].To
+	tgt, err := s.openTarget(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	defer tgt.Close()
+	for {
+		batch, err := tgt.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range batch.Records {
+			r := &batch.Records[i]
+			switch {
+			case x.duplicates.Contains(r.Offset):
+				x.duplicate(r, s)
+			case unknown.Contains(r.Offset):
+				s.judge(r, out, x)
+			}
+		}
+		batch.Release()
+	}
+}
+
+func (x *surplus) duplicate(r *record.Record, s *scan) {
+	if x.dupBytes == 0 && x.dupFirst == 0 && x.dupLast == 0 {
+		x.dupFirst, x.dupLast = r.TimestampMs, r.TimestampMs
+	}
+	x.dupBytes += r.Size()
+	x.dupFirst, x.dupLast = min(x.dupFirst, r.TimestampMs), max(x.dupLast, r.TimestampMs)
+	if s.in.timed() {
+		s.cells.at(r.TimestampMs).Duplicate++
+	}
+}
+
+// judge decides on one record whose content the reference does not know.
+func (s *scan) judge(r *record.Record, out *match.Outcome, x *surplus) {
+	switch {
+	case r.Offset > out.LastMatched, s.in.timed() && s.seenMs && r.TimestampMs > s.maxMs:
+		x.newer++
+	case len(s.damaged) > 0, s.in.Scope.Offsets != (partition.Range{}):
+		x.outside++
+	default:
+		x.extra.Add(r.Offset)
+		x.extraBytes += r.Size()
+	}
+}
+
+// conclude turns what was seen into findings.
+func (s *scan) conclude(x *surplus) {
+	res := s.res
+	res.Duplicates, res.DuplicateAt = x.duplicates.Len(), x.duplicates.Ranges(nil)
+	res.Extra, res.ExtraAt = x.extra.Len(), x.extra.Ranges(nil)
+	res.Newer, res.Outside = x.newer, x.outside
+	for _, d := range s.damaged {
+		s.corrupt(d)
+	}
+	switch {
+	case len(res.Missing) > 0 && s.in.Facts.Compacted():
+		n := res.MissingRecords
+		res.Missing, res.MissingCounts, res.MissingRecords, res.MissingBytes = nil, nil, 0, 0
+		s.notComparable(fmt.Sprintf("%d records of the reference are not in the target, but the target is compacted "+
+			"(cleanup.policy=%s): newer records of the same keys may have replaced them", n, s.in.Facts.CleanupPolicy))
+	default:
+		s.runs()
+	}
+	if n := res.Duplicates; n > 0 {
+		res.findings = append(res.findings, Finding{
+			Kind: Duplicate, Partition: s.part, Range: res.DuplicateAt.Span(), Ranges: several(res.DuplicateAt), Count: n, Bytes: x.dupBytes,
+			FirstMs: x.dupFirst, LastMs: x.dupLast, Evidence: "E2",
+			Reason: fmt.Sprintf("the target has these records more often than the reference; the range is of target offsets, %d of them", n),
+		})
+	}
+	if n := res.Extra; n > 0 {
+		res.findings = append(res.findings, Finding{
+			Kind: Extra, Partition: s.part, Range: res.ExtraAt.Span(), Ranges: several(res.ExtraAt), Count: n, Bytes: x.extraBytes, Evidence: "E2",
+			Reason: "the reference has no such records, though it has older and newer ones; the range is of target offsets",
+		})
+	}
+}
+
+// several leaves out what Finding.Range says already.
+func several(rs partition.Ranges) partition.Ranges {
+	if len(rs) < 2 {
+		return nil
+	}
+	return rs
+}
+
+// runs makes a finding of each long run of missing records, and one of all the others.
+func (s *scan) runs() {
+	res := s.res
+	counted := res.MissingCounts
+	var rest partition.Ranges
+	var restCount int64
+	long := 0
+	for i, r := range res.Missing {
+		if counted[i] < s.cfg.RunRecords || long == s.cfg.MaxFindings {
+			rest, restCount = append(rest, r), restCount+counted[i]
+			continue
+		}
+		long++
+		s.missing(Missing, partition.Ranges{r}, counted[i], fmt.Sprintf("%d records in a row are in the reference and not in the target", counted[i]))
+	}
+	if restCount > 0 {
+		s.missing(Partly, rest, restCount, fmt.Sprintf("%d records at %d places are in the reference and not in the target", restCount, len(rest)))
+	}
+}
+
+func (s *scan) missing(kind Kind, rs partition.Ranges, count int64, reason string) {
+	f := Finding{Kind: kind, Partition: s.part, Range: rs.Span(), Ranges: several(rs), Count: count, Evidence: "E2", Recoverable: true, Reason: reason}
+	f.Bytes, f.FirstMs, f.LastMs = estimate(s.win.list, rs, count)
+	if !s.in.timed() {
+		f.FirstMs, f.LastMs = 0, 0
+	}
+	s.res.findings = append(s.res.findings, f)
+}
+
+func (s *scan) corrupt(d *source.DamagedError) {
+	f := Finding{Kind: Corrupt, Partition: s.part, Count: -1, Object: d.Object, Reason: d.Error()}
+	if f.Whole = d.Offset < 0; !f.Whole {
+		f.Range = partition.Range{From: d.Offset, To: max(d.Next, d.Offset)}
+	}
+	for _, o := range s.extent.Objects {
+		if o.Key == d.Object && d.Offset < 0 && o.Count > 0 {
+			f.Range, f.Count = partition.Range{From: o.Base, To: o.Base + o.Count}, o.Count
+		}
+	}
+	s.res.findings = append(s.res.findings, f)
+}

@@ -1,0 +1,118 @@
+package gap
+
+import (
+	"errors"
+	"math"
+
+	"backstitch/partition"
+	"backstitch/replay/gap/match"
+	"backstitch/replay/record"
+	"backstitch/replay/sink"
+	"backstitch/replay/source"
+	"backstitch/storage/spill"
+)
+
+// Extent is what a reference says it holds of one partition.
+type Extent struct {
+	Range   partition.Range    // positions that it can hold
+	Objects []partition.Object // of an archive, by Base; empty for a topic
+	// Damaged is what a catalog found out already.
+	Damaged []*source.DamagedError
+}
+
+// Scope narrows a scan. The zero value takes everything.
+type Scope struct {
+	FromMs, ToMs int64           // by timestamp, half-open, in Kafka milliseconds; both zero for no limit
+	Offsets      partition.Range // by position in the reference; the zero value for no limit
+}
+
+// Timed reports whether the scope goes by timestamps.
+func (s Scope) Timed() bool { return s.FromMs != 0 || s.ToMs != 0 }
+
+// HasTime reports whether a record of that timestamp is in scope.
+func (s Scope) HasTime(ms int64) bool { return !s.Timed() || (ms >= s.FromMs && ms < s.ToMs) }
+
+// HasOffset reports whether a position of the reference is in scope.
+func (s Scope) HasOffset(o partition.Offset) bool {
+	return s.Offsets == (partition.Range{}) || s.Offsets.Contains(o)
+}
+
+// clip returns the part of r that is in scope.
+func (s Scope) clip(r partition.Range) partition.Range {
+	if s.Offsets != (partition.Range{}) {
+		r.From, r.To = max(r.From, s.Offsets.From), min(r.To, s.Offsets.To)
+	}
+	return r
+}
+
+// Facts are what is known of both sides besides their records. They explain an absence, or rule an explanation out.
+type Facts struct {
+	CleanupPolicy string          // of the target topic, as Kafka spells it; "" when it is not known
+	Recreated     string          // "no", "yes" or "" for not known: whether the target has another topic id than the reference saw
+	TargetStarts  map[int32]int64 // the log start of each target partition
+}
+
+// Compacted reports whether the target may drop records for which there are newer ones.
+func (f Facts) Compacted() bool {
+	return f.CleanupPolicy == "compact" || f.CleanupPolicy == "compact,delete" || f.CleanupPolicy == "delete,compact"
+}
+
+// Input is what to compare.
+type Input struct {
+	Dataset   string // how people call it: the target's topic
+	Reference source.Source
+	Extents   map[int32]Extent // the partitions to scan
+	Target    sink.Targets
+	// Missing are partitions that the reference has and the target has not.
+	Missing []int32
+	// TargetFrom are offsets before which nothing of the target is in scope. It saves reading; a partition that is not in it is
+	// read from its start.
+	TargetFrom map[int32]int64
+	Scope      Scope
+	Facts      Facts
+}
+
+// Config says how to scan.
+type Config struct {
+	Parallel int          // partitions at a time
+	NewBag   match.NewBag // where unmatched records are kept; nil for memory
+	// RunRecords is how many records in a row make a finding of their own. Shorter runs of a partition are one finding together.
+	RunRecords int64
+	// MaxFindings bounds the runs of one partition that become findings of their own.
+	MaxFindings int
+	// Progress is told how far the scan is, from several goroutines; nil for nobody.
+	Progress func(Progress)
+}
+
+// Progress is one step of a scan. Sum up the steps.
+type Progress struct {
+	Partition int32
+	Records   int64 // read since the last step, both sides together
+	Bytes     int64
+	Done      bool // the partition is done
+}
+
+// bagBytes is what one bag keeps in memory. A scan has two per partition that it works on.
+const bagBytes = 16 << 20
+
+// DefaultConfig is good for a workstation. Unmatched records go to temporary files when there are many.
+func DefaultConfig() Config {
+	return Config{Parallel: 4, RunRecords: 100, MaxFindings: 1000, NewBag: match.Spill(spill.Options{MemoryBytes: bagBytes})}
+}
+
+// Validate reports what can not be meant.
+func (c Config) Validate() error {
+	if c.Parallel < 1 || c.RunRecords < 1 || c.MaxFindings < 1 {
+		return errors.New("scan: parallel, run length and number of findings must be at least 1")
+	}
+	return nil
+}
+
+// Fields is what both sides hold, and so what is compared.
+func (in *Input) Fields() record.Fields { return in.Reference.Fields() & in.Target.Fields() }
+
+// timed reports whether both sides hold timestamps.
+func (in *Input) timed() bool { return in.Fields()&record.FieldTimestamp != 0 }
+
+// everything is a range that holds all positions.
+var everything = partition.Range{From: 0, To: math.MaxInt64}

@@ -1,0 +1,258 @@
+package gap
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Text for people. All of it is a pure function of a Report, so that the same report always reads the same; ids, numbers and
+// letters are those of its JSON.
+
+// RenderOptions are what a person asked for.
+type RenderOptions struct {
+	All bool // also partitions in which everything is present
+}
+
+// WriteHeatmap prints the grid, the findings beside their rows, and what to type next.
+func WriteHeatmap(w io.Writer, rep *Report, opt RenderOptions) error {
+	var b strings.Builder
+	h := rep.Heatmap
+	fmt.Fprintf(&b, "%s  %d partitions, %s .. %s, one column = %s\n", rep.Dataset, len(rep.Results),
+		rep.edge(h.From), rep.edge(h.From+int64(h.N)*h.Width), rep.width(h.Width))
+	if rep.Columns == "position" {
+		b.WriteString("The reference holds no timestamps; columns are positions in it.\n")
+	}
+	b.WriteString(rep.ruler())
+	hidden := 0
+	for _, row := range h.Rows {
+		notes := rep.notes(row.Partition)
+		if row.Clean() && len(notes) == 0 && !opt.All {
+			hidden++
+			continue
+		}
+		letters := row.Letters()
+		if len(notes) == 0 {
+			fmt.Fprintf(&b, "  p%02d   %s\n", row.Partition, strings.TrimRight(letters, " "))
+			continue
+		}
+		for i, note := range notes {
+			if i == 0 {
+				fmt.Fprintf(&b, "  p%02d   %s   %s\n", row.Partition, letters, note)
+			} else {
+				fmt.Fprintf(&b, "  %s   %s\n", strings.Repeat(" ", 5+len(letters)), note)
+			}
+		}
+	}
+	switch {
+	case hidden == 1:
+		b.WriteString("  1 partition has everything                        (--all to print)\n")
+	case hidden > 1:
+		fmt.Fprintf(&b, "  %d partitions have everything                        (--all to print)\n", hidden)
+	}
+	b.WriteString("  . present   M missing   + partly   D duplicate   C corrupt   ? unknown\n\n")
+	b.WriteString(rep.Summary())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Summary is the closing line of each listing: how much is lost, and what to type.
+func (r *Report) Summary() string {
+	if len(r.Findings) == 0 {
+		var compared int64
+		for _, p := range r.Results {
+			compared += p.Expected.Records
+		}
+		if compared == 0 {
+			return "Nothing was compared: the reference has no records in this range.\n"
+		}
+		return fmt.Sprintf("Nothing is missing: %s records compared by content.\n", Count(compared))
+	}
+	var lost, bytes, dups int64
+	unknown := 0
+	for _, f := range r.Findings {
+		switch f.Kind {
+		case Missing, Partly:
+			lost += f.Count
+			bytes += f.Bytes
+		case Duplicate:
+			dups += f.Count
+		case Corrupt, NotComparable:
+			unknown++
+		}
+	}
+	noun := "findings"
+	if len(r.Findings) == 1 {
+		noun = "finding"
+	}
+	out := fmt.Sprintf("%d %s (%s): %s records missing, about %s.", len(r.Findings), noun, r.Set, Count(lost), Size(bytes))
+	if dups > 0 {
+		out += fmt.Sprintf("   Twice: %s (not removed: a log can not be mended in the middle).", Count(dups))
+	}
+	if unknown > 0 {
+		out += fmt.Sprintf("   Unknown: %d.", unknown)
+	}
+	out += fmt.Sprintf("\nNext: backstitch gaps explain %s", r.Findings[0].ID)
+	if lost > 0 {
+		out += "     backstitch plan -f SPEC -o FILE.plan"
+	}
+	return out + "\n"
+}
+
+// WriteList prints one line per finding.
+func WriteList(w io.Writer, rep *Report) error {
+	var b strings.Builder
+	if len(rep.Findings) > 0 {
+		fmt.Fprintf(&b, "%-14s %-14s %-14s %12s %10s  %s\n", "FINDING", "KIND", "PARTITION", "RECORDS", "SIZE", "WHERE")
+	}
+	for _, f := range rep.Findings {
+		count, size := Count(f.Count), Size(f.Bytes)
+		if f.Count < 0 {
+			count, size = "-", "-"
+		}
+		fmt.Fprintf(&b, "%-14s %-14s %-14s %12s %10s  %s\n", f.ID, f.Kind, Name(rep.Dataset, f.Partition), count, size, rep.where(&f))
+	}
+	if len(rep.Findings) > 0 {
+		b.WriteByte('\n')
+	}
+	b.WriteString(rep.Summary())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// where says where a finding lies, by time when there is one.
+func (r *Report) where(f *Finding) string {
+	switch {
+	case f.Kind == NotComparable:
+		return f.Reason
+	case f.Object != "":
+		return f.Object
+	case f.FirstMs != 0 || f.LastMs != 0:
+		return fmt.Sprintf("%s .. %s", Moment(f.FirstMs), Moment(f.LastMs))
+	}
+	return "offsets " + f.Range.String()
+}
+
+// notes are what stands beside a row: one line per kind, so that a thousand scattered runs do not fill a screen.
+func (r *Report) notes(part int32) []string {
+	type group struct {
+		kind  Kind
+		count int64
+		ids   []string
+		text  string
+	}
+	var groups []*group
+	for _, f := range r.Findings {
+		if f.Partition != part {
+			continue
+		}
+		var g *group
+		for _, have := range groups {
+			if have.kind == f.Kind {
+				g = have
+			}
+		}
+		if g == nil {
+			g = &group{kind: f.Kind}
+			groups = append(groups, g)
+		}
+		g.count += max(f.Count, 0)
+		g.ids = append(g.ids, f.ID)
+		g.text = f.Reason
+	}
+	var out []string
+	for _, g := range groups {
+		id := g.ids[0]
+		if n := len(g.ids); n > 1 {
+			id += " .. " + g.ids[n-1][strings.LastIndexByte(g.ids[n-1], '.'):]
+		}
+		switch g.kind {
+		case NotComparable:
+			out = append(out, fmt.Sprintf("not comparable: %s   %s", g.text, id))
+		case Corrupt:
+			out = append(out, fmt.Sprintf("%12s corrupt     %s", fmt.Sprintf("%d places", len(g.ids)), id))
+		default:
+			out = append(out, fmt.Sprintf("%12s %-10s  %s", Count(g.count), g.kind, id))
+		}
+	}
+	return out
+}
+
+// ruler prints the left edge of some columns above the grid.
+func (r *Report) ruler() string {
+	if r.Columns != "time" {
+		return ""
+	}
+	const every = 8
+	layout := "15:04:05"
+	if r.Heatmap.Width >= 60_000 {
+		layout = "15:04"
+	}
+	if r.Heatmap.Width >= 21_600_000 {
+		layout = "01-02"
+	}
+	line := []byte(strings.Repeat(" ", 8+r.Heatmap.N+len(layout)))
+	for i := 0; i < r.Heatmap.N; i += every {
+		copy(line[8+i:], at(r.Heatmap.From+int64(i)*r.Heatmap.Width).Format(layout))
+		if every < len(layout)+1 {
+			i += every // every second label, so that they do not touch
+		}
+	}
+	return strings.TrimRight(string(line), " ") + "\n"
+}
+
+func (r *Report) edge(x int64) string {
+	if r.Columns == "time" {
+		return Moment(x)
+	}
+	return Count(x)
+}
+
+func (r *Report) width(x int64) string {
+	if r.Columns == "time" {
+		d := (time.Duration(x) * time.Millisecond).String()
+		return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(d)
+	}
+	if x == 1 {
+		return "1 position"
+	}
+	return Count(x) + " positions"
+}
+
+func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// Moment prints Kafka milliseconds in UTC, without parts of a second when there are none.
+func Moment(ms int64) string {
+	if ms%1000 != 0 {
+		return at(ms).Format("2006-01-02T15:04:05.000Z")
+	}
+	return at(ms).Format("2006-01-02T15:04:05Z")
+}
+
+// Count prints a number with commas.
+func Count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// Size prints a number of bytes with its unit.
+func Size(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	f, i := float64(n), 0
+	for f >= 1024 && i+1 < len(units) {
+		f, i = f/1024, i+1
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", f, units[i])
+}

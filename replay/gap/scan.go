@@ -1,0 +1,150 @@
+package gap
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"backstitch/partition"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Side is what one side of a comparison held, or matched.
+type Side struct {
+	Records int64  `json:"records"`
+	Bytes   int64  `json:"bytes"`
+	Sum     string `json:"sum"` // multiset hash, 32 hexadecimal digits
+}
+
+// Result is one partition, compared.
+type Result struct {
+	Partition int32 `json:"partition"`
+	// Comparable is false when nothing can be said of this partition; a finding says why.
+	Comparable bool             `json:"comparable"`
+	Compared   partition.Ranges `json:"compared"` // positions of the reference that were read and are in scope
+	Expected   Side             `json:"expected"` // the reference
+	Actual     Side             `json:"actual"`   // records of the target that match
+	Missing    partition.Ranges `json:"missing,omitempty"`
+	// MissingRecords and MissingBytes are exact; bytes are of the compared fields.
+	MissingRecords int64            `json:"missingRecords"`
+	MissingBytes   int64            `json:"missingBytes"`
+	Duplicates     int64            `json:"duplicates"`
+	DuplicateAt    partition.Ranges `json:"duplicateAt,omitempty"` // target offsets
+	Extra          int64            `json:"extra"`
+	ExtraAt        partition.Ranges `json:"extraAt,omitempty"` // target offsets
+	// Newer are records of the target that are younger than what the reference has. They are no finding.
+	Newer int64 `json:"newer"`
+	// Outside are records of the target of which nothing can be said, because the scope goes by positions of the reference or
+	// because a part of the reference is damaged.
+	Outside    int64    `json:"outside"`
+	TargetFrom int64    `json:"targetFrom"` // first offset of the target, and the one after its last committed record
+	TargetTo   int64    `json:"targetTo"`
+	Windows    []Window `json:"-"`
+	// MissingCounts are the records in each range of Missing: a range may have holes.
+	MissingCounts []int64 `json:"-"`
+	Largest       int64   `json:"largest"` // size of the reference's largest record
+	Unmatched     int64   `json:"-"`       // most records that waited for their match at one time
+
+	findings []Finding
+	cells    *grid
+}
+
+// Report is what a scan found.
+type Report struct {
+	Dataset  string    `json:"dataset"`
+	Set      string    `json:"set"`     // stands for all findings: the same data gives the same
+	Columns  string    `json:"columns"` // what heatmap columns are: "time" or "position"
+	Scope    Scope     `json:"scope"`
+	Facts    Facts     `json:"facts"`
+	Results  []Result  `json:"partitions"`
+	Findings []Finding `json:"findings"`
+	// NotChecked says what the scan could not see, e.g. that the archive holds no headers.
+	NotChecked []string `json:"notChecked,omitempty"`
+	Heatmap    Heatmap  `json:"heatmap"`
+}
+
+// Lost is how many records the target lacks, of those that can be told.
+func (r *Report) Lost() (records, bytes int64) {
+	for _, p := range r.Results {
+		records += p.MissingRecords
+		bytes += p.MissingBytes
+	}
+	return records, bytes
+}
+
+// Result returns that of a partition, nil when it was not scanned.
+func (r *Report) Result(part int32) *Result {
+	i, ok := slices.BinarySearchFunc(r.Results, part, func(p Result, n int32) int { return int(p.Partition - n) })
+	if !ok {
+		return nil
+	}
+	return &r.Results[i]
+}
+
+// Finding returns the one with the given id, nil when there is none.
+func (r *Report) Finding(id string) *Finding {
+	for i := range r.Findings {
+		if r.Findings[i].ID == id {
+			return &r.Findings[i]
+		}
+	}
+	return nil
+}
+
+// Estimate is how many bytes count of the reference's records in rs take, and between which times they lie.
+func (r *Result) Estimate(rs partition.Ranges, count int64) (bytes, firstMs, lastMs int64) {
+	return estimate(r.Windows, rs, count)
+}
+
+// BytesOf is Estimate for one range and its bytes.
+func (r *Result) BytesOf(rg partition.Range, count int64) int64 {
+	bytes, _, _ := estimate(r.Windows, partition.Ranges{rg}, count)
+	return bytes
+}
+
+// Scan compares all partitions of in. An error means that the scan itself could not go on: the target does not answer, ctx is
+// over. What is wrong with the reference is a finding.
+func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	parts := slices.Sorted(maps.Keys(in.Extents))
+	results := make([]*Result, len(parts))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(cfg.Parallel)
+	for i, p := range parts {
+		g.Go(func() error {
+			s := &scan{in: &in, cfg: &cfg, part: p, extent: in.Extents[p]}
+			res, err := s.run(gctx)
+			if err != nil {
+				return fmt.Errorf("scan %s: %w", Name(in.Dataset, p), err)
+			}
+			results[i] = res
+			if cfg.Progress != nil {
+				cfg.Progress(Progress{Partition: p, Done: true})
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	rep := &Report{Dataset: in.Dataset, Columns: "position", Scope: in.Scope, Facts: in.Facts, NotChecked: in.notChecked()}
+	if in.timed() {
+		rep.Columns = "time"
+	}
+	for _, res := range results {
+		rep.Results = append(rep.Results, *res)
+		rep.Findings = append(rep.Findings, res.findings...)
+	}
+	rep.Set = identify(in.Dataset, rep.Findings)
+	rep.Heatmap = draw(rep)
+	return rep, nil
+}
+
+// notChecked lists the fields that only one side holds.
+func (in *Input) notChecked() []string {
+	return NotChecked(in.Reference.Fields(), in.Target.Fields())
+}

@@ -1,0 +1,491 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"backstitch/partition"
+	"backstitch/partition/plan"
+	"backstitch/replay/gap"
+	"backstitch/replay/record"
+	"backstitch/replay/spec"
+)
+
+// Options are what Build needs besides the spec.
+type Options struct {
+	Cluster string           // id of the backstitch cluster, "" when there is none yet
+	Now     func() time.Time // for what would expire
+	Scan    gap.Config
+}
+
+// DefaultOptions scans as gap.DefaultConfig does. The caller sets Now.
+func DefaultOptions() Options { return Options{Scan: gap.DefaultConfig()} }
+
+// Build scans what the spec names and freezes what is to be done. It writes nothing.
+func Build(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) (*Plan, error) {
+	p, _, err := BuildWithScan(ctx, r, clients, opt)
+	return p, err
+}
+
+// BuildWithScan is Build for callers that show the scan, too.
+func BuildWithScan(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) (*Plan, *gap.Report, error) {
+	b := &builder{spec: r.WithDefaults(), opt: opt}
+	if err := b.scan(ctx, clients); err != nil {
+		return nil, nil, err
+	}
+	p, err := b.plan()
+	return p, b.report, err
+}
+
+// Scan only looks: it is the first half of Build.
+func Scan(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) (*gap.Report, error) {
+	b := &builder{spec: r.WithDefaults(), opt: opt}
+	if err := b.scan(ctx, clients); err != nil {
+		return nil, err
+	}
+	return b.report, nil
+}
+
+type builder struct {
+	spec   *spec.Recovery
+	opt    Options
+	recipe Recipe
+	state  State
+	fields record.Fields // of the reference
+	extent map[int32]gap.Extent
+	report *gap.Report
+}
+
+// scan opens both ends, finds out what they are, and compares them.
+func (b *builder) scan(ctx context.Context, clients Clients) error {
+	recipe, scope, err := NewRecipe(b.spec)
+	if err != nil {
+		return err
+	}
+	b.recipe = recipe
+	parts, err := b.spec.Spec.Select.Partitions.Parse()
+	if err != nil {
+		return err
+	}
+	end, err := clients.Target(ctx, recipe.Target)
+	if err != nil {
+		return explainEnd(err, CodeNoTarget, "the target "+targetName(recipe.Target)+" is not there",
+			"The topic must exist, with the partitions that the reference has; backstitch does not create it.")
+	}
+	defer end.Close()
+	if b.state, err = end.Describe(ctx); err != nil {
+		return explainEnd(err, CodeNoTarget, "the target "+targetName(recipe.Target)+" can not be described", "")
+	}
+	b.recipe.Target.ClusterID, b.recipe.Target.TopicID = b.state.ClusterID, b.state.TopicID
+	ref, err := clients.Reference(ctx, recipe.Source)
+	if err != nil {
+		return explainEnd(err, CodeNoReference, "the reference "+sourceName(recipe.Source)+" is not there",
+			"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
+	}
+	defer ref.Close()
+	b.fields = ref.Fields()
+	if b.extent, err = ref.Extents(ctx, parts, scope.FromMs); err != nil {
+		return explainEnd(err, CodeNoReference, "the reference "+sourceName(recipe.Source)+" has nothing",
+			"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
+	}
+	for _, n := range parts {
+		if _, ok := b.extent[n]; !ok {
+			return &Error{Code: CodePartition, Title: fmt.Sprintf("the reference has no partition %d", n), Exit: exitUsage,
+				Why:  fmt.Sprintf("%s has partitions %s.", sourceName(recipe.Source), list(slices.Sorted(maps.Keys(b.extent)))),
+				Hint: "change spec.select.partitions"}
+		}
+	}
+	in := gap.Input{Dataset: b.state.Topic, Reference: ref, Extents: b.extent, Target: end, Scope: scope}
+	if err := b.facts(ctx, ref, end, &in); err != nil {
+		return err
+	}
+	if b.report, err = gap.Scan(ctx, in, b.opt.Scan); err != nil {
+		return err
+	}
+	return b.judge()
+}
+
+// facts adds what is known besides the records.
+func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) error {
+	in.Facts = gap.Facts{CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}}
+	for part := range b.extent {
+		if _, ok := b.state.Partition(part); !ok {
+			in.Missing = append(in.Missing, part)
+		}
+	}
+	slices.Sort(in.Missing)
+	for _, p := range b.state.Partitions {
+		in.Facts.TargetStarts[p.Partition] = p.LogStart
+	}
+	seen, err := ref.TopicID(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the reference for its topic id: %w", err)
+	}
+	if seen != "" && b.state.TopicID != "" {
+		in.Facts.Recreated = "no"
+		if seen != b.state.TopicID {
+			in.Facts.Recreated = "yes"
+		}
+	}
+	if b.recipe.Source.Layout == "kafka" {
+		in.Facts.Recreated = "" // another topic on purpose
+	}
+	if in.Scope.Timed() && in.Fields()&record.FieldTimestamp != 0 {
+		if in.TargetFrom, err = end.OffsetsAt(ctx, in.Scope.FromMs); err != nil {
+			return fmt.Errorf("look up offsets by time: %w", err)
+		}
+	}
+	return nil
+}
+
+// judge refuses a comparison from which nothing can be concluded.
+func (b *builder) judge() error {
+	var expected, actual, target int64
+	comparable := false
+	for _, r := range b.report.Results {
+		expected += r.Expected.Records
+		actual += r.Actual.Records
+		target += r.TargetTo - r.TargetFrom
+		comparable = comparable || r.Comparable
+	}
+	switch {
+	case !comparable:
+		return nil // the findings say why, partition by partition
+	case expected == 0:
+		return &Error{Code: CodeEmpty, Title: "the reference has no records in this range", Exit: exitUsage,
+			Why:  fmt.Sprintf("%s: nothing to compare with in %s.", sourceName(b.recipe.Source), b.rangeText()),
+			Hint: "backstitch gaps heatmap without a range shows what the reference holds"}
+	case actual == 0 && target > 0 && b.spec.Spec.Range == nil && b.spec.Spec.Select.Only != "all":
+		return &Error{Code: CodeUnrelated, Title: "reference and target have no record in common", Exit: exitUsage,
+			Why: fmt.Sprintf("%s has %s records and %s has about %s, and none of them are equal. That is not a gap: it is another topic, "+
+				"or source and target are swapped, or what is compared (%s) is written in another form.",
+				sourceName(b.recipe.Source), gap.Count(expected), targetName(b.recipe.Target), gap.Count(target), fieldsText(b.fields)),
+			Hint: "check spec.source and spec.target; to write everything all the same, set spec.select.only: all"}
+	}
+	return nil
+}
+
+// plan freezes what the scan found.
+func (b *builder) plan() (*Plan, error) {
+	p := &Plan{
+		Version: PlanVersion, Cluster: b.opt.Cluster, Spec: b.spec, Recipe: b.recipe, Target: b.state,
+		Findings: b.report.Findings, Set: b.report.Set,
+	}
+	limits, err := b.limits()
+	if err != nil {
+		return nil, err
+	}
+	var parts []plan.Part
+	for i := range b.report.Results {
+		res := &b.report.Results[i]
+		b.freezeTarget(p, res)
+		p.Totals.Compared += res.Expected.Records
+		part := b.part(res)
+		doc := b.describe(res, &part)
+		p.Parts = append(p.Parts, doc)
+		if res.Comparable && len(part.Compare) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	cut, err := plan.Cut("", parts, limits)
+	if err != nil {
+		if errors.Is(err, plan.ErrTooLarge) {
+			return nil, &Error{Code: CodeTooLarge, Title: "the plan is larger than one job can be", Why: err.Error(), Exit: exitUsage,
+				Hint: "narrow spec.range or spec.select.partitions and recover in steps", Err: err}
+		}
+		return nil, fmt.Errorf("cut the plan: %w", err)
+	}
+	b.slices(p, cut)
+	if err := b.preflight(p); err != nil {
+		return nil, err
+	}
+	p.Undo = b.undo()
+	return p, nil
+}
+
+// freezeTarget puts the end of the target that the scan saw into the plan: what came after it was not compared.
+func (b *builder) freezeTarget(p *Plan, res *gap.Result) {
+	for i := range p.Target.Partitions {
+		if t := &p.Target.Partitions[i]; t.Partition == res.Partition && res.Comparable {
+			t.LogStart, t.LSO = res.TargetFrom, res.TargetTo
+		}
+	}
+}
+
+func (b *builder) limits() (plan.Limits, error) {
+	l := plan.DefaultLimits()
+	size, err := b.spec.Spec.Slices.Bytes.Parse()
+	if err != nil {
+		return l, err
+	}
+	l.Bytes, l.Records = size, b.spec.Spec.Slices.Records
+	return l, nil
+}
+
+// part is what plan.Cut gets for one partition.
+func (b *builder) part(res *gap.Result) plan.Part {
+	out := plan.Part{
+		Partition: res.Partition, Compare: res.Compared, Fill: res.Missing,
+		TargetFrom: res.TargetFrom, TargetTo: res.TargetTo, Counts: []plan.Count{},
+	}
+	if b.spec.Spec.Select.Only == "all" {
+		out.Fill = res.Compared
+		for _, w := range res.Windows {
+			out.Counts = append(out.Counts, plan.Count{Range: w.Range, Records: w.Records, Bytes: w.Bytes})
+		}
+	} else {
+		for i, r := range res.Missing {
+			out.Counts = append(out.Counts, plan.Count{Range: r, Records: res.MissingCounts[i], Bytes: res.BytesOf(r, res.MissingCounts[i])})
+		}
+	}
+	damaged := map[string]bool{}
+	for _, f := range b.report.Findings {
+		if f.Kind == gap.Corrupt && f.Partition == res.Partition && f.Whole {
+			damaged[f.Object] = true
+		}
+	}
+	for _, o := range b.extent[res.Partition].Objects {
+		if !damaged[o.Key] {
+			out.Objects = append(out.Objects, o)
+		}
+	}
+	slices.SortStableFunc(out.Objects, func(a, b partition.Object) int {
+		if a.Base != b.Base {
+			return int(min(max(a.Base-b.Base, -1), 1))
+		}
+		return strings.Compare(a.Key, b.Key)
+	})
+	return out
+}
+
+// describe is a partition in the form in which people read it.
+func (b *builder) describe(res *gap.Result, part *plan.Part) Part {
+	out := Part{Partition: res.Partition, Action: "skip", Ranges: len(part.Fill)}
+	if !res.Comparable {
+		out.Action = "cannot"
+		for _, f := range b.report.Findings {
+			if f.Partition == res.Partition && f.Kind == gap.NotComparable {
+				out.Reason = f.Reason
+			}
+		}
+		return out
+	}
+	if len(part.Fill) == 0 {
+		return out
+	}
+	out.Action = "fill"
+	span := part.Fill.Span()
+	out.From, out.To = span.From, span.To
+	for _, c := range part.Counts {
+		out.Records += c.Records
+		out.Bytes += c.Bytes
+	}
+	if b.report.Columns == "time" {
+		_, out.FirstMs, out.LastMs = res.Estimate(part.Fill, out.Records)
+	}
+	return out
+}
+
+// slices freezes the cut and sums it up.
+func (b *builder) slices(p *Plan, cut []partition.Slice) {
+	read := map[string]int64{}
+	perPart := map[int32]map[string]bool{}
+	for _, s := range cut {
+		if s.Kind == partition.SliceVerify {
+			// A verify slice reads all that was compared; the counts given to Cut were those of the records to write.
+			res := b.report.Result(s.Partition)
+			s.Records, s.Bytes = res.Expected.Records, res.Expected.Bytes
+		} else {
+			for _, o := range s.Objects {
+				read[o.Key] = o.Size
+				if perPart[s.Partition] == nil {
+					perPart[s.Partition] = map[string]bool{}
+				}
+				perPart[s.Partition][o.Key] = true
+			}
+		}
+		p.Slices = append(p.Slices, freeze(s))
+	}
+	p.Totals.Records, p.Totals.Bytes = plan.Totals(cut)
+	p.Totals.Objects, p.Totals.Slices = len(read), len(cut)
+	for _, size := range read {
+		p.Totals.ReadBytes += size
+	}
+	if len(read) == 0 {
+		p.Totals.ReadBytes = p.Totals.Bytes
+	}
+	for i := range p.Parts {
+		part := &p.Parts[i]
+		part.Objects = len(perPart[part.Partition])
+		switch part.Action {
+		case "fill":
+			p.Totals.Fill++
+		case "skip":
+			p.Totals.Skip++
+		default:
+			p.Totals.Cannot++
+		}
+	}
+	work := p.Totals.Bytes + p.Totals.ReadBytes + b.comparedBytes()
+	p.Totals.LowSeconds, p.Totals.HighSeconds = (work+fastBytes-1)/fastBytes, (work+slowBytes-1)/slowBytes
+}
+
+// Speeds of an estimate, in bytes per second over all nodes, reading and comparing included.
+const (
+	slowBytes = 20 << 20
+	fastBytes = 200 << 20
+)
+
+func (b *builder) comparedBytes() int64 {
+	var n int64
+	for _, r := range b.report.Results {
+		n += r.Expected.Bytes
+	}
+	return n
+}
+
+func (b *builder) undo() string {
+	if b.recipe.Target.Kind == "dir" {
+		return "delete the files of the job from the target directory; nothing else is touched"
+	}
+	if b.recipe.Write.OriginHeaders {
+		return "a log can not be shortened in the middle; every record written has the header backstitch.job, by which consumers can skip it"
+	}
+	return "none: a log can not be shortened in the middle, and without origin headers the records can not be told apart later"
+}
+
+func (b *builder) rangeText() string {
+	g := b.spec.Spec.Range
+	switch {
+	case g == nil:
+		return "everything"
+	case g.Offsets != nil:
+		return fmt.Sprintf("offsets [%d,%d)", g.Offsets.From, g.Offsets.To)
+	}
+	return fmt.Sprintf("[%s,%s)", g.From, g.To)
+}
+
+// NewRecipe is what workers get to know of a spec with its defaults, and its scope.
+func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
+	s := &r.Spec
+	out := Recipe{Version: 1}
+	switch {
+	case s.Source.S3 != nil:
+		c := s.Source.S3
+		out.Source = Source{Layout: c.Layout.Layout, URL: "s3://" + c.Bucket, Endpoint: c.Endpoint, Region: c.Region, Connection: c.Connection,
+			Topic: c.Layout.Topic, Format: c.Layout.Format}
+		if prefix := strings.Trim(c.Prefix, "/"); prefix != "" {
+			out.Source.URL += "/" + prefix
+		}
+	case s.Source.Dir != nil:
+		c := s.Source.Dir
+		out.Source = Source{Layout: c.Layout.Layout, URL: c.Path, Topic: c.Layout.Topic, Format: c.Layout.Format}
+	case s.Source.Kafka != nil:
+		c := s.Source.Kafka
+		out.Source = Source{Layout: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic}
+	}
+	switch {
+	case s.Target.Kafka != nil:
+		c := s.Target.Kafka
+		out.Target = Target{Kind: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic}
+	case s.Target.Dir != nil:
+		out.Target = Target{Kind: "dir", Path: s.Target.Dir.Path, Topic: s.Target.Dir.Topic}
+	}
+	every, err := s.Write.CommitInterval.Parse()
+	if err != nil {
+		return out, gap.Scope{}, err
+	}
+	out.Write = Write{OriginHeaders: *s.Write.OriginHeaders, CommitRecords: s.Write.CommitRecords, CommitMs: every.Milliseconds(), MaxQuarantine: s.Write.MaxQuarantine}
+	var scope gap.Scope
+	if g := s.Range; g != nil {
+		if g.Offsets != nil {
+			scope.Offsets = partition.Range{From: g.Offsets.From, To: g.Offsets.To}
+		} else {
+			from, ferr := g.From.Parse()
+			to, terr := g.To.Parse()
+			if err := errors.Join(ferr, terr); err != nil {
+				return out, scope, err
+			}
+			scope.FromMs, scope.ToMs = ceilMs(from), ceilMs(to)
+			out.Source.FromMs, out.Source.ToMs = scope.FromMs, scope.ToMs
+		}
+	}
+	return out, scope, nil
+}
+
+// ceilMs is the first millisecond that is not before t, so that [from,to) holds the same records at Kafka's precision.
+func ceilMs(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if time.UnixMilli(ms).Before(t) {
+		ms++
+	}
+	return ms
+}
+
+func sourceName(s Source) string {
+	if s.Layout == "kafka" {
+		return "topic " + s.Topic + " at " + cmpOr(s.Connection, s.Brokers)
+	}
+	return s.Layout + " of " + s.Topic + " in " + s.URL
+}
+
+func targetName(t Target) string {
+	if t.Kind == "dir" {
+		return t.Path
+	}
+	return "topic " + t.Topic + " at " + cmpOr(t.Connection, t.Brokers)
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func fieldsText(f record.Fields) string {
+	var out []string
+	for _, x := range []struct {
+		bit  record.Fields
+		name string
+	}{{record.FieldKey, "keys"}, {record.FieldValue, "values"}, {record.FieldHeaders, "headers"}, {record.FieldTimestamp, "timestamps"}} {
+		if f&x.bit != 0 {
+			out = append(out, x.name)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// list prints partition numbers as ranges.
+func list(ns []int32) string {
+	var out []string
+	for i := 0; i < len(ns); {
+		j := i
+		for j+1 < len(ns) && ns[j+1] == ns[j]+1 {
+			j++
+		}
+		if i == j {
+			out = append(out, fmt.Sprint(ns[i]))
+		} else {
+			out = append(out, fmt.Sprintf("%d-%d", ns[i], ns[j]))
+		}
+		i = j + 1
+	}
+	if len(out) == 0 {
+		return "none"
+	}
+	return strings.Join(out, ",")
+}
+
+// explainEnd makes an Error of an end that is not there; other errors are passed on with their own words.
+func explainEnd(err error, code, title, why string) error {
+	if !errors.Is(err, ErrNoTarget) && !errors.Is(err, ErrNoReference) {
+		return err
+	}
+	return &Error{Code: code, Title: title, Why: strings.TrimSpace(err.Error() + ". " + why), Hint: "check spec.source and spec.target", Exit: exitNotFound, Err: err}
+}

@@ -1,0 +1,76 @@
+package recovery
+
+import "strings"
+
+// Codes of errors. They are stable. 11 in BST-E11 stands for plans; the API uses the first ones of the same family.
+const (
+	CodeStale       = "BST-E1107" // the world moved since the plan
+	CodeCluster     = "BST-E1108" // the plan was made for another cluster
+	CodeNotPlan     = "BST-E1120" // the file is not a plan
+	CodeEdited      = "BST-E1121" // the file was changed after it was written
+	CodeNewer       = "BST-E1122" // a newer program wrote the plan
+	CodeNoTarget    = "BST-E1123" // the target is not there
+	CodeNoReference = "BST-E1124" // the reference is not there
+	CodeEmpty       = "BST-E1125" // the reference has nothing in the range
+	CodeUnrelated   = "BST-E1126" // reference and target have no record in common
+	CodePreflight   = "BST-E1127" // the target would refuse what the plan writes
+	CodeTooLarge    = "BST-E1128" // the plan is larger than one job can be
+	CodePartition   = "BST-E1129" // a partition that is selected is not there
+)
+
+// Exit statuses.
+const (
+	exitFailed   = 1
+	exitUsage    = 2
+	exitNotFound = 10
+	exitConflict = 11
+)
+
+// Error is a refusal that a person reads: what, why, what to type next.
+type Error struct {
+	Code  string
+	Title string
+	Why   string
+	Hint  string
+	Exit  int
+	Err   error
+}
+
+// Error returns title and reason on lines of their own.
+func (e *Error) Error() string {
+	if e.Why == "" {
+		return e.Title
+	}
+	return e.Title + "\n" + e.Why
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrorCode returns the stable code.
+func (e *Error) ErrorCode() string { return e.Code }
+
+// ExitStatus returns the status that a program ends with.
+func (e *Error) ExitStatus() int { return e.Exit }
+
+// Next says what to type.
+func (e *Error) Next() string { return e.Hint }
+
+// StaleError says that the world is not any more what the plan saw.
+type StaleError struct {
+	Plan  string   // its name
+	Moved []string // what is different, each with old and new
+}
+
+// Error lists what moved.
+func (e *StaleError) Error() string {
+	return "the plan is stale\n" + strings.Join(e.Moved, "\n")
+}
+
+// ErrorCode returns the stable code.
+func (*StaleError) ErrorCode() string { return CodeStale }
+
+// ExitStatus returns that of a conflict.
+func (*StaleError) ExitStatus() int { return exitConflict }
+
+// Next says what to type.
+func (*StaleError) Next() string { return "backstitch plan -f SPEC -o FILE.plan" }

@@ -1,0 +1,185 @@
+package recovery
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"backstitch/replay/gap"
+)
+
+// RenderOptions are what a person asked for, and where the plan was saved.
+type RenderOptions struct {
+	All  bool   // also partitions that need nothing
+	File string // "" when the plan was not saved
+}
+
+// maxParts is how many partitions are printed one by one.
+const maxParts = 40
+
+// WriteText prints p for people. It is a pure function of the plan.
+func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
+	hash, err := p.Hash()
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	m := &p.Spec.Metadata
+	fmt.Fprintf(&b, "Spec %s/%s", m.Namespace, m.Name)
+	if p.Cluster != "" {
+		fmt.Fprintf(&b, "   Cluster %s", p.Cluster)
+	}
+	for _, k := range slices.Sorted(maps.Keys(m.Annotations)) {
+		fmt.Fprintf(&b, "   %s=%s", k, m.Annotations[k])
+	}
+	fmt.Fprintf(&b, "\nFrom %s   Into %s\nRange %s\n\n", sourceName(p.Recipe.Source), targetName(p.Recipe.Target), p.rangeText())
+	p.writeParts(&b, opt)
+	p.writeSums(&b)
+	for _, n := range p.Notes {
+		if n == p.Notes[0] {
+			fmt.Fprintf(&b, "\nWarnings: %d\n", len(p.Notes))
+		}
+		fmt.Fprintf(&b, "  %s %s\n", n.Code, n.Text)
+	}
+	b.WriteByte('\n')
+	switch {
+	case opt.File != "":
+		fmt.Fprintf(&b, "Saved to %s (sha256 %s, job %s).  Nothing was written.\n", opt.File, hex.EncodeToString(hash[:6]), JobID(hash))
+		if p.Empty() {
+			fmt.Fprintf(&b, "Prove it:   backstitch run %s\n", opt.File)
+		} else {
+			fmt.Fprintf(&b, "Run exactly this:   backstitch run %s\n", opt.File)
+		}
+	default:
+		fmt.Fprintf(&b, "Nothing was written (sha256 %s, job %s).\n", hex.EncodeToString(hash[:6]), JobID(hash))
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+func (p *Plan) rangeText() string {
+	g := p.Spec.Spec.Range
+	text := "everything that the reference holds"
+	switch {
+	case g != nil && g.Offsets != nil:
+		text = fmt.Sprintf("offsets [%d,%d)", g.Offsets.From, g.Offsets.To)
+	case g != nil:
+		text = fmt.Sprintf("[%s,%s)", gap.Moment(p.Recipe.Source.FromMs), gap.Moment(p.Recipe.Source.ToMs))
+	}
+	if s := p.Spec.Spec.Select.Partitions; s != "" {
+		text += ", partitions " + string(s)
+	}
+	return text
+}
+
+func (p *Plan) writeParts(b *strings.Builder, opt RenderOptions) {
+	printed := 0
+	for _, part := range p.Parts {
+		name := gap.Name(p.Target.Topic, part.Partition)
+		if part.Action == "skip" && !opt.All {
+			continue
+		}
+		if printed++; printed > maxParts && !opt.All {
+			continue
+		}
+		switch part.Action {
+		case "fill":
+			where := fmt.Sprintf("offsets [%d,%d)", part.From, part.To)
+			if part.FirstMs != 0 || part.LastMs != 0 {
+				where = gap.Moment(part.FirstMs) + " .. " + gap.Moment(part.LastMs)
+			}
+			from := "from the topic"
+			if part.Objects > 0 {
+				from = fmt.Sprintf("from %s", plural(part.Objects, "object"))
+			}
+			fmt.Fprintf(b, "  + fill    %-16s %-52s %12s records %10s   %s, %s\n", name, where, gap.Count(part.Records), gap.Size(part.Bytes),
+				plural(part.Ranges, "range"), from)
+		case "cannot":
+			fmt.Fprintf(b, "  ! cannot  %-16s %s; will be reported, not invented\n", name, part.Reason)
+		default:
+			fmt.Fprintf(b, "  = skip    %-16s already complete\n", name)
+		}
+	}
+	if printed > maxParts && !opt.All {
+		fmt.Fprintf(b, "  and %s more (--all to print)\n", plural(printed-maxParts, "partition"))
+	}
+	if p.Totals.Skip > 0 && !opt.All {
+		fmt.Fprintf(b, "  = skip    %s, already complete\n", plural(p.Totals.Skip, "partition"))
+	}
+	damage := 0
+	for _, f := range p.Findings {
+		if f.Kind != gap.Corrupt {
+			continue
+		}
+		if damage++; damage <= 5 || opt.All {
+			fmt.Fprintf(b, "  ! cannot  %-16s %s; will be reported, not invented\n", gap.Name(p.Target.Topic, f.Partition), f.Reason)
+		}
+	}
+	if damage > 5 && !opt.All {
+		fmt.Fprintf(b, "  ! cannot  %d more places of the reference are damaged\n", damage-5)
+	}
+	b.WriteByte('\n')
+}
+
+func (p *Plan) writeSums(b *strings.Builder) {
+	t := &p.Totals
+	line := func(name, text string) { fmt.Fprintf(b, "  %-12s %s\n", name, text) }
+	if p.Empty() {
+		fmt.Fprintf(b, "Plan: nothing to write. %s records were compared by content.\n", gap.Count(t.Compared))
+	} else {
+		fmt.Fprintf(b, "Plan: %s records to write, 0 to delete, %s not recoverable.\n", gap.Count(t.Records), plural(p.lost(), "place"))
+		line("Estimate", fmt.Sprintf("%s; %s to read, in %s", span(t.LowSeconds, t.HighSeconds), gap.Size(t.ReadBytes), plural(t.Objects, "object")))
+		mode := "transactional, order per partition kept, timestamps kept, what appears meanwhile is not written twice"
+		if p.Target.Kind == "dir" {
+			mode = "one commit at a time, order per partition kept"
+		}
+		line("Write mode", mode)
+	}
+	line("Compared", fmt.Sprintf("%s records in %s", gap.Count(t.Compared), plural(len(p.Parts), "partition")))
+	line("Slices", fmt.Sprintf("%d, priority %d", t.Slices, *p.Spec.Spec.Schedule.Priority))
+	for _, c := range p.Checks {
+		text := c.Text
+		if c.Status != "ok" {
+			text = strings.ToUpper(c.Status) + ": " + text
+		}
+		line(strings.ToUpper(c.Name[:1])+c.Name[1:], text)
+	}
+	if locks := p.Locks(); len(locks) > 0 {
+		line("Locks", fmt.Sprintf("%s of %s, until the job ends", plural(len(locks), "partition"), p.Target.Topic))
+	}
+	line("Undo", p.Undo)
+}
+
+// lost is how many findings can not be recovered.
+func (p *Plan) lost() int {
+	n := 0
+	for _, f := range p.Findings {
+		if f.Kind == gap.Corrupt || f.Kind == gap.NotComparable {
+			n++
+		}
+	}
+	return n
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%s %ss", gap.Count(int64(n)), noun)
+}
+
+// span prints an interval of seconds. It is never a single figure: nobody knows that well.
+func span(low, high int64) string {
+	low = max(low, 1)
+	high = max(high, low+1)
+	if high < 120 {
+		return fmt.Sprintf("%d-%d s", low, high)
+	}
+	if high < 7200 {
+		return fmt.Sprintf("%d-%d min", max(low/60, 1), (high+59)/60)
+	}
+	return fmt.Sprintf("%d-%d h", max(low/3600, 1), (high+3599)/3600)
+}
