@@ -80,7 +80,6 @@ func (l *Layout) fill(topic string) {
 	orText(&l.Topic, topic)
 	if l.Layout == "confluent" {
 		orText(&l.Format, DefaultFormat)
-		orText(&l.TopicsDir, "topics")
 	}
 }
 

@@ -90,12 +90,6 @@ type Layout struct {
 	Topic string `json:"topic,omitempty" jsonschema:"minLength=1,maxLength=249"`
 	// Format of confluent files: json has one JSON value per line, bin has one run of raw bytes per line.
 	Format string `json:"format,omitempty" jsonschema:"enum=json,enum=bin"`
-	// Directory under which confluent files lie, the connector's topics.dir. Left out, it is topics.
-	TopicsDir string `json:"topicsDir,omitempty"`
-	// Whether each confluent file has a .keys file beside it.
-	Keys bool `json:"keys,omitempty"`
-	// Whether each confluent file has a .headers file beside it.
-	Headers bool `json:"headers,omitempty"`
 }
 
 // KafkaSource is a topic that still has the records.

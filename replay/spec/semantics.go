@@ -91,13 +91,8 @@ func (c *checker) layout(path string, l Layout) {
 	if l.Layout == "confluent" {
 		return
 	}
-	for _, f := range []struct {
-		name string
-		set  bool
-	}{{"format", l.Format != ""}, {"topicsDir", l.TopicsDir != ""}, {"keys", l.Keys}, {"headers", l.Headers}} {
-		if f.set {
-			c.add(CodeTogether, path+"."+f.name, f.name+" belongs to layout confluent", "set layout: confluent, or leave "+f.name+" out")
-		}
+	if l.Format != "" {
+		c.add(CodeTogether, path+".format", "format belongs to layout confluent", "set layout: confluent, or leave format out")
 	}
 }
 
