@@ -118,7 +118,9 @@ func cluster(b *testing.B, open opener) (*raft.Raft, func()) {
 		}
 		nodes = append(nodes, n)
 		stops = append(stops, func() {
-			if err := errors.Join(n.Shutdown().Error(), trans.Close()); err != nil {
+			err := n.Shutdown().Error()
+			trans.CloseStreams() // or the other side's handlers wait for more
+			if err := errors.Join(err, trans.Close()); err != nil {
 				b.Fatal(err)
 			}
 			done()

@@ -28,6 +28,7 @@ type Log struct {
 	closed bool
 
 	dirty   chan struct{} // capacity 1: the mark has unsynced bytes
+	closing chan struct{} // closed by Close
 	stopped chan struct{} // closed when syncLoop is gone
 }
 
