@@ -53,7 +53,7 @@ func (t *tx) audit(number uint16, subject string, r Result) {
 	t.write(key(kindAudit, u64(rec.Number)), &rec)
 	head.Hash = rec.Hash
 	head.Next++
-	if head.Next-head.Oldest > MaxAuditRecords {
+	if head.Next-head.Oldest > t.auditKept {
 		k := key(kindAudit, u64(head.Oldest))
 		var gone AuditRecord
 		t.read(k, &gone)

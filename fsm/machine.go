@@ -31,6 +31,8 @@ const digestsKept = 4096
 type Machine struct {
 	db *storage.DB
 
+	auditKept uint64 // MaxAuditRecords, fewer in tests
+
 	// Owned by Raft's goroutine.
 	digests [digestsKept]pastDigest
 
@@ -57,7 +59,7 @@ var (
 // to close but db. Errors: storage.ErrDamaged, storage.ErrNewer (a newer program raised the cluster version),
 // storage.ErrDisk.
 func Open(db *storage.DB) (*Machine, error) {
-	m := &Machine{db: db, changed: make(chan struct{}), latched: make(chan struct{})}
+	m := &Machine{db: db, auditKept: MaxAuditRecords, changed: make(chan struct{}), latched: make(chan struct{})}
 	if err := m.load(); err != nil {
 		return nil, fmt.Errorf("open book of record: %w", err)
 	}
@@ -131,7 +133,7 @@ func (m *Machine) applySome(logs []*raft.Log, out []any) (n int, err error) {
 	}
 	batch := m.db.Pebble().NewIndexedBatch()
 	defer func() { err = errors.Join(err, batch.Close()) }()
-	t := &tx{book: book{r: batch, slot: m.slot}, batch: batch, digestAt: m.digestAt}
+	t := &tx{book: book{r: batch, slot: m.slot}, batch: batch, digestAt: m.digestAt, auditKept: m.auditKept}
 	at := m.at
 	for n < len(logs) && batch.Len() < maxBatchBytes {
 		l := logs[n]
