@@ -37,33 +37,35 @@ func (n *Node) currentLead() *leading {
 
 // watchLeadership runs lead while this node leads, one at a time.
 func (n *Node) watchLeadership(ctx context.Context, notify <-chan bool) {
-	stop, done := func() {}, make(chan struct{})
-	close(done)
-	end := func() {
-		stop()
-		<-done
-	}
-	defer end()
+	end := func() {}
+	defer func() { end() }()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case leads := <-notify:
 			end()
-			if !leads {
-				continue
+			if end = func() {}; leads {
+				end = n.startLeading(ctx)
 			}
-			var term context.Context
-			term, stop = context.WithCancel(ctx)
-			done = make(chan struct{})
-			go func() {
-				defer close(done)
-				if err := n.lead(term); err != nil && term.Err() == nil {
-					n.log.Error("this node leads and can not do its work", "err", err)
-					n.die(fmt.Errorf("lead: %w", err))
-				}
-			}()
 		}
+	}
+}
+
+// startLeading runs lead and returns what ends it and waits for that.
+func (n *Node) startLeading(ctx context.Context) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := n.lead(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("this node leads and can not do its work", "err", err)
+			n.die(fmt.Errorf("lead: %w", err))
+		}
+	}()
+	return func() {
+		stop()
+		<-done
 	}
 }
 

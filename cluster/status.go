@@ -85,6 +85,9 @@ func (n *Node) Status(ctx context.Context) Status {
 	return s
 }
 
+// Leader is who leads as far as this node knows, "" if nobody does. Unlike Status it asks nobody.
+func (n *Node) Leader() partition.NodeID { return partition.NodeID(n.leaderID()) }
+
 func (n *Node) askPeers(ctx context.Context, servers []raft.Server, leads partition.NodeID) []Peer {
 	out := make([]Peer, len(servers))
 	var newest uint64
