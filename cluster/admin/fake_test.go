@@ -1,0 +1,132 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"backstitch/cluster"
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/storage"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// fakeNode is a book without a group around it. It can be told to fail.
+type fakeNode struct {
+	machine *fsm.Machine
+	index   uint64
+	fail    error // of Propose
+	health  cluster.Health
+	status  cluster.Status
+	left    string // reason given to Leave
+}
+
+func newFake(t *testing.T) *fakeNode {
+	t.Helper()
+	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := fsm.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &fakeNode{machine: machine}
+}
+
+func (f *fakeNode) Propose(_ context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
+	if f.fail != nil {
+		return fsm.Result{}, f.fail
+	}
+	data, err := fsm.Encode(env, cmd)
+	if err != nil {
+		return fsm.Result{}, err
+	}
+	f.index++
+	switch r := f.machine.Apply(&raft.Log{Index: f.index, Term: 1, Type: raft.LogCommand, Data: data}).(type) {
+	case *fsm.Result:
+		return *r, nil
+	case error:
+		return fsm.Result{}, r
+	default:
+		return fsm.Result{}, fmt.Errorf("apply returned %T", r)
+	}
+}
+
+func (f *fakeNode) SetState(ctx context.Context, env fsm.Envelope, id string, state fsm.MemberState) (fsm.Result, error) {
+	return f.Propose(ctx, env, fsm.SetMemberState{ID: partition.NodeID(id), State: state})
+}
+
+func (f *fakeNode) ID() partition.NodeID                  { return "n1" }
+func (f *fakeNode) Name() string                          { return "node-a" }
+func (f *fakeNode) ClusterID() string                     { return "c1" }
+func (f *fakeNode) Leader() partition.NodeID              { return "n1" }
+func (f *fakeNode) View() (*fsm.View, error)              { return f.machine.View(), nil }
+func (f *fakeNode) Health() cluster.Health                { return f.health }
+func (f *fakeNode) Status(context.Context) cluster.Status { return f.status }
+func (f *fakeNode) Alive() map[partition.NodeID]bool      { return map[partition.NodeID]bool{"n1": true} }
+func (f *fakeNode) Wait(ctx context.Context, after uint64) (uint64, error) {
+	return f.machine.Wait(ctx, after)
+}
+func (f *fakeNode) Join(_ context.Context, addrs []string) (int, error) { return len(addrs), nil }
+func (f *fakeNode) Leave(_ context.Context, reason string) error        { f.left = reason; return nil }
+func (f *fakeNode) TransferLeadership(context.Context, string) (cluster.Transferred, error) {
+	return cluster.Transferred{}, cluster.ErrNoLeader
+}
+func (f *fakeNode) RemovePeer(_ context.Context, id, _ string) error {
+	return fmt.Errorf("%w: %s", cluster.ErrUnknownNode, id)
+}
+func (f *fakeNode) SaveSnapshot(context.Context) (io.ReadCloser, cluster.SnapshotMeta, error) {
+	return io.NopCloser(strings.NewReader("stream")), cluster.SnapshotMeta{Index: 7, Term: 2, Size: 6}, nil
+}
+func (f *fakeNode) RestoreSnapshot(_ context.Context, r io.Reader) (fsm.SnapshotInfo, error) {
+	return fsm.ReadSnapshot(r)
+}
+
+var errPlanted = errors.New("planted")
+
+// api is a server over a fake node.
+func api(t *testing.T, node Node) http.Handler {
+	t.Helper()
+	return New(Config{
+		Version: "test", Logger: slog.New(slog.DiscardHandler), Gatherer: prometheus.NewRegistry(),
+		Clock: func() time.Time { return time.Unix(1_700_000_000, 0) },
+	}, node).Handler()
+}
+
+// ask sends one request and decodes the answer into out, which may be nil.
+func ask(t *testing.T, h http.Handler, method, path, key, body string, out any) *httptest.ResponseRecorder {
+	t.Helper()
+	req := httptest.NewRequest(method, path, strings.NewReader(body)).WithContext(t.Context())
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	if out != nil {
+		if err := json.Unmarshal(w.Body.Bytes(), out); err != nil {
+			t.Fatalf("%s %s: %d %s: %v", method, path, w.Code, w.Body, err)
+		}
+	}
+	return w
+}

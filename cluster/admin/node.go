@@ -1,0 +1,33 @@
+package admin
+
+import (
+	"context"
+	"io"
+
+	"backstitch/cluster"
+	"backstitch/fsm"
+	"backstitch/partition"
+)
+
+// Node is what the API needs of a node; *cluster.Node is one. Tests have another, to make it fail on purpose.
+type Node interface {
+	ID() partition.NodeID
+	Name() string
+	ClusterID() string
+	Leader() partition.NodeID
+	View() (*fsm.View, error)
+	Wait(ctx context.Context, after uint64) (uint64, error)
+	Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error)
+	SetState(ctx context.Context, env fsm.Envelope, id string, state fsm.MemberState) (fsm.Result, error)
+	Status(ctx context.Context) cluster.Status
+	Health() cluster.Health
+	Alive() map[partition.NodeID]bool
+	Join(ctx context.Context, addrs []string) (int, error)
+	Leave(ctx context.Context, reason string) error
+	TransferLeadership(ctx context.Context, to string) (cluster.Transferred, error)
+	RemovePeer(ctx context.Context, id, reason string) error
+	SaveSnapshot(ctx context.Context) (io.ReadCloser, cluster.SnapshotMeta, error)
+	RestoreSnapshot(ctx context.Context, r io.Reader) (fsm.SnapshotInfo, error)
+}
+
+var _ Node = (*cluster.Node)(nil)

@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"backstitch/cluster"
+	"backstitch/cluster/client"
+	"backstitch/fsm"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// problem is an error that huma writes as application/problem+json.
+type problem struct{ client.Problem }
+
+func (p *problem) Error() string {
+	if p.Detail == "" {
+		return p.Code + ": " + p.Title
+	}
+	return fmt.Sprintf("%s: %s: %s", p.Code, p.Title, p.Detail)
+}
+
+// GetStatus is the HTTP status.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType is that of RFC 9457.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+func newProblem(status int, code, title, detail, next string) *problem {
+	return &problem{client.Problem{
+		Type: "urn:backstitch:" + code, Title: title, Status: status, Detail: detail, Code: code, Next: next,
+	}}
+}
+
+func invalid(detail, next string) *problem {
+	return newProblem(http.StatusUnprocessableEntity, client.CodeInvalid, "the request is not valid", detail, next)
+}
+
+func notFound(kind, id, next string) *problem {
+	return newProblem(http.StatusNotFound, client.CodeNotFound, "no such "+kind, fmt.Sprintf("%s %q is not in the book", kind, id), next)
+}
+
+// refused turns a refusal of the book into a problem, nil for OK. object is what the command was about.
+func refused(result fsm.Result, object string) error {
+	because := object
+	if result.Object != "" {
+		because = object + ": " + result.Object
+	}
+	switch result.Code {
+	case fsm.OK:
+		return nil
+	case fsm.UnknownJob:
+		return notFound("job", object, "backstitch status")
+	case fsm.UnknownSlice:
+		return notFound("slice", object, "backstitch status "+object)
+	case fsm.UnknownMember:
+		return notFound("member", object, "backstitch cluster members")
+	case fsm.UnknownProof:
+		return notFound("proof", object, "backstitch report show "+object)
+	case fsm.StaleEpoch:
+		return newProblem(http.StatusConflict, client.CodeWrongState, "the lease has moved on", because, "backstitch status")
+	case fsm.WrongState, fsm.LaneBusy:
+		return newProblem(http.StatusConflict, client.CodeWrongState, "not possible in this state", because, "backstitch status "+object)
+	case fsm.Overlap:
+		return newProblem(http.StatusConflict, client.CodeOverlap, "another job holds one of the ranges", because,
+			"wait for it (backstitch wait JOB) or end it (backstitch cancel JOB), then make a new plan")
+	case fsm.Exists:
+		return newProblem(http.StatusConflict, client.CodeExists, "it exists with other content", because, "backstitch status "+object)
+	case fsm.Incomplete:
+		return newProblem(http.StatusConflict, client.CodeWrongState, "not complete yet", because, "repeat the same request")
+	case fsm.NeedsVersion:
+		return newProblem(http.StatusConflict, client.CodeNeedsVersion, "not every member can do this yet", because,
+			"upgrade the remaining nodes: backstitch cluster members")
+	case fsm.OtherInstance:
+		return newProblem(http.StatusConflict, client.CodeExists, "another data directory uses this node id", because,
+			"give the new node a data directory of its own")
+	case fsm.Invalid:
+		return invalid(because, "")
+	}
+	return newProblem(http.StatusInternalServerError, client.CodeInternal, fmt.Sprintf("unexpected refusal %d", result.Code), because, "")
+}
+
+// failed turns an error of the node into a problem.
+func (s *Server) failed(err error) error {
+	var (
+		p     *problem
+		fault *cluster.Error
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, cluster.ErrNoLeader):
+		return newProblem(http.StatusServiceUnavailable, client.CodeNoLeader, "no leader", err.Error(),
+			"backstitch cluster status   names the voters that are missing")
+	case errors.Is(err, cluster.ErrOutcomeUnknown), errors.Is(err, context.DeadlineExceeded):
+		return newProblem(http.StatusGatewayTimeout, client.CodeOutcomeUnknown, "proposed, and no answer yet", err.Error(),
+			"repeat the request with the same Idempotency-Key")
+	case errors.Is(err, cluster.ErrNotReady), errors.Is(err, context.Canceled):
+		return newProblem(http.StatusServiceUnavailable, client.CodeNotReady, "this node can not serve", err.Error(), "ask another node: --addr HOST:7420")
+	case errors.Is(err, cluster.ErrUnknownNode):
+		return newProblem(http.StatusNotFound, client.CodeNotFound, "no such node", err.Error(), "backstitch cluster members")
+	case errors.As(err, &fault):
+		return newProblem(http.StatusConflict, fault.Code, fault.Kind.Error(), fault.Error(), fault.Hint)
+	}
+	return newProblem(http.StatusInternalServerError, client.CodeInternal, "the node could not answer", err.Error(), "")
+}
+
+// validation turns huma's own error model, written when a request does not fit its schema, into ours.
+func validation(_ huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	code := client.CodeInvalid
+	switch m.Status {
+	case http.StatusNotFound:
+		code = client.CodeNotFound
+	case http.StatusRequestEntityTooLarge:
+		code = client.CodeTooLarge
+	}
+	out := newProblem(m.Status, code, m.Title, m.Detail, "the schema is at /v1/openapi.json")
+	for _, e := range m.Errors {
+		out.Errors = append(out.Errors, client.ProblemField{Message: e.Message, Location: e.Location, Value: e.Value})
+	}
+	return out, nil
+}

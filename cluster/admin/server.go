@@ -1,0 +1,171 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// maxSubmission bounds the body of a plan, in bytes: about a million slices.
+const maxSubmission = 256 << 20
+
+// Config says where and how to serve.
+type Config struct {
+	Listener net.Listener // the caller binds it, so that a port in use is known before anything starts
+	TLS      *tls.Config  // nil serves plain HTTP, which the caller allows on loopback only
+	Version  string       // of the program
+	Logger   *slog.Logger
+	Clock    func() time.Time // for the time that commands carry
+	Gatherer prometheus.Gatherer
+}
+
+// Server serves the API of one node.
+type Server struct {
+	node    Node
+	clock   func() time.Time
+	log     *slog.Logger
+	config  Config
+	handler http.Handler
+}
+
+// New makes a server. It starts nothing.
+func New(config Config, node Node) *Server {
+	s := &Server{node: node, clock: config.Clock, log: config.Logger, config: config}
+	s.handler = withActor(s.routes())
+	return s
+}
+
+// Handler is the API without a listener, for tests.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run serves until ctx ends, then lets running requests finish for a moment. Blocking reads end with ctx.
+func (s *Server) Run(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           s.handler,
+		TLSConfig:         s.config.TLS,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	listener := s.config.Listener
+	if s.config.TLS != nil {
+		listener = tls.NewListener(listener, s.config.TLS)
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		err := server.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		stopped <- err
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the API on %s: %w", listener.Addr(), err)
+	}
+	return <-stopped
+}
+
+// routes builds the whole table; `go doc` readers and the OpenAPI document see the same list.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("backstitch", s.config.Version)
+	config.OpenAPIPath = "/v1/openapi"
+	config.DocsPath = ""
+	config.SchemasPath = "/v1/schemas"
+	config.RejectUnknownQueryParameters = true
+	config.CreateHooks = nil // no $schema members in answers
+	config.Transformers = []huma.Transformer{validation}
+	api := humago.New(mux, config)
+
+	read(api, "/v1/jobs", "list-jobs", "All jobs, newest first", s.listJobs)
+	read(api, "/v1/jobs/{id}", "show-job", "One job", s.showJob)
+	read(api, "/v1/jobs/{id}/slices", "list-slices", "The slices of a job", s.listSlices)
+	read(api, "/v1/jobs/{id}/recipe", "show-recipe", "What was submitted", s.showRecipe)
+	read(api, "/v1/jobs/{id}/proofs", "list-proofs", "The proofs of a job, newest first", s.listProofs)
+	read(api, "/v1/proofs/{id}", "show-proof", "One proof", s.showProof)
+	read(api, "/v1/cluster", "show-cluster", "The cluster as this node sees it", s.showCluster)
+	read(api, "/v1/members", "list-members", "Every node that the cluster knows", s.listMembers)
+	read(api, "/v1/raft/peers", "list-peers", "The Raft configuration", s.listPeers)
+
+	write(api, "/v1/jobs", "submit-job", "Hand in a frozen plan", s.submitJob)
+	write(api, "/v1/jobs/{id}/pause", "pause-job", "Stop a job at its checkpoints",
+		s.act("pause", func(id partition.JobID) fsm.Command { return fsm.PauseJob{ID: id} }))
+	write(api, "/v1/jobs/{id}/resume", "resume-job", "Let a paused job go on",
+		s.act("resume", func(id partition.JobID) fsm.Command { return fsm.ResumeJob{ID: id} }))
+	write(api, "/v1/jobs/{id}/cancel", "cancel-job", "End a job for good",
+		s.act("cancel", func(id partition.JobID) fsm.Command { return fsm.CancelJob{ID: id} }))
+	write(api, "/v1/jobs/{id}/retry", "retry-job", "Run the failed slices of a job again",
+		s.act("retry", func(id partition.JobID) fsm.Command { return fsm.RetryJob{ID: id} }))
+	write(api, "/v1/jobs/{id}/proofs", "record-proof", "Add a proof made from outside", s.recordProof)
+	write(api, "/v1/members/{id}/drain", "drain-member", "Make a node hand over its slices", s.drain)
+	write(api, "/v1/members/{id}/uncordon", "uncordon-member", "Let a drained node take work again", s.uncordon)
+	write(api, "/v1/cluster/join", "join-cluster", "Make this node meet others", s.join)
+	write(api, "/v1/cluster/leave", "leave-cluster", "Make this node leave for good", s.leave)
+	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)
+	huma.Register(api, operation(http.MethodDelete, "/v1/raft/peers/{id}", "remove-peer", "Take a node out of the Raft group"), s.removePeer)
+
+	s.snapshotRoutes(mux, api)
+	s.healthRoutes(mux, api)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Gatherer, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		deny(w, notFound("path", r.URL.Path, "the API is described at /v1/openapi.json"))
+	})
+	return mux
+}
+
+func operation(method, path, id, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: maxSubmission}
+}
+
+func read[I, O any](api huma.API, path, id, summary string, handler func(context.Context, *I) (*O, error)) {
+	huma.Register(api, operation(http.MethodGet, path, id, summary), handler)
+}
+
+func write[I, O any](api huma.API, path, id, summary string, handler func(context.Context, *I) (*O, error)) {
+	huma.Register(api, operation(http.MethodPost, path, id, summary), handler)
+}
+
+// reading answers with what read finds in one view of the book.
+func reading[T any](s *Server, read func(*fsm.View) (T, error)) (*indexed[T], error) {
+	view, err := s.node.View()
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	defer view.Close()
+	body, err := read(view)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	return &indexed[T]{Index: view.Applied(), Leader: string(s.node.Leader()), Body: body}, nil
+}
+
+// applied waits until this node has applied index: the answer to a write shows the write, on whichever node it was made.
+func (s *Server) applied(ctx context.Context, index uint64) error {
+	if index == 0 {
+		return nil
+	}
+	_, err := s.node.Wait(ctx, index-1)
+	return err
+}
+
+func writeJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
