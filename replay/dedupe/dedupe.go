@@ -12,7 +12,7 @@
 //
 // What is not here: records of the job itself. The sink leaves them out, and Load does where they say so in their header.
 //
-// Reading order: dedupe.go, memory.go.
+// The set itself is storage/spill, which goes to disk beyond a limit.
 package dedupe
 
 import (
@@ -25,21 +25,10 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
+	"backstitch/storage/spill"
 
 	"github.com/zeebo/xxh3"
 )
-
-// Set is a multiset of hashes with a value each. storage/spill has one that goes to disk beyond a limit.
-type Set interface {
-	Add(hash [16]byte, value uint64) error
-	// Take removes one entry of hash, the one that was added first, and returns its value.
-	Take(hash [16]byte) (value uint64, ok bool, err error)
-	Len() int64
-	Close() error
-}
-
-// NewSet makes an empty set.
-type NewSet func() (Set, error)
 
 // Options say whose records are looked at, and how.
 type Options struct {
@@ -48,13 +37,13 @@ type Options struct {
 	Job       partition.JobID
 	Fields    record.Fields    // what both sides hold
 	Consumed  partition.Ranges // target offsets that were used up already
-	NewSet    NewSet           // nil keeps the set in memory
+	Spill     spill.Options    // what goes to disk when it is large
 }
 
 // Present is what others wrote and nobody has used up yet. It is used by one goroutine.
 type Present struct {
 	opt    Options
-	set    Set
+	set    *spill.Multiset // nil while nothing is in it
 	hasher record.Hasher
 	buf    []byte
 	prefix string // of the origins that are ours to take
@@ -63,9 +52,6 @@ type Present struct {
 // Load reads r to its end. It closes r.
 func Load(ctx context.Context, r sink.Reader, opt Options) (*Present, error) {
 	defer r.Close()
-	if opt.NewSet == nil {
-		opt.NewSet = func() (Set, error) { return newMemory(), nil }
-	}
 	p := &Present{opt: opt, prefix: opt.Topic + "/" + strconv.Itoa(int(opt.Partition)) + "/"}
 	for {
 		batch, err := r.Next(ctx)
@@ -91,11 +77,7 @@ func (p *Present) add(batch *record.Batch) error {
 			continue
 		}
 		if p.set == nil {
-			set, err := p.opt.NewSet()
-			if err != nil {
-				return err
-			}
-			p.set = set
+			p.set = spill.New(p.opt.Spill)
 		}
 		hash := p.hasher.Hash(r, p.opt.Fields)
 		if origin != "" {
@@ -119,7 +101,7 @@ func (p *Present) Len() int64 {
 	if p.set == nil {
 		return 0
 	}
-	return p.set.Len()
+	return int64(p.set.Len())
 }
 
 // Take looks for the record of the reference at offset whose hash under Options.Fields is hash, and uses up the record in the
@@ -128,11 +110,11 @@ func (p *Present) Take(offset partition.Offset, hash [16]byte) (target int64, ok
 	if p.Len() == 0 {
 		return 0, false, nil
 	}
-	v, ok, err := p.set.Take(p.from(p.prefix+strconv.FormatInt(offset, 10), hash))
-	if !ok && err == nil {
-		v, ok, err = p.set.Take(hash)
+	v, ok := p.set.Take(p.from(p.prefix+strconv.FormatInt(offset, 10), hash))
+	if !ok {
+		v, ok = p.set.Take(hash)
 	}
-	return int64(v), ok, err
+	return int64(v), ok, p.set.Err()
 }
 
 // Close gives the set's memory and files back.

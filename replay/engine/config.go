@@ -8,9 +8,9 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
-	"backstitch/replay/dedupe"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
+	"backstitch/storage/spill"
 )
 
 // Config bounds a slice run. A commit happens when the first of the three limits is reached, and at the end of the slice.
@@ -66,8 +66,7 @@ type Ends struct {
 	Sink   sink.Sink
 	// Topic is what the reference calls the data, the first part of an origin header.
 	Topic string
-	// Spill makes the set that holds what others wrote into the target; nil keeps it in memory.
-	Spill dedupe.NewSet
+	Spill spill.Options // for what others wrote into the target
 	Now   func() time.Time
 	Log   *slog.Logger // nil is silent
 	// Counters are added to as things happen; nil counts nothing that others see.

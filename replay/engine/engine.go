@@ -184,7 +184,7 @@ func (e *Engine) loadPresent(ctx context.Context) error {
 		Job:       e.task.Slice.ID.Job,
 		Fields:    e.fields,
 		Consumed:  e.next.Consumed,
-		NewSet:    e.ends.Spill,
+		Spill:     e.ends.Spill,
 	})
 	if err != nil {
 		return err

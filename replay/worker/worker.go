@@ -9,9 +9,9 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
-	"backstitch/replay/dedupe"
 	"backstitch/replay/engine"
 	"backstitch/replay/open"
+	"backstitch/storage/spill"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -76,7 +76,7 @@ type Deps struct {
 	Control  Control
 	Opener   Opener
 	Verifier Verifier
-	Spill    dedupe.NewSet // nil keeps what others wrote into a target in memory
+	Spill    spill.Options // for what others wrote into a target
 	Now      func() time.Time
 	Log      *slog.Logger          // nil is silent
 	Metrics  prometheus.Registerer // nil registers nothing

@@ -38,12 +38,18 @@ type plant struct {
 	memory  *replaytest.Memory
 	path    string
 	verify  func(ctx context.Context, slice partition.Slice) (fsm.Comparison, error)
-	gate    func(ctx context.Context) error // before each write; nil lets all pass
-	open    func() error                    // before ends are opened; nil lets all pass
+	open    func() error // before ends are opened; nil lets all pass
 
 	mu     sync.Mutex
+	gate   func(ctx context.Context) error // before each write; nil lets all pass
 	opened int
 	closed int
+}
+
+func (p *plant) setGate(gate func(context.Context) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gate = gate
 }
 
 func newPlant(t *testing.T) *plant {
@@ -95,8 +101,11 @@ type gatedWriter struct {
 }
 
 func (w *gatedWriter) Write(ctx context.Context, b *record.Batch) error {
-	if w.p.gate != nil {
-		if err := w.p.gate(ctx); err != nil {
+	w.p.mu.Lock()
+	gate := w.p.gate
+	w.p.mu.Unlock()
+	if gate != nil {
+		if err := gate(ctx); err != nil {
 			b.Release()
 			return err
 		}
@@ -238,7 +247,7 @@ func TestStopsWithoutRenewal(t *testing.T) {
 			t.Errorf("%d writes, want 2: the slice ran on", before)
 		}
 		// Contact is back and the lease is still ours: go on where the target is.
-		p.gate = nil
+		p.setGate(nil)
 		p.control.Cut("n1", false)
 		p.wait("done", isDone(s.ID))
 		p.want(0)
@@ -264,7 +273,7 @@ func TestCutOffOwnerFindsItsLeaseMoved(t *testing.T) {
 		time.Sleep(time.Second)
 		p.control.Cut("n1", true)
 		time.Sleep(4 * time.Second)
-		p.gate = nil
+		p.setGate(nil)
 		p.control.Grant("n2", s, nil)
 		p.start(config("n2"))
 		p.wait("done", isDone(s.ID))
