@@ -114,7 +114,7 @@ func (b *builder) scan(ctx context.Context, clients Clients) error {
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) error {
 	in.Facts = gap.Facts{CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}}
 	for part := range b.extent {
-		if _, ok := b.state.Partition(part); !ok {
+		if _, ok := b.state.Partition(part); !ok && b.state.Kind != "dir" {
 			in.Missing = append(in.Missing, part)
 		}
 	}

@@ -57,7 +57,7 @@ func (e *StaleError) target(ctx context.Context, p *Plan, clients Clients) error
 		e.add("The brokers are of Kafka cluster %q, the plan saw %q.", now.ClusterID, was.ClusterID)
 	case now.TopicID != was.TopicID:
 		e.add("Topic %s was recreated: its id is %s, the plan saw %s.", was.Topic, now.TopicID, was.TopicID)
-	case len(now.Partitions) != len(was.Partitions):
+	case len(now.Partitions) != len(was.Partitions) && was.Kind != "dir":
 		e.add("%s has %d partitions, the plan saw %d.", was.Topic, len(now.Partitions), len(was.Partitions))
 	}
 	if len(e.Moved) > 0 {
@@ -69,7 +69,7 @@ func (e *StaleError) target(ctx context.Context, p *Plan, clients Clients) error
 		}
 		n, ok := now.Partition(s.Partition)
 		switch {
-		case !ok:
+		case !ok && was.Kind != "dir":
 			e.add("%s/p%02d is gone.", was.Topic, s.Partition)
 		case n.LSO < s.TargetTo:
 			e.add("%s/p%02d ends at offset %d, the plan saw %d: records were lost since.", was.Topic, s.Partition, n.LSO, s.TargetTo)

@@ -1,0 +1,71 @@
+package reach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"backstitch/replay/connect"
+	"backstitch/replay/open"
+	"backstitch/replay/recovery"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Clients opens ends with the connections of an agent's or a person's configuration. It satisfies recovery.Clients.
+type Clients struct{ cfg open.Config }
+
+var _ recovery.Clients = (*Clients)(nil)
+
+// New makes clients. Only Env, Kafka, S3 and Client of cfg matter. It connects to nothing.
+func New(cfg open.Config) *Clients { return &Clients{cfg: cfg} }
+
+// kafka makes a client and makes sure that a broker answers.
+func (c *Clients) kafka(ctx context.Context, connection, brokers string) (*kgo.Client, error) {
+	var k connect.Kafka
+	if connection != "" {
+		ok := false
+		if c.cfg.Kafka != nil {
+			k, ok = c.cfg.Kafka(connection)
+		}
+		if !ok {
+			return nil, unknown(connection, "kafka")
+		}
+	} else {
+		var err error
+		if k.Brokers, err = connect.ParseBrokers(brokers); err != nil {
+			return nil, err
+		}
+	}
+	cl, err := k.Client(connect.ClientID(""), c.cfg.Env, c.cfg.Client...)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.Ping(ctx, cl); err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return cl, nil
+}
+
+func (c *Clients) store(s recovery.Source) (connect.S3, error) {
+	store := connect.S3{Endpoint: s.Endpoint, Region: s.Region}
+	if s.Connection == "" {
+		return store, nil
+	}
+	ok := false
+	if c.cfg.S3 != nil {
+		store, ok = c.cfg.S3(s.Connection)
+	}
+	if !ok {
+		return store, unknown(s.Connection, "s3")
+	}
+	return store, nil
+}
+
+func unknown(name, kind string) error {
+	return &connect.Error{Code: connect.CodeConfig, Object: "connection " + name, Err: fmt.Errorf("no %s connection of that name is configured here", kind),
+		Hint: "add connections." + name + "." + kind + " to the configuration"}
+}
+
+var errLayout = errors.New("unknown layout")

@@ -1,0 +1,202 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/replay/gap"
+	"backstitch/replay/gap/match"
+	"backstitch/replay/open"
+	"backstitch/replay/record"
+	"backstitch/replay/recovery"
+	"backstitch/replay/sink"
+	"backstitch/replay/source"
+	"backstitch/storage/spill"
+)
+
+// Config says how to verify.
+type Config struct {
+	NewBag match.NewBag // where unmatched records are kept; nil for memory
+	// Progress is told how many records were read since the last call; nil for nobody.
+	Progress func(records, bytes int64)
+}
+
+// bagBytes is what one bag keeps in memory. A comparison has two at a time.
+const bagBytes = 16 << 20
+
+// DefaultConfig keeps unmatched records in temporary files when there are many.
+func DefaultConfig() Config {
+	return Config{NewBag: match.Spill(spill.Options{MemoryBytes: bagBytes})}
+}
+
+// Verifier compares verify slices. It satisfies worker.Verifier and is safe for concurrent use.
+type Verifier struct{ cfg Config }
+
+// New makes a verifier.
+func New(cfg Config) *Verifier { return &Verifier{cfg: cfg} }
+
+// Verify compares the partition of one verify slice. ends are those of the job.
+func (v *Verifier) Verify(ctx context.Context, slice partition.Slice, ends *open.Ends) (fsm.Comparison, error) {
+	return v.Compare(ctx, Work{Slice: slice, Recipe: ends.Recipe, Reference: ends.Source, Target: ends.Targets})
+}
+
+// Work is one partition to compare.
+type Work struct {
+	Slice     partition.Slice // of kind verify
+	Recipe    recovery.Recipe
+	Reference source.Source
+	Target    sink.Targets
+}
+
+// Compare is Verify for callers that have their own ends.
+func (v *Verifier) Compare(ctx context.Context, w Work) (fsm.Comparison, error) {
+	if w.Slice.Kind != partition.SliceVerify {
+		return fsm.Comparison{}, fmt.Errorf("slice %s is of kind %s, want verify", w.Slice.ID, w.Slice.Kind)
+	}
+	c := &comparison{cfg: v.cfg, work: w, fields: w.Reference.Fields() & w.Target.Fields()}
+	c.out = fsm.Comparison{
+		Partition: w.Slice.Partition, Range: w.Slice.Ranges.Span(), Evidence: fsm.E3,
+		NotChecked: gap.NotChecked(w.Reference.Fields(), w.Target.Fields()),
+	}
+	err := c.run(ctx)
+	var ref *referenceError
+	if errors.As(err, &ref) && ctx.Err() == nil && final(err) {
+		// It can not be proved any more, and trying again does not help. That is a result.
+		c.out.Verdict, c.out.Evidence, c.out.Detail = fsm.Indeterminate, fsm.E0, "the reference can not be read: "+ref.Error()
+		return c.out, nil
+	}
+	if err != nil {
+		return fsm.Comparison{}, err
+	}
+	c.conclude()
+	return c.out, nil
+}
+
+// final reports whether err is about what is there, and not about a connection.
+func final(err error) bool {
+	var damaged *source.DamagedError
+	return errors.As(err, &damaged) || errors.Is(err, source.ErrChanged) || errors.Is(err, source.ErrGone) ||
+		errors.Is(err, source.ErrRecreated) || errors.Is(err, source.ErrRetention)
+}
+
+type referenceError struct{ err error }
+
+func (e *referenceError) Error() string { return e.err.Error() }
+func (e *referenceError) Unwrap() error { return e.err }
+
+// comparison is one partition on its way to a fsm.Comparison.
+type comparison struct {
+	cfg    Config
+	work   Work
+	fields record.Fields
+	out    fsm.Comparison
+
+	from, to int64 // bounds of the target now
+	detail   []string
+	chain    [2]record.Chain // reference, target
+	sum      [2]record.Sum
+}
+
+func (c *comparison) run(ctx context.Context) error {
+	s := &c.work.Slice
+	var err error
+	if c.from, c.to, err = c.work.Target.Bounds(ctx, s.Partition); err != nil {
+		return err
+	}
+	if c.to < s.TargetTo {
+		c.say(fmt.Sprintf("the target ends at offset %d, the plan saw %d: records were lost since", c.to, s.TargetTo))
+	}
+	if c.from > s.TargetFrom {
+		c.say(fmt.Sprintf("the target begins at offset %d, the plan saw %d: retention deleted records since", c.from, s.TargetFrom))
+	}
+	if c.fields&record.FieldValue == 0 {
+		c.say("the two sides have no field in common that could be compared")
+		return nil
+	}
+	if err := c.survivors(ctx); err != nil {
+		return err
+	}
+	return c.refilled(ctx)
+}
+
+// say notes a difference. The first few are printed.
+func (c *comparison) say(text string) {
+	if len(c.detail) < maxDetails {
+		c.detail = append(c.detail, text)
+	}
+}
+
+// maxDetails is how many differences a comparison names.
+const maxDetails = 3
+
+// name is how people call a place in the target.
+func (c *comparison) name(offset int64) string {
+	return fmt.Sprintf("%s offset %d", gap.Name(c.topic(), c.work.Slice.Partition), offset)
+}
+
+func (c *comparison) topic() string {
+	if t := c.work.Recipe.Target.Topic; t != "" {
+		return t
+	}
+	return c.work.Recipe.Target.Path
+}
+
+// hasTime reports whether a record is in the time range of the job. Sources without timestamps have no time range.
+func (c *comparison) hasTime(r *record.Record) bool {
+	s := c.work.Recipe.Source
+	scope := gap.Scope{FromMs: s.FromMs, ToMs: s.ToMs}
+	return c.fields&record.FieldTimestamp == 0 || scope.HasTime(r.TimestampMs)
+}
+
+// fold adds a class to both sides.
+func (c *comparison) fold(k *class) {
+	c.out.Expected.Records += k.out.Reference.Records
+	c.out.Expected.Bytes += k.out.Reference.Bytes
+	c.out.Actual.Records += k.matched()
+	c.out.Actual.Bytes += k.out.Target.Bytes - k.out.SurplusBytes + k.late.Bytes
+	c.out.Missing += k.missing.Len()
+	c.sum[0].AddSum(k.out.Reference.Sum)
+	c.sum[1].AddSum(k.out.Target.Sum)
+	c.sum[1].SubSum(k.out.SurplusSum)
+	c.sum[1].AddSum(k.late.Sum)
+	c.chain[0].Fold(k.chain[0])
+	c.chain[1].Fold(k.chain[1])
+}
+
+// conclude decides.
+func (c *comparison) conclude() {
+	o := &c.out
+	o.Expected.Sum, o.Actual.Sum = c.sum[0].Bytes(), c.sum[1].Bytes()
+	o.Expected.Chain, o.Actual.Chain = [16]byte(c.chain[0]), [16]byte(c.chain[1])
+	if o.Expected.Records == 0 {
+		o.Expected.Chain, o.Actual.Chain = [16]byte{}, [16]byte{}
+	}
+	switch {
+	case o.Missing > 0 || o.IntroducedDuplicates > 0 || o.OrderViolations > 0:
+		o.Verdict = fsm.Fail
+	case o.Expected.Records == 0:
+		o.Verdict, o.Evidence = fsm.Indeterminate, fsm.E0
+		c.say("nothing was compared: the reference has no records in this range")
+	case o.Expected.Sum != o.Actual.Sum || o.Expected.Records != o.Actual.Records:
+		// Matching found a partner for each record, so this can not be, unless the matching is wrong.
+		o.Verdict = fsm.Fail
+		c.say("the sums of both sides differ although every record has a partner; please report this")
+	default:
+		o.Verdict = fsm.Pass
+	}
+	if o.Verdict == fsm.Pass {
+		if o.Expected.Chain != o.Actual.Chain {
+			o.Evidence = fsm.E2 // the order of survivors was another before the job; their contents are proved all the same
+		}
+		return
+	}
+	if len(c.detail) == 0 && o.Missing > 0 {
+		c.say(fmt.Sprintf("%d records are missing", o.Missing))
+	}
+	o.Detail = strings.Join(slices.Compact(c.detail), "; ")
+}
