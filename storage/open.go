@@ -160,6 +160,9 @@ func (db *DB) pebbleOptions(o Options) *pebble.Options {
 		// Write-back in the background keeps the sync of a flush from standing in the way of the log's sync.
 		BytesPerSync: 512 << 10,
 	}
+	if o.FS == nil {
+		opts.FS = walFS{FS: db.fs, bytes: memBytes + memBytes/8}
+	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}

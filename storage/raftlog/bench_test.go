@@ -170,7 +170,7 @@ func applyRate(b *testing.B, open opener, appliers, size int, during time.Durati
 // BenchmarkRaftApply measures pairs in random order, because the disk of a shared machine has moods, and takes the median
 // of their ratios. Two runs of raft-wal in each round are the control: their ratio says what noise looks like.
 func BenchmarkRaftApply(b *testing.B) {
-	const rounds, during = 7, 1500 * time.Millisecond
+	const rounds, during = 9, 1200 * time.Millisecond
 	seed := rand.Uint64()
 	b.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
