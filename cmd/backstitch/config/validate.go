@@ -55,13 +55,27 @@ func (a Agent) Validate() error {
 		"a worker does not vote, so it can not make a cluster", "cluster.bootstrapExpect: 0")
 	out = append(out, a.addresses()...)
 	out = append(out, a.access()...)
-	for _, name := range slices.Sorted(maps.Keys(a.Connections)) {
-		out = append(out, a.Connections[name].check("connections."+name)...)
-	}
+	out = append(out, a.connections()...)
 	if len(out) > 0 {
 		return out
 	}
 	return nil
+}
+
+// CheckConnections finds what is wrong with the connections alone; its error is Problems.
+func (a Agent) CheckConnections() error {
+	if out := Problems(a.connections()); len(out) > 0 {
+		return out
+	}
+	return nil
+}
+
+func (a Agent) connections() []Problem {
+	var out []Problem
+	for _, name := range slices.Sorted(maps.Keys(a.Connections)) {
+		out = append(out, a.Connections[name].check("connections."+name)...)
+	}
+	return out
 }
 
 // addresses checks the form of every address, and that no two doors are the same.

@@ -17,10 +17,13 @@ type Verdict struct {
 	Changed         int64 `json:"changed"`         // a value that is not the one that was written
 	Foreign         int64 `json:"foreign"`         // records that are none of ours
 	// LastRefilled is where a refilled record of the last partition with one lies; for tampering with.
-	LastRefilled struct {
-		Partition int32
-		Offset    int64
-	} `json:"-"`
+	LastRefilled Place `json:"-"`
+}
+
+// Place is where a record lies in the topic.
+type Place struct {
+	Partition int32
+	Offset    int64
 }
 
 // Judge reads the whole topic as a consumer of committed data. survivors is how many records each partition held before the
@@ -48,7 +51,7 @@ func Judge(ctx context.Context, brokers []string, s Set, l Loss, survivors map[i
 			v.OrderViolations++
 		}
 		last[r.Partition] = n
-		v.LastRefilled.Partition, v.LastRefilled.Offset = r.Partition, r.Offset
+		v.LastRefilled = Place{Partition: r.Partition, Offset: r.Offset}
 	})
 	if err != nil {
 		return v, err

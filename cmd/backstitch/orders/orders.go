@@ -76,3 +76,6 @@ func mix(n int64) uint64 {
 	}
 	return h ^ h>>29
 }
+
+// Bytes is about what one record takes on the wire.
+const Bytes = 150

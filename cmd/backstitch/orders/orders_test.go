@@ -98,7 +98,7 @@ func TestTheJudgeSeesWhatIsWrong(t *testing.T) {
 	gone := lost(l)
 	refill(t, ctx, brokers, gone, func(*kgo.Record) {})
 	v = judge(t, ctx, brokers, l, survivors)
-	v.LastRefilled.Partition, v.LastRefilled.Offset = 0, 0
+	v.LastRefilled = Place{}
 	if diff := cmp.Diff(v, Verdict{}); diff != "" {
 		t.Errorf("repaired topic (-got +want):\n%s", diff)
 	}

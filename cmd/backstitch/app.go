@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"backstitch/cluster/client"
+)
+
+// app is what all commands share: the four ways in and out, and the global flags.
+type app struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	getenv func(string) string
+
+	addr       []string
+	caCert     string
+	clientCert string
+	clientKey  string
+	output     string
+	outFile    string // of plan
+	all        bool   // of plan
+	color      string
+	timeout    time.Duration
+	quiet      bool
+	verbose    bool
+	yes        bool
+	readOnly   bool
+}
+
+// impactKey marks a command that changes something; --read-only refuses those.
+const impactKey = "impact"
+
+// changes marks cmd as one that writes somewhere.
+func changes(cmd *cobra.Command) *cobra.Command {
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[impactKey] = "rw"
+	return cmd
+}
+
+func (a *app) globalFlags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringSliceVar(&a.addr, "addr", client.DefaultConfig().Addresses, "`host:port` of a node's API; several are tried in turn")
+	f.StringVar(&a.caCert, "ca-cert", "", "`file` with the CA that signed the nodes' certificates; switches to https")
+	f.StringVar(&a.clientCert, "client-cert", "", "`file` with the certificate to show to a node")
+	f.StringVar(&a.clientKey, "client-key", "", "`file` with the key of --client-cert")
+	f.StringVarP(&a.output, "output", "o", "text", "`format` of what is printed: text, json, jsonl, yaml or name")
+	f.StringVar(&a.color, "color", "auto", "`when` to use colour: auto, always or never; NO_COLOR and CLICOLOR_FORCE are honoured")
+	f.DurationVar(&a.timeout, "timeout", 0, "give up after this `duration`, with exit status 124; 0 waits for ever")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on stderr")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "say on stderr what is done")
+	f.BoolVarP(&a.yes, "yes", "y", false, "answer every question with yes")
+	f.BoolVar(&a.readOnly, "read-only", false, "refuse every command that changes something")
+	root.PersistentPreRunE = a.before
+}
+
+// before runs before every command: the environment fills in flags that were not given, then the global ones are checked.
+func (a *app) before(cmd *cobra.Command, _ []string) error {
+	if err := a.environment(cmd.Flags()); err != nil {
+		return usage(cmd, err)
+	}
+	switch a.output {
+	case "text", "json", "jsonl", "yaml", "name":
+	default:
+		if cmd.Annotations[outFileKey] != "" && a.outFile == "" {
+			a.output, a.outFile = "text", a.output
+			break
+		}
+		return usage(cmd, fmt.Errorf("--output %q: want text, json, jsonl, yaml or name", a.output))
+	}
+	switch a.color {
+	case "auto", "always", "never":
+	default:
+		return usage(cmd, fmt.Errorf("--color %q: want auto, always or never", a.color))
+	}
+	if (a.clientCert == "") != (a.clientKey == "") {
+		return usage(cmd, errors.New("--client-cert and --client-key belong together: give both or none"))
+	}
+	if a.clientCert != "" && a.caCert == "" {
+		return usage(cmd, errors.New("--client-cert without --ca-cert: the certificate would be shown to anybody"))
+	}
+	if a.readOnly && cmd.Annotations[impactKey] == "rw" {
+		return &failure{
+			Code: codeReadOnly, Title: "refused by --read-only", Detail: cmd.CommandPath() + " changes something.",
+			Next: "leave out --read-only (and unset BACKSTITCH_READ_ONLY)", Exit: client.ExitNotAllowed,
+		}
+	}
+	if a.timeout < 0 {
+		return usage(cmd, fmt.Errorf("--timeout %s is negative", a.timeout))
+	}
+	if a.timeout > 0 {
+		ctx, cancel := context.WithTimeoutCause(cmd.Context(), a.timeout, errTimeout)
+		context.AfterFunc(ctx, cancel)
+		cmd.SetContext(ctx)
+	}
+	return nil
+}
+
+// environment sets each flag that was not given from BACKSTITCH_ and the flag's name in capitals.
+func (a *app) environment(flags *pflag.FlagSet) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := envName(f.Name)
+		value := a.getenv(name)
+		if f.Changed || value == "" || f.Name == "help" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%s: %w", name, value, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+func envName(flag string) string {
+	return "BACKSTITCH_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// patience is how long a command goes round the nodes before it says that nobody answers: longer than a change of leader.
+const patience = 5 * time.Second
+
+// client makes the API client that the flags describe.
+func (a *app) client() (*client.Client, error) { return a.patientClient(patience) }
+
+func (a *app) patientClient(retry time.Duration) (*client.Client, error) {
+	cfg := client.DefaultConfig()
+	cfg.Addresses, cfg.Actor, cfg.Retry = a.addr, actor(), retry
+	if a.caCert != "" {
+		conf, err := clientTLS(a.caCert, a.clientCert, a.clientKey)
+		if err != nil {
+			return nil, err
+		}
+		cfg.TLS = conf
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		return nil, &failure{Code: codeUsage, Title: "bad --addr", Detail: err.Error(), Next: "--addr HOST:7420", Exit: client.ExitUsage}
+	}
+	return c, nil
+}
+
+func clientTLS(ca, cert, key string) (*tls.Config, error) {
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca-cert %s holds no certificate in PEM form", ca)
+	}
+	conf := &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("--client-cert %s: %w", cert, err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}
+
+// lookup finds a secret in the environment; an empty one is none.
+func (a *app) lookup(name string) (string, bool) {
+	value := a.getenv(name)
+	return value, value != ""
+}
+
+// actor is who we are in the audit trail.
+func actor() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return name + "@" + host
+}
+
+// logger logs to stderr: everything with --verbose, otherwise what somebody has to act on.
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelError
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// interactive reports whether there is a person to ask.
+func (a *app) interactive() bool { return terminal(a.stdin) && terminal(a.stderr) }
+
+func terminal(v any) bool {
+	f, ok := v.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// say prints one line for people to stderr, unless --quiet.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"backstitch/cluster/client"
+	"backstitch/cmd/backstitch/config"
+)
+
+// finding is one line of the doctor. The codes are stable.
+type finding struct {
+	Status string `json:"status"` // ok, warn, fail or skip
+	Code   string `json:"code"`
+	Name   string `json:"name"`
+	Detail string `json:"detail,omitempty"`
+	Next   string `json:"next,omitempty"`
+}
+
+// doctor looks at everything that its flags name, and writes nothing anywhere.
+type doctor struct {
+	app    *app
+	where  places
+	config string
+	kafka  string
+	s3     string
+	topic  string
+	url    string
+	local  bool
+	found  []finding
+}
+
+func newDoctor(a *app) *cobra.Command {
+	d := &doctor{app: a}
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check the cluster, a Kafka and an archive before relying on them",
+		Long: `Check what is named and say what is wrong with it, each with a stable code. Nothing is written anywhere. The exit status is 1
+when a check fails.`,
+		Example: `  backstitch doctor
+  backstitch doctor --kafka prod --topic orders --archive s3://acme-archive/orders --connections agent.yaml
+  backstitch doctor --no-cluster --kafka localhost:9092`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
+	}
+	f := cmd.Flags()
+	d.where.flags(f)
+	f.StringVar(&d.config, "config", "", "`file` with an agent's configuration to check")
+	f.StringVar(&d.kafka, "kafka", "", "named connection or `host:port,...` of brokers to check")
+	f.StringVar(&d.topic, "topic", "", "`topic` that a repair would write into")
+	f.StringVar(&d.url, "archive", "", "`URL` of an archive to check")
+	f.StringVar(&d.s3, "s3", "", "named connection or `endpoint` of the archive's object store")
+	f.BoolVar(&d.local, "no-cluster", false, "do not ask a node")
+	return cmd
+}
+
+func (d *doctor) run(ctx context.Context) error {
+	if err := d.where.load(d.app); err != nil {
+		return err
+	}
+	d.checkConfig()
+	if !d.local {
+		d.checkCluster(ctx)
+	}
+	if d.kafka != "" {
+		d.checkKafka(ctx)
+	}
+	if d.url != "" {
+		d.checkArchive(ctx)
+	}
+	var codes []string
+	failed := 0
+	for _, f := range d.found {
+		codes = append(codes, f.Code)
+		if f.Status == "fail" {
+			failed++
+		}
+	}
+	err := d.app.print(answer{value: struct {
+		Findings []finding `json:"findings"`
+	}{d.found}, rows: anys(d.found), names: codes, text: d.text})
+	if err == nil && failed > 0 {
+		return exitStatus(client.ExitFailed)
+	}
+	return err
+}
+
+func (d *doctor) text(w io.Writer) error {
+	for _, f := range d.found {
+		if _, err := fmt.Fprintf(w, "%-5s %s %-15s %s\n", f.Status, f.Code, f.Name, f.Detail); err != nil {
+			return err
+		}
+		if f.Next != "" {
+			if _, err := fmt.Fprintf(w, "      Next: %s\n", f.Next); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *doctor) add(status, code, name, detail, next string) {
+	d.found = append(d.found, finding{status, code, name, strings.ReplaceAll(detail, "\n", "; "), next})
+}
+
+// fault adds a failed check from an error.
+func (d *doctor) fault(code, name string, err error) {
+	f := explain(err)
+	detail := f.Title
+	if f.Detail != "" {
+		detail += ": " + f.Detail
+	}
+	d.add("fail", code, name, detail, f.Next)
+}
+
+func (d *doctor) checkConfig() {
+	if d.config == "" {
+		return
+	}
+	cfg, err := config.Load(d.config, noFlags())
+	if err != nil {
+		d.fault("BST-D101", "config", err)
+		return
+	}
+	if err := cfg.Validate(); err != nil {
+		d.fault("BST-D102", "config", badConfig(err))
+		return
+	}
+	d.add("ok", "BST-D101", "config", "strict parse, nothing unknown", "")
+}
+
+func (d *doctor) checkCluster(ctx context.Context) {
+	c, err := d.app.patientClient(time.Second)
+	if err != nil {
+		d.fault("BST-D200", "api", err)
+		return
+	}
+	defer c.Close()
+	short, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	s, err := c.Cluster(short)
+	if err != nil {
+		d.fault("BST-D200", "api", err)
+		return
+	}
+	d.add("ok", "BST-D200", "api", "answered by "+s.Node.Name, "")
+	switch {
+	case s.Leader == nil:
+		d.add("fail", "BST-D201", "quorum", "no leader: "+strings.Join(s.Reasons, "; "), "start the nodes that are down: backstitch cluster members")
+	case s.FailureTolerance < 1 && s.Voters > 1:
+		d.add("warn", "BST-D201", "quorum", fmt.Sprintf("%d voters, none may fail now", s.Voters), "backstitch cluster members")
+	default:
+		d.add("ok", "BST-D201", "quorum", fmt.Sprintf("%d voters, %d may fail, leader %s", s.Voters, s.FailureTolerance, s.Leader.Name), "")
+	}
+	members, err := c.Members(short)
+	if err != nil {
+		d.fault("BST-D202", "members", err)
+		return
+	}
+	var lost []string
+	for _, m := range members {
+		if !m.Alive && m.State != "left" {
+			lost = append(lost, m.Name)
+		}
+	}
+	if len(lost) > 0 {
+		d.add("warn", "BST-D202", "members", "lost: "+strings.Join(lost, ", "), "start them, or: backstitch cluster raft remove-peer NODE")
+	} else {
+		d.add("ok", "BST-D202", "members", fmt.Sprintf("%d known, none lost", len(members)), "")
+	}
+	if len(s.Versions) > 1 {
+		d.add("warn", "BST-D203", "versions", strings.Join(s.Versions, ", "), "finish the upgrade")
+	}
+}
+
+func (d *doctor) checkKafka(ctx context.Context) {
+	k, err := d.where.kafka(d.kafka)
+	if err != nil {
+		d.fault("BST-D401", "kafka", err)
+		return
+	}
+	cl, err := d.where.dial(ctx, k)
+	if err != nil {
+		d.fault("BST-D401", "kafka", err)
+		return
+	}
+	defer cl.Close()
+	d.add("ok", "BST-D401", "kafka", strings.Join(k.Brokers, ",")+" answers", "")
+	if d.topic == "" {
+		return
+	}
+	admin := kadm.NewClient(cl)
+	topics, err := admin.ListTopics(ctx, d.topic)
+	if err == nil {
+		err = topics.Error()
+	}
+	if err != nil {
+		d.add("fail", "BST-D402", "kafka topic", fmt.Sprintf("%s: %v", d.topic, err), "check the name, and that this principal may describe it")
+		return
+	}
+	topic := topics[d.topic]
+	d.add("ok", "BST-D402", "kafka topic", fmt.Sprintf("%s has %d partitions", d.topic, len(topic.Partitions)), "")
+	d.checkAccess(ctx, cl.Request)
+}
+
+// checkAccess asks the broker what we may do with the topic. A broker without authorisation says nothing.
+func (d *doctor) checkAccess(ctx context.Context, send func(context.Context, kmsg.Request) (kmsg.Response, error)) {
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(d.topic)
+	req.Topics = append(req.Topics, t)
+	req.IncludeTopicAuthorizedOperations = true
+	reply, err := send(ctx, req)
+	if err != nil {
+		d.fault("BST-D404", "kafka acl", err)
+		return
+	}
+	answer := reply.(*kmsg.MetadataResponse)
+	if len(answer.Topics) != 1 || answer.Topics[0].AuthorizedOperations == -1<<31 {
+		d.add("skip", "BST-D404", "kafka acl", "the broker does not say what this principal may do", "")
+		return
+	}
+	bits := answer.Topics[0].AuthorizedOperations
+	var missing []string
+	for _, op := range []kmsg.ACLOperation{kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationDescribe} {
+		if bits&(1<<op) == 0 {
+			missing = append(missing, strings.ToUpper(op.String()))
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		d.add("fail", "BST-D404", "kafka acl", fmt.Sprintf("principal has no %s on topic %s", strings.Join(missing, ", "), d.topic),
+			"kafka-acls --add --allow-principal User:NAME --operation "+missing[0]+" --topic "+d.topic)
+		return
+	}
+	d.add("ok", "BST-D404", "kafka acl", "read, write and describe on "+d.topic, "")
+}
+
+func (d *doctor) checkArchive(ctx context.Context) {
+	s, err := d.where.s3(d.s3)
+	if err != nil {
+		d.fault("BST-D301", "archive", err)
+		return
+	}
+	b, err := d.where.bucket(ctx, d.url, s, false)
+	if err != nil {
+		d.fault("BST-D301", "archive", err)
+		return
+	}
+	for _, err := range b.List(ctx, "") {
+		if err != nil {
+			d.fault("BST-D301", "archive", err)
+			return
+		}
+		d.add("ok", "BST-D301", "archive", b.URL()+" can be listed", "")
+		return
+	}
+	d.add("warn", "BST-D302", "archive", b.URL()+" is empty", "check bucket and prefix, or fill it: backstitch archive TOPIC "+d.url)
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/cluster"
+	"backstitch/cluster/client"
+	"backstitch/replay/connect"
+	"backstitch/replay/klog"
+)
+
+// Codes of the command line itself. Those of the API are in cluster/client, of connections in replay/connect, of job specs in
+// replay/spec, of plans in replay/recovery. Never change or reuse one.
+const (
+	codeUsage       = "BST-E4001"
+	codeNeedsYes    = "BST-E4002" // a question, and nobody to ask
+	codeTimeout     = "BST-E4003"
+	codeInterrupted = "BST-E4004"
+	codeReadOnly    = "BST-E4005"
+	codeConfig      = "BST-E4006" // the agent's configuration
+	codeDeclined    = "BST-E4007" // a person said no
+	codeJobFailed   = "BST-E4008"
+	codeSandbox     = "BST-E4009"
+	codeDemo        = "BST-E4010"
+	codeFile        = "BST-E4011" // a file that was named can not be read or written
+	codeTopic       = "BST-E4012"
+	codeFailed      = "BST-E4099" // anything without a code of its own
+)
+
+var errTimeout = errors.New("the time given with --timeout is over")
+
+// failure is an error in the form that people get: what, why, what next.
+type failure struct {
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail,omitempty"`
+	Next   string `json:"next,omitempty"`
+	Exit   int    `json:"exit"`
+	Err    error  `json:"-"`
+}
+
+func (f *failure) Error() string {
+	if f.Detail == "" {
+		return f.Title
+	}
+	return f.Title + ": " + f.Detail
+}
+
+func (f *failure) Unwrap() error { return f.Err }
+
+// exitStatus ends a command whose output has said everything already, e.g. a verify that failed.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+func usage(cmd *cobra.Command, err error) error {
+	return &failure{
+		Code: codeUsage, Title: "usage: " + err.Error(), Detail: "backstitch can not tell what to do from this command line.",
+		Next: cmd.CommandPath() + " --help", Exit: client.ExitUsage, Err: err,
+	}
+}
+
+func interrupted() error {
+	return &failure{Code: codeInterrupted, Title: "interrupted", Exit: client.ExitInterrupted}
+}
+
+// report prints err to stderr and returns the exit status. With -o json and its kin the last line is one JSON object.
+func (a *app) report(cmd *cobra.Command, err error) int {
+	f := explain(err)
+	if f.Next == "" && cmd != nil && f.Exit == client.ExitUsage {
+		f.Next = cmd.CommandPath() + " --help"
+	}
+	if a.output == "json" || a.output == "jsonl" {
+		line, _ := json.Marshal(struct {
+			Type string `json:"type"`
+			*failure
+		}{"error", f})
+		fmt.Fprintf(a.stderr, "%s\n", line)
+		return f.Exit
+	}
+	fmt.Fprintf(a.stderr, "%s %s: %s\n", a.paint(red, "Error"), f.Code, f.Title)
+	for line := range strings.Lines(f.Detail) {
+		fmt.Fprintf(a.stderr, "  %s\n", strings.TrimRight(line, "\n"))
+	}
+	if f.Next != "" {
+		fmt.Fprintf(a.stderr, "  Next: %s\n", f.Next)
+	}
+	return f.Exit
+}
+
+// Any room may give its errors these; the first that an error chain has is used.
+type (
+	coder   interface{ ErrorCode() string }
+	exiter  interface{ ExitStatus() int }
+	advisor interface{ Next() string }
+)
+
+// explain turns any error into a failure.
+func explain(err error) *failure {
+	var f *failure
+	if errors.As(err, &f) {
+		return f
+	}
+	var api *client.Error
+	if errors.As(err, &api) {
+		out := &failure{Code: api.Code, Title: api.Title, Detail: api.Detail, Next: api.Next, Exit: api.ExitStatus(), Err: err}
+		if api.Err != nil {
+			out.Detail = api.Detail + ": " + api.Err.Error()
+		}
+		for _, e := range api.Errors {
+			out.Detail += fmt.Sprintf("\n%s: %s", e.Location, e.Message)
+		}
+		return out
+	}
+	var con *connect.Error
+	if errors.As(err, &con) {
+		out := &failure{Code: con.Code, Title: con.Object + " can not be used", Detail: con.Err.Error(), Next: con.Hint, Exit: client.ExitFailed, Err: err}
+		switch con.Code {
+		case connect.CodeConfig, connect.CodeSecret:
+			out.Exit = client.ExitUsage
+		case connect.CodeKafkaLogin, connect.CodeKafkaDenied, connect.CodeStoreLogin:
+			out.Exit = client.ExitNotAllowed
+		case connect.CodeStoreMissing:
+			out.Exit = client.ExitNotFound
+		}
+		return out
+	}
+	var node *cluster.Error
+	if errors.As(err, &node) {
+		out := &failure{Code: node.Code, Title: node.Object, Detail: node.Kind.Error(), Next: node.Hint, Exit: client.ExitFailed, Err: err}
+		if node.Cause != nil {
+			out.Title, out.Detail = node.Object+" "+node.Cause.Error(), ""
+			out.Title, out.Detail = split(out.Title)
+		}
+		return out
+	}
+	if errors.Is(err, klog.ErrUnknownTopic) {
+		return &failure{
+			Code: codeTopic, Title: "unknown topic", Detail: err.Error(), Exit: client.ExitNotFound, Err: err,
+			Next: "check the name, and that this principal may describe it",
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errTimeout) {
+		return &failure{
+			Code: codeTimeout, Title: errTimeout.Error(), Detail: "Jobs go on without us.", Next: "backstitch status",
+			Exit: client.ExitTimeout, Err: err,
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		return &failure{Code: codeInterrupted, Title: "interrupted", Exit: client.ExitInterrupted, Err: err}
+	}
+	out := &failure{Code: codeFailed, Title: err.Error(), Exit: client.ExitFailed, Err: err}
+	var c coder
+	if errors.As(err, &c) {
+		out.Code = c.ErrorCode()
+	}
+	var x exiter
+	if errors.As(err, &x) {
+		out.Exit = x.ExitStatus()
+	}
+	var n advisor
+	if errors.As(err, &n) {
+		out.Next = n.Next()
+	}
+	out.Title, out.Detail = split(out.Title)
+	return out
+}
+
+// split makes the title of an error's first line, and the detail of the rest.
+func split(text string) (title, detail string) {
+	title, detail, _ = strings.Cut(text, "\n")
+	return title, detail
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/cluster/client"
+	"backstitch/replay/gap"
+)
+
+func newGaps(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "gaps", Short: "Compare an archive with a topic, by content, and show what is missing"}
+	all := false
+	heatmap := gapsCommand(a, &cobra.Command{
+		Use:   "heatmap [TOPIC]",
+		Short: "Draw what is missing, as partitions by time",
+		Example: `  backstitch gaps heatmap orders --kafka localhost:9092 --archive s3://acme-archive/orders
+  backstitch gaps heatmap -f orders.yaml --all`,
+		Args: cobra.MaximumNArgs(1),
+	}, func(rep *gap.Report, _ []string) error {
+		return a.print(answer{value: rep, rows: anys(rep.Heatmap.Rows), names: findingIDs(rep), text: func(w io.Writer) error {
+			return gap.WriteHeatmap(w, rep, gap.RenderOptions{All: all})
+		}})
+	})
+	heatmap.Flags().BoolVarP(&all, "all", "a", false, "also partitions in which everything is present")
+	cmd.AddCommand(
+		gapsCommand(a, &cobra.Command{
+			Use:     "list [TOPIC]",
+			Short:   "List what is missing, one line per finding",
+			Example: "  backstitch gaps list -f orders.yaml -o jsonl",
+			Args:    cobra.MaximumNArgs(1),
+		}, func(rep *gap.Report, _ []string) error {
+			return a.print(answer{value: rep, rows: anys(rep.Findings), names: findingIDs(rep), text: func(w io.Writer) error {
+				return gap.WriteList(w, rep)
+			}})
+		}),
+		heatmap,
+		newGapsExplain(a),
+	)
+	return cmd
+}
+
+// gapsCommand makes a command that scans and then shows. Every one of them writes nothing anywhere.
+func gapsCommand(a *app, cmd *cobra.Command, show func(rep *gap.Report, args []string) error) *cobra.Command {
+	var about subject
+	about.flags(cmd)
+	detailed := false
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when something is missing")
+	cmd.Long = cmd.Short + `.
+
+Reads the topic and the archive from here; no agent is needed, and nothing is written anywhere. Loss is shown by content: holes in
+offsets, compaction and aborted transactions are no loss.`
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r, err := about.load(a, cmd, args)
+		if err != nil {
+			return err
+		}
+		rep, err := a.scan(cmd.Context(), &about.where, r)
+		if err != nil {
+			return err
+		}
+		if err := show(rep, args); err != nil {
+			return err
+		}
+		if records, _ := rep.Lost(); detailed && records > 0 {
+			return exitStatus(client.ExitWork)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func newGapsExplain(a *app) *cobra.Command {
+	var about subject
+	cmd := &cobra.Command{
+		Use:   "explain FINDING [TOPIC]",
+		Short: "Show the evidence behind one finding",
+		Long: `Show why something is called missing, what else it could have been and is not, and whether it can be repaired. The same data
+gives the same findings with the same ids, so the id of an earlier list is found again.`,
+		Example: "  backstitch gaps explain g-51c9d2.1 -f orders.yaml",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := about.load(a, cmd, args[1:])
+			if err != nil {
+				return err
+			}
+			rep, err := a.scan(cmd.Context(), &about.where, r)
+			if err != nil {
+				return err
+			}
+			f := rep.Finding(args[0])
+			if f == nil {
+				return noFinding(args[0], rep)
+			}
+			return a.print(answer{
+				value: struct {
+					Finding   *gap.Finding `json:"finding"`
+					Partition *gap.Result  `json:"partition"`
+					Facts     gap.Facts    `json:"facts"`
+				}{f, rep.Result(f.Partition), rep.Facts},
+				names: []string{f.ID},
+				text:  func(w io.Writer) error { return gap.Explain(w, rep, args[0]) },
+			})
+		},
+	}
+	about.flags(cmd)
+	return cmd
+}
+
+func noFinding(id string, rep *gap.Report) error {
+	return &failure{
+		Code: client.CodeNotFound, Title: "there is no finding " + id, Exit: client.ExitNotFound, Err: errors.New("no such finding"),
+		Detail: fmt.Sprintf("The scan of now has %d finding(s), %s.*; other data give other ids.", len(rep.Findings), rep.Set),
+		Next:   "backstitch gaps list",
+	}
+}
+
+func findingIDs(rep *gap.Report) []string {
+	var out []string
+	for _, f := range rep.Findings {
+		out = append(out, f.ID)
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/cluster/client"
+	"backstitch/partition"
+	"backstitch/replay/recovery"
+)
+
+// outFileKey marks a command whose -o takes a file name as well as a format.
+const outFileKey = "output-file"
+
+func newPlan(a *app) *cobra.Command {
+	var about subject
+	detailed := false
+	cmd := &cobra.Command{
+		Use:   "plan {-f SPEC | TOPIC}",
+		Short: "Freeze what a repair would write, and where",
+		Long: `Compare reference and target now and freeze what is missing into a plan: every position that would be written, every object that
+would be read, what was looked at before. Nothing is written but the plan. run does exactly what it says, or refuses because the
+world moved.
+
+-o takes a format or the name of the file to save to; --out always takes the file.`,
+		Example:     "  backstitch plan -f orders.yaml -o orders.plan\n  backstitch plan orders --kafka prod --archive s3://acme-archive/orders --out orders.plan -o json",
+		Args:        cobra.MaximumNArgs(1),
+		Annotations: map[string]string{outFileKey: "yes"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := about.load(a, cmd, args)
+			if err != nil {
+				return err
+			}
+			p, err := a.build(cmd.Context(), &about.where, r, a.clusterID(cmd.Context()))
+			if err != nil {
+				return err
+			}
+			if a.outFile != "" {
+				if err := p.WriteFile(a.outFile); err != nil {
+					return err
+				}
+			}
+			if err := a.printPlan(p, a.outFile); err != nil {
+				return err
+			}
+			if detailed && !p.Empty() {
+				return exitStatus(client.ExitWork)
+			}
+			return nil
+		},
+	}
+	about.flags(cmd)
+	cmd.Flags().StringVar(&a.outFile, "out", "", "`file` to save the plan to")
+	cmd.Flags().BoolVarP(&a.all, "all", "a", false, "also partitions that need nothing")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when there is something to write")
+	return cmd
+}
+
+// clusterID asks for the id of the cluster that the plan is for. A plan can be made without one, so nobody waits long.
+func (a *app) clusterID(ctx context.Context) string {
+	c, err := a.patientClient(0)
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	short, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	s, err := c.Cluster(short)
+	if err != nil {
+		a.say("==> no node answers at %s; the plan is for any cluster", a.addr[0])
+		return ""
+	}
+	return s.ID
+}
+
+// printPlan prints p as -o says; file is where it was saved, "" for nowhere.
+func (a *app) printPlan(p *recovery.Plan, file string) error {
+	hash, err := p.Hash()
+	if err != nil {
+		return err
+	}
+	return a.print(answer{
+		value: struct {
+			Hash string         `json:"sha256"`
+			File string         `json:"file,omitempty"`
+			Job  string         `json:"job"`
+			Plan *recovery.Plan `json:"plan"`
+		}{fmt.Sprintf("%x", hash), file, string(recovery.JobID(hash)), p},
+		rows: anys(p.Parts), names: []string{string(recovery.JobID(hash))},
+		text: func(w io.Writer) error { return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file}) },
+	})
+}
+
+// plannedRanges are the positions that a plan file would write, by partition.
+func plannedRanges(file string) (map[int32][]partition.Range, error) {
+	p, err := recovery.ReadFile(file, "")
+	if err != nil {
+		return nil, err
+	}
+	out := map[int32][]partition.Range{}
+	for _, s := range p.Slices {
+		if s.Kind != partition.SliceFill.String() {
+			continue
+		}
+		for _, r := range s.Ranges {
+			out[s.Partition] = append(out[s.Partition], partition.Range{From: r[0], To: r[1]})
+		}
+	}
+	return out, nil
+}

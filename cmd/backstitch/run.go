@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/cluster/client"
+)
+
+// run is the whole program: it parses args, does what they say and returns the exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return client.ExitOK
+	}
+	var status exitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = interrupted()
+	}
+	return a.report(cmd, err)
+}
+
+// newRoot builds the command tree.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "backstitch",
+		Short: "Find what a data pipeline lost, put exactly that back, and prove it",
+		Long: `backstitch finds exactly which records a data pipeline lost, puts exactly those back, and shows a proof that anyone can
+re-run. It keeps going when its own nodes die.
+
+New here:       backstitch demo          loses data on purpose and brings it back, in about a minute
+First contact:  backstitch gaps heatmap -f SPEC      reads your topic and your archive, writes nothing`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	a.globalFlags(root)
+	root.AddGroup(
+		&cobra.Group{ID: "find", Title: "Find:"},
+		&cobra.Group{ID: "recover", Title: "Recover:"},
+		&cobra.Group{ID: "prove", Title: "Prove:"},
+		&cobra.Group{ID: "operate", Title: "Operate:"},
+		&cobra.Group{ID: "node", Title: "Node:"},
+	)
+	for group, commands := range map[string][]*cobra.Command{
+		"find":    {newGaps(a), newArchive(a)},
+		"recover": {newPlan(a), newRun(a), newStatus(a), newWait(a), newPause(a), newResume(a), newCancel(a), newRetry(a)},
+		"prove":   {newVerify(a), newReport(a)},
+		"operate": {newCluster(a), newDoctor(a), newSpec(a)},
+		"node":    {newAgent(a), newDev(a), newDemo(a), newConfig(a), newCompletion(a), newVersion(a)},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(newSandbox(a))
+	root.SetHelpCommandGroupID("node")
+	strict(root)
+	return root
+}
+
+// strict makes every command refuse what cobra would let pass: a noun without a verb, and a verb that does not exist.
+func strict(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		strict(c)
+	}
+	if cmd.HasSubCommands() && cmd.RunE == nil {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			msg := "no such command: " + c.CommandPath() + " " + args[0]
+			if s := c.SuggestionsFor(args[0]); len(s) > 0 {
+				msg += " (did you mean " + strings.Join(s, " or ") + "?)"
+			}
+			return usage(c, errors.New(msg))
+		}
+		return
+	}
+	if args := cmd.Args; args != nil {
+		cmd.Args = func(c *cobra.Command, given []string) error {
+			if err := args(c, given); err != nil {
+				return usage(c, err)
+			}
+			return nil
+		}
+	}
+}

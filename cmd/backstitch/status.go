@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/cluster/client"
+)
+
+func newStatus(a *app) *cobra.Command {
+	all := false
+	cmd := &cobra.Command{
+		Use:   "status [JOB]",
+		Short: "Show jobs, or one job with its slices",
+		Example: `  backstitch status
+  backstitch status bs-7f3k2m
+  backstitch status -o json | jq .`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if len(args) == 1 {
+				return a.statusJob(cmd, c, args[0])
+			}
+			jobs, _, err := c.Jobs(cmd.Context(), client.Blocking{})
+			if err != nil {
+				return err
+			}
+			if !all {
+				jobs = recent(jobs, time.Now())
+			}
+			return a.print(answer{
+				value: client.Jobs{Jobs: jobs}, rows: anys(jobs), names: jobNames(jobs),
+				text: func(w io.Writer) error { return statusText(w, jobs, time.Now()) },
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also jobs that ended more than a day ago")
+	return cmd
+}
+
+func jobNames(jobs []client.Job) []string {
+	var out []string
+	for _, j := range jobs {
+		out = append(out, j.ID)
+	}
+	return out
+}
+
+// recent leaves out what ended more than a day ago.
+func recent(jobs []client.Job, now time.Time) []client.Job {
+	out := []client.Job{}
+	for _, j := range jobs {
+		if !j.Terminal() || j.FinishedAt == nil || now.Sub(*j.FinishedAt) < 24*time.Hour {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+func statusText(w io.Writer, jobs []client.Job, now time.Time) error {
+	if len(jobs) == 0 {
+		_, err := fmt.Fprintln(w, "No jobs.  Next: backstitch gaps heatmap -f SPEC")
+		return err
+	}
+	var rows [][]string
+	for _, j := range jobs {
+		rate, left := averages(j, now)
+		rows = append(rows, []string{
+			j.ID, j.Namespace + "/" + j.Name, j.State, phase(j), percent(j), rate, left, fmt.Sprint(j.Priority), age(now.Sub(j.CreatedAt)),
+			j.Why,
+		})
+	}
+	return grid(w, []string{"JOB", "NAME", "STATE", "PHASE", "DONE", "RATE", "LEFT", "PRI", "AGE", ""}, rows)
+}
+
+// phase is the word for what a job does now.
+func phase(j client.Job) string {
+	state := j.State
+	if state == "paused" {
+		state = j.ResumeState
+	}
+	switch state {
+	case "planned":
+		return "accept"
+	case "running":
+		return "write"
+	case "verifying":
+		return "verify"
+	}
+	return "-"
+}
+
+// done is how many of the planned records are dealt with.
+func done(j client.Job) int64 {
+	return j.Progress.Written + j.Progress.Suppressed + j.Progress.Quarantined
+}
+
+// percent says how much is written. 100 % is printed only when the last phase is over.
+func percent(j client.Job) string {
+	if j.State == "succeeded" {
+		return "100 %"
+	}
+	if j.Records == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d %%", min(99, done(j)*100/j.Records))
+}
+
+// averages gives rate and time left from a job's whole life so far; "-" for less than 30 s of it.
+func averages(j client.Job, now time.Time) (rate, left string) {
+	if j.State != "running" || j.StartedAt == nil || now.Sub(*j.StartedAt) < minSample {
+		return "-", "-"
+	}
+	perSecond := float64(done(j)) / now.Sub(*j.StartedAt).Seconds()
+	return rateText(perSecond), leftText(j.Records-done(j), perSecond*0.85, perSecond*1.15)
+}
+
+func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
+	job, _, err := c.Job(cmd.Context(), id, client.Blocking{})
+	if err != nil {
+		return err
+	}
+	slices, _, err := c.Slices(cmd.Context(), job.ID, client.Blocking{})
+	if err != nil {
+		return err
+	}
+	return a.print(answer{
+		value: struct {
+			client.Job
+			SliceStates []client.SliceState `json:"sliceStates"`
+		}{job, slices},
+		rows: append([]any{job}, anys(slices)...), names: []string{job.ID},
+		text: func(w io.Writer) error { return jobText(w, job, slices, time.Now()) },
+	})
+}
+
+func jobText(w io.Writer, j client.Job, slices []client.SliceState, now time.Time) error {
+	fmt.Fprintf(w, "Job %s   %s/%s   %s", j.ID, j.Namespace, j.Name, j.State)
+	if j.Why != "" {
+		fmt.Fprintf(w, ": %s", j.Why)
+	}
+	fmt.Fprintf(w, "\n  phase        %s\n  write        %s   %s of %s records   %s\n", phase(j), percent(j),
+		count(done(j)), count(j.Records), bytesText(j.Progress.Bytes))
+	fmt.Fprintf(w, "  slices       fill %d of %d done, verify %d of %d done, %d failed\n", j.FillDone, j.FillSlices,
+		j.VerifyDone, j.VerifySlices, j.FailedSlices)
+	fmt.Fprintf(w, "  suppressed   %s   quarantined %s\n", count(j.Progress.Suppressed), count(j.Progress.Quarantined))
+	fmt.Fprintf(w, "  submitted    %s by %s (%s ago)   plan %s\n", stamp(j.CreatedAt), j.CreatedBy, age(now.Sub(j.CreatedAt)), short(j.PlanHash))
+	if j.Proof != "" {
+		fmt.Fprintf(w, "  proof        %s   %s\n", j.Proof, j.Verdict)
+	}
+	var rows [][]string
+	shown := 0
+	for _, s := range slices {
+		if s.Status == "done" && s.Error == "" && len(slices) > 40 {
+			continue
+		}
+		if shown++; shown > 60 {
+			break
+		}
+		rows = append(rows, []string{
+			"  " + s.ID, s.Kind, fmt.Sprintf("p%02d", s.Partition), s.Status, dash(s.OwnerName), fmt.Sprint(s.Epoch),
+			count(s.Progress.Written + s.Progress.Suppressed + s.Progress.Quarantined), count(s.Records), s.Error,
+		})
+	}
+	if len(rows) > 0 {
+		if err := grid(w, []string{"  SLICE", "KIND", "PART", "STATUS", "OWNER", "EPOCH", "DONE", "OF", ""}, rows); err != nil {
+			return err
+		}
+	}
+	if hidden := len(slices) - len(rows); hidden > 0 {
+		fmt.Fprintf(w, "  %d more slices: backstitch status %s -o json\n", hidden, j.ID)
+	}
+	_, err := fmt.Fprint(w, nextStep(j))
+	return err
+}
+
+// nextStep says what a person would type now.
+func nextStep(j client.Job) string {
+	switch j.State {
+	case "failed":
+		return fmt.Sprintf("Next: backstitch report show %s     backstitch retry %s\n", j.ID, j.ID)
+	case "succeeded":
+		return fmt.Sprintf("Next: backstitch report show %s     backstitch verify %s\n", j.ID, j.ID)
+	case "paused":
+		return fmt.Sprintf("Next: backstitch resume %s\n", j.ID)
+	case "cancelled":
+		return ""
+	}
+	return fmt.Sprintf("Next: backstitch wait %s\n", j.ID)
+}

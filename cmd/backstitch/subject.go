@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/replay/spec"
+)
+
+// subject is what a command that reads data is about: a spec in a file, or the same said in flags.
+type subject struct {
+	where  places
+	file   string
+	kafka  string
+	url    string
+	s3     string
+	layout string
+	span   string
+	parts  partitionList
+}
+
+func (s *subject) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	s.where.flags(f)
+	f.StringVarP(&s.file, "file", "f", "", "`file` with a job spec; instead of the topic and the flags below")
+	f.StringVar(&s.kafka, "kafka", "", "named connection or `host:port,...` of the topic's brokers")
+	f.StringVar(&s.url, "archive", "", "`URL` of the archive: s3://BUCKET/PREFIX or a directory")
+	f.StringVar(&s.s3, "s3", "", "named connection or `endpoint` of the archive's object store; without it AWS, with the environment's credentials")
+	f.StringVar(&s.layout, "layout", "archive", "`layout` of the archive: archive or confluent")
+	f.StringVar(&s.span, "range", "", "`@FROM:TO` in record time, like @-48h:-24h; without it everything")
+	f.Var(&s.parts, "partitions", "`list` of partitions, like 0-7,12; without it all")
+}
+
+// load returns the spec that the flags name. topics is what stands on the command line besides flags.
+func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recovery, error) {
+	if err := s.where.load(a); err != nil {
+		return nil, err
+	}
+	if s.file != "" {
+		for _, name := range []string{"kafka", "archive", "s3", "layout", "range", "partitions"} {
+			if cmd.Flags().Changed(name) {
+				return nil, usage(cmd, errors.New("--"+name+" and --file exclude each other: write it into the spec"))
+			}
+		}
+		if len(topics) > 0 {
+			return nil, usage(cmd, errors.New("a topic and --file exclude each other: the spec names the topic"))
+		}
+		return readSpec(s.file, &s.where)
+	}
+	if len(topics) == 0 {
+		return nil, usage(cmd, errors.New("neither a topic nor --file is given"))
+	}
+	if err := required(cmd, "kafka", "archive"); err != nil {
+		return nil, err
+	}
+	r, err := s.said(topics[0])
+	if err != nil {
+		return nil, usage(cmd, err)
+	}
+	// A spec is parsed whoever wrote it: the same checks, the same messages.
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	return spec.Parse("command line", text, spec.Options{Connections: s.where.kinds()})
+}
+
+// said makes a spec of the flags.
+func (s *subject) said(topic string) (*spec.Recovery, error) {
+	r := &spec.Recovery{APIVersion: spec.APIVersion, Kind: spec.Kind, Metadata: spec.Metadata{Name: specName(topic)}}
+	r.Spec.Target.Kafka = &spec.KafkaTarget{Topic: topic}
+	if _, named := s.where.named[s.kafka]; named || !strings.Contains(s.kafka, ":") {
+		r.Spec.Target.Kafka.Connection = s.kafka
+	} else {
+		r.Spec.Target.Kafka.Brokers = s.kafka
+	}
+	layout := spec.Layout{Layout: s.layout}
+	if rest, ok := strings.CutPrefix(s.url, "s3://"); ok {
+		bucket, prefix, _ := strings.Cut(rest, "/")
+		src := &spec.S3Source{Bucket: bucket, Prefix: prefix, Layout: layout}
+		if strings.Contains(s.s3, "://") {
+			src.Endpoint = s.s3
+		} else {
+			src.Connection = s.s3
+		}
+		r.Spec.Source.S3 = src
+	} else {
+		if s.s3 != "" {
+			return nil, fmt.Errorf("--s3 %s: the archive %s is a directory", s.s3, s.url)
+		}
+		if u, err := url.Parse(s.url); err == nil && u.Scheme != "" && u.Scheme != "file" {
+			return nil, fmt.Errorf("--archive %s: want s3://BUCKET/PREFIX or a directory", s.url)
+		}
+		dir, err := filepath.Abs(strings.TrimPrefix(s.url, "file://"))
+		if err != nil {
+			return nil, err
+		}
+		r.Spec.Source.Dir = &spec.DirSource{Path: dir, Layout: layout}
+	}
+	if len(s.parts) > 0 {
+		r.Spec.Select = &spec.Select{Partitions: spec.Partitions(s.parts.String())}
+	}
+	if s.span != "" {
+		span, err := parseRange(s.span, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		r.Spec.Range = &spec.Range{From: specTime(span.fromMs), To: specTime(span.toMs)}
+	}
+	return r, nil
+}
+
+func specTime(ms int64) spec.Time {
+	if ms == 0 {
+		return ""
+	}
+	return spec.Time(time.UnixMilli(ms).UTC().Format(time.RFC3339Nano))
+}
+
+// specName makes a job's name of a topic's, which may have letters that a name may not.
+func specName(topic string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, topic)
+	if name = strings.Trim(name[:min(len(name), 58)], ".-"); name == "" {
+		name = "topic"
+	}
+	return name + "-gap"
+}

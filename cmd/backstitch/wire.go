@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"backstitch/cluster"
+	"backstitch/cluster/access"
+	"backstitch/cluster/admin"
+	"backstitch/cluster/client"
+	"backstitch/cmd/backstitch/config"
+	"backstitch/fsm"
+	"backstitch/replay/connect"
+	"backstitch/replay/open"
+	"backstitch/replay/worker"
+)
+
+// The fit that no room below can check: the data side asks for exactly what the control side has.
+var (
+	_ worker.Control = (*cluster.Node)(nil)
+	_ worker.Opener  = (*workPart)(nil)
+)
+
+// runAgent puts a node together and runs it to its end.
+//
+// Start order:
+//  1. the API's port is bound: a port that is taken is known before anything else is touched
+//  2. the node: stores, gossip, Raft; everything below asks it
+//  3. the API: it answers health from the first moment on, also while the node still opens
+//  4. the worker: it needs leases, which need all of the above
+//
+// Stop order:
+//  1. the worker: slices reach a commit and report it while there is somebody to report to
+//  2. the API: nobody is told any more that this node serves
+//  3. the node: it hands leadership over while it still runs, then closes the stores
+func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) error {
+	listener, err := net.Listen("tcp", cfg.Listen.API)
+	if err != nil {
+		return &failure{Code: codeConfig, Title: "the API can not listen on " + cfg.Listen.API, Detail: err.Error(),
+			Next: "is another agent running there? use another port: --listen-api HOST:PORT", Exit: client.ExitUsage, Err: err}
+	}
+	defer listener.Close()
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
+		Logger: log, Clock: time.Now, Registerer: metrics,
+		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
+		Fatal: func(err error) {
+			log.Error("the disk failed; ending at once", "err", err)
+			os.Exit(cluster.ExitStatus(err))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	serve := admin.Config{Listener: listener, Version: version, Logger: log, Clock: time.Now, Gatherer: metrics}
+	if files := node.TLS(); files != nil {
+		mine := files.Subject().Cluster
+		serve.TLS = files.Server(func(s access.Subject) error { return s.Allow(mine, "", access.Node, access.Client) })
+	}
+	api := admin.New(serve, node)
+	work := &workPart{app: a, cfg: cfg, node: node, log: log, metrics: metrics}
+	return runParts(ctx, []part{{"node", node.Run}, {"API", api.Run}, {"worker", work.run}})
+}
+
+// nodeConfig is what the cluster room is told.
+func nodeConfig(cfg config.Agent) cluster.Config {
+	out := cluster.DefaultConfig()
+	out.Name, out.Zone, out.Weight, out.Version, out.DataDir = cfg.Node.Name, cfg.Node.Zone, cfg.Node.Weight, version, cfg.DataDir
+	if cfg.Node.Role == fsm.RoleWorker.String() {
+		out.Role = fsm.RoleWorker
+	}
+	out.BindAddr, out.AdvertiseAddr = cfg.Listen.RPC, cfg.Advertise.RPC
+	out.GossipBindAddr, out.GossipAdvertiseAddr = cfg.Listen.Gossip, cfg.Advertise.Gossip
+	if out.APIAddr = cfg.Advertise.API; out.APIAddr == "" {
+		out.APIAddr = cfg.Listen.API
+	}
+	out.BootstrapExpect, out.RetryJoin = cfg.Cluster.BootstrapExpect, cfg.Cluster.RetryJoin
+	out.TLS = cluster.TLSFiles{CA: cfg.TLS.CA, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
+	out.GossipKeyFile = cfg.Gossip.KeyFile
+	return out
+}
+
+// openConfig is what opening ends needs, with the connections of a configuration.
+func openConfig(connections map[string]config.Connection, env connect.Env) open.Config {
+	return open.Config{
+		Env: env,
+		Kafka: func(name string) (connect.Kafka, bool) {
+			c := connections[name].Kafka
+			if c == nil {
+				return connect.Kafka{}, false
+			}
+			return c.Connect(), true
+		},
+		S3: func(name string) (connect.S3, bool) {
+			c := connections[name].S3
+			if c == nil {
+				return connect.S3{}, false
+			}
+			return c.Connect(), true
+		},
+	}
+}

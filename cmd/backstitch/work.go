@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"backstitch/cluster"
+	"backstitch/cmd/backstitch/config"
+	"backstitch/partition"
+	"backstitch/replay/open"
+	"backstitch/replay/worker"
+	"backstitch/storage/spill"
+)
+
+const (
+	// drainTime is how long running slices have to reach a commit when the agent is asked to end.
+	drainTime = 20 * time.Second
+	// spillMemory is what one set of hashes may hold before it goes to disk.
+	spillMemory = 16 << 20
+)
+
+// workPart is the worker as a part of an agent. The worker needs the node's id, so it is made once the node has one.
+type workPart struct {
+	app     *app
+	cfg     config.Agent
+	node    *cluster.Node
+	log     *slog.Logger
+	metrics prometheus.Registerer
+}
+
+// Open opens the ends of a job with this agent's connections. Transactional ids carry the cluster's id, which is known by the
+// time that there is a lease.
+func (w *workPart) Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error) {
+	id := w.node.ClusterID()
+	if id == "" {
+		return nil, errors.New("this node belongs to no cluster yet")
+	}
+	cfg := openConfig(w.cfg.Connections, w.app.lookup)
+	cfg.Cluster, cfg.InFlightBytes = id, w.config().LaneBytes()/2
+	return open.New(cfg).Open(ctx, job, recipe)
+}
+
+func (w *workPart) config() worker.Config {
+	c := worker.DefaultConfig()
+	c.Node, c.Lanes, c.MemoryBytes = w.node.ID(), w.cfg.Worker.Lanes, int64(w.cfg.Worker.Memory)
+	return c
+}
+
+// run works until ctx ends, and then lets what runs reach a commit.
+func (w *workPart) run(ctx context.Context) error {
+	dir := filepath.Join(w.cfg.DataDir, "spill")
+	if err := w.awaitID(ctx); err != nil {
+		return nil // asked to end before there was anything to do
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := spill.Sweep(dir); err != nil {
+		return fmt.Errorf("remove old spill files: %w", err)
+	}
+	work, err := worker.New(w.config(), worker.Deps{
+		Control: w.node, Opener: w, Verifier: verifier{newBag: newBag(dir, spillMemory), node: w.node.ID()}, Spill: spill.Options{Dir: dir, MemoryBytes: spillMemory},
+		Now: time.Now, Log: w.log, Metrics: w.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		work.Drain()
+		timer := time.NewTimer(drainTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			w.log.Warn("slices did not reach a commit in time and are given up", "dur", drainTime)
+			cancel()
+		case <-running.Done():
+		}
+	})
+	defer stop()
+	if err := work.Run(running); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// awaitID waits until the node has opened its data directory.
+func (w *workPart) awaitID(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for w.node.ID() == "" {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
