@@ -21,9 +21,45 @@ demo: build ## lose a quarter of a million records on purpose and bring them bac
 test: ## all tests, with the race detector
 	$(GO) test -race ./...
 
+.PHONY: kafka
+kafka: ## fetch the real Kafka, the S3 server and the flights that test-real needs, pinned, into the cache
+	deploy/testbed/kafka.sh fetch
+	deploy/testbed/s3server.sh build
+	deploy/testbed/flights.sh
+
+.PHONY: test-real
+test-real: build kafka ## the main job on real servers with three agents, while nodes are killed and frozen
+	$(GO) test -tags real -count=1 -timeout 15m -v ./chaos/realtest
+
 .PHONY: test-x10
 test-x10: ## all tests ten times, to find flakes
 	$(GO) test -race -count=10 -failfast ./...
+
+# Benchmarks hold their figures against bars; JUDGE=false only prints them.
+JUDGE ?= true
+
+.PHONY: bench
+bench: ## the engine against a hand-written pipe, and the raft log against others, in one run
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./replay/bench ./storage/raftlog
+
+.PHONY: bench-failover
+bench-failover: build ## how long work stands still when an owner or the leader is killed
+	$(GO) test -tags failover -count=1 -timeout 30m -v ./chaos/failover -judge=$(JUDGE)
+
+.PHONY: bench-memory
+bench-memory: build kafka ## peak memory of an agent over one and ten million records
+	$(GO) test -tags memory -count=1 -timeout 30m -v ./chaos/realtest -judge=$(JUDGE)
+
+# How long each target is fuzzed.
+FUZZTIME ?= 60s
+
+.PHONY: fuzz
+fuzz: ## every fuzz target that there is, FUZZTIME each
+	@set -e; grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' . | sed -E 's|/[^/]*_test.go:func (Fuzz[A-Za-z0-9_]*).*| \1|' | sort -u | \
+	while read -r dir target; do \
+	  echo "==> $$dir $$target"; \
+	  $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; \
+	done
 
 .PHONY: check
 check: check-fmt vet staticcheck layers tidy ## formatting, vet, staticcheck, import rule, documents, go.mod
@@ -39,6 +75,7 @@ fmt: ## format every Go file
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...
+	$(GO) vet -tags real,memory,failover ./chaos/...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod

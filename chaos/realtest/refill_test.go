@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"backstitch/chaos/check"
 	"backstitch/chaos/testbed"
@@ -35,6 +34,7 @@ func TestRefillSurvivesItsOwnNodes(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("seed %d; to lose the same records again: go test -tags real ./chaos/realtest -seed %d", seed, seed)
+	testbed.Program(t)
 	dir := t.ArtifactDir()
 	phase := phases(t)
 
@@ -145,13 +145,4 @@ func flights(t *testing.T) iter.Seq2[traffic.Event, error] {
 		t.Fatalf("flights.sh: %v", err)
 	}
 	return traffic.Flights(strings.TrimSpace(string(out)), partitions)
-}
-
-// phases returns a function that says what has just been done and how long it took.
-func phases(t *testing.T) func(format string, args ...any) {
-	began := time.Now()
-	return func(format string, args ...any) {
-		t.Logf("%6.1f s  %s", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
-		began = time.Now()
-	}
 }
