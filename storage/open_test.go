@@ -193,6 +193,30 @@ func TestAWriteErrorEndsTheDatabase(t *testing.T) {
 	}
 }
 
+func TestPebbleWritesItsNewestFormat(t *testing.T) {
+	db := mustOpen(t, vfs.NewMem(), "node")
+	defer mustClose(t, db)
+	if got := db.Pebble().FormatMajorVersion(); got != pebble.FormatNewest {
+		t.Errorf("got %v, want %v: older ones drop entries in silence when a bit flips in the newest log", got, pebble.FormatNewest)
+	}
+}
+
+func TestMetricsSeeAWrite(t *testing.T) {
+	db := mustOpen(t, vfs.NewMem(), "node")
+	defer mustClose(t, db)
+	before := db.Metrics()
+	if err := db.Pebble().Set(BookSpace.Key('k'), make([]byte, 1000), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Pebble().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	after := db.Metrics()
+	if after.Flushes <= before.Flushes || after.DiskBytes == 0 || after.WALBytesWritten < 1000 {
+		t.Errorf("after a write and a flush: got %+v, before %+v", after, before)
+	}
+}
+
 func TestFailWithoutAnOwnerPanics(t *testing.T) {
 	db := mustOpen(t, vfs.NewMem(), "node")
 	defer mustClose(t, db)

@@ -11,7 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Castagnoli is the CRC32C table that every checksum in this room uses.
+// castagnoli is the CRC32C table that every checksum in this room uses.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Checksum is CRC32C over the parts in order.

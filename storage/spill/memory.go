@@ -8,8 +8,8 @@ import (
 // Hash identifies a record by content.
 type Hash = [16]byte
 
-// entryBytes is what one entry costs in memory, measured over a growing map: 16 + 8 bytes of key and queue in the map at its
-// lowest load, and 16 in the slice with room to grow.
+// entryBytes is what one entry is reckoned to cost, on the high side: 24 bytes of key and queue in a map that may be half
+// empty, and 16 in a slice that may be half empty and is copied when it grows.
 const entryBytes = 96
 
 // memory is the newest part of the set: queues per hash, linked through one slice so that an entry costs no allocation.
