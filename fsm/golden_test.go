@@ -1,0 +1,256 @@
+package fsm
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"backstitch/fsm/wire"
+	"backstitch/partition"
+)
+
+// The files below testdata/wire are what released programs have written into logs and books. They are never changed and
+// never removed: each must decode for ever, and encode to the same bytes. -update only adds files that are missing.
+var update = flag.Bool("update", false, "write golden files that are missing")
+
+var goldenEnvelope = Envelope{Actor: "cli:root@host", Reason: "retention overtook the sink", UnixNanos: 1_700_000_000_123_456_789,
+	RequestID: [16]byte{0xde, 0xad, 0xbe, 0xef, 15: 1}}
+
+var (
+	goldenSlice = partition.SliceID{Job: "bs-7f3k2m", N: 12}
+	goldenPoint = Checkpoint{Epoch: 3, Cursor: 1 << 40, Records: 70_000, Bytes: 5 << 32, Suppressed: 200, Quarantined: 1,
+		Digest: [16]byte{1, 2, 3}, UnixNanos: 1_700_000_000_000_000_001}
+	goldenComparison = Comparison{Partition: 7, Range: partition.Range{From: 100, To: 70_000}, Verdict: Fail, Evidence: E3,
+		Expected: Side{Records: 300, Bytes: 1 << 33, Sum: [16]byte{9}, Chain: [16]byte{8}}, Actual: Side{Records: 299, Bytes: 4},
+		Missing: 1, Extra: 2, PreexistingDuplicates: 3, IntroducedDuplicates: 4, OrderViolations: 5, Quarantined: 6,
+		Detail: "offset 4711: value differs", NotChecked: []string{"timestamps: the archive does not hold them"}, ReadBy: "b"}
+	goldenQuarantine = []Quarantined{{Partition: 7, Offset: 4711, Object: "topics/a.json.gz", Code: "BST-Q0001", Reason: "not JSON"}}
+	goldenProof      = Proof{ID: "r-abc", Job: "bs-7f3k2m", Verdict: Fail, Evidence: E3, Comparisons: []Comparison{goldenComparison},
+		UnixNanos: 1_700_000_000_000_000_002, By: "node:b", Index: 77}
+	goldenMember = Member{ID: "a", Name: "node-a", Instance: [16]byte{5}, Role: RoleVoter, State: MemberDraining, Zone: "east",
+		Weight: 100, APIAddr: "10.0.0.1:7420", RPCAddr: "10.0.0.1:7421", GossipAddr: "10.0.0.1:7422", Version: "v0.1.0", MaxOp: 94,
+		Why: "kernel update", ModifyIndex: 300}
+	goldenFrozen = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
+		Ranges:  partition.Ranges{{From: 100, To: 200}, {From: 300, To: 70_000}},
+		Objects: []partition.Object{{Key: "topics/a.json.gz", ETag: "9b2c", Size: 1 << 20, Base: 100, Count: -1}},
+		Records: 300, Bytes: 1 << 33, TargetFrom: 0, TargetTo: 70_100, Filled: partition.Ranges{{From: 100, To: 200}}}
+)
+
+// goldenCommands has one command per op, with no field left zero.
+var goldenCommands = []Command{
+	SubmitJob{ID: "bs-7f3k2m", Name: "refill orders", Namespace: "shop", Recipe: []byte(`{"v":1}`), PlanHash: [32]byte{1, 31: 2},
+		Locks: []string{"kafka:abc/orders/0", "kafka:abc/orders/1"}, Priority: 50, Records: 70_000, Bytes: 5 << 32, Slices: 300},
+	StartJob{"bs-7f3k2m"}, PauseJob{"bs-7f3k2m"}, ResumeJob{"bs-7f3k2m"}, CancelJob{"bs-7f3k2m"}, BeginVerify{"bs-7f3k2m"},
+	FinishJob{ID: "bs-7f3k2m", State: JobSucceeded, Proof: "r-abc"}, RetryJob{"bs-7f3k2m"},
+	AddSlices{Job: "bs-7f3k2m", Slices: []partition.Slice{goldenFrozen}},
+	FinishSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Comparison: &goldenComparison, Quarantine: goldenQuarantine},
+	FailSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Err: "BST-E0107: broker is gone", Retry: true, NotBeforeUnixNanos: 1_700_000_000_000_000_003},
+	GrantLeases{[]Grant{{Slice: goldenSlice, Owner: "a", Seen: 2}}}, RevokeLeases{[]Lease{{Slice: goldenSlice, Owner: "a", Epoch: 3}}},
+	SaveCheckpoints{Owner: "a", Entries: []SliceCheckpoint{{goldenSlice, goldenPoint}}},
+	RecordProof{goldenProof}, RaiseVersion{2}, CompareDigest{Index: 70_000, Digest: [32]byte{3, 31: 4}},
+	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
+}
+
+// goldenValues has one stored value per kind that is not tiny.
+var goldenValues = map[string]any{
+	"book_job": Job{ID: "bs-7f3k2m", Name: "refill orders", Namespace: "shop", State: JobPaused, ResumeState: JobRunning, Why: "peak",
+		PlanHash: [32]byte{1}, Priority: 50, Records: 70_000, Bytes: 1 << 33, Slices: 300, Added: 300, FillSlices: 288, FillDone: 4,
+		VerifySlices: 12, VerifyDone: 1, FailedSlices: 2, CreatedBy: "cli:root", CreatedUnixNanos: 1, StartedUnixNanos: 2,
+		FinishedUnixNanos: 3, CreateIndex: 70, ModifyIndex: 300, Proof: "r-abc"},
+	"book_job_recipe": jobFrozen{Recipe: []byte("{}"), Locks: []string{"kafka:abc/orders/0"}},
+	"book_slice":      goldenFrozen,
+	"book_slice_state": SliceState{ID: goldenSlice, Kind: partition.SliceFill, Partition: 7, Status: SliceLeased, Owner: "a", Epoch: 3,
+		Checkpoint: goldenPoint, Attempts: 2, NotBeforeUnixNanos: 4, Err: "BST-E0107", Comparison: &goldenComparison,
+		Quarantine: goldenQuarantine, ModifyIndex: 300},
+	"book_proof":        goldenProof,
+	"book_member":       goldenMember,
+	"book_lane":         lane{Open: true, Head: 3, Last: 300, Kind: partition.SliceFill, To: 70_000},
+	"book_meta":         meta{Index: 70_000, Term: 3, Digest: [32]byte{1}},
+	"book_audit":        AuditRecord{Number: 1, Index: 2, UnixNanos: 3, Op: 10, Subject: "job", Actor: "a", Reason: "r", RequestID: [16]byte{1}, Code: Overlap, Object: "o", Refused: 4, Hash: [32]byte{5}},
+	"book_audit_head":   auditHead{Oldest: 1, Next: 300, Anchor: [32]byte{1}, Hash: [32]byte{2}},
+	"book_request":      pastRequest{Op: 30, Result: Result{Code: Overlap, Index: 300, Object: "o", Refused: []Refusal{{goldenSlice, LaneBusy}}}},
+	"book_request_at":   requestAt{ID: [16]byte{1}},
+	"book_lock":         lockHolder{Job: "bs-7f3k2m"},
+	"book_lease_holder": leaseHolder{Node: "a"},
+	"book_member_name":  memberName{ID: "a"},
+	"book_proof_ref":    proofRef{ID: "r-abc"},
+	"book_version":      clusterVersion{Version: 2},
+	"book_mark":         mark{},
+	"book_slot":         slotRef{Slot: 1},
+}
+
+const goldenDir = "testdata/wire"
+
+func TestGoldenCommands(t *testing.T) {
+	seen := map[uint16]bool{}
+	for _, cmd := range goldenCommands {
+		seen[cmd.Op()] = true
+		b, err := Encode(goldenEnvelope, cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareGolden(t, fmt.Sprintf("op%03d_%s.v1", cmd.Op(), strings.ReplaceAll(OpName(cmd.Op()), "-", "_")), b)
+	}
+	for _, spec := range opTable {
+		if !seen[spec.number] {
+			t.Errorf("op %d %s has no golden bytes", spec.number, spec.name)
+		}
+	}
+	for name, b := range goldenFiles(t, "op") {
+		env, cmd, err := Decode(b)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if again, err := Encode(env, cmd); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%s: encodes to %x, want %x: %v", name, again, b, err)
+		}
+	}
+}
+
+func TestGoldenValues(t *testing.T) {
+	for name, value := range goldenValues {
+		b, err := wire.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareGolden(t, name+".v1", b)
+	}
+	covered := map[string]bool{}
+	for _, value := range goldenValues {
+		covered[fmt.Sprintf("*%T", value)] = true
+	}
+	for k := range 256 {
+		if value := kind(k).newValue(); value != nil && !covered[fmt.Sprintf("%T", value)] {
+			t.Errorf("%s has no golden bytes", kind(k))
+		}
+	}
+}
+
+func compareGolden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join(goldenDir, name+".hex")
+	text, err := os.ReadFile(path)
+	if os.IsNotExist(err) && *update {
+		text = []byte(hex.EncodeToString(got) + "\n")
+		if err = os.MkdirAll(goldenDir, 0o755); err == nil {
+			err = os.WriteFile(path, text, 0o644)
+		}
+	}
+	if err != nil {
+		t.Fatalf("%v (run with -update to add it)", err)
+	}
+	if want := strings.TrimSpace(string(text)); hex.EncodeToString(got) != want {
+		t.Errorf("%s: got %x, want %s\nreleased bytes never change: give the change a new op number", name, got, want)
+	}
+}
+
+func goldenFiles(t *testing.T, prefix string) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(goldenDir, prefix+"*.hex"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	out := map[string][]byte{}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		out[filepath.Base(f)] = b
+	}
+	return out
+}
+
+// TestOpsAreOnlyAdded: the register may grow at the end of a family, and nothing in it may change.
+func TestOpsAreOnlyAdded(t *testing.T) {
+	var b strings.Builder
+	last := uint16(0)
+	for _, spec := range opTable {
+		fmt.Fprintf(&b, "%03d %s since %d\n", spec.number, spec.name, spec.since)
+		if spec.number <= last || spec.number > MaxOp || spec.since > LatestVersion || spec.number > versionNeeds[spec.since] {
+			t.Errorf("op %d: out of order, above MaxOp, or not covered by its version", spec.number)
+		}
+		last = spec.number
+		cmd, err := spec.decode(nil)
+		if err == nil || cmd.Op() != spec.number {
+			t.Errorf("op %d decodes to op %d", spec.number, cmd.Op())
+		}
+		if n, err := filepath.Glob(fmt.Sprintf("op%03d_*.go", spec.number)); err != nil || len(n) != 1 {
+			t.Errorf("op %d has files %v, want one", spec.number, n)
+		}
+	}
+	path := "testdata/ops.golden"
+	text, err := os.ReadFile(path)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	gone := false
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(b.String(), line) {
+			gone = true
+			t.Errorf("%q was released and is gone or changed", strings.TrimSpace(line))
+		}
+	}
+	if *update && !gone {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for line := range strings.Lines(b.String()) {
+		if !strings.Contains(string(text), line) {
+			t.Errorf("%q is not in %s (add it with -update)", strings.TrimSpace(line), path)
+		}
+	}
+}
+
+// FuzzApply: no bytes that Raft could commit crash a machine, and what it refuses to decode changes no fact.
+func FuzzApply(f *testing.F) {
+	for _, cmd := range goldenCommands {
+		b, err := Encode(goldenEnvelope, cmd)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte{wire.Format, 0xdd, 0xff, 0xff, 0xff, 0xff})
+	n := newNode(f)
+	running(n, "bs-7f3k2m", 20)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		env, cmd, err := Decode(data)
+		if err == nil {
+			if again, err := Encode(env, cmd); err != nil || !bytes.Equal(again, data) {
+				t.Errorf("%x encodes again as %x: %v", data, again, err)
+			}
+		}
+		l := logEntry(t, n.m.Applied()+1, Envelope{}, RaiseVersion{1})
+		l.Data = data
+		if _, ok := n.m.Apply(l).(error); ok {
+			n.restart() // latched, as it must over an op that it does not know
+		}
+	})
+}
+
+// FuzzReadSnapshot: no stream crashes the reader or makes it believe it.
+func FuzzReadSnapshot(f *testing.F) {
+	n := newNode(f)
+	running(n, "bs-a", 2)
+	good := n.snapshot()
+	f.Add(good)
+	f.Add(good[:len(good)/2])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, err := ReadSnapshot(bytes.NewReader(data)); err == nil && !bytes.Equal(data, good) {
+			t.Error("a stream that nobody wrote was accepted")
+		}
+	})
+}
