@@ -201,6 +201,8 @@ func (n *Node) promise(cluster string, servers []wire.Server, by string) error {
 	switch {
 	case self < 0 || len(servers) != n.cfg.BootstrapExpect || servers[0].ID != by || !slices.Equal(sorted, servers) || clusterID(servers) != cluster:
 		return &wire.Failure{Reason: wire.Refused, Code: CodeConfig, Text: fmt.Sprintf("%s does not want to make a cluster of these %d nodes", n.cfg.Name, len(servers))}
+	case n.promisedAlready(cluster):
+		return nil // by a node that died before it could carry it out; our Raft may be running and waiting for it
 	case closed(n.started):
 		return &wire.Failure{Reason: wire.Refused, Code: CodePromised, Text: n.cfg.Name + " has started Raft already"}
 	}
@@ -221,6 +223,12 @@ func (n *Node) promise(cluster string, servers []wire.Server, by string) error {
 		n.promised = n.promised || by != n.id
 	})
 	return errors.Join(refused, err)
+}
+
+func (n *Node) promisedAlready(cluster string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mark.Cluster == cluster && len(n.mark.Servers) > 0
 }
 
 // helloAll asks every node that gossip thinks alive who it is. Those that do not answer are left out.

@@ -41,6 +41,8 @@ type Member struct {
 	FS   *vfs.MemFS
 	Node *cluster.Node // nil before the first Start
 	Log  *Log
+	// Wrap, if set, puts faults between the node and its disk.
+	Wrap func(vfs.FS) vfs.FS
 
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -99,7 +101,11 @@ func (c *Cluster) StopAll() {
 	for _, m := range c.all {
 		m.Stop()
 	}
+	// memberlist does not wait for its last probe and exchange when it is shut down; inside a bubble they must end, too.
+	<-time.After(stragglers)
 }
+
+const stragglers = 5 * time.Second
 
 // config is the production one on this host's addresses.
 func (m *Member) config() cluster.Config {
@@ -134,9 +140,13 @@ func (m *Member) Start() *Member {
 	if err != nil {
 		m.c.t.Fatal(err)
 	}
+	var disk vfs.FS = m.FS
+	if m.Wrap != nil {
+		disk = m.Wrap(disk)
+	}
 	node, err := cluster.New(conf, cluster.Deps{
-		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("host", m.Host),
-		Clock:  time.Now, FS: m.FS, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
+		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelInfo})).With("host", m.Host),
+		Clock:  time.Now, FS: disk, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		_ = transport.Shutdown()
