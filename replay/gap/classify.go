@@ -146,9 +146,11 @@ func (x *surplus) duplicate(r *record.Record, s *scan) {
 // judge decides on one record whose content the reference does not know.
 func (s *scan) judge(r *record.Record, out *match.Outcome, x *surplus) {
 	switch {
+	case s.in.Scope.Offsets != (partition.Range{}):
+		x.outside++
 	case r.Offset > out.LastMatched, s.in.timed() && s.seenMs && r.TimestampMs > s.maxMs:
 		x.newer++
-	case len(s.damaged) > 0, s.in.Scope.Offsets != (partition.Range{}):
+	case len(s.damaged) > 0:
 		x.outside++
 	default:
 		x.extra.Add(r.Offset)
@@ -169,8 +171,8 @@ func (s *scan) conclude(x *surplus) {
 	case len(res.Missing) > 0 && s.in.Facts.Compacted():
 		n := res.MissingRecords
 		res.Missing, res.MissingCounts, res.MissingRecords, res.MissingBytes = nil, nil, 0, 0
-		s.notComparable(fmt.Sprintf("%d records of the reference are not in the target, but the target is compacted "+
-			"(cleanup.policy=%s): newer records of the same keys may have replaced them", n, s.in.Facts.CleanupPolicy))
+		s.notComparable(fmt.Sprintf("%s of the reference not in the target, which is compacted (cleanup.policy=%s): newer records of the same keys "+
+			"may have replaced them", plural(n, "record"), s.in.Facts.CleanupPolicy))
 	default:
 		s.runs()
 	}
@@ -210,10 +212,10 @@ func (s *scan) runs() {
 			continue
 		}
 		long++
-		s.missing(Missing, partition.Ranges{r}, counted[i], fmt.Sprintf("%d records in a row are in the reference and not in the target", counted[i]))
+		s.missing(Missing, partition.Ranges{r}, counted[i], fmt.Sprintf("%s in a row, in the reference and not in the target", plural(counted[i], "record")))
 	}
 	if restCount > 0 {
-		s.missing(Partly, rest, restCount, fmt.Sprintf("%d records at %d places are in the reference and not in the target", restCount, len(rest)))
+		s.missing(Partly, rest, restCount, fmt.Sprintf("%s at %s, in the reference and not in the target", plural(restCount, "record"), plural(int64(len(rest)), "place")))
 	}
 }
 

@@ -20,7 +20,11 @@ func Explain(w io.Writer, rep *Report, id string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Gap %s   %s   %s\n", f.ID, Name(rep.Dataset, f.Partition), rep.where(f))
 	line := func(name, text string) { fmt.Fprintf(&b, "    %-18s %s\n", name, text) }
-	fmt.Fprintf(&b, "  Why we say it is %s\n", f.Kind)
+	kind := string(f.Kind)
+	if f.Kind == Partly {
+		kind = "partly missing"
+	}
+	fmt.Fprintf(&b, "  Why we say it is %s\n", kind)
 	line("finding", f.Reason)
 	if res.Comparable {
 		line("reference has", fmt.Sprintf("%s records, %s, in the compared range", Count(res.Expected.Records), Size(res.Expected.Bytes)))
@@ -73,7 +77,7 @@ func (r *Report) ruledOut(f *Finding, res *Result) [][2]string {
 		add("recreated", "not known: the reference does not hold the topic's id; offsets were not compared, only contents")
 	}
 	if n := countKind(r.Findings, f.Partition, Corrupt); n > 0 {
-		add("damage", fmt.Sprintf("%d places of this partition's reference can not be read; they are findings of their own", n))
+		add("damage", plural(int64(n), "place")+" of this partition's reference can not be read; see the findings of kind corrupt")
 	} else if res.Comparable {
 		add("damage", "no: everything in the compared range could be read")
 	}
@@ -102,7 +106,10 @@ func repair(f *Finding) string {
 	case Extra:
 		return "nothing to repair: no record is lost"
 	}
-	return "no: there is nothing readable to repair it from"
+	if f.Kind == Corrupt {
+		return "no: what the reference held there can not be read; restore the object from its own backup, then scan again"
+	}
+	return "not by a plan: what is missing can not be told here"
 }
 
 func short(sum string) string {

@@ -20,7 +20,7 @@ type RenderOptions struct {
 func WriteHeatmap(w io.Writer, rep *Report, opt RenderOptions) error {
 	var b strings.Builder
 	h := rep.Heatmap
-	fmt.Fprintf(&b, "%s  %d partitions, %s .. %s, one column = %s\n", rep.Dataset, len(rep.Results),
+	fmt.Fprintf(&b, "%s  %s, %s .. %s, one column = %s\n", rep.Dataset, plural(int64(len(rep.Results)), "partition"),
 		rep.edge(h.From), rep.edge(h.From+int64(h.N)*h.Width), rep.width(h.Width))
 	if rep.Columns == "position" {
 		b.WriteString("The reference holds no timestamps; columns are positions in it.\n")
@@ -42,7 +42,7 @@ func WriteHeatmap(w io.Writer, rep *Report, opt RenderOptions) error {
 			if i == 0 {
 				fmt.Fprintf(&b, "  p%02d   %s   %s\n", row.Partition, letters, note)
 			} else {
-				fmt.Fprintf(&b, "  %s   %s\n", strings.Repeat(" ", 5+len(letters)), note)
+				fmt.Fprintf(&b, "  %s   %s\n", strings.Repeat(" ", 6+len(letters)), note)
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func (r *Report) Summary() string {
 		if compared == 0 {
 			return "Nothing was compared: the reference has no records in this range.\n"
 		}
-		return fmt.Sprintf("Nothing is missing: %s records compared by content.\n", Count(compared))
+		return fmt.Sprintf("Nothing is missing: %s compared by content.\n", plural(compared, "record"))
 	}
 	var lost, bytes, dups int64
 	unknown := 0
@@ -83,11 +83,12 @@ func (r *Report) Summary() string {
 			unknown++
 		}
 	}
-	noun := "findings"
-	if len(r.Findings) == 1 {
-		noun = "finding"
+	out := fmt.Sprintf("%s (%s): ", plural(int64(len(r.Findings)), "finding"), r.Set)
+	if lost > 0 {
+		out += fmt.Sprintf("%s missing, about %s.", plural(lost, "record"), Size(bytes))
+	} else {
+		out += "no record is known to be missing."
 	}
-	out := fmt.Sprintf("%d %s (%s): %s records missing, about %s.", len(r.Findings), noun, r.Set, Count(lost), Size(bytes))
 	if dups > 0 {
 		out += fmt.Sprintf("   Twice: %s (not removed: a log can not be mended in the middle).", Count(dups))
 	}
@@ -172,7 +173,7 @@ func (r *Report) notes(part int32) []string {
 		case NotComparable:
 			out = append(out, fmt.Sprintf("not comparable: %s   %s", g.text, id))
 		case Corrupt:
-			out = append(out, fmt.Sprintf("%12s corrupt     %s", fmt.Sprintf("%d places", len(g.ids)), id))
+			out = append(out, fmt.Sprintf("%12s %-10s  %s", plural(int64(len(g.ids)), "place"), g.kind, id))
 		default:
 			out = append(out, fmt.Sprintf("%12s %-10s  %s", Count(g.count), g.kind, id))
 		}
@@ -242,6 +243,13 @@ func Count(n int64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return sign + s
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Count(n) + " " + noun + "s"
 }
 
 // Size prints a number of bytes with its unit.

@@ -17,7 +17,7 @@ type Window struct {
 }
 
 const (
-	firstWindow = 64      // records in a window at first
+	firstWindow = 1       // records in a window at first
 	maxWindows  = 1 << 14 // then neighbours are joined: a partition's windows take 1 MiB at most
 )
 
