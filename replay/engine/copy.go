@@ -5,23 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/pprof"
 
 	"backstitch/partition"
 	"backstitch/replay/record"
+	"backstitch/replay/sink"
 	"backstitch/replay/source"
 )
-
-// Profile labels, so that the share of CPU that safety costs can be read off a profile.
-const (
-	labelKey        = "backstitch"
-	labelCheckpoint = "checkpoint"
-	labelProof      = "proof"
-)
-
-func labelled(ctx context.Context, what string, do func(context.Context)) {
-	pprof.Do(ctx, pprof.Labels(labelKey, what), do)
-}
 
 // copy handles one batch: leaves out what is quarantined or in the target already, folds the rest into the digest and hands
 // it to the sink.
@@ -74,7 +63,7 @@ func (e *Engine) sift(ctx context.Context, batch *record.Batch) (err error) {
 	if len(e.rejected) > 0 {
 		e.leaveOut(batch)
 	}
-	labelled(ctx, labelProof, func(context.Context) {
+	sink.Labelled(ctx, sink.LabelProof, func(context.Context) {
 		if e.present.Len() == 0 {
 			for i := range batch.Records {
 				e.chain.Fold(e.hasher.Hash(&batch.Records[i], e.fields))

@@ -204,9 +204,7 @@ func (e *Engine) commit(ctx context.Context) error {
 	if e.next.Quarantined > e.cfg.MaxQuarantine {
 		return fmt.Errorf("%d of at most %d, the last at %d: %w", e.next.Quarantined, e.cfg.MaxQuarantine, lastPoison(e.next.Poison), ErrQuarantine)
 	}
-	var err error
-	labelled(ctx, labelCheckpoint, func(ctx context.Context) { err = e.writer.Commit(ctx, e.next) })
-	if err != nil {
+	if err := e.writer.Commit(ctx, e.next); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	c := e.ends.Counters

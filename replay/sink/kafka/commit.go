@@ -39,7 +39,8 @@ func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 		w.fail(err, -1)
 		return err
 	}
-	if err := w.addProgress(ctx, text, p.Cursor); err != nil {
+	sink.Labelled(ctx, sink.LabelCheckpoint, func(ctx context.Context) { err = w.addProgress(ctx, text, p.Cursor) })
+	if err != nil {
 		w.fail(err, -1)
 		return classify("add progress", err)
 	}

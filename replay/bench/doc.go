@@ -1,0 +1,14 @@
+// Package bench measures the engine against a pipe written by hand: the same files, the same decompressors, the same
+// producer settings, parallel transactional producers too, but no checkpoints, no digest, no dedupe and no source or sink
+// interfaces. What the ratio leaves is the price of the engine.
+//
+// How: pairs in random order on fresh topics, and as many pairs of the pipe against itself in the same run. CPU is that of
+// this process; the broker and the object store are a child process. A ratio is the pipe's CPU per record over the engine's,
+// so 1 is as good as by hand. Reported are the median and a bootstrap 95 % interval; when the interval of the pipe against
+// itself excludes 1 +- 4 %, the machine was too busy to tell anything, and the report says so. A run whose target does not
+// hold exactly the records of the files, by count and multiset hash, gives no figure at all.
+//
+// Run it with: go test ./replay/bench -run '^$' -bench . -bench.pairs 15
+//
+// Reading order: data.go, child.go, pipe.go, engine.go, measure.go, stats.go, labels.go.
+package bench

@@ -1,0 +1,35 @@
+package bench
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// Interval is a median with its bootstrap 95 % interval.
+type Interval struct{ Median, Low, High float64 }
+
+// resamples is how often the bootstrap draws.
+const resamples = 4000
+
+// Bootstrap returns the median of xs and where it lies in 95 % of resamples.
+func Bootstrap(xs []float64, rng *rand.Rand) Interval {
+	medians := make([]float64, resamples)
+	draw := make([]float64, len(xs))
+	for i := range medians {
+		for j := range draw {
+			draw[j] = xs[rng.IntN(len(xs))]
+		}
+		medians[i] = median(draw)
+	}
+	slices.Sort(medians)
+	return Interval{Median: median(xs), Low: medians[resamples*25/1000], High: medians[resamples*975/1000]}
+}
+
+func median(xs []float64) float64 {
+	s := slices.Sorted(slices.Values(xs))
+	n := len(s)
+	if n%2 == 1 {
+		return s[n/2]
+	}
+	return (s[n/2-1] + s[n/2]) / 2
+}
