@@ -82,7 +82,7 @@ func (d *disk) absorb(m *memory, seq *uint64) error {
 
 // take removes the oldest value of h.
 func (d *disk) take(h Hash) (value uint64, ok bool, err error) {
-	it, err := d.db.NewIter(&pebble.IterOptions{})
+	it, err := d.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
 		return 0, false, storage.Classify(d.dir, err)
 	}
