@@ -63,3 +63,5 @@ func TestThreeNodesMakeOneClusterAndProposeFromAnywhere(t *testing.T) {
 		}
 	})
 }
+
+func jobID(s string) partition.JobID { return partition.JobID(s) }

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"sync"
 
 	"backstitch/fsm"
 	"backstitch/storage"
@@ -24,7 +26,7 @@ import (
 type stores struct {
 	db      *storage.DB
 	log     *raftlog.Log
-	snaps   *snap.Store
+	snaps   snapshots
 	machine *fsm.Machine
 }
 
@@ -125,7 +127,8 @@ func (n *Node) openStores(ctx context.Context) (_ *stores, err error) {
 	if s.log, err = raftlog.Open(s.db); err != nil {
 		return nil, err
 	}
-	if s.snaps, err = snap.Open(storage.SnapshotDir(n.fs, n.cfg.DataDir), snap.Options{FS: n.fs, Retain: n.cfg.SnapshotsKept, Logger: n.log}); err != nil {
+	dir := storage.SnapshotDir(n.fs, n.cfg.DataDir)
+	if s.snaps.Store, err = snap.Open(dir, snap.Options{FS: n.fs, Retain: n.cfg.SnapshotsKept, Logger: n.log}); err != nil {
 		return nil, err
 	}
 	if s.machine, err = fsm.Open(s.db); err != nil {
@@ -164,4 +167,27 @@ func (n *Node) fatal(err error) {
 		n.deps.Fatal(err)
 	}
 	n.die(err)
+}
+
+// snapshots lets a snapshot be closed twice, which happens at each restore: the book closes it, and so does Raft.
+type snapshots struct{ *snap.Store }
+
+// Open is that of the store.
+func (s snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	meta, r, err := s.Store.Open(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	return meta, &closeOnce{ReadCloser: r}, nil
+}
+
+type closeOnce struct {
+	io.ReadCloser
+	once sync.Once
+	err  error
+}
+
+func (c *closeOnce) Close() error {
+	c.once.Do(func() { c.err = c.ReadCloser.Close() })
+	return c.err
 }

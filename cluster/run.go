@@ -115,9 +115,11 @@ func (n *Node) runGossip(ctx context.Context) error {
 // takePart is the middle of Run: with stores open and services running.
 func (n *Node) takePart(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var loops sync.WaitGroup
-	defer loops.Wait()
+	defer func() {
+		cancel()
+		loops.Wait()
+	}()
 	loops.Add(1)
 	go func() { // n.died ends the wait for others, too
 		defer loops.Done()
