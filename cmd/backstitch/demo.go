@@ -42,7 +42,7 @@ type demoResult struct {
 	Duplicates      int64   `json:"duplicates"` // made by the repair
 	OrderViolations int64   `json:"order_violations"`
 	Kills           int     `json:"kills"`
-	FailoverMs      int64   `json:"failover_ms"` // the longest time from a kill to the next new record in one of the dead node's partitions
+	FailoverMs      int64   `json:"failover_ms"` // the longest time from a kill until another node had written on
 	Evidence        string  `json:"evidence"`
 	Verified        bool    `json:"verified"`
 	TamperDetected  bool    `json:"tamper_detected"`

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"backstitch/replay/gap"
+	"backstitch/replay/gap/match"
 	"backstitch/replay/recovery"
 	"backstitch/replay/recovery/reach"
 	"backstitch/replay/spec"
@@ -26,19 +26,9 @@ func scratch() (dir string, remove func(), err error) {
 // scanning is how this process scans: sets of hashes that spill to dir, and a line of progress now and then.
 func (a *app) scanning(dir string) gap.Config {
 	cfg := gap.DefaultConfig()
-	cfg.NewBag = newBag(dir, 4*spillMemory)
-	var mu sync.Mutex
-	var records, bytes int64
-	began, last := time.Now(), time.Now()
-	cfg.Progress = func(p gap.Progress) {
-		mu.Lock()
-		defer mu.Unlock()
-		records, bytes = records+p.Records, bytes+p.Bytes
-		if time.Since(last) >= 10*time.Second {
-			last = time.Now()
-			a.say("%s scan records=%d bytes=%d rate=%s", stamp(last), records, bytes, rateText(float64(records)/time.Since(began).Seconds()))
-		}
-	}
+	cfg.NewBag = match.Spill(spill.Options{Dir: dir, MemoryBytes: 4 * spillMemory})
+	read := a.reading("scan")
+	cfg.Progress = func(p gap.Progress) { read(p.Records, p.Bytes) }
 	return cfg
 }
 

@@ -99,9 +99,9 @@ func phase(j client.Job) string {
 }
 
 // done is how many of the planned records are dealt with.
-func done(j client.Job) int64 {
-	return j.Progress.Written + j.Progress.Suppressed + j.Progress.Quarantined
-}
+func done(j client.Job) int64 { return dealtWith(j.Progress) }
+
+func dealtWith(p client.Progress) int64 { return p.Written + p.Suppressed + p.Quarantined }
 
 // percent says how much is written. 100 % is printed only when the last phase is over.
 func percent(j client.Job) string {
@@ -167,7 +167,7 @@ func jobText(w io.Writer, j client.Job, slices []client.SliceState, now time.Tim
 		}
 		rows = append(rows, []string{
 			"  " + s.ID, s.Kind, fmt.Sprintf("p%02d", s.Partition), s.Status, dash(s.OwnerName), fmt.Sprint(s.Epoch),
-			count(s.Progress.Written + s.Progress.Suppressed + s.Progress.Quarantined), count(s.Records), s.Error,
+			count(dealtWith(s.Progress)), count(s.Records), s.Error,
 		})
 	}
 	if len(rows) > 0 {

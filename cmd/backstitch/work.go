@@ -14,7 +14,9 @@ import (
 	"backstitch/cluster"
 	"backstitch/cmd/backstitch/config"
 	"backstitch/partition"
+	"backstitch/replay/gap/match"
 	"backstitch/replay/open"
+	"backstitch/replay/verify"
 	"backstitch/replay/worker"
 	"backstitch/storage/spill"
 )
@@ -65,8 +67,9 @@ func (w *workPart) run(ctx context.Context) error {
 	if err := spill.Sweep(dir); err != nil {
 		return fmt.Errorf("remove old spill files: %w", err)
 	}
+	sets := spill.Options{Dir: dir, MemoryBytes: spillMemory}
 	work, err := worker.New(w.config(), worker.Deps{
-		Control: w.node, Opener: w, Verifier: verifier{newBag: newBag(dir, spillMemory), node: w.node.ID()}, Spill: spill.Options{Dir: dir, MemoryBytes: spillMemory},
+		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets)}), Spill: sets,
 		Now: time.Now, Log: w.log, Metrics: w.metrics,
 	})
 	if err != nil {
