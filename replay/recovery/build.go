@@ -96,7 +96,7 @@ func (b *builder) scan(ctx context.Context, clients Clients) error {
 	for _, n := range parts {
 		if _, ok := b.extent[n]; !ok {
 			return &Error{Code: CodePartition, Title: fmt.Sprintf("the reference has no partition %d", n), Exit: exitUsage,
-				Why:  fmt.Sprintf("%s has partitions %s.", sourceName(recipe.Source), list(slices.Sorted(maps.Keys(b.extent)))),
+				Why:  fmt.Sprintf("Of those selected, %s has %s.", sourceName(recipe.Source), list(slices.Sorted(maps.Keys(b.extent)))),
 				Hint: "change spec.select.partitions"}
 		}
 	}

@@ -123,14 +123,16 @@ func (c *preflight) age(refuse func(why, hint string) error) error {
 	l := &c.p.Target.Limits
 	topic := c.p.Target.Topic
 	now := c.b.opt.Now().UnixMilli()
-	deletes := l.CleanupPolicy == "" || l.CleanupPolicy == "delete" || l.CleanupPolicy == "compact,delete" || l.CleanupPolicy == "delete,compact"
+	deletes := l.CleanupPolicy == "delete" || l.CleanupPolicy == "compact,delete" || l.CleanupPolicy == "delete,compact"
 	switch {
 	case l.RetentionMs > 0 && deletes && c.oldest < now-l.RetentionMs:
 		c.check("retention", "warn", fmt.Sprintf("the oldest record is of %s, the topic keeps %s", gap.Moment(c.oldest), days(l.RetentionMs)))
-		c.note(NoteRetention, fmt.Sprintf("Records older than the topic's retention (%s) will be deleted again, and take the newer ones in their segments with them "+
-			"only when those are old, too. Raise retention.ms of %s first.", days(l.RetentionMs), topic))
+		c.note(NoteRetention, fmt.Sprintf("Some records are older than what topic %s keeps (%s). It will delete them again. Raise its retention.ms first.",
+			topic, days(l.RetentionMs)))
 	case l.RetentionMs > 0 && deletes:
 		c.check("retention", "ok", "every record is younger than what the topic keeps ("+days(l.RetentionMs)+")")
+	case l.CleanupPolicy == "":
+		c.check("retention", "unknown", "the brokers do not say how long the topic keeps records")
 	default:
 		c.check("retention", "ok", "the topic keeps records for ever, by time")
 	}
