@@ -130,6 +130,10 @@ func (c Config) Validate() error {
 			fmt.Sprintf("--bootstrap-expect %d", c.BootstrapExpect+1))
 	case c.BootstrapExpect > 0 && c.Role == fsm.RoleWorker:
 		return refuse("bootstrap expect", "a worker does not make a cluster, it joins one", "--bootstrap-expect 0 --retry-join HOST:7422")
+	case c.BootstrapExpect == 1 && len(c.RetryJoin) > 0:
+		// Alone and together at once: every such node would make a cluster of its own.
+		return refuse("bootstrap expect", "is 1, and retry join names other nodes",
+			"--bootstrap-expect 0 to join them, or the number of voters that make a cluster together (3 or 5)")
 	case c.BootstrapExpect != 1 && len(c.RetryJoin) == 0:
 		return refuse("retry join", "is empty, so this node would never meet another one", "--retry-join HOST:7422   (gossip address of any other node)")
 	case c.ProposeTimeout <= 0 || c.SnapshotsKept < 1:

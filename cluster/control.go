@@ -90,7 +90,7 @@ func (n *Node) Checkpoint(ctx context.Context, entries []fsm.SliceCheckpoint) ([
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Leader.Lease)
 	defer cancel()
-	reply, err := n.untilDone(ctx, true, func(id, addr string) (wire.Message, error) {
+	reply, err := n.untilDone(ctx, true, func(ctx context.Context, id, addr string) (wire.Message, error) {
 		req := &wire.Renew{From: n.who(), Load: uint16(min(len(entries), 1<<16-1)), Data: data}
 		if id == n.id {
 			return n.answer(ctx, req)

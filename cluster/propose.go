@@ -20,7 +20,9 @@ import (
 
 const (
 	// enqueue bounds how long the leader's own queue may be full.
-	enqueue  = time.Second
+	enqueue = time.Second
+	// oneTry is longer than an election, and short enough for a renewal to reach the next leader within the lease time.
+	oneTry   = time.Second
 	firstNap = 10 * time.Millisecond
 	lastNap  = 250 * time.Millisecond
 )
@@ -36,7 +38,7 @@ func (n *Node) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.ProposeTimeout)
 	defer cancel()
 	began := n.deps.Clock()
-	reply, err := n.untilDone(ctx, env.RequestID != [16]byte{}, func(id, addr string) (wire.Message, error) {
+	reply, err := n.untilDone(ctx, env.RequestID != [16]byte{}, func(ctx context.Context, id, addr string) (wire.Message, error) {
 		if id == n.id {
 			return n.answer(ctx, &wire.Propose{From: n.who(), Data: data})
 		}
@@ -63,7 +65,7 @@ func (n *Node) caughtUp(ctx context.Context, index uint64) error {
 
 // untilDone calls try with whoever leads until it is done, refused, or ctx ends. repeatable says that a second attempt is
 // harmless although the first may have happened.
-func (n *Node) untilDone(ctx context.Context, repeatable bool, try func(id, addr string) (wire.Message, error)) (*wire.ResultReply, error) {
+func (n *Node) untilDone(ctx context.Context, repeatable bool, try func(ctx context.Context, id, addr string) (wire.Message, error)) (*wire.ResultReply, error) {
 	if !closed(n.started) {
 		return nil, n.notReady()
 	}
@@ -78,7 +80,7 @@ func (n *Node) untilDone(ctx context.Context, repeatable bool, try func(id, addr
 			}
 			var answer wire.Message
 			if err == nil {
-				answer, err = try(id, addr)
+				answer, err = n.attempt(ctx, repeatable, id, addr, try)
 			}
 			if reply, ok := answer.(*wire.ResultReply); ok && err == nil {
 				return reply, nil
@@ -104,6 +106,17 @@ func (n *Node) untilDone(ctx context.Context, repeatable bool, try func(id, addr
 			return nil, fmt.Errorf("%w: %w", ErrNoLeader, last)
 		}
 	}
+}
+
+// attempt bounds one try, if there may be another: a leader that was cut off keeps its connections open and answers nothing,
+// while a new one has long been elected.
+func (n *Node) attempt(ctx context.Context, repeatable bool, id, addr string, try func(ctx context.Context, id, addr string) (wire.Message, error)) (wire.Message, error) {
+	if repeatable {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, oneTry)
+		defer cancel()
+	}
+	return try(ctx, id, addr)
 }
 
 // certainty is what a failed attempt tells about the command.
