@@ -25,7 +25,7 @@ func recovered(t *testing.T, fs vfs.FS) *node {
 // to the same end.
 func TestPowerLoss(t *testing.T) {
 	r := seed(t)
-	plain, digests, logs := makeHistory(t, r, 1500)
+	plain, digests, logs := makeHistory(t, r, 700)
 	want := plain.dump()
 	disk := storagetest.NewCutFS(nil)
 	n := &node{t: t, fs: disk}
@@ -72,10 +72,10 @@ func TestPowerLoss(t *testing.T) {
 // whole, or the new one.
 func TestPowerLossDuringRestore(t *testing.T) {
 	r := seed(t)
-	source, _, logs := makeHistory(t, r, 800)
+	source, _, logs := makeHistory(t, r, 400)
 	stream, newBook := source.snapshot(), source.dump()
 	old := newNode(t)
-	old.m.ApplyBatch(logs[:200])
+	old.m.ApplyBatch(logs[:150])
 	oldBook := old.dump()
 
 	var disks []*vfs.MemFS
@@ -84,7 +84,7 @@ func TestPowerLossDuringRestore(t *testing.T) {
 	n := &node{t: t, fs: disk}
 	n.start()
 	defer n.stop()
-	n.m.ApplyBatch(logs[:200])
+	n.m.ApplyBatch(logs[:150])
 	n.snapshot() // makes it durable
 	disk.OnSync = func(int64) { cut() }
 	if err := n.m.Restore(io.NopCloser(&cuttingReader{r: bytes.NewReader(stream), cut: cut})); err != nil {
@@ -120,7 +120,7 @@ type cuttingReader struct {
 
 func (c *cuttingReader) Read(b []byte) (int, error) {
 	c.cut()
-	return c.r.Read(b[:min(len(b), 512)])
+	return c.r.Read(b[:min(len(b), 1024)])
 }
 
 // TestRestoreThatFails leaves the book as it was, and usable.

@@ -16,7 +16,7 @@ import (
 // byte, and the same digest at every step that can be compared.
 func TestDeterminism(t *testing.T) {
 	r := seed(t)
-	plain, digests, logs := makeHistory(t, r, 6000)
+	plain, digests, logs := makeHistory(t, r, 2500)
 	outcomes := map[Code]int{}
 	batched := newNode(t)
 	for i := 0; i < len(logs); {
@@ -41,7 +41,7 @@ func TestDeterminism(t *testing.T) {
 	t.Logf("outcomes: %v", outcomes)
 	moved := newNode(t)
 	for i := 0; i < len(logs); {
-		to := min(len(logs), i+1+r.IntN(300))
+		to := min(len(logs), i+1+r.IntN(500))
 		moved.m.ApplyBatch(logs[i:to])
 		i = to
 		next := newNode(t)
@@ -98,7 +98,7 @@ func makeHistory(t *testing.T, r *rand.Rand, n int) (*node, map[uint64][32]byte,
 			t.Fatalf("entry %d: %v", index, plain.m.Err())
 		}
 		digests[index], _ = plain.m.Digest()
-		if i%10 == 0 {
+		if i%20 == 0 {
 			plain.view(func(v *View) { g.learn(t, v) })
 		}
 	}

@@ -11,5 +11,6 @@
 // Not here: who leads, who is alive and who should own what (cluster), what a slice does to data (replay), where bytes
 // are kept (storage).
 //
-// Reading order: fact_job.go, fact_slice.go, fact_proof.go, fact_member.go, command.go, ops.go, machine.go, view.go.
+// Reading order: fact_job.go, fact_slice.go, fact_proof.go, fact_member.go, command.go, ops.go, one op file, tx.go, machine.go,
+// view.go, snapshot.go, restore.go. DESIGN.md says why, wire/FORMATS.md has the byte tables.
 package fsm

@@ -227,6 +227,7 @@ func FuzzApply(f *testing.F) {
 	n := newNode(f)
 	running(n, "bs-7f3k2m", 20)
 	f.Fuzz(func(t *testing.T, data []byte) {
+		n.t = t
 		env, cmd, err := Decode(data)
 		if err == nil {
 			if again, err := Encode(env, cmd); err != nil || !bytes.Equal(again, data) {
@@ -238,6 +239,7 @@ func FuzzApply(f *testing.F) {
 		if _, ok := n.m.Apply(l).(error); ok {
 			n.restart() // latched, as it must over an op that it does not know
 		}
+		n.t = f
 	})
 }
 

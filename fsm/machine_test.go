@@ -256,7 +256,7 @@ func TestRequestIDs(t *testing.T) {
 	if r := at(requestWindow + 1); r.Code != Exists {
 		t.Errorf("behind the window: got %+v, want it to be judged anew", r)
 	}
-	n.m.Apply(logEntry(t, 3*requestWindow, Envelope{}, RaiseVersion{1}))
+	n.m.Apply(logEntry(t, 2*requestWindow+1, Envelope{}, RaiseVersion{1}))
 	if strings.Contains(n.dump(), "request id") {
 		t.Error("request ids are kept for ever")
 	}
@@ -327,7 +327,7 @@ func TestNewerClusterVersionIsNotOpened(t *testing.T) {
 func TestLargeBatch(t *testing.T) {
 	n := newNode(t)
 	var logs []*raft.Log
-	for i := range uint64(24) {
+	for i := range uint64(18) {
 		logs = append(logs, logEntry(t, i+1, Envelope{}, SubmitJob{ID: jobName(int(i)), Slices: 1, Recipe: make([]byte, maxRecipeBytes)}))
 	}
 	for i, out := range n.m.ApplyBatch(logs) {
@@ -336,7 +336,7 @@ func TestLargeBatch(t *testing.T) {
 		}
 	}
 	n.restart()
-	if n.m.Applied() != 24 {
-		t.Errorf("applied %d, want 24", n.m.Applied())
+	if n.m.Applied() != 18 {
+		t.Errorf("applied %d, want 18", n.m.Applied())
 	}
 }
