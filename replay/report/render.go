@@ -131,7 +131,8 @@ func (r *Report) totals() totals {
 func (r *Report) sum(of func(*Comparison) Side) string {
 	var all record.Sum
 	for i := range r.Comparisons {
-		if s, err := of(&r.Comparisons[i]).thaw(); err == nil { // a report with another form was refused when it was read
+		side := of(&r.Comparisons[i])
+		if s, err := side.thaw(); err == nil { // a report with another form was refused when it was read
 			all.AddSum(record.SumFromBytes(s.Sum))
 		}
 	}
