@@ -24,7 +24,7 @@ func Engine(ctx context.Context, load Load) (int64, error) {
 	defer src.Close()
 	cfg := kafkasink.DefaultConfig()
 	cfg.Client = []kgo.Opt{kgo.SeedBrokers(load.Broker)}
-	cfg.Cluster, cfg.Topic, cfg.SourceTopic, cfg.OriginHeaders, cfg.Undated = "bench", load.Topic, topicName, load.Origin, true
+	cfg.Cluster, cfg.Topic, cfg.SourceTopic, cfg.OriginHeaders, cfg.Undated, cfg.Now = "bench", load.Topic, topicName, load.Origin, true, time.Now
 	to, err := kafkasink.New(cfg)
 	if err != nil {
 		return 0, err

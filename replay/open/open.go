@@ -28,6 +28,7 @@ import (
 type Config struct {
 	Cluster string // of backstitch; part of transactional ids
 	Env     connect.Env
+	Now     func() time.Time // for records without a timestamp of their own; nil leaves that to the Kafka client, record by record
 	// Kafka and S3 look up connections by name; nil knows none.
 	Kafka func(name string) (connect.Kafka, bool)
 	S3    func(name string) (connect.S3, bool)
@@ -161,7 +162,7 @@ func (o *Opener) target(job partition.JobID, ends *Ends) error {
 			}
 		}
 		cfg.Cluster, cfg.Topic = o.cfg.Cluster, to.Topic
-		cfg.Undated = ends.Source.Fields()&record.FieldTimestamp == 0
+		cfg.Undated, cfg.Now = ends.Source.Fields()&record.FieldTimestamp == 0, o.cfg.Now
 		cfg.OriginHeaders, cfg.SourceTopic = ends.Recipe.Write.OriginHeaders, ends.Recipe.Source.Topic
 		if o.cfg.InFlightBytes > 0 {
 			cfg.InFlightBytes = o.cfg.InFlightBytes

@@ -24,6 +24,8 @@ type Config struct {
 	// Undated says that the records have no timestamps of their own. They get the time of writing then: the zero that they hold
 	// instead would be 1970, and retention would delete them at once.
 	Undated bool
+	// Now is asked once per batch when Undated. Without it the client reads the clock for every record, which is slower.
+	Now func() time.Time
 
 	InFlightBytes      int64         // of keys, values and headers, per writer
 	BatchBytes         int32         // of one produced batch; the topic's own limit wins when it is lower

@@ -147,13 +147,18 @@ func (f *inflight) fill() error {
 	if size := own * len(in) * (len(w.prefix) + 20); cap(f.origins) < size {
 		f.origins = make([]byte, 0, size)
 	}
+	var undated time.Time // the client fills in a zero time
+	if w.s.cfg.Undated && w.s.cfg.Now != nil {
+		undated = w.s.cfg.Now()
+	}
 	hs, origins := f.headers[:0], f.origins[:0]
 	for i := range in {
 		r := &in[i]
-		at := time.UnixMilli(r.TimestampMs)
-		if w.s.cfg.Undated {
-			at = time.Time{} // the client fills it in
-		} else if at.IsZero() {
+		at := undated
+		if !w.s.cfg.Undated {
+			at = time.UnixMilli(r.TimestampMs)
+		}
+		if at.IsZero() && !w.s.cfg.Undated {
 			err := &sink.RejectedError{Offset: r.Offset, Code: sink.CodeBadTimestamp, Err: fmt.Errorf("timestamp %d can not be sent", r.TimestampMs)}
 			w.fail(err, r.Offset)
 			return err
