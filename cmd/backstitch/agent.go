@@ -40,6 +40,9 @@ full, 23 the disk failed, 24 this replica can not go on, 25 another process has 
 func (a *app) agentLogger(cfg config.Log) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.Level)) // Validate knows the words
+	if a.verbose {
+		level = slog.LevelDebug
+	}
 	opt := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
 		return slog.New(slog.NewJSONHandler(a.stderr, opt))

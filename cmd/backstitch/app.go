@@ -16,6 +16,8 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kslog"
 
 	"backstitch/cluster/client"
 )
@@ -64,7 +66,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.color, "color", "auto", "`when` to use colour: auto, always or never; NO_COLOR and CLICOLOR_FORCE are honoured")
 	f.DurationVar(&a.timeout, "timeout", 0, "give up after this `duration`, with exit status 124; 0 waits for ever")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress on stderr")
-	f.BoolVarP(&a.verbose, "verbose", "v", false, "say on stderr what is done")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "say on stderr what the Kafka clients do; for an agent, log everything")
 	f.BoolVarP(&a.yes, "yes", "y", false, "answer every question with yes")
 	f.BoolVar(&a.readOnly, "read-only", false, "refuse every command that changes something")
 	root.PersistentPreRunE = a.before
@@ -194,13 +196,13 @@ func actor() string {
 	return name + "@" + host
 }
 
-// logger logs to stderr: everything with --verbose, otherwise what somebody has to act on.
-func (a *app) logger() *slog.Logger {
-	level := slog.LevelError
-	if a.verbose {
-		level = slog.LevelDebug
+// logging makes Kafka clients tell on stderr what they do, with --verbose.
+func (a *app) logging() []kgo.Opt {
+	if !a.verbose {
+		return nil
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	handler := slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug})
+	return []kgo.Opt{kgo.WithLogger(kslog.New(slog.New(handler)))}
 }
 
 // interactive reports whether there is a person to ask.

@@ -15,6 +15,7 @@ import (
 	"backstitch/cmd/backstitch/config"
 	"backstitch/replay/bucket"
 	"backstitch/replay/connect"
+	"backstitch/replay/open"
 )
 
 // places finds the Kafkas and object stores that a command line or a spec names.
@@ -22,6 +23,7 @@ type places struct {
 	file  string
 	named map[string]config.Connection
 	env   connect.Env // where secrets are looked up
+	more  []kgo.Opt   // for every Kafka client
 }
 
 func (p *places) flags(f *pflag.FlagSet) {
@@ -30,7 +32,7 @@ func (p *places) flags(f *pflag.FlagSet) {
 
 // load reads the file, if there is one.
 func (p *places) load(a *app) error {
-	p.env = a.lookup
+	p.env, p.more = a.lookup, a.logging()
 	if p.file == "" {
 		return nil
 	}
@@ -100,7 +102,7 @@ func (p *places) wrong(name, kind string) error {
 
 // dial makes a client and makes sure that a broker answers.
 func (p *places) dial(ctx context.Context, k connect.Kafka) (*kgo.Client, error) {
-	cl, err := k.Client(connect.ClientID(""), p.env)
+	cl, err := k.Client(connect.ClientID(""), p.env, p.more...)
 	if err != nil {
 		return nil, err
 	}
@@ -171,3 +173,10 @@ func required(cmd *cobra.Command, names ...string) error {
 
 // noFlags is a flag set in which nothing was given.
 func noFlags() *pflag.FlagSet { return pflag.NewFlagSet("", pflag.ContinueOnError) }
+
+// openConfig is what opening ends needs, with these connections.
+func (p *places) openConfig() open.Config {
+	cfg := openConfig(p.named, p.env)
+	cfg.Client = p.more
+	return cfg
+}

@@ -93,6 +93,9 @@ func TestArchiveCopiesOnceAndSaysWhatItFound(t *testing.T) {
 	if second.Records != 0 || second.Present != first.Objects {
 		t.Errorf("second: got %+v, want nothing copied and %d objects present", second, first.Objects)
 	}
+	if _, stderr := p.invoke(0, "archive", "orders", "s3://demo/archive", "--kafka", "kafka", "--s3", "s3", "-v"); !strings.Contains(stderr, "level=DEBUG") {
+		t.Errorf("--verbose: got %q, want the Kafka client's log", stderr)
+	}
 	dir := filepath.Join(t.TempDir(), "new")
 	p.invoke(0, "archive", "orders", dir, "--kafka", "kafka", "--partitions", "0-2")
 	if parts, err := os.ReadDir(filepath.Join(dir, "orders")); err != nil || len(parts) != 3 {

@@ -33,7 +33,7 @@ func (a *app) scanning(dir string) gap.Config {
 }
 
 // clients opens the ends that specs and plans name.
-func (p *places) clients() recovery.Clients { return reach.New(openConfig(p.named, p.env)) }
+func (p *places) clients() recovery.Clients { return reach.New(p.openConfig()) }
 
 // scan compares reference and target now, from here.
 func (a *app) scan(ctx context.Context, where *places, r *spec.Recovery) (*gap.Report, error) {

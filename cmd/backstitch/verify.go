@@ -84,7 +84,7 @@ func (a *app) verify(ctx context.Context, c *client.Client, where *places, id st
 		return client.Proof{}, err
 	}
 	defer remove()
-	cfg := openConfig(where.named, where.env)
+	cfg := where.openConfig()
 	s, err := c.Cluster(ctx)
 	if err != nil {
 		return client.Proof{}, err

@@ -90,7 +90,7 @@ func nodeConfig(cfg config.Agent) cluster.Config {
 // openConfig is what opening ends needs, with the connections of a configuration.
 func openConfig(connections map[string]config.Connection, env connect.Env) open.Config {
 	return open.Config{
-		Env: env,
+		Env: env, Now: time.Now,
 		Kafka: func(name string) (connect.Kafka, bool) {
 			c := connections[name].Kafka
 			if c == nil {
