@@ -111,6 +111,21 @@ func (g *Gossip) Run(ctx context.Context) error {
 	return nil
 }
 
+// insist makes the library believe that this node lives. It opens its ports before it enters itself into its own table: when
+// somebody's word about an earlier life of this node arrives in between, the library refutes that word with a newer one, then
+// takes its own first entry for outdated, and keeps itself as dead. Half a minute later it would forget itself and crash at
+// the next mention.
+func (g *Gossip) insist(list *memberlist.Memberlist) {
+	for _, n := range list.Members() {
+		if n.Name == g.cfg.Meta.ID {
+			return
+		}
+	}
+	if err := list.UpdateNode(time.Second); err != nil {
+		g.cfg.Logger.Debug("announce this node", "err", err)
+	}
+}
+
 // Up is closed once the port is open.
 func (g *Gossip) Up() <-chan struct{} { return g.up }
 
@@ -159,6 +174,7 @@ func (g *Gossip) keepMeeting(ctx context.Context, list *memberlist.Memberlist) {
 			continue
 		case <-timer.C:
 		}
+		g.insist(list)
 		if len(g.cfg.RetryJoin) > 0 && g.alone() {
 			if _, err := g.Join(ctx, g.cfg.RetryJoin); err != nil && ctx.Err() == nil && !warned {
 				g.cfg.Logger.Info("no node of retry join answers yet; trying on", "err", err)
