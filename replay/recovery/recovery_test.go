@@ -38,6 +38,7 @@ type world struct {
 	topicID string
 	target  *gaptest.Target
 	state   recovery.State
+	grows   func() // between the description of the target and the scan
 	noRef   bool
 	noEnd   bool
 }
@@ -93,6 +94,9 @@ func (e end) Describe(ctx context.Context) (recovery.State, error) {
 			return s, err
 		}
 		s.Partitions = append(s.Partitions, recovery.PartitionState{Partition: n, LogStart: from, LSO: to})
+	}
+	if e.w.grows != nil {
+		e.w.grows()
 	}
 	return s, nil
 }
@@ -176,7 +180,9 @@ func mustBuild(t *testing.T, w *world, more string) *recovery.Plan {
 // Each scenario changes the world and shows the plan, or why there is none.
 func TestScenarios(t *testing.T) {
 	changes := map[string]func(w *world){
-		"complete":  func(w *world) { w.target.Append(0, append(slices.Clone(w.ref.Records[0][20:40]), w.ref.Records[0][50])...) },
+		"complete": func(w *world) {
+			w.target.Append(0, append(slices.Clone(w.ref.Records[0][20:40]), w.ref.Records[0][50])...)
+		},
 		"twice":     func(w *world) { w.target.Append(1, w.ref.Records[1][3:9]...) },
 		"damage":    func(w *world) { w.ref.Damaged[60] = 70 },
 		"keyless":   func(w *world) { w.fields = record.FieldValue },
@@ -281,6 +287,17 @@ func TestThePlanNamesExactlyWhatIsMissing(t *testing.T) {
 		if s.ID.Job != sub.ID {
 			t.Errorf("slice %s is not of job %s", s.ID, sub.ID)
 		}
+	}
+}
+
+// The plan's end of the target is the one that was compared, not one of a moment before.
+func TestATargetThatGrowsMeanwhile(t *testing.T) {
+	w := newWorld()
+	w.grows = func() { w.target.Append(0, record.Record{TimestampMs: base + 500_000, Value: []byte("new")}) }
+	p := mustBuild(t, w, "")
+	state, _ := p.Target.Partition(0)
+	if state.LSO != 80 || p.Slices[0].TargetTo != 80 {
+		t.Errorf("got ends %d in the state and %d in the slice, want 80 in both", state.LSO, p.Slices[0].TargetTo)
 	}
 }
 

@@ -230,13 +230,13 @@ func TestPositionsTurnIntoBitmap(t *testing.T) {
 
 // Two missing records are one range when only holes lie between them, and two when a record does.
 func TestHolesJoinRanges(t *testing.T) {
-	ref := []record.Record{rec(0, "a"), rec(1, "x"), rec(5, "y"), rec(6, "b"), rec(9, "z"), rec(12, "c")}
-	tgt := []record.Record{rec(0, "a"), rec(1, "b"), rec(2, "c")}
+	ref := []record.Record{rec(0, "a"), rec(1, "x"), rec(5, "y"), rec(6, "b"), rec(9, "z"), rec(12, "c"), rec(13, "v"), rec(14, "w")}
+	tgt := []record.Record{rec(0, "a"), rec(1, "b"), rec(2, "c"), rec(3, "v")}
 	out, err := match.Run(context.Background(), &list{ref, 3}, &list{tgt, 3}, match.Options{Fields: record.AllFields})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(out.Missing.Ranges(out.Holes), partition.Ranges{{From: 1, To: 6}, {From: 9, To: 10}}); diff != "" {
+	if diff := cmp.Diff(out.Missing.Ranges(out.Holes), partition.Ranges{{From: 1, To: 6}, {From: 9, To: 10}, {From: 14, To: 15}}); diff != "" {
 		t.Errorf("ranges (-got +want):\n%s", diff)
 	}
 }

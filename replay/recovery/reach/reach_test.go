@@ -349,3 +349,40 @@ func TestADamagedObjectIsLeftOut(t *testing.T) {
 
 var _ sink.Targets = recovery.End(nil)
 
+// BenchmarkScan compares an archive in a directory with a topic, 3 partitions of 50,000 records of about 200 bytes. The broker
+// is in the process and takes its share.
+func BenchmarkScan(b *testing.B) {
+	const n = 50_000
+	k := replaytest.NewKafka(b, "orders")
+	dir := b.TempDir()
+	for p := range int32(replaytest.Partitions) {
+		rs := make([]record.Record, n)
+		for i := range rs {
+			rs[i] = record.Record{TimestampMs: 1_795_132_800_000 + int64(i), Key: []byte{byte(i), byte(i >> 8), byte(i >> 16)}, Value: make([]byte, 200)}
+			copy(rs[i].Value, rs[i].Key)
+		}
+		k.Produce("orders", p, rs...)
+	}
+	bucket, err := connect.CreateBucket(b.Context(), dir, connect.S3{}, env)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := archive.Copy(b.Context(), k.Client(), bucket, archive.Options{Topic: "orders"}); err != nil {
+		b.Fatal(err)
+	}
+	text := "apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata: {name: lab}\nspec:\n  source: {dir: {path: " + dir +
+		"}}\n  target: {kafka: {brokers: \"" + strings.Join(k.ListenAddrs(), ",") + "\", topic: orders}}\n"
+	r, err := spec.Parse("lab.yaml", []byte(text), spec.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	clients := reach.New(open.Config{Cluster: "test", Env: env})
+	b.ReportAllocs()
+	for b.Loop() {
+		rep, err := recovery.Scan(b.Context(), r, clients, recovery.DefaultOptions())
+		if err != nil || len(rep.Findings) != 0 {
+			b.Fatal(rep, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(n*replaytest.Partitions), "ns/record")
+}
