@@ -19,6 +19,7 @@ type Control struct {
 	slots   map[partition.SliceID]*Slot
 	cut     map[partition.NodeID]bool
 	renewed map[partition.NodeID]int
+	refuse  fsm.Code // of a Finish
 }
 
 // Slot is one slice as the book has it.
@@ -70,6 +71,13 @@ func (c *Control) Cut(node partition.NodeID, cut bool) {
 	defer c.mu.Unlock()
 	c.cut[node] = cut
 	c.bump()
+}
+
+// Refuse makes every later Finish of a lease that is held answer code; OK lets them pass again.
+func (c *Control) Refuse(code fsm.Code) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuse = code
 }
 
 // Slot returns a copy of what the book has about id.
@@ -191,6 +199,9 @@ func (n *NodeControl) Finish(_ context.Context, cmd fsm.FinishSlice) (fsm.Result
 		return fsm.Result{}, ErrCut
 	}
 	s, code := n.mine(cmd.Slice, cmd.Epoch)
+	if code == fsm.OK {
+		code = n.c.refuse
+	}
 	if code == fsm.OK {
 		s.Done, s.Finished, s.Checkpoint = true, cmd, cmd.Checkpoint
 		n.c.bump()

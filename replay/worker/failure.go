@@ -20,7 +20,10 @@ type Failure struct {
 	Retry bool   // running the slice again may help without anybody doing anything
 }
 
-var errKind = errors.New("unknown kind of slice")
+var (
+	errKind    = errors.New("unknown kind of slice")
+	errInvalid = errors.New("the book refused the outcome")
+)
 
 // failures are tried in order. Whatever is not among them is a passing trouble of the network or of a server: retried.
 var failures = []struct {
@@ -41,6 +44,7 @@ var failures = []struct {
 	{engine.ErrProgressLost, "BST-E5205", false, "the target has forgotten this job's progress, e.g. its group offsets expired: cancel the job and make a new plan"},
 	{open.ErrRecipe, "BST-E5301", false, "run agents of the version that made the plan"},
 	{errKind, "BST-E5302", false, "run agents of the version that made the plan"},
+	{errInvalid, "BST-E5303", false, "run agents of one version; when they are, report it with the agent's log"},
 	{context.DeadlineExceeded, "BST-E5901", true, "the source or the target did not answer in time; it is tried again"},
 }
 

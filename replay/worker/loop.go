@@ -27,8 +27,8 @@ const (
 	waiting state = iota // for a lane
 	running
 	fenced  // until the book confirms the lease
-	stopped // by ourselves, for want of a renewal; until the book confirms the lease
-	ended   // finished, failed or refused; kept until the assignment forgets it
+	stopped // by ourselves for want of a renewal, or because the book refused a checkpoint; until it confirms the lease
+	ended   // finished or failed; kept until the assignment forgets it
 )
 
 // task is one lease and what became of it.
@@ -36,6 +36,9 @@ type task struct {
 	work  fsm.Work
 	state state
 	run   *run // the one that runs or ran last, nil before the first
+	// known is the furthest progress that any run of this lease has told. A run that was stopped before its target opened
+	// knows none, and the book refuses a cursor that falls.
+	known fsm.Checkpoint
 	// gone says that the lease is not ours any more, and that only the run's end is waited for.
 	gone bool
 }
@@ -134,7 +137,7 @@ func (l *loop) assign(a fsm.Assignment) {
 		held[id] = true
 		l.order = append(l.order, id)
 		if l.tasks[id] == nil {
-			l.tasks[id] = &task{work: work}
+			l.tasks[id] = &task{work: work, known: work.Seen}
 		}
 	}
 	for id, t := range l.tasks {
@@ -206,9 +209,7 @@ func (l *loop) over(r *run) {
 	switch {
 	case t.gone:
 		delete(l.tasks, id)
-	case errors.Is(cause, errRefused):
-		t.state = ended
-	case errors.Is(cause, errLapsed):
+	case errors.Is(cause, errRefused), errors.Is(cause, errLapsed):
 		t.state = stopped
 	case errors.Is(r.err, sink.ErrFenced):
 		t.state = fenced
@@ -248,13 +249,14 @@ func (l *loop) entries() []fsm.SliceCheckpoint {
 			continue
 		}
 		c, ok := t.run.checkpoint()
-		if !ok {
-			if t.state == running {
-				continue
-			}
-			c = t.work.Seen
+		if !ok && t.state == running {
+			continue
+		}
+		if !ok || c.Cursor < t.known.Cursor {
+			c = t.known
 		}
 		c.Epoch = t.work.Epoch
+		t.known = c
 		out = append(out, fsm.SliceCheckpoint{Slice: id.slice, Checkpoint: c})
 	}
 	return out
@@ -281,11 +283,11 @@ func (l *loop) renew(n renewal) {
 		switch {
 		case t == nil:
 		case refused[lease{e.Slice, e.Checkpoint.Epoch}]:
-			l.w.deps.Log.Info("slice refused", "slice", e.Slice.String(), "epoch", uint64(e.Checkpoint.Epoch))
-			if t.state == running {
+			// Mostly it has moved or is finished, and the assignment will say so. Until then we ask again: a slice that the
+			// book calls ours and that nobody works on would stand still for ever.
+			if t.state == running && !t.run.stopping() {
+				l.w.deps.Log.Info("slice refused", "slice", e.Slice.String(), "epoch", uint64(e.Checkpoint.Epoch))
 				t.run.cancel(errRefused)
-			} else {
-				t.state = ended
 			}
 		case t.state == fenced, t.state == stopped:
 			t.state = waiting

@@ -85,7 +85,15 @@ func (r *run) do() {
 		r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Fail(ctx, fail) })
 	default:
 		log.Info("slice done", "n", finish.Checkpoint.Records, "bytes", finish.Checkpoint.Bytes)
-		r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) })
+		res := r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) })
+		if res.Code == fsm.Invalid {
+			// The lease is ours and the book will not have what came of it: somebody has to be told, or it stays leased for ever.
+			f := Classify(fmt.Errorf("%s: %w", res.Object, errInvalid))
+			log.Error("slice failed", "err", f.Err, "code", f.Code, "retry", f.Retry)
+			r.err = f.Err
+			fail := fsm.FailSlice{Slice: finish.Slice, Owner: finish.Owner, Epoch: finish.Epoch, Err: f.Text(), Retry: f.Retry}
+			r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Fail(ctx, fail) })
+		}
 	}
 }
 
@@ -136,8 +144,8 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 	return nil
 }
 
-// report tells Control, again and again, until it answers or the lease is lost.
-func (r *run) report(tell func(context.Context) (fsm.Result, error)) {
+// report tells Control, again and again, until it answers or the lease is lost, and returns the answer.
+func (r *run) report(tell func(context.Context) (fsm.Result, error)) fsm.Result {
 	for r.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(r.ctx, r.w.cfg.LeaseTime)
 		res, err := tell(ctx)
@@ -147,11 +155,12 @@ func (r *run) report(tell func(context.Context) (fsm.Result, error)) {
 				r.w.deps.Log.Info("report refused", "slice", r.work.Slice.ID.String(), "code", uint16(res.Code), "object", res.Object)
 			}
 			r.reported = true
-			return
+			return res
 		}
 		r.w.deps.Log.Warn("report not answered", "slice", r.work.Slice.ID.String(), "err", err)
 		sleep(r.ctx, r.w.cfg.CheckpointEvery)
 	}
+	return fsm.Result{}
 }
 
 func (r *run) backoff() time.Duration {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,6 +43,7 @@ type plant struct {
 
 	mu     sync.Mutex
 	gate   func(ctx context.Context) error // before each write; nil lets all pass
+	door   func(ctx context.Context) error // before each opening of the sink; nil lets all pass
 	opened int
 	closed int
 }
@@ -84,6 +86,14 @@ type gatedSink struct {
 }
 
 func (s *gatedSink) Open(ctx context.Context, slice partition.Slice, epoch partition.Epoch) (sink.Writer, sink.Progress, error) {
+	s.p.mu.Lock()
+	door := s.p.door
+	s.p.mu.Unlock()
+	if door != nil {
+		if err := door(ctx); err != nil {
+			return nil, sink.Progress{}, err
+		}
+	}
 	w, pr, err := s.Sink.Open(ctx, slice, epoch)
 	return &gatedWriter{Writer: w, p: s.p}, pr, err
 }
@@ -251,6 +261,68 @@ func TestStopsWithoutRenewal(t *testing.T) {
 		p.control.Cut("n1", false)
 		p.wait("done", isDone(s.ID))
 		p.want(0)
+	})
+}
+
+// A slice that has progress in the book is stopped, starts again, and is stopped again before its target has opened: that run
+// knows of no progress. It must not be given up while the book still says that it is ours.
+func TestStoppedTwiceGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t)
+		s := p.slice(0, 0)
+		hang := func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		writes := 0
+		p.gate = func(ctx context.Context) error {
+			if writes++; writes > 2 {
+				return hang(ctx)
+			}
+			return nil
+		}
+		p.control.Grant("n1", s, nil)
+		p.start(config("n1"))
+		time.Sleep(time.Second)
+		if p.control.Slot(s.ID).Checkpoint.Cursor == 0 {
+			t.Fatal("no progress in the book: the test tests nothing")
+		}
+		p.mu.Lock()
+		p.door = hang
+		p.mu.Unlock()
+		for range 2 {
+			p.control.Cut("n1", true)
+			time.Sleep(4 * time.Second)
+			p.control.Cut("n1", false)
+			time.Sleep(time.Second)
+		}
+		p.setGate(nil)
+		p.mu.Lock()
+		p.door = nil
+		p.mu.Unlock()
+		p.control.Cut("n1", true)
+		time.Sleep(4 * time.Second)
+		p.control.Cut("n1", false)
+		p.wait("done", isDone(s.ID))
+		p.want(0)
+		if got := p.control.Slot(s.ID).Finished; got.Epoch != 1 {
+			t.Errorf("finished under epoch %d, want 1: it never moved", got.Epoch)
+		}
+	})
+}
+
+// A book that takes a report for nonsense must hear that the slice has failed.
+func TestRefusedOutcomeIsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t)
+		s := p.slice(0, 0)
+		p.control.Grant("n1", s, nil)
+		p.control.Refuse(fsm.Invalid)
+		p.start(config("n1"))
+		p.wait("failure", func(slot func(partition.SliceID) replaytest.Slot) bool { return len(slot(s.ID).Failures) > 0 })
+		if got := p.control.Slot(s.ID).Failures[0]; got.Retry || !strings.HasPrefix(got.Err, "BST-E5303") {
+			t.Errorf("failure: got %+v, want BST-E5303 without retry", got)
+		}
 	})
 }
 
