@@ -9,15 +9,42 @@ import (
 	"backstitch/replay/klog"
 	"backstitch/replay/record"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Kafka is a broker in the process.
+// Kafka is a broker in the process, or a real one.
 type Kafka struct {
-	*kfake.Cluster
-	tb testing.TB
-	cl *kgo.Client
+	*kfake.Cluster // nil for a real one
+	brokers        []string
+	tb             testing.TB
+	cl             *kgo.Client
+}
+
+// RealKafka is a broker that runs at addr, host:port, with a new topic. The topic is deleted with the test.
+func RealKafka(tb testing.TB, addr, topic string) *Kafka {
+	tb.Helper()
+	k := &Kafka{brokers: []string{addr}, tb: tb}
+	k.cl = k.Client()
+	adm := kadm.NewClient(k.cl)
+	forever := "-1" // the records of tests are old, and retention would take them at once
+	if _, err := adm.CreateTopic(tb.Context(), Partitions, 1, map[string]*string{"retention.ms": &forever}, topic); err != nil {
+		tb.Fatal(err)
+	}
+	for ready := false; !ready; { // a broker answers before it knows the topic everywhere
+		offs, err := adm.ListEndOffsets(tb.Context(), topic)
+		ready = err == nil && offs.Error() == nil && len(offs[topic]) == Partitions
+		if err := tb.Context().Err(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	tb.Cleanup(func() {
+		if _, err := adm.DeleteTopic(context.Background(), topic); err != nil {
+			tb.Error(err)
+		}
+	})
+	return k
 }
 
 // Partitions is how many partitions topics of NewKafka have.
@@ -36,13 +63,13 @@ func NewKafkaWith(tb testing.TB, opts ...kfake.Opt) *Kafka {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(c.Close)
-	k := &Kafka{Cluster: c, tb: tb}
+	k := &Kafka{Cluster: c, brokers: c.ListenAddrs(), tb: tb}
 	k.cl = k.Client()
 	return k
 }
 
 // Opts are the client options that reach the broker.
-func (k *Kafka) Opts() []kgo.Opt { return []kgo.Opt{kgo.SeedBrokers(k.ListenAddrs()...)} }
+func (k *Kafka) Opts() []kgo.Opt { return []kgo.Opt{kgo.SeedBrokers(k.brokers...)} }
 
 // Client makes a client that is closed with the test.
 func (k *Kafka) Client(opts ...kgo.Opt) *kgo.Client {
@@ -80,6 +107,10 @@ func (k *Kafka) Committed(topic string, part int32) []record.Record {
 	ctx, cancel := context.WithTimeout(k.tb.Context(), 20*time.Second)
 	defer cancel()
 	t, err := klog.Watermarks(ctx, k.cl, topic)
+	// A real broker answers the end of a transaction before readers see it. No test leaves one open when it asks.
+	for k.Cluster == nil && err == nil && t.Partitions[part].LSO < t.Partitions[part].End {
+		t, err = klog.Watermarks(ctx, k.cl, topic)
+	}
 	if err != nil {
 		k.tb.Fatal(err)
 	}

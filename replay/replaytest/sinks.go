@@ -115,16 +115,16 @@ func commit(t *testing.T, w sink.Writer, p sink.Progress) {
 func (s *suite) want(t *testing.T, part int32, rs ...record.Record) {
 	t.Helper()
 	if diff := cmp.Diff(Bare(s.Committed(t, part)), Bare(rs), cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("visible records (-got +want):\n%s", diff)
+		t.Fatalf("visible records (-got +want):\n%s", diff)
 	}
 	got := s.Committed(t, part)
 	for i := range min(len(got), len(rs)) {
 		// EquateEmpty took nil and empty for the same; here they must not be.
 		if (got[i].Key == nil) != (rs[i].Key == nil) || (got[i].Value == nil) != (rs[i].Value == nil) {
-			t.Errorf("record %d: got %+v, want %+v", i, got[i], rs[i])
+			t.Fatalf("record %d: got %+v, want %+v", i, got[i], rs[i])
 		}
 		if record.Hash(&got[i], record.AllFields) != record.Hash(&rs[i], record.AllFields) {
-			t.Errorf("record %d: got canonical form of %+v, want that of %+v", i, got[i], rs[i])
+			t.Fatalf("record %d: got canonical form of %+v, want that of %+v", i, got[i], rs[i])
 		}
 	}
 }

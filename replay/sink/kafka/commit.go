@@ -48,8 +48,12 @@ func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 		w.fail(err, -1)
 		return ended(err)
 	}
-	if first, last := w.first.Load(), w.last.Load(); w.written > 0 && last-first+1 == w.written {
+	first, last := w.first.Load(), w.last.Load()
+	if w.written > 0 && last-first+1 == w.written {
 		w.lane.wrote(first, last)
+	}
+	if p.Cursor >= w.slice.Ranges.Span().To {
+		w.visible(ctx, last)
 	}
 	w.written = 0
 	w.first.Store(math.MaxInt64)
@@ -112,6 +116,18 @@ func (w *writer) end(ctx context.Context) error {
 		}
 		return resp.ErrorCode, nil
 	})
+}
+
+// visible waits until readers of committed data see offset last. Brokers answer the end of a transaction before its markers
+// are in the partitions, and whoever compares the target when this slice is done must not find the last records missing. The
+// commit is durable whatever comes of the wait, so nothing of it is an error.
+func (w *writer) visible(ctx context.Context, last int64) {
+	for last >= 0 {
+		mark, err := w.s.watermark(ctx, w.slice.Partition)
+		if err != nil || mark.LSO > last || pause(ctx) != nil {
+			return
+		}
+	}
 }
 
 // again repeats do while the brokers are still writing out the transaction before, or moving a coordinator.

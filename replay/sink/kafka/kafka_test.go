@@ -1,7 +1,10 @@
 package kafka
 
 import (
+	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	"backstitch/replay/record"
 	"backstitch/replay/replaytest"
@@ -40,6 +43,27 @@ func suiteOn(origin bool) func(t *testing.T) replaytest.SinkCase {
 			Foreign:   func(_ testing.TB, part int32, rs ...record.Record) { k.Produce(topic, part, rs...) },
 		}
 	}
+}
+
+// TestSuiteOnARealBroker runs on the broker that BACKSTITCH_TEST_KAFKA names, host:port. It makes and deletes topics there.
+func TestSuiteOnARealBroker(t *testing.T) {
+	addr := os.Getenv("BACKSTITCH_TEST_KAFKA")
+	if addr == "" {
+		t.Skip("BACKSTITCH_TEST_KAFKA names no broker")
+	}
+	serial := 0
+	replaytest.RunSinkSuite(t, func(t *testing.T) replaytest.SinkCase {
+		serial++
+		topic := fmt.Sprintf("sink-%d-%d", time.Now().UnixNano(), serial)
+		k := replaytest.RealKafka(t, addr, topic)
+		cfg := config(k)
+		cfg.Topic, cfg.Cluster = topic, topic
+		return replaytest.SinkCase{
+			New:       func(tb testing.TB) sink.Sink { return open(tb, cfg) },
+			Committed: func(_ testing.TB, part int32) []record.Record { return k.Committed(topic, part) },
+			Foreign:   func(_ testing.TB, part int32, rs ...record.Record) { k.Produce(topic, part, rs...) },
+		}
+	})
 }
 
 func TestSuite(t *testing.T) {
