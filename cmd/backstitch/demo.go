@@ -105,7 +105,7 @@ func (d *demo) run(ctx context.Context, dir string) error {
 	for _, step := range []func(context.Context) error{
 		d.start, d.fill, d.lose, d.find, d.makePlan, d.repair, d.prove, d.tamper,
 	} {
-		if err := step(ctx); err != nil {
+		if err := d.step(ctx, step); err != nil {
 			return d.failed(ctx, err)
 		}
 	}
@@ -118,6 +118,29 @@ func (d *demo) run(ctx context.Context, dir string) error {
 		return err
 	}
 	return d.verdict()
+}
+
+// stepTime bounds one step of a demo of a million records; nobody watches a demo that stands still for longer.
+const stepTime = 3 * time.Minute
+
+// step runs one step in bounded time. When it stands still, the error says what the job's slices say.
+func (d *demo) step(ctx context.Context, do func(context.Context) error) error {
+	limit := time.Duration(float64(stepTime) * max(1, float64(d.set.Records)/1e6))
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := do(bounded)
+	if err == nil || bounded.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	f := &failure{
+		Code: codeDemo, Title: fmt.Sprintf("a step of the demo took longer than %s", limit), Detail: err.Error(), Err: err,
+		Exit: client.ExitFailed, Next: "backstitch demo --dir DIR     keeps the logs",
+	}
+	if d.job != "" {
+		out, _ := d.command(ctx, "status", d.job)
+		f.Detail += "\n" + strings.TrimSpace(out.stdout)
+	}
+	return f
 }
 
 // verdict is whether the story went as it should.
