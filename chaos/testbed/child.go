@@ -59,6 +59,9 @@ func Start(t testing.TB, spec process.Spec) *process.Process {
 	return p
 }
 
+// tailBytes is how much of a log is shown; all of it is in the artifact directory.
+const tailBytes = 2000
+
 // Tail shows the end of a log.
 func Tail(t testing.TB, name, path string) {
 	t.Helper()
@@ -66,7 +69,7 @@ func Tail(t testing.TB, name, path string) {
 	if err != nil {
 		return
 	}
-	t.Logf("the end of what %s said (%s):\n%s", name, path, text[max(0, len(text)-6000):])
+	t.Logf("the end of what %s said (%s):\n%s", name, path, text[max(0, len(text)-tailBytes):])
 }
 
 // Listening waits until something accepts connections on a loopback port.
