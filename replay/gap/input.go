@@ -22,8 +22,9 @@ type Extent struct {
 
 // Scope narrows a scan. The zero value takes everything.
 type Scope struct {
-	FromMs, ToMs int64           // by timestamp, half-open, in Kafka milliseconds; both zero for no limit
-	Offsets      partition.Range // by position in the reference; the zero value for no limit
+	FromMs  int64           `json:"fromMs"` // by timestamp, half-open, in Kafka milliseconds; both zero for no limit
+	ToMs    int64           `json:"toMs"`
+	Offsets partition.Range `json:"offsets"` // by position in the reference; the zero value for no limit
 }
 
 // Timed reports whether the scope goes by timestamps.
@@ -47,9 +48,9 @@ func (s Scope) clip(r partition.Range) partition.Range {
 
 // Facts are what is known of both sides besides their records. They explain an absence, or rule an explanation out.
 type Facts struct {
-	CleanupPolicy string          // of the target topic, as Kafka spells it; "" when it is not known
-	Recreated     string          // "no", "yes" or "" for not known: whether the target has another topic id than the reference saw
-	TargetStarts  map[int32]int64 // the log start of each target partition
+	CleanupPolicy string          `json:"cleanupPolicy"` // of the target topic, as Kafka spells it; "" when it is not known
+	Recreated     string          `json:"recreated"`     // "no", "yes" or "" for not known: whether the target has another topic id than the reference saw
+	TargetStarts  map[int32]int64 `json:"targetStarts"`  // the log start of each target partition
 }
 
 // Compacted reports whether the target may drop records for which there are newer ones.
