@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -195,6 +196,36 @@ func TestFlippedBitsInSnapshot(t *testing.T) {
 	var text bytes.Buffer
 	if _, err := info.WriteTo(&text); err != nil || !strings.Contains(text.String(), "slice state") {
 		t.Errorf("got %q, %v", text.String(), err)
+	}
+}
+
+// TestSnapshotWithoutOneBlock: blocks are sound each by itself, and the keys still rise. Only the last checksum knows.
+func TestSnapshotWithoutOneBlock(t *testing.T) {
+	r := seed(t)
+	n := newNode(t)
+	for i := range 4 {
+		recipe := make([]byte, blockBytes)
+		for k := range recipe {
+			recipe[k] = byte(r.Uint32())
+		}
+		n.apply(Envelope{}, SubmitJob{ID: jobName(i), Slices: 1, Recipe: recipe})
+	}
+	stream := n.snapshot()
+	blocks := 0
+	for at := snapshotHeadLen; ; blocks++ {
+		size := int(binary.BigEndian.Uint32(stream[at:]))
+		if size == 0 {
+			break
+		}
+		end := at + blockHeadBytes + size
+		without := append(bytes.Clone(stream[:at]), stream[end:]...)
+		if _, err := ReadSnapshot(bytes.NewReader(without)); !errors.Is(err, ErrSnapshot) {
+			t.Errorf("without block %d: got %v, want ErrSnapshot", blocks, err)
+		}
+		at = end
+	}
+	if blocks < 4 {
+		t.Errorf("got %d blocks, want at least 4", blocks)
 	}
 }
 
