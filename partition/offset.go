@@ -10,8 +10,8 @@ type Offset = int64
 
 // Range is a half-open interval of reference positions, [From, To).
 type Range struct {
-	From Offset
-	To   Offset
+	From Offset `json:"from"`
+	To   Offset `json:"to"`
 }
 
 // Empty reports whether no position lies in r.
