@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,7 +139,15 @@ func (p pilot) CalculatePromotionsAndDemotions(c *autopilot.Config, s *autopilot
 // FilterFailedServerRemovals lets only voters go that have been dead for DeadAfter, and what the book no longer knows. A node
 // that is about to be let in is in the configuration a moment after it is in the book, never before.
 func (p pilot) FilterFailedServerRemovals(_ *autopilot.Config, _ *autopilot.State, failed *autopilot.FailedServers) *autopilot.FailedServers {
-	out := &autopilot.FailedServers{StaleNonVoters: failed.StaleNonVoters, StaleVoters: failed.StaleVoters}
+	// After a restore the book may not know a node yet that is alive and about to say so.
+	living := func(id raft.ServerID) bool {
+		peer, ok := p.n.gossip.Peer(string(id))
+		return string(id) == p.n.id || (ok && peer.Alive)
+	}
+	out := &autopilot.FailedServers{
+		StaleNonVoters: slices.DeleteFunc(slices.Clone(failed.StaleNonVoters), living),
+		StaleVoters:    slices.DeleteFunc(slices.Clone(failed.StaleVoters), living),
+	}
 	for _, s := range failed.FailedVoters {
 		peer, ok := p.n.gossip.Peer(string(s.ID))
 		since := time.Time{}

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,6 +28,14 @@ const (
 
 // meet returns once Raft may start: with servers when this node makes the cluster, with none when it belongs to one.
 func (n *Node) meet(ctx context.Context) ([]wire.Server, error) {
+	servers, err := n.findOrMake(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return servers, n.noDouble(ctx)
+}
+
+func (n *Node) findOrMake(ctx context.Context) ([]wire.Server, error) {
 	select {
 	case <-n.gossip.Up():
 	case <-ctx.Done():
@@ -58,6 +65,32 @@ func (n *Node) meet(ctx context.Context) ([]wire.Server, error) {
 	}
 	n.phase(PhaseMeeting, fmt.Sprintf("waiting for %d voters that want to make a cluster", n.cfg.BootstrapExpect))
 	return n.makeCluster(ctx)
+}
+
+// noDouble refuses to start Raft beside another process with this node's id. The two would vote twice, and one could even be
+// elected by those who take it for the leader that they have. The other one is looked for wherever our
+// book or anybody else last knew this node, if that is not where we are.
+func (n *Node) noDouble(ctx context.Context) error {
+	places := map[string]bool{}
+	if m, ok, err := n.bookMember(n.ID()); err == nil && ok {
+		places[m.RPCAddr] = true
+	}
+	for _, r := range n.helloAll(ctx) {
+		places[r.KnownAt] = true
+	}
+	delete(places, "")
+	delete(places, n.cfg.advertise())
+	for addr := range places {
+		r, err := n.hello(ctx, n.id, addr)
+		switch {
+		case err != nil || r.Who.ID != n.id || r.Who.Boot == n.boot:
+		case r.Who.Instance != n.instance:
+			return n.refusal(n.memberRefused(fsm.Result{Code: fsm.OtherInstance}, fsm.Member{ID: n.ID(), Name: r.Who.Name}))
+		default:
+			return n.refusal(n.double(n.cfg.Name, n.id, addr))
+		}
+	}
+	return nil
 }
 
 // find waits for a node of an existing cluster and takes over its cluster's id.
@@ -268,7 +301,7 @@ func (n *Node) hello(ctx context.Context, id, addr string) (*wire.HelloReply, er
 	return r, nil
 }
 
-// nap waits for d, or until gossip has news.
+// nap waits for d.
 func (n *Node) nap(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -279,5 +312,3 @@ func (n *Node) nap(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
-
-func hexInstance(i [16]byte) string { return hex.EncodeToString(i[:]) }

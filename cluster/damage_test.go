@@ -18,6 +18,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/hashicorp/raft"
 )
 
 // follower is a member that does not lead.
@@ -278,5 +279,164 @@ func TestSaveAndRestore(t *testing.T) {
 		m.Start()
 		c.WaitServing(m)
 		c.WaitSame()
+	})
+}
+
+func TestASnapshotOfAnotherClusterIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := clustertest.New(t, 3)
+		old.StartAll()
+		mustSubmit(t, old.Member(0), "bs-old")
+		stream, _, err := old.Member(0).Node.SaveSnapshot(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved, err := io.ReadAll(stream)
+		stream.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		old.StopAll()
+
+		c := clustertest.New(t, 3) // the same names, other nodes
+		c.StartAll()
+		c.WaitVoters(3)
+		m := c.WaitLeader()
+		if _, err := m.Node.RestoreSnapshot(context.Background(), strings.NewReader(string(saved))); err != nil {
+			t.Fatal(err)
+		}
+		c.Eventually("our own members in the restored book", func() bool {
+			v, err := m.Node.View()
+			if err != nil {
+				return false
+			}
+			defer v.Close()
+			members, err := v.Members()
+			if err != nil || len(members) != 3 {
+				return false
+			}
+			for _, o := range c.Members() {
+				if _, ok, _ := v.Member(o.Node.ID()); !ok {
+					return false
+				}
+			}
+			return true
+		})
+		<-time.After(time.Minute)
+		c.WaitVoters(3)
+		c.WaitSame()
+		if !hasJob(t, follower(c), "bs-old") {
+			t.Errorf("the restored book lacks the old cluster's job")
+		}
+	})
+}
+
+func TestAReplicaThatDiffersIsRebuilt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		c.WaitVoters(3)
+		m := follower(c)
+		m.Stop()
+		forge(t, m.FS)
+		m.Start()
+		mustSubmit(t, c.WaitLeader(m), "bs-real")
+		err := m.WaitEnd() // the leader compares digests every half minute
+		if !errors.Is(err, fsm.ErrDiverged) || cluster.ExitStatus(err) != cluster.ExitLatched {
+			t.Fatalf("a replica that differs: got %v (exit status %d), want diverged and %d", err, cluster.ExitStatus(err), cluster.ExitLatched)
+		}
+		m.Start()
+		c.WaitServing(m)
+		c.WaitVoters(3)
+		c.WaitSame()
+		if hasJob(t, m, "bs-forged") || !hasJob(t, m, "bs-real") {
+			t.Errorf("the rebuilt book still holds what it made up, or lacks what was agreed")
+		}
+	})
+}
+
+// forge makes the book of a stopped node hold an entry that the others do not have, under the index of the next real one.
+func forge(t *testing.T, fs *vfs.MemFS) {
+	t.Helper()
+	db, err := storage.Open("/data", storage.Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	book, err := fsm.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := fsm.Encode(fsm.Envelope{Actor: "nobody"}, fsm.SubmitJob{ID: "bs-forged", Recipe: []byte("{}"), Locks: []string{"dir:/x/0"}, Slices: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, ok := book.Apply(&raft.Log{Index: book.Applied() + 1, Term: 2, Type: raft.LogCommand, Data: data}).(*fsm.Result)
+	if !ok || res.Code != fsm.OK {
+		t.Fatalf("forge: %+v", res)
+	}
+}
+
+func TestAWrongComparisonThrowsNothingAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		c.WaitVoters(3)
+		mustSubmit(t, c.Member(0), "bs-kept")
+		v, err := c.WaitLeader().Node.View()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := v.Applied()
+		_ = v.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_, _ = c.WaitLeader().Node.Propose(ctx, fsm.Envelope{Actor: "bug"}, fsm.CompareDigest{Index: at, Digest: [32]byte{1, 2, 3}})
+		ended := 0
+		for range 3 { // some apply it only after the others were started again
+			<-time.After(10 * time.Second)
+			for _, m := range c.Members() {
+				if m.Running() {
+					continue
+				}
+				if err := m.WaitEnd(); cluster.ExitStatus(err) != cluster.ExitLatched {
+					t.Errorf("%s: got %v, want latched", m.Name, err)
+				}
+				ended++
+				m.Start()
+			}
+		}
+		if ended < 2 {
+			t.Errorf("nodes that stopped over a wrong comparison: got %d, want a majority", ended)
+		}
+		for _, m := range c.Members() {
+			names, err := m.FS.List("/data")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := strings.Join(names, " "); strings.Contains(all, "damaged") {
+				t.Errorf("%s threw its data away: %s", m.Name, all)
+			}
+			m.ExpectEnd()
+		}
+	})
+}
+
+func TestAVoterThatStaysAwayLosesItsPlaceAndGetsItBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.Configure = func(_ int, conf *cluster.Config) { conf.Autopilot.DeadAfter = time.Minute }
+		c.StartAll()
+		c.WaitVoters(3)
+		m := follower(c)
+		m.Kill()
+		<-time.After(30 * time.Second)
+		if s := c.WaitLeader().Node.Status(context.Background()); s.Voters != 3 || s.Healthy {
+			t.Errorf("after half a minute: %d voters, healthy %t, want 3, false", s.Voters, s.Healthy)
+		}
+		c.Eventually("two voters", func() bool { return c.WaitLeader().Node.Status(context.Background()).Voters == 2 })
+		m.Start()
+		c.WaitServing(m)
+		c.WaitVoters(3)
 	})
 }

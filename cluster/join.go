@@ -196,11 +196,14 @@ func (n *Node) admissible(ctx context.Context, who wire.Who, addr string) error 
 	}
 	reply, err := n.hello(ctx, who.ID, known.RPCAddr)
 	if err == nil && reply.Who.ID == who.ID && reply.Who.Boot != who.Boot {
-		return &wire.Failure{Reason: wire.InUse, Code: CodeNodeIDInUse,
-			Text: fmt.Sprintf("node %s (%s) is running at %s already", who.Name, who.ID, known.RPCAddr),
-			Hint: "stop the other process first; never run two nodes on copies of one data directory"}
+		return n.double(who.Name, who.ID, known.RPCAddr)
 	}
 	return nil
+}
+
+func (n *Node) double(name, id, addr string) *wire.Failure {
+	return &wire.Failure{Reason: wire.InUse, Code: CodeNodeIDInUse, Text: fmt.Sprintf("node %s (%s) is running at %s already", name, id, addr),
+		Hint: "stop the other process first; never run two nodes on copies of one data directory"}
 }
 
 // putServer makes the Raft configuration fit the member: a new one becomes a learner, a voter that is a worker now loses its
@@ -227,6 +230,9 @@ func (n *Node) putServer(m fsm.Member) error {
 func (n *Node) readmit(ctx context.Context, req *wire.Readmit) (*wire.Done, error) {
 	if n.currentLead() == nil {
 		return nil, n.notLeader()
+	}
+	if req.From.ID == n.id {
+		return nil, &wire.Failure{Reason: wire.NotReady, Text: "this node leads; another one must before it can be rebuilt"}
 	}
 	if err := n.admissible(ctx, req.From, ""); err != nil {
 		return nil, err

@@ -78,8 +78,7 @@ type Node struct {
 	mark     mark
 	failure  error // why the node must end
 	left     bool
-	promised bool // may not make another plan
-	names    map[string]fsm.Member
+	promised bool     // may not make another plan
 	leading  *leading // nil unless this node leads and its book is current
 
 	seenMu sync.Mutex
@@ -122,7 +121,7 @@ func New(cfg Config, deps Deps) (*Node, error) {
 	n := &Node{
 		cfg: cfg, deps: deps, log: deps.Logger.With("node", cfg.Name), fs: deps.FS, net: deps.Network,
 		died: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
-		contacts: newContacts(deps.Clock), slots: make(chan struct{}, maxProposals), names: map[string]fsm.Member{},
+		contacts: newContacts(deps.Clock), slots: make(chan struct{}, maxProposals),
 		metrics: newMetrics(),
 	}
 	if n.fs == nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -275,27 +277,33 @@ func (n *Node) keepHouse(ctx context.Context) error {
 	tick := time.NewTicker(housekeeping)
 	defer tick.Stop()
 	var peers map[string]string
+	keys := ""
 	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-n.stores.machine.Latched():
+			return n.latched(ctx)
 		case <-tick.C:
 		}
-		if err := n.latched(); err != nil {
-			return err
-		}
 		n.followAddresses()
+		if turn%5 == 0 {
+			n.rejoin(ctx)
+		}
 		if turn%25 != 0 {
 			continue
 		}
-		if err := n.gossip.ReloadKeys(); err != nil {
+		if err := n.gossip.ReloadKeys(); err == nil {
+			keys = ""
+		} else if err.Error() != keys {
+			keys = err.Error()
 			n.log.Warn("gossip keys are not usable, keeping the old ones", "err", err)
 		}
 		next, err := n.peerAddresses()
 		if err != nil {
-			return err
+			continue // the book has latched; the next turn says so
 		}
-		if !equalMaps(peers, next) && len(next) > 0 {
+		if !maps.Equal(peers, next) && len(next) > 0 {
 			peers = next
 			if err := n.changeMark(func(m *mark) { m.Peers = next }); err != nil {
 				return err
@@ -304,23 +312,44 @@ func (n *Node) keepHouse(ctx context.Context) error {
 	}
 }
 
-// latched returns an error once this replica can not go on. A replica that differs from the leader's is rebuilt at the next
-// start; the note for that is made here, since nothing else of it may be trusted later.
-func (n *Node) latched() error {
+// latched is the error of a replica that can not go on. One that differs from the leader's is rebuilt at the next start, but
+// only if the leader takes its vote away first: that needs a majority of the others, so however wrong a comparison was, the
+// cluster never throws away its last good copies.
+func (n *Node) latched(ctx context.Context) error {
 	err := n.stores.machine.Err()
-	if err == nil {
-		return nil
-	}
-	if why := err.Error(); errors.Is(err, fsm.ErrDiverged) {
-		if err := n.changeMark(func(m *mark) { m.Rebuild = why }); err != nil {
-			n.log.Error("note that this node must be rebuilt", "err", err)
+	hint := "look at the log of this node; a restart sets damaged data aside and rebuilds it from the others"
+	switch {
+	case errors.Is(err, fsm.ErrUnknownOp):
+		hint = "upgrade this node: a newer one proposed what it does not know"
+	case errors.Is(err, fsm.ErrDiverged):
+		why := err.Error()
+		if _, refused := n.askLeader(ctx, &wire.Readmit{From: n.who()}); refused != nil {
+			hint = "the others could not agree to rebuild this node (" + refused.Error() + "); it keeps its data"
+		} else if failed := n.changeMark(func(m *mark) { m.Rebuild = why }); failed != nil {
+			return errors.Join(err, failed)
+		} else {
+			hint = "start the node again: it sets its data aside and comes back as a learner"
 		}
 	}
-	hint := "look at the log of this node; a restart sets damaged data aside and rebuilds it from the others"
-	if errors.Is(err, fsm.ErrUnknownOp) {
-		hint = "upgrade this node: a newer one proposed what it does not know"
-	}
 	return &Error{Code: CodeLatched, Object: "book of record of " + n.cfg.Name, Kind: fsm.ErrLatched, Cause: err, Hint: hint}
+}
+
+// rejoin joins again when the group counts this node in and the book does not, which is so after the book was replaced by a
+// snapshot from other days.
+func (n *Node) rejoin(ctx context.Context) {
+	if n.state.Load().Phase != PhaseServing || n.leaderID() == "" {
+		return
+	}
+	if m, ok, err := n.bookMember(n.ID()); err != nil || (ok && m.RPCAddr == n.cfg.advertise() && m.Instance == n.instance) {
+		return
+	}
+	future := n.raft.GetConfiguration()
+	if future.Error() != nil || !slices.ContainsFunc(future.Configuration().Servers, func(s raft.Server) bool { return string(s.ID) == n.id }) {
+		return
+	}
+	if _, err := n.join(ctx); err != nil && ctx.Err() == nil {
+		n.log.Warn("the book does not know this node, and joining again failed", "err", err)
+	}
 }
 
 func (n *Node) closeStores() error {
@@ -341,16 +370,4 @@ func (n *Node) changeMark(change func(*mark)) error {
 	}
 	n.mark = next
 	return nil
-}
-
-func equalMaps(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if b[k] != v {
-			return false
-		}
-	}
-	return true
 }

@@ -77,7 +77,7 @@ func (n *Node) vetted(ctx context.Context, c *muxConn, req wire.Message) (wire.M
 func (n *Node) answer(ctx context.Context, req wire.Message) (wire.Message, error) {
 	switch r := req.(type) {
 	case *wire.Hello:
-		return n.helloReply()
+		return n.helloReply(r.From.ID)
 	case *wire.Promise:
 		if err := n.promise(r.From.Cluster, r.Servers, r.From.ID); err != nil {
 			return nil, err
@@ -132,7 +132,7 @@ func (n *Node) asFailure(err error) *wire.Failure {
 	return &wire.Failure{Reason: wire.Unknown, Text: err.Error()}
 }
 
-func (n *Node) helloReply() (*wire.HelloReply, error) {
+func (n *Node) helloReply(asking string) (*wire.HelloReply, error) {
 	state, err := n.stores.hasState()
 	if err != nil {
 		return nil, err
@@ -144,6 +144,9 @@ func (n *Node) helloReply() (*wire.HelloReply, error) {
 		if addr, _, err := n.resolve(id); err == nil {
 			r.Leader, r.LeaderAt = id, addr
 		}
+	}
+	if addr, _, err := n.resolve(asking); err == nil && asking != n.id {
+		r.KnownAt = addr
 	}
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"backstitch/cluster/wire"
@@ -79,7 +80,7 @@ func (n *Node) RestoreSnapshot(ctx context.Context, r io.Reader) (fsm.SnapshotIn
 		return fsm.SnapshotInfo{}, err
 	}
 	if id == n.id {
-		return info, n.operateError(n.restoreHere(spool, info, size))
+		return info, n.operateError(n.restoreHere(ctx, spool, info, size))
 	}
 	f, err := spool.open()
 	if err != nil {
@@ -96,7 +97,7 @@ func (n *Node) RestoreSnapshot(ctx context.Context, r io.Reader) (fsm.SnapshotIn
 }
 
 // restoreHere is the leader's side. Raft gives the snapshot a fresh index and sends it to everybody.
-func (n *Node) restoreHere(spool *spool, info fsm.SnapshotInfo, size int64) error {
+func (n *Node) restoreHere(ctx context.Context, spool *spool, info fsm.SnapshotInfo, size int64) error {
 	if n.raft.State() != raft.Leader {
 		return n.notLeader()
 	}
@@ -112,6 +113,28 @@ func (n *Node) restoreHere(spool *spool, info fsm.SnapshotInfo, size int64) erro
 			return n.notLeader()
 		}
 		return fmt.Errorf("restore: %w: %w", ErrOutcomeUnknown, err)
+	}
+	return n.forgetGhosts(ctx)
+}
+
+// forgetGhosts removes the members that the snapshot brought along and that are not of this group: their leases must not wait
+// for them, and their names must be free. The living ones join again by themselves, see rejoin.
+func (n *Node) forgetGhosts(ctx context.Context) error {
+	future := n.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		return n.raftFailure(err)
+	}
+	members, err := n.bookMembers()
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		if slices.ContainsFunc(future.Configuration().Servers, func(s raft.Server) bool { return string(s.ID) == string(m.ID) }) {
+			continue
+		}
+		if _, err := n.Propose(ctx, n.envelope("member of the restored book, not of this cluster"), fsm.RemoveMember{ID: m.ID}); err != nil {
+			return fmt.Errorf("forget %s: %w", m.Name, err)
+		}
 	}
 	return nil
 }
@@ -136,7 +159,7 @@ func (n *Node) serveRestore(ctx context.Context, c *muxConn, r *wire.Restore) (w
 		return nil, err
 	}
 	defer spool.drop()
-	if err := n.restoreHere(spool, info, size); err != nil {
+	if err := n.restoreHere(ctx, spool, info, size); err != nil {
 		return nil, err
 	}
 	return &wire.Done{Cluster: n.ClusterID(), Index: info.Index}, nil

@@ -202,6 +202,9 @@ func (m *Member) Kill() {
 	m.FS = crashed
 }
 
+// ExpectEnd says that the node may end with an error until the next Start.
+func (m *Member) ExpectEnd() { m.expects = true }
+
 // WaitEnd waits until Run has returned by itself, and returns its error.
 func (m *Member) WaitEnd() error {
 	m.c.t.Helper()

@@ -72,6 +72,7 @@ type HelloReply struct {
 	State    bool   // it has Raft state: a cluster exists
 	Leader   string // node id, "" if it knows none
 	LeaderAt string // the leader's RPC address
+	KnownAt  string // where the answering node would look for the asking one, "" if it does not know
 }
 
 // Promise asks a node to bind itself to making the cluster named by From.Cluster with exactly these servers.
@@ -268,12 +269,13 @@ func (m *HelloReply) encode(w *writer) {
 	w.flag(m.State)
 	w.text(m.Leader)
 	w.text(m.LeaderAt)
+	w.text(m.KnownAt)
 }
 
 func (m *HelloReply) decode(r *reader) {
 	m.Who.decode(r)
 	m.Expect, m.State = r.u8(), r.flag()
-	m.Leader, m.LeaderAt = r.text(), r.text()
+	m.Leader, m.LeaderAt, m.KnownAt = r.text(), r.text(), r.text()
 }
 
 func (m *Promise) encode(w *writer) {

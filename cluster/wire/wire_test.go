@@ -25,7 +25,7 @@ var who = Who{Cluster: "c1", ID: "n1", Name: "node-a", Instance: [16]byte{1}, Bo
 func every() []Message {
 	return []Message{
 		&Hello{From: who},
-		&HelloReply{Who: who, Expect: 3, State: true, Leader: "n2", LeaderAt: "h:1"},
+		&HelloReply{Who: who, Expect: 3, State: true, Leader: "n2", LeaderAt: "h:1", KnownAt: "h:9"},
 		&Promise{From: who, Servers: []Server{{ID: "n1", Instance: [16]byte{3}, RPCAddr: "h:2"}, {ID: "n2", RPCAddr: "h:3"}}},
 		&Join{From: who, Role: 1, Weight: 2, Zone: "z", Version: "v", APIAddr: "a:1", RPCAddr: "r:1", GossipAddr: "g:1", MaxOp: 94},
 		&Readmit{From: who},
