@@ -440,3 +440,25 @@ func TestAVoterThatStaysAwayLosesItsPlaceAndGetsItBack(t *testing.T) {
 		c.WaitVoters(3)
 	})
 }
+
+func TestASnapshotThatIsAheadOfTheBookIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		c.WaitVoters(3)
+		m := follower(c)
+		mustSubmit(t, m, "bs-last")
+		stream, _, err := m.Node.SaveSnapshot(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream.Close()
+		m.Kill() // the snapshot was synced; the book's last write waited for the log's next one
+		m.Start()
+		c.WaitServing(m)
+		c.WaitSame()
+		if !hasJob(t, m, "bs-last") {
+			t.Errorf("the book has a hole where the snapshot is")
+		}
+	})
+}

@@ -137,8 +137,8 @@ func TestAKilledOwnersSliceMovesAndAPauseMovesNothing(t *testing.T) {
 		workers[first].stop()
 		next := owner(first)
 		moved, at, _ := workers[next].holds(slice)
-		if took := at.Sub(began); moved <= epoch || took > 3*time.Second {
-			t.Errorf("kill to the new owner: epoch %d after %s, want above %d within 3s", moved, took, epoch)
+		if took := at.Sub(began); moved <= epoch || took > 5*time.Second { // the owner may have been the leader, too
+			t.Errorf("kill to the new owner: epoch %d after %s, want above %d within 5s", moved, took, epoch)
 		}
 
 		// A zombie's word is refused.
