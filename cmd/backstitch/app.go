@@ -28,6 +28,8 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	getenv func(string) string
+	// patience is how long a command goes round the nodes before it says that nobody answers: longer than a change of leader.
+	patience time.Duration
 
 	addr       []string
 	caCert     string
@@ -134,11 +136,8 @@ func envName(flag string) string {
 	return "BACKSTITCH_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// patience is how long a command goes round the nodes before it says that nobody answers: longer than a change of leader.
-const patience = 5 * time.Second
-
 // client makes the API client that the flags describe.
-func (a *app) client() (*client.Client, error) { return a.patientClient(patience) }
+func (a *app) client() (*client.Client, error) { return a.patientClient(a.patience) }
 
 func (a *app) patientClient(retry time.Duration) (*client.Client, error) {
 	cfg := client.DefaultConfig()

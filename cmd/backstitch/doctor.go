@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -35,21 +36,34 @@ type doctor struct {
 	topic  string
 	url    string
 	local  bool
+	asked  bool // for the cluster: it was named, or nothing else was
 	found  []finding
 }
 
 func newDoctor(a *app) *cobra.Command {
 	d := &doctor{app: a}
 	cmd := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [TOPIC]",
 		Short: "Check the cluster, a Kafka and an archive before relying on them",
 		Long: `Check what is named and say what is wrong with it, each with a stable code. Nothing is written anywhere. The exit status is 1
-when a check fails.`,
+when a check fails. Without --addr, a cluster that does not answer is no failure as long as something else is named.`,
 		Example: `  backstitch doctor
-  backstitch doctor --kafka prod --topic orders --archive s3://acme-archive/orders --connections agent.yaml
-  backstitch doctor --no-cluster --kafka localhost:9092`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
+  backstitch doctor orders --kafka localhost:9092 --archive s3://acme-archive/orders
+  backstitch doctor orders --kafka prod --archive s3://acme-archive/orders --s3 archive --connections agent.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if d.topic != "" && d.topic != args[0] {
+					return usage(cmd, fmt.Errorf("two topics: %s and --topic %s", args[0], d.topic))
+				}
+				d.topic = args[0]
+			}
+			if d.topic != "" && d.kafka == "" {
+				return usage(cmd, errors.New("--kafka is missing: on which brokers is topic "+d.topic+"?"))
+			}
+			d.asked = cmd.Flags().Changed("addr") || d.kafka+d.url+d.config == ""
+			return d.run(cmd.Context())
+		},
 	}
 	f := cmd.Flags()
 	d.where.flags(f)
@@ -138,7 +152,11 @@ func (d *doctor) checkConfig() {
 }
 
 func (d *doctor) checkCluster(ctx context.Context) {
-	c, err := d.app.patientClient(time.Second)
+	patience := d.app.patience / 5
+	if !d.asked {
+		patience = 0
+	}
+	c, err := d.app.patientClient(patience)
 	if err != nil {
 		d.fault("BST-D200", "api", err)
 		return
@@ -147,6 +165,10 @@ func (d *doctor) checkCluster(ctx context.Context) {
 	short, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	s, err := c.Cluster(short)
+	if !d.asked && client.HasCode(err, client.CodeUnreachable) {
+		d.add("skip", "BST-D200", "api", "no node answers at "+strings.Join(d.app.addr, ", ")+"; to check a cluster: --addr HOST:7420", "")
+		return
+	}
 	if err != nil {
 		d.fault("BST-D200", "api", err)
 		return

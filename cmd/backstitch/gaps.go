@@ -18,6 +18,7 @@ func newGaps(a *app) *cobra.Command {
 		Use:   "heatmap [TOPIC]",
 		Short: "Draw what is missing, as partitions by time",
 		Example: `  backstitch gaps heatmap orders --kafka localhost:9092 --archive s3://acme-archive/orders
+  backstitch gaps heatmap orders --kafka localhost:9092 --archive s3://lab/orders --s3 http://localhost:9000
   backstitch gaps heatmap -f orders.yaml --all`,
 		Args: cobra.MaximumNArgs(1),
 	}, func(rep *gap.Report, _ []string) error {
@@ -30,7 +31,7 @@ func newGaps(a *app) *cobra.Command {
 		gapsCommand(a, &cobra.Command{
 			Use:     "list [TOPIC]",
 			Short:   "List what is missing, one line per finding",
-			Example: "  backstitch gaps list -f orders.yaml -o jsonl",
+			Example: "  backstitch gaps list orders --kafka localhost:9092 --archive ./archive\n  backstitch gaps list -f orders.yaml -o jsonl",
 			Args:    cobra.MaximumNArgs(1),
 		}, func(rep *gap.Report, _ []string) error {
 			return a.print(answer{value: rep, rows: anys(rep.Findings), names: findingIDs(rep), text: func(w io.Writer) error {
@@ -80,8 +81,9 @@ func newGapsExplain(a *app) *cobra.Command {
 		Short: "Show the evidence behind one finding",
 		Long: `Show why something is called missing, what else it could have been and is not, and whether it can be repaired. The same data
 gives the same findings with the same ids, so the id of an earlier list is found again.`,
-		Example: "  backstitch gaps explain g-51c9d2.1 -f orders.yaml",
-		Args:    cobra.RangeArgs(1, 2),
+		Example: `  backstitch gaps explain g-51c9d2.1 orders --kafka localhost:9092 --archive s3://acme-archive/orders
+  backstitch gaps explain g-51c9d2.1 -f orders.yaml`,
+		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := about.load(a, cmd, args[1:])
 			if err != nil {

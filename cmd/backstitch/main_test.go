@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -48,11 +49,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// invoke runs the program in this process, with an environment of its own.
+// invoke runs the program in this process, with an environment of its own and little patience with nodes that do not answer.
 func invoke(t *testing.T, env map[string]string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = run(context.Background(), args, strings.NewReader(""), &out, &errs, func(name string) string { return env[name] })
+	a := &app{
+		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(name string) string { return env[name] },
+		patience: 100 * time.Millisecond,
+	}
+	status = a.run(context.Background(), args)
 	return out.String(), errs.String(), status
 }
 

@@ -27,7 +27,7 @@ would be read, what was looked at before. Nothing is written but the plan. run d
 world moved.
 
 -o takes a format or the name of the file to save to; --out always takes the file.`,
-		Example:     "  backstitch plan -f orders.yaml -o orders.plan\n  backstitch plan orders --kafka prod --archive s3://acme-archive/orders --out orders.plan -o json",
+		Example:     "  backstitch plan orders --kafka HOST:9092 --archive s3://acme-archive/orders -o orders.plan\n  backstitch plan -f orders.yaml --out orders.plan -o json",
 		Args:        cobra.MaximumNArgs(1),
 		Annotations: map[string]string{outFileKey: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {

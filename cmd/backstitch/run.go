@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,12 +14,16 @@ import (
 
 // run is the whole program: it parses args, does what they say and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv, patience: 5 * time.Second}
+	return a.run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
 	root := newRoot(a)
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return client.ExitOK
@@ -42,7 +47,7 @@ func newRoot(a *app) *cobra.Command {
 re-run. It keeps going when its own nodes die.
 
 New here:       backstitch demo          loses data on purpose and brings it back, in about a minute
-First contact:  backstitch gaps heatmap -f SPEC      reads your topic and your archive, writes nothing`,
+First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://BUCKET/PREFIX      reads both, writes nothing`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +34,7 @@ quarantine, 4 the data differ, 5 nothing could be compared, 1 failed or cancelle
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.runPlan(cmd, &opt, args) },
 	})
-	opt.about.flags(cmd)
+	opt.about.fileFlags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&opt.detach, "detach", false, "return once the job is accepted")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "show the plan and change nothing")
@@ -48,7 +47,7 @@ func (a *app) runPlan(cmd *cobra.Command, opt *runOptions, args []string) error 
 	if (len(args) == 1) == (opt.about.file != "") {
 		return usage(cmd, errors.New("want either a saved PLAN or --file SPEC"))
 	}
-	c, err := a.patientClient(30 * time.Second)
+	c, err := a.patientClient(6 * a.patience) // a plan may have taken long to make
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"backstitch/cluster/client"
 	"backstitch/replay/spec"
 )
 
@@ -24,6 +25,12 @@ type subject struct {
 	layout string
 	span   string
 	parts  partitionList
+}
+
+// fileFlags are those of a command that takes a spec from a file only.
+func (s *subject) fileFlags(cmd *cobra.Command) {
+	s.where.flags(cmd.Flags())
+	cmd.Flags().StringVarP(&s.file, "file", "f", "", "`file` with a job spec")
 }
 
 func (s *subject) flags(cmd *cobra.Command) {
@@ -54,10 +61,7 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 		}
 		return readSpec(s.file, &s.where)
 	}
-	if len(topics) == 0 {
-		return nil, usage(cmd, errors.New("neither a topic nor --file is given"))
-	}
-	if err := required(cmd, "kafka", "archive"); err != nil {
+	if err := s.complete(cmd, topics); err != nil {
 		return nil, err
 	}
 	r, err := s.said(topics[0])
@@ -70,6 +74,32 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 		return nil, err
 	}
 	return spec.Parse("command line", text, spec.Options{Connections: s.where.kinds()})
+}
+
+// complete refuses half a command line, and names that nothing answers to, before anything is connected to.
+func (s *subject) complete(cmd *cobra.Command, topics []string) error {
+	var missing []string
+	if len(topics) == 0 {
+		missing = append(missing, "a topic")
+	}
+	if s.kafka == "" {
+		missing = append(missing, "--kafka")
+	}
+	if s.url == "" {
+		missing = append(missing, "--archive")
+	}
+	if len(missing) > 0 {
+		return &failure{
+			Code: codeUsage, Title: "usage: missing: " + strings.Join(missing, ", "), Exit: client.ExitUsage,
+			Detail: "What is compared is a topic and an archive of it; a job spec can say both.",
+			Next:   "give TOPIC --kafka HOST:9092 --archive s3://BUCKET/PREFIX [--s3 https://HOST:9000]     or -f SPEC",
+		}
+	}
+	if _, err := s.where.kafka(s.kafka); err != nil {
+		return err
+	}
+	_, err := s.where.s3(s.s3)
+	return err
 }
 
 // said makes a spec of the flags.

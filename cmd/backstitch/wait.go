@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +21,7 @@ quarantine, 4 the data differ, 5 nothing could be compared, 1 failed or cancelle
 		ValidArgsFunction: a.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// Somebody who waits for hours does not want to lose the watch to a restart of the nodes.
-			c, err := a.patientClient(time.Minute)
+			c, err := a.patientClient(12 * a.patience)
 			if err != nil {
 				return err
 			}
