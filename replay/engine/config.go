@@ -16,7 +16,7 @@ import (
 // Config bounds a slice run. A commit happens when the first of the three limits is reached, and at the end of the slice.
 type Config struct {
 	CommitRecords  int64         // records between two commits
-	CommitBytes    int64         // bytes of keys, values and headers between two commits
+	CommitBytes    int64         // bytes of keys, values and headers between two commits, at most; see pace.go
 	CommitEvery    time.Duration // time between two commits
 	MaxQuarantine  int64         // more quarantined positions than this fail the slice
 	ReadAheadBytes int64         // bytes of batches that wait to be written

@@ -50,7 +50,7 @@ func (e *Engine) copy(ctx context.Context) error {
 	e.next.Bytes += bytes
 	e.pending.records += records
 	e.pending.bytes += bytes
-	if e.pending.records >= e.cfg.CommitRecords || e.pending.bytes >= e.cfg.CommitBytes ||
+	if e.pending.records >= e.cfg.CommitRecords || e.pending.bytes >= e.pace.bytes ||
 		e.ends.Now().Sub(e.pending.since) >= e.cfg.CommitEvery {
 		e.step = stepCommit
 	}

@@ -62,7 +62,8 @@ type Engine struct {
 		bytes   int64
 		since   time.Time
 	}
-	eof bool
+	pace pace
+	eof  bool
 
 	// For any goroutine.
 	checkpoint atomic.Pointer[fsm.Checkpoint]
@@ -88,7 +89,7 @@ func New(task Task, ends Ends, cfg Config) (*Engine, error) {
 		ends.Counters = new(Counters)
 	}
 	ends.Log = ends.Log.With("slice", task.Slice.ID.String(), "epoch", uint64(task.Epoch))
-	return &Engine{task: task, ends: ends, cfg: cfg, fields: ends.Source.Fields()}, nil
+	return &Engine{task: task, ends: ends, cfg: cfg, fields: ends.Source.Fields(), pace: newPace(cfg.CommitBytes)}, nil
 }
 
 // Run steps until the slice is done (nil), drained (ErrDrained), or can not go on. It closes everything before it returns.
@@ -167,6 +168,7 @@ func (e *Engine) open(ctx context.Context) error {
 		return fmt.Errorf("open source: %w", err)
 	}
 	e.ahead = readAhead(ctx, r, e.cfg.ReadAheadBytes)
+	e.pending.since = e.ends.Now()
 	e.step = stepCopy
 	return nil
 }
@@ -207,6 +209,7 @@ func (e *Engine) commit(ctx context.Context) error {
 	if err := e.writer.Commit(ctx, e.next); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	e.pace.took(e.pending.bytes, e.ends.Now().Sub(e.pending.since), e.cfg.CommitEvery)
 	c := e.ends.Counters
 	c.Commits.Add(1)
 	c.Written.Add(e.next.Records - e.durable.Records)
