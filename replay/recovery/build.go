@@ -154,9 +154,9 @@ func (b *builder) judge() error {
 		comparable = comparable || r.Comparable
 	}
 	switch {
-	case !comparable:
+	case !comparable && len(b.report.Results) > 0:
 		return nil // the findings say why, partition by partition
-	case expected == 0:
+	case expected == 0 && !b.damaged():
 		return &Error{Code: CodeEmpty, Title: "the reference has no records in this range", Exit: exitUsage,
 			Why:  fmt.Sprintf("%s: nothing to compare with in %s.", sourceName(b.recipe.Source), b.rangeText()),
 			Hint: "backstitch gaps heatmap without a range shows what the reference holds"}
@@ -168,6 +168,16 @@ func (b *builder) judge() error {
 			Hint: "check spec.source and spec.target; to write everything all the same, set spec.select.only: all"}
 	}
 	return nil
+}
+
+// damaged reports whether a part of the reference could not be read: then nobody knows whether it is empty.
+func (b *builder) damaged() bool {
+	return slices.ContainsFunc(b.report.Findings, func(f gap.Finding) bool { return f.Kind == gap.Corrupt })
+}
+
+// unreadable reports whether a part of partition n of the reference could not be read.
+func (b *builder) unreadable(n int32) bool {
+	return slices.ContainsFunc(b.report.Findings, func(f gap.Finding) bool { return f.Kind == gap.Corrupt && f.Partition == n })
 }
 
 // plan freezes what the scan found.
@@ -204,6 +214,7 @@ func (b *builder) plan() (*Plan, error) {
 	if err := b.preflight(p); err != nil {
 		return nil, err
 	}
+	p.Recipe.Left = p.left()
 	p.Undo = b.undo()
 	return p, nil
 }
@@ -276,6 +287,9 @@ func (b *builder) describe(res *gap.Result, part *plan.Part) Part {
 		return out
 	}
 	if len(part.Fill) == 0 {
+		if b.unreadable(res.Partition) {
+			out.Action = "unread"
+		}
 		return out
 	}
 	out.Action = "fill"

@@ -16,6 +16,8 @@ const (
 	CodePreflight   = "BST-E1127" // the target would refuse what the plan writes
 	CodeTooLarge    = "BST-E1128" // the plan is larger than one job can be
 	CodePartition   = "BST-E1129" // a partition that is selected is not there
+	CodeSwapped     = "BST-E1130" // the target is an archive: source and target are swapped
+	CodeOverwrite   = "BST-E1131" // the file to save the plan to is something else
 )
 
 // Exit statuses.

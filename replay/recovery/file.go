@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,8 +24,11 @@ type planFile struct {
 // maxPlanBytes bounds what ReadFile reads.
 const maxPlanBytes = 1 << 30
 
-// WriteFile writes p to path, which may exist. It appears whole or not at all.
+// WriteFile writes p to path, whole or not at all. It replaces an older plan and refuses to replace anything else.
 func (p *Plan) WriteFile(path string) error {
+	if err := replaceable(path); err != nil {
+		return err
+	}
 	text, err := p.Encode()
 	if err != nil {
 		return err
@@ -45,6 +49,35 @@ func (p *Plan) WriteFile(path string) error {
 	return nil
 }
 
+// replaceable refuses a file that holds something else than a plan: -o with the name of the spec would destroy it.
+func replaceable(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write plan %s: %w", path, err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("write plan %s: %w", path, err)
+	}
+	head := make([]byte, len(planHead))
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("write plan %s: %w", path, err)
+	}
+	if !info.Mode().IsRegular() || (info.Size() > 0 && string(head[:n]) != planHead) {
+		return &Error{Code: CodeOverwrite, Title: path + " exists and is not a plan", Why: "Saving the plan there would destroy it.",
+			Hint: "name another file: -o FILE.plan", Exit: exitFailed}
+	}
+	return nil
+}
+
+// planHead is how every plan file begins.
+const planHead = "{\n \"sha256\": "
+
 // Encode returns the bytes of a plan file.
 func (p *Plan) Encode() ([]byte, error) {
 	text, err := p.canonical()
@@ -53,7 +86,7 @@ func (p *Plan) Encode() ([]byte, error) {
 	}
 	sum := sha256.Sum256(text)
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "{\n \"sha256\": %q,\n \"plan\": ", hex.EncodeToString(sum[:]))
+	fmt.Fprintf(&b, "%s%q,\n \"plan\": ", planHead, hex.EncodeToString(sum[:]))
 	if err := json.Indent(&b, text, " ", " "); err != nil {
 		return nil, fmt.Errorf("encode plan: %w", err)
 	}
@@ -87,7 +120,12 @@ func ReadFile(path, cluster string) (*Plan, error) {
 func Decode(name string, text []byte, cluster string) (*Plan, error) {
 	again := "backstitch plan -f SPEC -o " + name
 	bad := func(err error) error {
-		return &Error{Code: CodeNotPlan, Title: name + " is not a plan", Why: err.Error(), Hint: again, Exit: exitUsage, Err: err}
+		e := &Error{Code: CodeNotPlan, Title: name + " is not a plan", Why: err.Error(), Hint: again, Exit: exitUsage, Err: err}
+		if !json.Valid(text) {
+			// Saving a plan under this name would overwrite what is most likely the spec.
+			e.Hint = "if it is a spec: backstitch run -f " + name
+		}
+		return e
 	}
 	var file planFile
 	if err := strict(text, &file); err != nil {
@@ -123,7 +161,7 @@ func Decode(name string, text []byte, cluster string) (*Plan, error) {
 	if cluster != "" && p.Cluster != "" && cluster != p.Cluster {
 		return nil, &Error{Code: CodeCluster, Title: name + " was made for another cluster", Exit: exitConflict,
 			Why:  fmt.Sprintf("The plan is for cluster %s, this is %s.", p.Cluster, cluster),
-			Hint: "name the other cluster with --addr or --context, or make a plan for this one: " + again}
+			Hint: "name the other cluster with --addr, or make a plan for this one: " + again}
 	}
 	return &p, nil
 }

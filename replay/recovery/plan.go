@@ -39,7 +39,7 @@ type Plan struct {
 // Part is one partition of a plan, for people.
 type Part struct {
 	Partition int32  `json:"partition"`
-	Action    string `json:"action"` // "fill", "skip" or "cannot"
+	Action    string `json:"action"` // "fill", "skip", "cannot", or "unread": needs nothing as far as the reference can be read
 	Records   int64  `json:"records"`
 	Bytes     int64  `json:"bytes"`
 	Ranges    int    `json:"ranges"`
@@ -228,6 +228,24 @@ func (p *Plan) Submission() (*Submission, error) {
 	}
 	out.Records, out.Bytes = plan.Totals(out.Slices)
 	return out, nil
+}
+
+// maxLeft is how many places a recipe names.
+const maxLeft = 20
+
+// left names what no proof of the job will cover, because the reference can not be read or not be compared there.
+func (p *Plan) left() []string {
+	var out []string
+	for _, f := range p.Findings {
+		if f.Kind != gap.Corrupt && f.Kind != gap.NotComparable {
+			continue
+		}
+		if len(out) == maxLeft {
+			return append(out, fmt.Sprintf("and %d more", p.lost()-maxLeft))
+		}
+		out = append(out, fmt.Sprintf("%s: %s", gap.Name(p.Target.Topic, f.Partition), f.Reason))
+	}
+	return out
 }
 
 // Locks are the targets that a job of p writes, one per partition that it fills. A job that only verifies locks what it reads,

@@ -6,6 +6,9 @@ type Recipe struct {
 	Source  Source `json:"source"`
 	Target  Target `json:"target"`
 	Write   Write  `json:"write"`
+	// Left names places of the range that the reference can not give, each with the reason. They are not written and no proof
+	// covers them, so a job that has any is never complete without saying so.
+	Left []string `json:"left,omitempty"`
 }
 
 // Source names the reference.

@@ -99,6 +99,8 @@ func (p *Plan) writeParts(b *strings.Builder, opt RenderOptions) {
 				plural(part.Ranges, "range"), from)
 		case "cannot":
 			fmt.Fprintf(b, "  ! cannot  %-16s %s; will be reported, not invented\n", name, part.Reason)
+		case "unread":
+			fmt.Fprintf(b, "  = skip    %-16s complete as far as the reference can be read\n", name)
 		default:
 			fmt.Fprintf(b, "  = skip    %-16s already complete\n", name)
 		}

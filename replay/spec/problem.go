@@ -58,14 +58,30 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// ErrorCode returns the code of the first problem.
-func (e *Error) ErrorCode() string { return e.Problems[0].Code }
+// ErrorCode returns the code of the first problem. A key that is misspelled is unknown under one name and missing under
+// another; the unknown one is the mistake.
+func (e *Error) ErrorCode() string {
+	for _, p := range e.Problems {
+		if p.Code == CodeUnknown {
+			return p.Code
+		}
+	}
+	return e.Problems[0].Code
+}
 
 // ExitStatus returns that of an invalid spec.
 func (e *Error) ExitStatus() int { return 2 }
 
 // Next says what to type.
-func (e *Error) Next() string { return "backstitch spec explain spec" }
+func (e *Error) Next() string {
+	if e.File == CommandLine {
+		return "change the flags; what each stands for: backstitch spec explain spec"
+	}
+	return "mend it, then: backstitch spec validate " + e.File
+}
+
+// CommandLine is the name of a spec that was said in flags.
+const CommandLine = "command line"
 
 // excerpt returns the line of text and a caret under column.
 func excerpt(text string, line, column int) string {

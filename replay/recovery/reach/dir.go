@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 
+	"backstitch/replay/archive"
 	"backstitch/replay/recovery"
 	"backstitch/replay/sink"
 )
@@ -41,6 +42,9 @@ func (e *dirEnd) Describe(ctx context.Context) (recovery.State, error) {
 		if err != nil || !entry.IsDir() {
 			continue
 		}
+		if err := e.notAnArchive(root.FS(), e.topic+"/"+entry.Name()); err != nil {
+			return s, err
+		}
 		from, to, err := e.Bounds(ctx, int32(n))
 		if err != nil {
 			return s, err
@@ -49,3 +53,23 @@ func (e *dirEnd) Describe(ctx context.Context) (recovery.State, error) {
 	}
 	return s, nil
 }
+
+// notAnArchive refuses a directory that holds segments of an archive. An archive is where records come from; a plan that
+// writes into one has source and target swapped.
+func (e *dirEnd) notAnArchive(files fs.FS, dir string) error {
+	segments, err := fs.Glob(files, dir+"/*"+archive.Suffix)
+	if err != nil {
+		return fmt.Errorf("list %s: %w", e.path, err)
+	}
+	if len(segments) == 0 {
+		return nil
+	}
+	return &recovery.Error{
+		Code: recovery.CodeSwapped, Title: "source and target are swapped: the target " + e.path + " is an archive", Exit: exitUsage,
+		Why:  "It holds " + segments[0] + ". Recovered records do not go into the archive of what they are compared with.",
+		Hint: "exchange spec.source and spec.target, or name another directory",
+	}
+}
+
+// exitUsage is the exit status of an invalid spec.
+const exitUsage = 2
