@@ -21,6 +21,10 @@ func (answers api) serve(t *testing.T) (addr string) {
 		key := r.Method + " " + r.URL.Path
 		switch a := answers[key].(type) {
 		case nil:
+			if key == "GET /v1/jobs/bs-abc/recipe" {
+				_ = json.NewEncoder(w).Encode(client.Work{Job: "bs-abc", Recipe: json.RawMessage(`{"version":1}`)})
+				return
+			}
 			http.NotFound(w, r)
 		case client.Problem:
 			w.Header().Set("Content-Type", "application/problem+json")
@@ -74,6 +78,33 @@ func TestTheEndOfAJobDecidesTheExitStatus(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestAJobThatLeftSomethingOutIsNotComplete: what the reference could not give is not written and not proved.
+func TestAJobThatLeftSomethingOutIsNotComplete(t *testing.T) {
+	left := client.Work{Job: "bs-abc", Recipe: json.RawMessage(`{"version":1,"left":["orders/p03: BST-Q101: object x at 836: unexpected EOF"]}`)}
+	addr := api{"GET /v1/jobs/bs-abc": finished("succeeded", "pass", 0), "GET /v1/jobs/bs-abc/recipe": left}.serve(t)
+	_, stderr, status := invoke(t, nil, "wait", "bs-abc", "--addr", addr, "-q")
+	for _, want := range []string{"Error BST-E4014: job bs-abc is complete but for 1 place(s)", "orders/p03: BST-Q101", "the proof does not cover it", "Next: mend the reference"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in:\n%s", want, stderr)
+		}
+	}
+	if status != client.ExitPartly {
+		t.Errorf("exit status: got %d, want %d", status, client.ExitPartly)
+	}
+}
+
+// TestAFailedJobSaysWhyItsSliceFailed: the reason is what a person needs, not only that there is one.
+func TestAFailedJobSaysWhyItsSliceFailed(t *testing.T) {
+	states := client.SliceStates{Slices: []client.SliceState{
+		{ID: "bs-abc/00000000", Status: "done"}, {ID: "bs-abc/00000001", Status: "failed", Error: "BST-E5102: object is gone; restore it"},
+	}}
+	addr := api{"GET /v1/jobs/bs-abc": finished("failed", "", 0), "GET /v1/jobs/bs-abc/slices": states}.serve(t)
+	_, stderr, status := invoke(t, nil, "wait", "bs-abc", "--addr", addr, "-q")
+	if want := "bs-abc/00000001: BST-E5102: object is gone; restore it"; status != client.ExitFailed || !strings.Contains(stderr, want) {
+		t.Errorf("got %d, want %d and %q in:\n%s", status, client.ExitFailed, want, stderr)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/replay/connect"
 	"backstitch/replay/klog"
+	"backstitch/replay/source"
+	"backstitch/storage"
 )
 
 // Codes of the command line itself. Those of the API are in cluster/client, of connections in replay/connect, of job specs in
@@ -29,7 +31,10 @@ const (
 	codeSandbox     = "BST-E4009"
 	codeDemo        = "BST-E4010"
 	codeFile        = "BST-E4011" // a file that was named can not be read or written
+	codeNewer       = "BST-E0202" // of storage; its error for the whole directory has no field for it
 	codeTopic       = "BST-E4012"
+	codeRecreated   = "BST-E4013" // an archive holds records of a topic of the same name that is gone
+	codePartly      = "BST-E4014" // a job is complete but for something that it says
 	codeFailed      = "BST-E4099" // anything without a code of its own
 )
 
@@ -133,17 +138,42 @@ func explain(err error) *failure {
 	}
 	var node *cluster.Error
 	if errors.As(err, &node) {
-		out := &failure{Code: node.Code, Title: node.Object, Detail: node.Kind.Error(), Next: node.Hint, Exit: client.ExitFailed, Err: err}
+		out := &failure{Code: node.Code, Title: node.Object + ": " + node.Kind.Error(), Next: node.Hint, Exit: client.ExitFailed, Err: err}
+		if errors.Is(node.Kind, cluster.ErrConfig) {
+			out.Title = node.Object + " can not be used"
+		}
 		if node.Cause != nil {
-			out.Title, out.Detail = node.Object+" "+node.Cause.Error(), ""
-			out.Title, out.Detail = split(out.Title)
+			out.Detail = node.Cause.Error()
 		}
 		return out
 	}
-	if errors.Is(err, klog.ErrUnknownTopic) {
+	var stored *storage.Error
+	if errors.As(err, &stored) {
+		out := &failure{Code: stored.Code, Title: stored.Object + ": " + stored.Kind.Error(), Next: stored.Hint, Exit: client.ExitFailed, Err: err}
+		if stored.Cause != nil {
+			out.Detail = stored.Cause.Error()
+		}
+		return out
+	}
+	var newer *storage.NewerFormatError
+	if errors.As(err, &newer) {
 		return &failure{
-			Code: codeTopic, Title: "unknown topic", Detail: err.Error(), Exit: client.ExitNotFound, Err: err,
+			Code: codeNewer, Title: newer.Dir + ": " + storage.ErrNewer.Error(), Exit: client.ExitFailed, Err: err,
+			Detail: fmt.Sprintf("The data have format %d, written by backstitch %s; this program reads up to format %d. Nothing was changed.", newer.Have, newer.Line, newer.Want),
+			Next:   fmt.Sprintf("start backstitch %s or newer here; to go back, set %s aside and let the node rejoin", newer.Line, newer.Dir),
+		}
+	}
+	var c coder
+	if errors.Is(err, klog.ErrUnknownTopic) && !errors.As(err, &c) {
+		return &failure{
+			Code: codeTopic, Title: err.Error(), Exit: client.ExitNotFound, Err: err,
 			Next: "check the name, and that this principal may describe it",
+		}
+	}
+	if errors.Is(err, source.ErrRecreated) && !errors.As(err, &c) {
+		return &failure{
+			Code: codeRecreated, Title: source.ErrRecreated.Error(), Detail: err.Error(), Exit: client.ExitConflict, Err: err,
+			Next: "archive into another prefix; what is in this one stays usable",
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errTimeout) {
@@ -156,7 +186,6 @@ func explain(err error) *failure {
 		return &failure{Code: codeInterrupted, Title: "interrupted", Exit: client.ExitInterrupted, Err: err}
 	}
 	out := &failure{Code: codeFailed, Title: err.Error(), Exit: client.ExitFailed, Err: err}
-	var c coder
 	if errors.As(err, &c) {
 		out.Code = c.ErrorCode()
 	}

@@ -258,25 +258,3 @@ func stepState(job client.Job, step string) string {
 	}
 	return "waiting"
 }
-
-// outcome is what a finished job means for the exit status, nil for complete and verified.
-func outcome(j client.Job) error {
-	f := &failure{Code: codeJobFailed, Title: fmt.Sprintf("job %s %s", j.ID, j.State), Detail: j.Why, Exit: client.ExitFailed}
-	switch {
-	case j.State == "succeeded" && j.Progress.Quarantined > 0:
-		f.Title = fmt.Sprintf("job %s is complete but for %s record(s) in quarantine", j.ID, count(j.Progress.Quarantined))
-		f.Next, f.Exit = "backstitch status "+j.ID+" -o json", client.ExitPartly
-		return f
-	case j.State == "succeeded":
-		return nil
-	case j.State == "cancelled":
-		f.Next = "backstitch plan again for what is still missing"
-	case j.Verdict == "fail":
-		f.Next, f.Exit = "backstitch report show "+j.ID, client.ExitDiffer
-	case j.Verdict == "indeterminate":
-		f.Next, f.Exit = "backstitch report show "+j.ID, client.ExitIndeterminate
-	default:
-		f.Next = "backstitch status " + j.ID + "     then: backstitch retry " + j.ID
-	}
-	return f
-}

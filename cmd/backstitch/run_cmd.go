@@ -28,8 +28,8 @@ func newRun(a *app) *cobra.Command {
 		Long: `Run a saved plan exactly as it is, or refuse because the world moved since (exit status 11). With -f a plan is made, shown and
 asked about first; where nobody can be asked, --yes answers.
 
-Ctrl-C stops watching and never the job. The exit status is that of wait: 0 complete and verified, 3 complete with records in
-quarantine, 4 the data differ, 5 nothing could be compared, 1 failed or cancelled.`,
+Ctrl-C stops watching and never the job. The exit status is that of wait: 0 complete and verified, 3 complete but for records in
+quarantine or places that the reference can not give, 4 the data differ, 5 nothing could be compared, 1 failed or cancelled.`,
 		Example: "  backstitch run orders.plan\n  backstitch run -f orders.yaml --yes --detach",
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.runPlan(cmd, &opt, args) },

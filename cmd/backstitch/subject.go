@@ -73,7 +73,7 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 	if err != nil {
 		return nil, err
 	}
-	return spec.Parse("command line", text, spec.Options{Connections: s.where.kinds()})
+	return spec.Parse(spec.CommandLine, text, spec.Options{Connections: s.where.kinds()})
 }
 
 // complete refuses half a command line, and names that nothing answers to, before anything is connected to.

@@ -14,8 +14,9 @@ func newWait(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "wait JOB",
 		Short: "Follow a job to its end",
-		Long: `Follow a job until it has ended, and exit with what it came to: 0 complete and verified, 3 complete with records in
-quarantine, 4 the data differ, 5 nothing could be compared, 1 failed or cancelled. Ctrl-C stops watching; the job goes on.`,
+		Long: `Follow a job until it has ended, and exit with what it came to: 0 complete and verified, 3 complete but for records in
+quarantine or places that the reference can not give, 4 the data differ, 5 nothing could be compared, 1 failed or cancelled.
+Ctrl-C stops watching; the job goes on.`,
 		Example:           "  backstitch wait bs-7f3k2m --timeout 2h",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
@@ -51,7 +52,7 @@ func (a *app) watch(ctx context.Context, c *client.Client, id string) error {
 	if err != nil {
 		return err
 	}
-	return outcome(job)
+	return a.outcome(ctx, c, job)
 }
 
 func endText(w io.Writer, j client.Job) error {
