@@ -126,6 +126,24 @@ func TestTheSameNodeTwiceIsRefused(t *testing.T) {
 	}
 }
 
+func TestACopyThatCanNotSeeTheOriginalIsRefusedByTheLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		original := follower(c)
+		second := c.Add()
+		second.FS, second.Name = original.FS.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(5, 6))}), original.Name
+		c.Net.Cut(second.Host, original.Host)
+		second.Start()
+		if err := second.WaitEnd(); !errors.Is(err, cluster.ErrNodeIDInUse) || !strings.Contains(err.Error(), "is running at") {
+			t.Errorf("a copy: got %v, want node id in use", err)
+		}
+		c.Net.Heal()
+		c.WaitServing(c.Members()[:3]...)
+		c.WaitVoters(3)
+	})
+}
+
 func TestANodeOfAnotherClusterIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lone := clustertest.New(t, 1)
