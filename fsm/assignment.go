@@ -14,4 +14,6 @@ type Work struct {
 	Epoch  partition.Epoch
 	Recipe []byte     // Job.Recipe
 	Seen   Checkpoint // the book's copy of the progress; the target's own wins
+	// Quarantined are the positions that the fill slices of a verify slice's lane have set aside. Empty on fill slices.
+	Quarantined partition.Ranges
 }

@@ -66,7 +66,8 @@ type Comparison struct {
 	PreexistingDuplicates int64
 	IntroducedDuplicates  int64
 	OrderViolations       int64
-	Quarantined           int64 // expected to be absent, by the quarantine list
+	// Quarantined are positions that the job could not write. They are expected to be absent and are not among Expected.
+	Quarantined int64
 	// Detail names the first difference: "offset 4711: value differs". "" on a pass.
 	Detail string
 	// NotChecked lists what this comparison could not see, e.g. "timestamps: the archive does not hold them".

@@ -114,6 +114,11 @@ func sliceKey(k kind, id partition.SliceID) []byte {
 
 func laneKey(l partition.Lane) []byte { return key(kindLane, ended(l.Job), u32(uint32(l.Partition))) }
 
+// lanePrefix begins the keys of all slices of a lane.
+func lanePrefix(l partition.Lane) []byte {
+	return key(kindLaneSlice, ended(l.Job), u32(uint32(l.Partition)))
+}
+
 func laneSliceKey(l partition.Lane, n uint32) []byte {
 	return key(kindLaneSlice, ended(l.Job), u32(uint32(l.Partition)), u32(n))
 }

@@ -40,7 +40,7 @@ func (t *tx) nextInLane(name partition.Lane, from uint32) (n uint32, ok bool) {
 	if t.err != nil {
 		return 0, false
 	}
-	for e, err := range t.scan(laneSliceKey(name, 0)[:len(name.Job)+6], laneSliceKey(name, from)) {
+	for e, err := range t.scan(lanePrefix(name), laneSliceKey(name, from)) {
 		if err != nil {
 			t.err = err
 			return 0, false

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/raft"
 
 	"backstitch/fsm/wire"
@@ -339,4 +340,48 @@ func TestLargeBatch(t *testing.T) {
 	if n.m.Applied() != 18 {
 		t.Errorf("applied %d, want 18", n.m.Applied())
 	}
+}
+
+// A verify slice is told what the fill slices before it, of its own lane and job, have set aside.
+func TestAssignmentCarriesTheQuarantine(t *testing.T) {
+	n := newNode(t)
+	must := func(cmds ...Command) {
+		t.Helper()
+		for _, cmd := range cmds {
+			if r := n.apply(Envelope{}, cmd); r.Code != OK || len(r.Refused) > 0 {
+				t.Fatalf("%T: %+v", cmd, r)
+			}
+		}
+	}
+	id := func(i uint32) partition.SliceID { return partition.SliceID{Job: "bs-a", N: i} }
+	check := partition.Slice{ID: id(3), Kind: partition.SliceVerify, Ranges: partition.Ranges{{From: 0, To: 30}}, Filled: partition.Ranges{{From: 0, To: 30}}}
+	must(PutMember{testMember("a")}, SubmitJob{ID: "bs-a", Slices: 4, Locks: []string{"dir:a"}},
+		AddSlices{Job: "bs-a", Slices: []partition.Slice{
+			fillSlice("bs-a", 0, 0, 0, 10), fillSlice("bs-a", 1, 0, 10, 30), fillSlice("bs-a", 2, 1, 0, 30), check,
+		}}, StartJob{ID: "bs-a"})
+	for i, set := range [][]partition.Offset{{3, 4, 7}, {10, 29}, {5}} {
+		finish := FinishSlice{Slice: id(uint32(i)), Owner: "a", Epoch: 1, Checkpoint: Checkpoint{Epoch: 1, Cursor: 30}}
+		for _, o := range set {
+			finish.Quarantine = append(finish.Quarantine, Quarantined{Partition: int32(i / 2), Offset: o, Code: "BST-Q201"})
+		}
+		must(GrantLeases{Grants: []Grant{{Slice: id(uint32(i)), Owner: "a"}}})
+		n.view(func(v *View) {
+			if a, err := v.Assignment("a"); err != nil || len(a.Work) != 1 || a.Work[0].Quarantined != nil {
+				t.Errorf("fill slice: got %+v, %v, want one without a quarantine", a, err)
+			}
+		})
+		must(finish)
+	}
+	must(BeginVerify{ID: "bs-a"}, GrantLeases{Grants: []Grant{{Slice: id(3), Owner: "a"}}})
+	n.restart()
+	n.view(func(v *View) {
+		a, err := v.Assignment("a")
+		if err != nil || len(a.Work) != 1 {
+			t.Fatalf("got %+v, %v, want one slice", a, err)
+		}
+		want := partition.Ranges{{From: 3, To: 5}, {From: 7, To: 8}, {From: 10, To: 11}, {From: 29, To: 30}}
+		if diff := cmp.Diff(a.Work[0].Quarantined, want); diff != "" {
+			t.Errorf("set aside (-got +want):\n%s", diff)
+		}
+	})
 }

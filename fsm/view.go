@@ -175,7 +175,37 @@ func (v *View) SliceStates(job partition.JobID) iter.Seq2[SliceState, error] {
 	return each[SliceState](v, key(kindSliceState, ended(job)), nil)
 }
 
-// Assignment returns what a node holds. It costs one read per lease, whatever the number of slices.
+// Quarantined returns the positions that the slices of a lane have set aside, as far as their lists go. It costs one read per
+// slice of the lane.
+func (v *View) Quarantined(l partition.Lane) (partition.Ranges, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	var out partition.Ranges
+	for e, err := range v.scan(lanePrefix(l), nil) {
+		if err == nil {
+			err = unseal(e.key, e.value, nil)
+		}
+		if err != nil {
+			return nil, v.failed(err)
+		}
+		id := partition.SliceID{Job: l.Job, N: trailingNumber(e.key)}
+		st, ok, err := v.SliceState(id)
+		if err == nil && !ok {
+			err = v.failed(storage.Damaged("book of record, slice "+id.String(), fmt.Errorf("it is listed and missing")))
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, q := range st.Quarantine {
+			out = append(out, partition.Range{From: q.Offset, To: q.Offset + 1})
+		}
+	}
+	return partition.Normalize(out), nil
+}
+
+// Assignment returns what a node holds. It costs one read per lease, whatever the number of slices, but for verify slices, which
+// cost one per slice of their lane.
 func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 	a := Assignment{Index: v.at.Index}
 	if v.err != nil {
@@ -219,7 +249,11 @@ func (v *View) work(id partition.SliceID, recipes map[partition.JobID][]byte) (W
 	if !ok || !okState || !known {
 		return Work{}, v.failed(storage.Damaged("book of record, slice "+id.String(), fmt.Errorf("it is leased and parts of it are missing")))
 	}
-	return Work{Slice: s, Epoch: st.Epoch, Recipe: recipe, Seen: st.Checkpoint}, nil
+	w := Work{Slice: s, Epoch: st.Epoch, Recipe: recipe, Seen: st.Checkpoint}
+	if s.Kind == partition.SliceVerify {
+		w.Quarantined, err = v.Quarantined(s.Lane())
+	}
+	return w, err
 }
 
 // Proof returns a proof by its id.

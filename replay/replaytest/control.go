@@ -61,8 +61,23 @@ func (c *Control) Grant(node partition.NodeID, slice partition.Slice, recipe []b
 	s.Owner = node
 	s.Work.Epoch++
 	s.Work.Seen = s.Checkpoint
+	s.Work.Quarantined = c.quarantined(slice)
 	c.bump()
 	return s.Work.Epoch
+}
+
+// quarantined is what the slices of a verify slice's lane have set aside.
+func (c *Control) quarantined(slice partition.Slice) partition.Ranges {
+	var out partition.Ranges
+	for _, s := range c.slots {
+		if slice.Kind != partition.SliceVerify || s.Work.Slice.Lane() != slice.Lane() {
+			continue
+		}
+		for _, q := range s.Finished.Quarantine {
+			out = append(out, partition.Range{From: q.Offset, To: q.Offset + 1})
+		}
+	}
+	return partition.Normalize(out)
 }
 
 // Cut takes node's contact away, or gives it back.

@@ -45,7 +45,7 @@ func cases() map[string]fsm.Proof {
 	failed.Actual.Sum, failed.Actual.Chain = [16]byte{9}, [16]byte{9}
 	failed.Detail = "orders/p07 offset 4711: value differs from reference offset 4711"
 	before := comparison(3)
-	before.PreexistingDuplicates, before.Extra = 4410, 2
+	before.PreexistingDuplicates, before.Extra, before.Quarantined = 4410, 2, 3
 	before.Evidence, before.Actual.Chain = fsm.E2, [16]byte{8}
 	before.NotChecked = []string{"order of the records from before the job: it is not that of the reference"}
 	nothing := fsm.Comparison{Partition: 0, Verdict: fsm.Indeterminate, Detail: "nothing was compared: the reference has no records in this range"}
@@ -146,6 +146,10 @@ func TestAReportThatContradictsItselfIsRefused(t *testing.T) {
 			*r = *report.New(proof(comparison(0)), about)
 			r.Comparisons[0].IntroducedDuplicates = 1
 		},
+		"quarantine as an excuse": func(r *report.Report) {
+			*r = *report.New(proof(comparison(0)), about)
+			r.Comparisons[0].Quarantined, r.Comparisons[0].Actual.Records = 1, r.Comparisons[0].Actual.Records-1
+		},
 		"nonsense": func(r *report.Report) { r.Comparisons[0].Verdict = "splendid" },
 	} {
 		r := report.New(cases()["fail"], about)
@@ -204,6 +208,11 @@ func TestAnotherRunIsCompared(t *testing.T) {
 	}
 	if diff := cmp.Diff(what, []string{"verdict", "actual sum", "missing"}); diff != "" {
 		t.Errorf("differences (-got +want):\n%s", diff)
+	}
+	changed = slices.Clone(p.Comparisons)
+	changed[0].Quarantined++
+	if d := r.Differences(changed); len(d) != 1 || d[0].What != "quarantined" {
+		t.Errorf("one more in quarantine: got %v, want that difference", d)
 	}
 	if d := r.Differences(append(slices.Clone(p.Comparisons[1:]), comparison(9))); len(d) != 2 {
 		t.Errorf("one partition less and one more: got %v, want two differences", d)

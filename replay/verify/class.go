@@ -268,7 +268,7 @@ func minus(a, b partition.Ranges) partition.Ranges {
 // survivors compares what was there when the plan was made.
 func (c *comparison) survivors(ctx context.Context) error {
 	s := &c.work.Slice
-	k := &class{c: c, name: "survivors", ranges: minus(s.Ranges, s.Filled), from: s.TargetFrom, to: s.TargetTo, want: c.hasTime}
+	k := &class{c: c, name: "survivors", ranges: minus(c.wanted, c.filled), from: s.TargetFrom, to: s.TargetTo, want: c.hasTime}
 	if err := k.compare(ctx); err != nil {
 		return err
 	}
@@ -308,7 +308,7 @@ func (k *class) preexisting(ctx context.Context) error {
 
 // copies counts the surplus records whose content the reference has. It takes them out of the bag.
 func (k *class) copies(ctx context.Context) (int64, error) {
-	all := &class{c: k.c, ranges: k.c.work.Slice.Ranges}
+	all := &class{c: k.c, ranges: k.c.wanted}
 	ref, err := all.openReference(ctx)
 	if err != nil {
 		return 0, err
@@ -351,7 +351,7 @@ func (c *comparison) refilled(ctx context.Context) error {
 	if len(s.Filled) == 0 {
 		return nil
 	}
-	k := &class{c: c, name: "refilled records", ranges: s.Filled, from: s.TargetTo, to: c.to, want: c.ours}
+	k := &class{c: c, name: "refilled records", ranges: c.filled, from: s.TargetTo, to: c.to, want: c.ours}
 	if !c.work.Recipe.Write.OriginHeaders {
 		k.want = nil // everything since the plan may be ours
 	}

@@ -16,8 +16,8 @@ import (
 var ErrNoSlices = errors.New("job has no verify slices")
 
 // Job compares all partitions of a job, parallel at a time, in the order of its slices. Slices of other kinds are passed over.
-// Nothing is written; fsm.Judge adds the result up.
-func (v *Verifier) Job(ctx context.Context, slices []partition.Slice, ends *open.Ends, parallel int) ([]fsm.Comparison, error) {
+// quarantined is by partition what the job has set aside. Nothing is written; fsm.Judge adds the result up.
+func (v *Verifier) Job(ctx context.Context, slices []partition.Slice, quarantined map[int32]partition.Ranges, ends *open.Ends, parallel int) ([]fsm.Comparison, error) {
 	var todo []partition.Slice
 	for _, s := range slices {
 		if s.Kind == partition.SliceVerify {
@@ -32,7 +32,7 @@ func (v *Verifier) Job(ctx context.Context, slices []partition.Slice, ends *open
 	g.SetLimit(max(1, parallel))
 	for i, s := range todo {
 		g.Go(func() error {
-			c, err := v.Verify(gctx, s, ends)
+			c, err := v.Verify(gctx, s, quarantined[s.Partition], ends)
 			if err != nil {
 				return fmt.Errorf("verify partition %d: %w", s.Partition, err)
 			}

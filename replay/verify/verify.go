@@ -40,17 +40,22 @@ type Verifier struct{ cfg Config }
 // New makes a verifier.
 func New(cfg Config) *Verifier { return &Verifier{cfg: cfg} }
 
-// Verify compares the partition of one verify slice. ends are those of the job.
-func (v *Verifier) Verify(ctx context.Context, slice partition.Slice, ends *open.Ends) (fsm.Comparison, error) {
-	return v.Compare(ctx, Work{Slice: slice, Recipe: ends.Recipe, Reference: ends.Source, Target: ends.Targets})
+// Verify compares the partition of one verify slice. quarantined is what the job has set aside of it, ends are those of the job.
+func (v *Verifier) Verify(ctx context.Context, slice partition.Slice, quarantined partition.Ranges, ends *open.Ends) (fsm.Comparison, error) {
+	return v.Compare(ctx, Work{
+		Slice: slice, Quarantined: quarantined, Recipe: ends.Recipe, Reference: ends.Source, Target: ends.Targets,
+	})
 }
 
 // Work is one partition to compare.
 type Work struct {
-	Slice     partition.Slice // of kind verify
-	Recipe    recovery.Recipe
-	Reference source.Source
-	Target    sink.Targets
+	Slice partition.Slice // of kind verify
+	// Quarantined are positions of the reference that the job could not write. They are expected to be absent, so they are
+	// neither read nor counted among what is expected; a record of the job that stands for one is one too many.
+	Quarantined partition.Ranges
+	Recipe      recovery.Recipe
+	Reference   source.Source
+	Target      sink.Targets
 }
 
 // Compare is Verify for callers that have their own ends.
@@ -59,9 +64,12 @@ func (v *Verifier) Compare(ctx context.Context, w Work) (fsm.Comparison, error) 
 		return fsm.Comparison{}, fmt.Errorf("slice %s is of kind %s, want verify", w.Slice.ID, w.Slice.Kind)
 	}
 	c := &comparison{cfg: v.cfg, work: w, fields: w.Reference.Fields() & w.Target.Fields()}
+	// Only what the job was to write can be in its quarantine; a list that says more must not hide what was lost.
+	absent := minus(w.Slice.Filled, minus(w.Slice.Filled, w.Quarantined))
+	c.wanted, c.filled = minus(w.Slice.Ranges, absent), minus(w.Slice.Filled, absent)
 	c.out = fsm.Comparison{
 		Partition: w.Slice.Partition, Range: w.Slice.Ranges.Span(), Evidence: fsm.E3,
-		NotChecked: gap.NotChecked(w.Reference.Fields(), w.Target.Fields()),
+		NotChecked: gap.NotChecked(w.Reference.Fields(), w.Target.Fields()), Quarantined: absent.Len(),
 	}
 	err := c.run(ctx)
 	var ref *referenceError
@@ -95,6 +103,8 @@ type comparison struct {
 	work   Work
 	fields record.Fields
 	out    fsm.Comparison
+	// What is expected to be in the target, and of that what the job was to write: both without what is in quarantine.
+	wanted, filled partition.Ranges
 
 	from, to int64 // bounds of the target now
 	detail   []string

@@ -299,7 +299,7 @@ func TestJobComparesEveryPartitionInOrder(t *testing.T) {
 	fill := partition.Slice{Kind: partition.SliceFill}
 	ends := &open.Ends{Recipe: f.work.Recipe, Source: f.ref, Targets: f.target}
 	v := verify.New(verify.DefaultConfig())
-	cs, err := v.Job(context.Background(), []partition.Slice{fill, f.work.Slice, second}, ends, 2)
+	cs, err := v.Job(context.Background(), []partition.Slice{fill, f.work.Slice, second}, nil, ends, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestJobComparesEveryPartitionInOrder(t *testing.T) {
 	if verdict, evidence := fsm.Judge(cs); verdict != fsm.Pass || evidence != fsm.E3 {
 		t.Errorf("got %s at %s, want pass at E3", verdict, evidence)
 	}
-	if _, err := v.Job(context.Background(), []partition.Slice{fill}, ends, 1); !errors.Is(err, verify.ErrNoSlices) {
+	if _, err := v.Job(context.Background(), []partition.Slice{fill}, nil, ends, 1); !errors.Is(err, verify.ErrNoSlices) {
 		t.Errorf("got %v, want %v", err, verify.ErrNoSlices)
 	}
 }

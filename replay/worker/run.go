@@ -105,7 +105,7 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 	}
 	switch r.work.Slice.Kind {
 	case partition.SliceVerify:
-		c, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, j.ends)
+		c, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, r.work.Quarantined, j.ends)
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}

@@ -66,9 +66,10 @@ type Opener interface {
 	Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error)
 }
 
-// Verifier compares the reference with the target for one verify slice. It reads both and writes nothing.
+// Verifier compares the reference with the target for one verify slice, of which quarantined are the positions that the job could
+// not write. It reads both and writes nothing.
 type Verifier interface {
-	Verify(ctx context.Context, slice partition.Slice, ends *open.Ends) (fsm.Comparison, error)
+	Verify(ctx context.Context, slice partition.Slice, quarantined partition.Ranges, ends *open.Ends) (fsm.Comparison, error)
 }
 
 // Deps are what a worker is given.

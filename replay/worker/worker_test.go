@@ -75,7 +75,7 @@ func (p *plant) Open(context.Context, partition.JobID, []byte) (*open.Ends, erro
 	return &open.Ends{Recipe: recovery.Recipe{Version: 1, Write: recovery.Write{MaxQuarantine: 5}}, Source: p.memory, Sink: gated, Targets: s}, nil
 }
 
-func (p *plant) Verify(ctx context.Context, slice partition.Slice, _ *open.Ends) (fsm.Comparison, error) {
+func (p *plant) Verify(ctx context.Context, slice partition.Slice, _ partition.Ranges, _ *open.Ends) (fsm.Comparison, error) {
 	return p.verify(ctx, slice)
 }
 

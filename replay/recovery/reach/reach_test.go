@@ -172,7 +172,7 @@ func TestFromLossToProof(t *testing.T) {
 	}
 	ends := l.run(sub)
 	v := verify.New(verify.DefaultConfig())
-	cs, err := v.Job(t.Context(), sub.Slices, ends, 2)
+	cs, err := v.Job(t.Context(), sub.Slices, nil, ends, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestFromLossToProof(t *testing.T) {
 	// A copy behind our back, with the job's own mark, is seen.
 	rs := l.kafka.Committed("orders", 1)
 	l.kafka.Produce("orders", 1, rs[len(rs)-1])
-	if cs, err = v.Job(t.Context(), sub.Slices, ends, 2); err != nil {
+	if cs, err = v.Job(t.Context(), sub.Slices, nil, ends, 2); err != nil {
 		t.Fatal(err)
 	}
 	if verdict, _ := fsm.Judge(cs); verdict != fsm.Fail {
@@ -209,7 +209,7 @@ func TestATimeRangeIsPlannedExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, l.run(sub), 3)
+	cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, nil, l.run(sub), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestIntoADirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, l.run(sub), 3)
+	cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, nil, l.run(sub), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestADamagedObjectIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, l.run(sub), 3)
+	cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, nil, l.run(sub), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
