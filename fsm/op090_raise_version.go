@@ -34,6 +34,6 @@ func (c RaiseVersion) apply(t *tx) Result {
 			return t.refuse(NeedsVersion, fmt.Sprintf("member %s", m.ID))
 		}
 	}
-	t.write(key(kindVersion), clusterVersion{Version: c.Version})
+	t.write(key(kindVersion), clusterVersion(c))
 	return t.ok()
 }

@@ -58,17 +58,6 @@ func (t *tx) read(k []byte, v any) bool {
 	return ok
 }
 
-func (t *tx) has(k []byte) bool {
-	if t.err != nil {
-		return false
-	}
-	ok, err := t.get(k, nil)
-	if err != nil {
-		t.err = err
-	}
-	return ok
-}
-
 // keys lists the keys that begin with prefix. They are collected first, because a scan does not see what is written
 // during it.
 func (t *tx) keys(prefix []byte) [][]byte {

@@ -58,7 +58,6 @@ func read(t *testing.T, src source.Source, slice partition.Slice, cursor int64) 
 		if last := b.Records[len(b.Records)-1].Offset; b.Next <= last || b.Bytes != size || b.Partition != slice.Partition {
 			t.Fatalf("got next %d, bytes %d, partition %d after offset %d, want more, %d, %d", b.Next, b.Bytes, b.Partition, last, size, slice.Partition)
 		}
-		cursor = b.Next
 		b.Release()
 	}
 }

@@ -41,17 +41,6 @@ type Finding struct {
 	Recoverable bool `json:"recoverable"`
 }
 
-// exact returns the ranges of f.
-func (f *Finding) exact() partition.Ranges {
-	if len(f.Ranges) > 0 {
-		return f.Ranges
-	}
-	if f.Range.Empty() {
-		return nil
-	}
-	return partition.Ranges{f.Range}
-}
-
 // Name returns how people call a partition of a dataset: orders/p07.
 func Name(dataset string, part int32) string { return fmt.Sprintf("%s/p%02d", dataset, part) }
 

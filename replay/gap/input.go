@@ -2,7 +2,6 @@ package gap
 
 import (
 	"errors"
-	"math"
 
 	"backstitch/partition"
 	"backstitch/replay/gap/match"
@@ -114,6 +113,3 @@ func (in *Input) Fields() record.Fields { return in.Reference.Fields() & in.Targ
 
 // timed reports whether both sides hold timestamps.
 func (in *Input) timed() bool { return in.Fields()&record.FieldTimestamp != 0 }
-
-// everything is a range that holds all positions.
-var everything = partition.Range{From: 0, To: math.MaxInt64}
