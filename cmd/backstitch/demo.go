@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/orders"
 	"backstitch/cmd/backstitch/sandbox"
+	"backstitch/replay/report"
 )
 
 // demo tells one story with real processes and real commands: it calls run, as the shell does, and kills its own children.
@@ -264,9 +264,9 @@ func (d *demo) prove(ctx context.Context) error {
 	if status != client.ExitOK {
 		return d.unexpected("verify", status, out)
 	}
-	var proof client.Proof
-	if err := json.Unmarshal([]byte(out.stdout), &proof); err != nil {
-		return fmt.Errorf("read the proof: %w", err)
+	proof, err := report.Decode("the proof", []byte(out.stdout))
+	if err != nil {
+		return err
 	}
 	d.result.Verified, d.result.Evidence = proof.Verdict == "pass", proof.Evidence
 	v, err := orders.Judge(ctx, d.brokers(), d.set, d.loss, d.survivors)
@@ -301,8 +301,8 @@ func (d *demo) tamper(ctx context.Context) error {
 // firstDifference is the line of verify's text that names what differs.
 func firstDifference(text string) string {
 	for line := range strings.Lines(text) {
-		if strings.Contains(line, "offset") {
-			return "FAILED  " + strings.TrimSpace(line)
+		if _, what, ok := strings.Cut(line, "): "); ok && strings.Contains(line, "offset") {
+			return "FAILED  " + strings.TrimSpace(what)
 		}
 	}
 	first, _, _ := strings.Cut(text, "\n")

@@ -35,6 +35,7 @@ const (
 	codeTopic       = "BST-E4012"
 	codeRecreated   = "BST-E4013" // an archive holds records of a topic of the same name that is gone
 	codePartly      = "BST-E4014" // a job is complete but for something that it says
+	codeReport      = "BST-E4015" // a report and the book, or a report and a plan, do not belong together
 	codeFailed      = "BST-E4099" // anything without a code of its own
 )
 

@@ -24,10 +24,12 @@ func (a *app) print(ans answer) error {
 	switch a.output {
 	case "json":
 		enc := json.NewEncoder(a.stdout)
+		enc.SetEscapeHTML(false) // as people write it, and as hashes of documents have it
 		enc.SetIndent("", "  ")
 		return enc.Encode(ans.value)
 	case "jsonl":
 		enc := json.NewEncoder(a.stdout)
+		enc.SetEscapeHTML(false)
 		rows := ans.rows
 		if rows == nil {
 			rows = []any{ans.value}

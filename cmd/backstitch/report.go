@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/fsm"
+	"backstitch/replay/recovery"
+	"backstitch/replay/report"
 )
 
 func newReport(a *app) *cobra.Command {
@@ -22,14 +25,22 @@ func newReport(a *app) *cobra.Command {
 
 func newReportShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show {JOB | PROOF}",
-		Short: "Show the newest proof of a job, or one proof",
-		Long: `Show what was compared with what, with both sides' numbers, and what was not looked at. The exit status is that of the proof: 0
-pass, 4 the data differ, 5 nothing could be compared.`,
-		Example:           "  backstitch report show bs-7f3k2m\n  backstitch report show r-20afx3 -o json > proof.json",
+		Use:   "show {JOB | PROOF | FILE}",
+		Short: "Show the newest proof of a job, one proof, or a saved report",
+		Long: `Show what was compared with what, with both sides' numbers, and what was not looked at. With -o json it is a report: a document
+that carries the hash of its content, to be kept and checked elsewhere (backstitch report verify). The exit status is that of the
+proof: 0 pass, 4 the data differ, 5 nothing could be compared.`,
+		Example:           "  backstitch report show bs-7f3k2m\n  backstitch report show r-20afx3 -o json > r-20afx3.json\n  backstitch report show r-20afx3.json",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if isFile(args[0]) {
+				r, err := report.ReadFile(args[0])
+				if err != nil {
+					return err
+				}
+				return a.printReport(r, nil)
+			}
 			c, err := a.client()
 			if err != nil {
 				return err
@@ -39,9 +50,19 @@ pass, 4 the data differ, 5 nothing could be compared.`,
 			if err != nil {
 				return err
 			}
-			return a.printProof(p, true)
+			r, work, err := document(cmd.Context(), c, p)
+			if err != nil {
+				return err
+			}
+			return a.printReport(r, work.recipe.Left)
 		},
 	}
+}
+
+// isFile reports whether a person means a file: it is there, or is called like one. Ids have no such ending.
+func isFile(arg string) bool {
+	info, err := os.Stat(arg)
+	return (err == nil && info.Mode().IsRegular()) || strings.HasSuffix(arg, ".json")
 }
 
 // newestProof finds a proof by its own id, or the newest of a job.
@@ -65,118 +86,94 @@ func newestProof(ctx context.Context, c *client.Client, id string) (client.Proof
 	return proofs[0], nil
 }
 
-func newReportVerify(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "verify FILE",
-		Short: "Check that a saved proof says what its own numbers say",
-		Long: `Check a proof that was saved with -o json: every word is known, every hash is whole, and the verdict and the evidence level follow
-from the comparisons in it. With a node at --addr it is also compared with the proof of that id in the book. To compare the data
-themselves again: backstitch verify JOB.`,
-		Example: "  backstitch report verify proof.json",
-		Args:    cobra.ExactArgs(1),
-	}
-	offline := false
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not compare with the book")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := readProof(args[0])
-		if err != nil {
-			return err
-		}
-		if err := consistent(p); err != nil {
-			return badProof(args[0], err)
-		}
-		known := "not looked up in the book"
-		if !offline {
-			if err := a.sameInBook(cmd.Context(), p); err != nil {
-				return badProof(args[0], err)
-			}
-			known = "the same in the book"
-		}
-		return a.print(answer{
-			value: struct {
-				OK    bool   `json:"ok"`
-				Proof string `json:"proof"`
-				Job   string `json:"job"`
-				Book  string `json:"book"`
-			}{true, p.ID, p.Job, known},
-			names: []string{p.ID},
-			text: func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "ok: proof %s of job %s says %s at %s, as its numbers do; %s.\n", p.ID, p.Job, p.Verdict, p.Evidence, known)
-				return err
-			},
-		})
-	}
-	return cmd
-}
-
-// readProof reads what -o json printed, strictly.
-func readProof(file string) (client.Proof, error) {
-	var p client.Proof
-	f, err := os.Open(file)
-	if err != nil {
-		return p, &failure{Code: codeFile, Title: "can not read " + file, Detail: err.Error(), Next: "check the name", Exit: client.ExitNotFound, Err: err}
-	}
-	defer f.Close()
-	dec := json.NewDecoder(io.LimitReader(f, 256<<20))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil {
-		return p, badProof(file, err)
-	}
-	return p, nil
-}
-
-// consistent checks that a proof follows from its own comparisons.
-func consistent(p client.Proof) error {
+// document makes the report of a proof, with what the cluster knows about its job.
+func document(ctx context.Context, c *client.Client, p client.Proof) (*report.Report, jobWork, error) {
 	fact, err := p.Fact()
 	if err != nil {
-		return err
+		return nil, jobWork{}, err
 	}
-	for _, c := range fact.Comparisons {
-		broken := c.Missing > 0 || c.IntroducedDuplicates > 0 || c.OrderViolations > 0
-		same := c.Expected.Records == c.Actual.Records && c.Expected.Sum == c.Actual.Sum
-		if c.Verdict == fsm.Pass && (broken || !same) {
-			return fmt.Errorf("partition %d is called pass, and its two sides differ", c.Partition)
+	fact.Index = p.Index
+	work, err := fetchWork(ctx, c, p.Job)
+	if err != nil {
+		return nil, jobWork{}, err
+	}
+	job, _, err := c.Job(ctx, p.Job, client.Blocking{})
+	if err != nil {
+		return nil, jobWork{}, err
+	}
+	return report.New(fact, report.About{
+		Name: job.Name, Namespace: job.Namespace, PlanHash: work.plan, Cluster: work.cluster, Source: referenceText(work.recipe.Source),
+		Target: targetText(work.recipe.Target), Dataset: work.recipe.Target.Topic, Written: job.Progress.Written,
+		Suppressed: job.Progress.Suppressed, Quarantined: job.Progress.Quarantined,
+	}), work, nil
+}
+
+func referenceText(s recovery.Source) string {
+	at := s.Connection
+	if s.Layout == "kafka" {
+		if at == "" {
+			at = s.Brokers
 		}
+		return "topic " + s.Topic + " at " + at
 	}
-	verdict, evidence := fsm.Judge(fact.Comparisons)
-	if verdict != fact.Verdict || evidence != fact.Evidence {
-		return fmt.Errorf("it says %s at %s, its numbers say %s at %s", fact.Verdict, fact.Evidence, verdict, evidence)
+	if at == "" {
+		at = s.Endpoint
+	}
+	if at != "" {
+		at = " at " + at
+	}
+	return s.Layout + " of " + s.Topic + " in " + s.URL + at
+}
+
+func targetText(t recovery.Target) string {
+	if t.Kind == "dir" {
+		return t.Path
+	}
+	at := t.Connection
+	if at == "" {
+		at = t.Brokers
+	}
+	return "topic " + t.Topic + " at " + at
+}
+
+// printReport prints a report and returns the status that its verdict has. left names what the reference could not give.
+func (a *app) printReport(r *report.Report, left []string) error {
+	file, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	err = a.print(answer{value: json.RawMessage(file), rows: anys(r.Comparisons), names: []string{r.Proof}, text: func(w io.Writer) error {
+		return a.reportText(w, r, left)
+	}})
+	if err != nil {
+		return err
+	}
+	if status := r.ExitStatus(); status != client.ExitOK {
+		return exitStatus(status)
 	}
 	return nil
 }
 
-// sameInBook compares a proof with the one that the cluster keeps.
-func (a *app) sameInBook(ctx context.Context, p client.Proof) error {
-	c, err := a.client()
-	if err != nil {
+func (a *app) reportText(w io.Writer, r *report.Report, left []string) error {
+	var b bytes.Buffer
+	if err := r.WriteText(&b); err != nil {
 		return err
 	}
-	defer c.Close()
-	kept, err := c.Proof(ctx, p.ID)
-	if err != nil {
-		return err
+	verdict, rest, _ := strings.Cut(b.String(), " ")
+	tone, next := green, "backstitch report show "+r.Proof+" -o json > "+r.Proof+".json     to keep it; to check it again: backstitch report verify FILE"
+	if r.Index == 0 {
+		next = "backstitch verify " + r.Job + " --record     keeps a proof in the book"
 	}
-	mine, err := json.Marshal(p)
-	if err != nil {
-		return err
+	if r.Verdict != fsm.Pass.String() {
+		tone = red
 	}
-	theirs, err := json.Marshal(kept)
-	if err != nil {
-		return err
+	if r.Verdict == fsm.Fail.String() {
+		next = "find out what changed the data, then make a new plan: backstitch plan -f SPEC -o FILE.plan"
 	}
-	if string(mine) != string(theirs) {
-		return fmt.Errorf("the book has another proof %s", p.ID)
+	fmt.Fprintf(w, "%s %s", a.paint(tone, verdict), rest)
+	for _, l := range left {
+		fmt.Fprintf(w, "  Not covered: %s\n", l)
 	}
-	return nil
-}
-
-func badProof(file string, err error) error {
-	f := explain(err)
-	if f.Code != codeFailed {
-		return f // the node did not answer, or knows no such proof
-	}
-	return &failure{
-		Code: codeFile, Title: file + " is not a good proof", Detail: err.Error(), Exit: client.ExitDiffer, Err: err,
-		Next: "backstitch report show PROOF -o json     prints what the book has",
-	}
+	_, err := fmt.Fprintf(w, "Next: %s\n", next)
+	return err
 }

@@ -82,7 +82,7 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, code := range []string{
 		codeUsage, codeNeedsYes, codeTimeout, codeInterrupted, codeReadOnly, codeConfig, codeDeclined, codeJobFailed, codeSandbox,
-		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeFailed,
+		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeFailed,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)
