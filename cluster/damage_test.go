@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -181,11 +182,11 @@ func TestAFullDiskEndsTheNodeAndNothingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := clustertest.New(t, 3)
-				var fail bool
+				var fail atomic.Bool
 				m := c.Member(0)
 				m.Wrap = func(fs vfs.FS) vfs.FS {
 					return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
-						if fail && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+						if fail.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
 							return row.err
 						}
 						return nil
@@ -193,7 +194,7 @@ func TestAFullDiskEndsTheNodeAndNothingElse(t *testing.T) {
 				}
 				c.StartAll()
 				c.WaitVoters(3)
-				fail = true
+				fail.Store(true)
 				other := c.Member(1)
 				mustSubmit(t, other, "bs-goeson")
 				err := m.WaitEnd()
@@ -201,7 +202,7 @@ func TestAFullDiskEndsTheNodeAndNothingElse(t *testing.T) {
 					t.Errorf("got %v (exit status %d), want %d", err, cluster.ExitStatus(err), row.exit)
 				}
 				mustSubmit(t, other, "bs-after")
-				fail = false
+				fail.Store(false)
 				m.FS = m.FS.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(3, 4))})
 				m.Start()
 				c.WaitServing(m)

@@ -200,13 +200,17 @@ func (n *Node) spool(r io.Reader) (_ *spool, info fsm.SnapshotInfo, size int64, 
 	return s, info, counted.n, nil
 }
 
+// counter counts what it passes on. It passes on a copy: unlike other writers, a vfs.File may change the bytes that it is
+// given, and the snapshot reader behind the tee still needs them.
 type counter struct {
-	w io.Writer
-	n int64
+	w    io.Writer
+	n    int64
+	copy []byte
 }
 
 func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
+	c.copy = append(c.copy[:0], p...)
+	n, err := c.w.Write(c.copy)
 	c.n += int64(n)
 	return n, err
 }
