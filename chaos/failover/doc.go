@@ -2,8 +2,8 @@
 // agents, and the sandbox's Kafka and S3. It is a benchmark, run by `make bench-failover` (build tag failover), and no part of
 // `make test`: its figures depend on the machine.
 //
-//   - owner: SIGKILL of the busiest owner of slices, to the first record that a new owner has committed, as a reader of
-//     committed data sees it.
+//   - owner: SIGKILL of the busiest owner of slices, to the first record that a new owner has written.
+//   - owner-commit: the same, to the first record that readers of committed data see.
 //   - leader: SIGKILL of the leader, to the first change that the next leader has committed, asked for at another node.
 //   - pause: SIGSTOP of a node for one second moves no lease.
 //

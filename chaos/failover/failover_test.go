@@ -30,15 +30,16 @@ const (
 const (
 	partitions = 6
 	recordSize = 1000
-	jobName    = "failover"
-	topicName  = "events"
+	source     = "events" // what the archive calls the topic
 )
 
-// The sandbox is slowed down so that the job outlives all kills: pace bytes per second, at most perRound seconds per kill.
+// The sandbox is slowed down to pace bytes per second, so that a job outlives its kills. A job takes few of them and the next
+// one begins anew: all that is written is kept in memory.
 const (
-	pace      = 2 << 20
-	perRound  = 12
-	extraTime = 60
+	pace        = 12 << 20
+	killsPerJob = 4
+	perKill     = 8  // seconds of the job
+	extra       = 20 // seconds of the job
 )
 
 // site is three agents and a sandbox.
@@ -55,18 +56,29 @@ func start(t *testing.T) site {
 	return site{Fleet: testbed.StartFleet(t, dir, 3, sandbox.Broker, sandbox.Endpoint), sandbox: sandbox, dir: dir}
 }
 
-// startJob archives a topic, empties it, and starts the job that fills it again, slowed down so that it lasts.
-func (s site) startJob(t *testing.T, rounds int) {
+func (s site) connections() []string {
+	return []string{"--kafka", testbed.KafkaConnection, "--s3", testbed.S3Connection, "-q"}
+}
+
+// archive makes the archive that jobs fill their topics from.
+func (s site) archive(t *testing.T) {
 	t.Helper()
-	records := int64(pace) * int64(perRound*rounds+extraTime) / recordSize
-	topic := testbed.Topic{Broker: s.sandbox.Broker, Name: topicName, Partitions: partitions}
+	topic := testbed.Topic{Broker: s.sandbox.Broker, Name: source, Partitions: partitions}
 	topic.Create(t)
+	records := int64(pace * (perKill*killsPerJob + extra) / recordSize)
 	topic.Produce(t, traffic.Noise(1, records, partitions, recordSize), func(int64, traffic.Event) bool { return true })
-	archive := "s3://" + s.sandbox.Bucket + "/archive"
-	s.Must(t, "archive", topicName, archive, "--kafka", testbed.KafkaConnection, "--s3", testbed.S3Connection, "-q")
+	s.Must(t, append([]string{"archive", source, "s3://" + s.sandbox.Bucket + "/archive"}, s.connections()...)...)
 	topic.Drop(t)
+}
+
+// startJob makes an empty topic, starts the job that fills it, slowed down, and returns once every partition is being written.
+// The job and the topic have the same name.
+func (s site) startJob(t *testing.T, name string) testbed.Topic {
+	t.Helper()
+	s.sandbox.Pace(t, 0)
+	topic := testbed.Topic{Broker: s.sandbox.Broker, Name: name, Partitions: partitions}
 	topic.Create(t)
-	spec, plan := filepath.Join(s.dir, "spec.yaml"), filepath.Join(s.dir, "plan")
+	spec, plan := filepath.Join(s.dir, name+".yaml"), filepath.Join(s.dir, name+".plan")
 	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
 kind: Recovery
 metadata:
@@ -77,6 +89,7 @@ spec:
       connection: %s
       bucket: %s
       prefix: archive
+      topic: %s
   target:
     kafka:
       connection: %s
@@ -84,7 +97,7 @@ spec:
   slices:
     bytes: 64GiB
     records: 1000000000
-`, jobName, testbed.S3Connection, s.sandbox.Bucket, testbed.KafkaConnection, topicName)
+`, name, testbed.S3Connection, s.sandbox.Bucket, source, testbed.KafkaConnection, name)
 	if err := os.WriteFile(spec, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -93,17 +106,31 @@ spec:
 	s.Must(t, "run", plan, "--detach", "--yes", "-q")
 	testbed.Eventually(t, time.Minute, "every partition to be written", func() bool {
 		written := 0
-		for _, sl := range s.Slices(t, jobName) {
+		for _, sl := range s.Slices(t, name) {
 			if sl.Kind == "fill" && sl.Progress.Written > 0 {
 				written++
 			}
 		}
 		return written == partitions
 	})
+	return topic
+}
+
+// endJob cancels a job that is still running and forgets what it wrote.
+func (s site) endJob(t *testing.T, topic testbed.Topic) {
+	t.Helper()
+	if job := s.Job(t, topic.Name); job.State != "running" {
+		t.Fatalf("job %s is %s: it ended in the middle of the measurement", topic.Name, job.State)
+	}
+	if _, err := s.Client.Cancel(t.Context(), topic.Name, "measured"); err != nil {
+		t.Fatal(err)
+	}
+	s.sandbox.Pace(t, 0)
+	topic.Drop(t)
 }
 
 // settled waits until every node is up and some node owns each lane.
-func (s site) settled(t *testing.T) {
+func (s site) settled(t *testing.T, job string) {
 	t.Helper()
 	testbed.Eventually(t, time.Minute, "every lane to have an owner that lives", func() bool {
 		members, err := s.Client.Members(t.Context())
@@ -118,7 +145,7 @@ func (s site) settled(t *testing.T) {
 			return false
 		}
 		owned := 0
-		for name, n := range testbed.Owned(s.Slices(t, jobName)) {
+		for name, n := range testbed.Owned(s.Slices(t, job)) {
 			if alive[name] {
 				owned += n
 			}

@@ -20,12 +20,13 @@ const (
 
 func TestPauseMovesNoLease(t *testing.T) {
 	s := start(t)
-	s.startJob(t, pauses)
+	s.archive(t)
+	topic := s.startJob(t, "pause")
 	moved := 0
 	for round := range pauses {
-		s.settled(t)
+		s.settled(t, topic.Name)
 		node := s.Nodes[round%len(s.Nodes)]
-		before := epochs(t, s)
+		before := epochs(t, s, topic.Name)
 		leads := s.Leader(t) == node
 		if err := node.Freeze(); err != nil {
 			t.Fatal(err)
@@ -35,19 +36,20 @@ func TestPauseMovesNoLease(t *testing.T) {
 			t.Fatal(err)
 		}
 		testbed.During(t, afterwards)
-		if diff := cmp.Diff(epochs(t, s), before); diff != "" {
+		if diff := cmp.Diff(epochs(t, s, topic.Name), before); diff != "" {
 			moved++
 			t.Errorf("pause %d of %s (leads: %t): leases moved (-after +before):\n%s", round+1, node.Name, leads, diff)
 		}
 	}
+	s.endJob(t, topic)
 	fmt.Printf("failover pause=%s moved=%d n=%d\n", pauseFor, moved, pauses)
 }
 
 // epochs are owner and epoch of each lane, by slice.
-func epochs(t *testing.T, s site) map[string]string {
+func epochs(t *testing.T, s site, job string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, sl := range s.Slices(t, jobName) {
+	for _, sl := range s.Slices(t, job) {
 		if sl.Kind == "fill" {
 			out[sl.ID] = fmt.Sprintf("%s %d", sl.OwnerName, sl.Epoch)
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"backstitch/chaos/testbed"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -30,28 +32,27 @@ type sight struct {
 	at time.Time // when the first record of this producer was read
 }
 
-// read runs a reader until the test ends. Committed readers see a record when its transaction ends, others when the broker
+// read runs a reader until stop is called. Committed readers see a record when its transaction ends, others when the broker
 // has it.
-func read(t *testing.T, broker string, isolation kgo.IsolationLevel) *reader {
+func read(t *testing.T, topic testbed.Topic, isolation kgo.IsolationLevel) (r *reader, stop func()) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topicName), kgo.FetchMaxWait(100*time.Millisecond),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(topic.Broker), kgo.ConsumeTopics(topic.Name), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.FetchIsolationLevel(isolation), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reader{cl: cl, last: map[int32]sight{}}
-	ctx, stop := context.WithCancel(context.Background())
+	r = &reader{cl: cl, last: map[int32]sight{}}
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		r.run(ctx)
 	}()
-	t.Cleanup(func() {
-		stop()
+	return r, func() {
+		cancel()
 		<-ended
 		cl.Close()
-	})
-	return r
+	}
 }
 
 func (r *reader) run(ctx context.Context) {

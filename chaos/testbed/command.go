@@ -16,9 +16,12 @@ import (
 // limitOfCommand ends a command that hangs.
 const limitOfCommand = 5 * time.Minute
 
-// Program is the program under test: bin/backstitch as make builds it.
+// Program is the program under test: what BACKSTITCH_BIN names, and otherwise bin/backstitch as make builds it.
 func Program(t testing.TB) string {
 	t.Helper()
+	if path := os.Getenv("BACKSTITCH_BIN"); path != "" {
+		return path
+	}
 	path, err := filepath.Abs("../../bin/backstitch")
 	if err == nil {
 		_, err = os.Stat(path)

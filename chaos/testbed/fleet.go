@@ -19,8 +19,10 @@ const (
 	S3Connection    = "s3"
 )
 
-// limitOfStart is how long an agent may take until it serves.
-const limitOfStart = time.Minute
+const (
+	limitOfStart = time.Minute      // how long an agent may take until it serves
+	patience     = 15 * time.Second // how long a client goes round the nodes: longer than an election
+)
 
 // Fleet is a cluster of agents, each a process with a directory and ports of its own.
 type Fleet struct {
@@ -65,7 +67,7 @@ func StartFleet(t testing.TB, dir string, n int, broker, endpoint string) *Fleet
 	}
 	for i := range n {
 		node := &Node{Name: fmt.Sprintf("node-%c", 'a'+i), API: apis[i]}
-		node.client = newClient(t, node.API)
+		node.client = newClient(t, time.Second, node.API)
 		node.config = filepath.Join(dir, node.Name+".yaml")
 		write(t, node.config, fmt.Sprintf(`node:
   name: %s
@@ -80,7 +82,7 @@ cluster:
 %s`, node.Name, filepath.Join(dir, node.Name), node.API, first+3*i+1, first+3*i+2, n, strings.Join(join, ", "), connections))
 		f.Nodes = append(f.Nodes, node)
 	}
-	f.Client = newClient(t, apis...)
+	f.Client = newClient(t, patience, apis...)
 	for _, node := range f.Nodes {
 		f.Start(t, node)
 	}
@@ -90,11 +92,9 @@ cluster:
 	return f
 }
 
-func newClient(t testing.TB, addresses ...string) *client.Client {
+func newClient(t testing.TB, retry time.Duration, addresses ...string) *client.Client {
 	t.Helper()
-	cfg := client.DefaultConfig()
-	cfg.Addresses, cfg.Actor = addresses, "testbed"
-	c, err := client.New(cfg)
+	c, err := client.New(client.Config{Addresses: addresses, Retry: retry, Actor: "testbed"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,8 @@ func (f *Fleet) Start(t testing.TB, n *Node) {
 	})
 }
 
-// Ready waits until a node serves.
+// Ready waits until a node serves and has in its book what the leader has now: reads are local, and one that has just been
+// started answers with what it knew when it died.
 func (f *Fleet) Ready(t testing.TB, n *Node) {
 	t.Helper()
 	why := ""
@@ -128,7 +129,7 @@ func (f *Fleet) Ready(t testing.TB, n *Node) {
 		}
 		health, err := n.client.Health(t.Context(), "ready")
 		if err == nil && health.OK {
-			return true
+			return f.upToDate(t, n)
 		}
 		for _, check := range health.Checks {
 			if !check.OK {
@@ -142,6 +143,20 @@ func (f *Fleet) Ready(t testing.TB, n *Node) {
 	})
 }
 
+func (f *Fleet) upToDate(t testing.TB, n *Node) bool {
+	t.Helper()
+	mine, err := n.client.Cluster(t.Context())
+	if err != nil || mine.Leader == nil {
+		return false
+	}
+	leader := f.Node(mine.Leader.Name)
+	if leader == nil {
+		return false
+	}
+	theirs, err := leader.client.Cluster(t.Context())
+	return err == nil && mine.AppliedIndex >= theirs.CommitIndex
+}
+
 // Ask makes a client of some nodes only: one that asks a frozen node waits as long as the node is frozen.
 func (f *Fleet) Ask(t testing.TB, nodes ...*Node) *client.Client {
 	t.Helper()
@@ -149,7 +164,7 @@ func (f *Fleet) Ask(t testing.TB, nodes ...*Node) *client.Client {
 	for _, n := range nodes {
 		apis = append(apis, n.API)
 	}
-	return newClient(t, apis...)
+	return newClient(t, patience, apis...)
 }
 
 // Node finds a node by name, nil when there is none.
