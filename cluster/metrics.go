@@ -48,7 +48,7 @@ func (m *metrics) committed(took time.Duration, code fsm.Code) {
 
 // moved counts grants of slices that had an owner before. The reason is a word, not the sentence in the audit trail: labels
 // must stay few.
-func (m *metrics) moved(cmd fsm.Command, reason string, res fsm.Result) {
+func (m *metrics) moved(cmd fsm.Command, res fsm.Result) {
 	grants, ok := cmd.(fsm.GrantLeases)
 	if !ok || res.Code != fsm.OK {
 		return

@@ -50,7 +50,7 @@ func (n *Node) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (
 		return fsm.Result{}, fmt.Errorf("propose %s: %w", fsm.OpName(cmd.Op()), err)
 	}
 	n.metrics.committed(n.deps.Clock().Sub(began), reply.Result.Code)
-	n.metrics.moved(cmd, env.Reason, reply.Result)
+	n.metrics.moved(cmd, reply.Result)
 	return reply.Result, n.caughtUp(ctx, reply.Result.Index)
 }
 
