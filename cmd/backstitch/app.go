@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -154,26 +152,6 @@ func (a *app) patientClient(retry time.Duration) (*client.Client, error) {
 		return nil, &failure{Code: codeUsage, Title: "bad --addr", Detail: err.Error(), Next: "--addr HOST:7420", Exit: client.ExitUsage}
 	}
 	return c, nil
-}
-
-func clientTLS(ca, cert, key string) (*tls.Config, error) {
-	pem, err := os.ReadFile(ca)
-	if err != nil {
-		return nil, fmt.Errorf("--ca-cert: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--ca-cert %s holds no certificate in PEM form", ca)
-	}
-	conf := &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
-	if cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		if err != nil {
-			return nil, fmt.Errorf("--client-cert %s: %w", cert, err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	return conf, nil
 }
 
 // lookup finds a secret in the environment; an empty one is none.

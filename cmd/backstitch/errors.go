@@ -115,6 +115,9 @@ func explain(err error) *failure {
 	}
 	var api *client.Error
 	if errors.As(err, &api) {
+		if f := handshake(api); f != nil {
+			return f
+		}
 		out := &failure{Code: api.Code, Title: api.Title, Detail: api.Detail, Next: api.Next, Exit: api.ExitStatus(), Err: err}
 		if api.Err != nil {
 			out.Detail = api.Detail + ": " + api.Err.Error()
