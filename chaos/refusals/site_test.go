@@ -39,6 +39,7 @@ const (
 // site is what a mistake can hurt: three agents, a broker and an object store, and a topic that has lost half of its records.
 type site struct {
 	*testbed.Fleet
+	parent  *testing.T // what is started again has to outlive the subtest that does it
 	sandbox testbed.Sandbox
 	dir     string
 	topic   testbed.Topic
@@ -52,7 +53,7 @@ func newSite(t *testing.T, prepare func(dir string)) *site {
 	if prepare != nil {
 		prepare(dir)
 	}
-	s := &site{dir: dir, sandbox: testbed.StartSandbox(t, dir)}
+	s := &site{parent: t, dir: dir, sandbox: testbed.StartSandbox(t, dir)}
 	s.Fleet = testbed.StartFleet(t, dir, 3, s.sandbox.Broker, s.sandbox.Endpoint)
 	s.store = s3.New(s3.Options{
 		BaseEndpoint: aws.String(s.sandbox.Endpoint), Region: "us-east-1", UsePathStyle: true,
@@ -84,8 +85,6 @@ func (s *site) lose(t *testing.T) {
 
 func (s *site) archive() string { return "s3://" + s.sandbox.Bucket + "/archive" }
 
-func (s *site) connections() string { return filepath.Join(s.dir, "connections.yaml") }
-
 // result is what one command came to.
 type result struct {
 	status         int
@@ -95,12 +94,16 @@ type result struct {
 // command runs the program as a person does who has no terminal.
 func (s *site) command(t *testing.T, args ...string) result {
 	t.Helper()
+	return execute(t, s.dir, s.environment(), args...)
+}
+
+// environment tells a command where the nodes are and what the connections are called.
+func (s *site) environment() []string {
 	var nodes []string
 	for _, n := range s.Nodes {
 		nodes = append(nodes, n.API)
 	}
-	env := append(testbed.Keys(), "BACKSTITCH_ADDR="+strings.Join(nodes, ","), "BACKSTITCH_CONNECTIONS="+s.connections())
-	return execute(t, s.dir, env, args...)
+	return append(testbed.Keys(), "BACKSTITCH_ADDR="+strings.Join(nodes, ","), "BACKSTITCH_CONNECTIONS="+filepath.Join(s.dir, "connections.yaml"))
 }
 
 // execute runs the program with nothing of ours in its environment but env.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"backstitch/replay/bucket"
 	"backstitch/replay/bucket/dir"
@@ -128,9 +129,13 @@ func open(ctx context.Context, rawURL string, s S3, env Env, openDir func(string
 	return d, nil
 }
 
+// storePingTimeout leaves the client's own attempts, with up to 15 s between them, room to end: their last error names the host
+// and says what is wrong with it, a deadline says neither.
+const storePingTimeout = 20 * time.Second
+
 // PingBucket makes sure that the bucket is there and can be listed. Its errors are *Error.
 func PingBucket(ctx context.Context, b bucket.Bucket) error {
-	ctx, cancel := context.WithTimeout(ctx, PingTimeout)
+	ctx, cancel := context.WithTimeout(ctx, storePingTimeout)
 	defer cancel()
 	for _, err := range b.List(ctx, "") {
 		if err != nil {

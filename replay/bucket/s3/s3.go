@@ -153,9 +153,17 @@ func (b *Bucket) wrap(verb, key string, err error) error {
 	case status == http.StatusRequestedRangeNotSatisfiable || code == "InvalidRange":
 		kind = io.ErrUnexpectedEOF
 	default:
-		return fmt.Errorf("%s %s in %s: %w", verb, key, b.URL(), err)
+		return fmt.Errorf("%s %s: %w", verb, b.called(key), err)
 	}
-	return fmt.Errorf("%s %s in %s: %w: %w", verb, key, b.URL(), kind, err)
+	return fmt.Errorf("%s %s: %w: %w", verb, b.called(key), kind, err)
+}
+
+// called is what people call an object, or the bucket for "".
+func (b *Bucket) called(key string) string {
+	if key == "" {
+		return b.URL()
+	}
+	return key + " in " + b.URL()
 }
 
 func httpStatus(err error) int {
