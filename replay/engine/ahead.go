@@ -50,7 +50,7 @@ func (a *ahead) run(ctx context.Context) {
 		it := item{batch: batch, err: err}
 		if err == nil {
 			// A batch larger than all the room goes alone.
-			it.held = min(max(batch.Bytes, 1), a.limit)
+			it.held = min(max(batch.Footprint(), 1), a.limit)
 			if a.room.Acquire(ctx, it.held) != nil {
 				batch.Release()
 				return

@@ -14,6 +14,13 @@ type Batch struct {
 	Free func()
 }
 
+// recordBytes is about what a Record takes beside the bytes that it points to.
+const recordBytes = 112
+
+// Footprint is what the batch takes in memory, in bytes: what its records hold and what describes them, which for small
+// records is more. Whoever bounds memory counts this and not Bytes.
+func (b *Batch) Footprint() int64 { return b.Bytes + int64(len(b.Records))*recordBytes }
+
 // Release gives the batch's memory back. Nothing of it may be used afterwards.
 func (b *Batch) Release() {
 	if free := b.Free; free != nil {

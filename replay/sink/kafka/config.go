@@ -27,7 +27,7 @@ type Config struct {
 	// Now is asked once per batch when Undated. Without it the client reads the clock for every record, which is slower.
 	Now func() time.Time
 
-	InFlightBytes      int64         // of keys, values and headers, per writer
+	InFlightBytes      int64         // memory of records that are not acknowledged, per writer
 	BatchBytes         int32         // of one produced batch; the topic's own limit wins when it is lower
 	Linger             time.Duration // how long a batch waits to be filled
 	Compression        kgo.CompressionCodec

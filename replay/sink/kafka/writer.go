@@ -64,6 +64,10 @@ type inflight struct {
 	left    atomic.Int64
 }
 
+// recordBytes is about what a record in flight takes beside its own bytes: the client's record and its bookkeeping, our two
+// headers, and the origin. Records of a hundred bytes would otherwise take five times the memory that was given.
+const recordBytes = 448
+
 var flights = sync.Pool{New: func() any { return new(inflight) }}
 
 // Write hands batch to the client. It blocks while too much is in flight.
@@ -73,7 +77,7 @@ func (w *writer) Write(ctx context.Context, batch *record.Batch) error {
 		return err
 	}
 	f := flights.Get().(*inflight)
-	f.held = min(max(batch.Bytes, 1), w.s.cfg.InFlightBytes)
+	f.held = min(max(batch.Footprint()+int64(len(batch.Records))*recordBytes, 1), w.s.cfg.InFlightBytes)
 	if err := w.acquire(ctx, f.held); err != nil {
 		batch.Release()
 		return err
