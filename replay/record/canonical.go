@@ -17,8 +17,17 @@ import (
 //	fields   1 byte, the mask: the same record under two masks has two hashes
 //	time     8 bytes big endian, milliseconds            if FieldTimestamp
 //	headers  count, then per header key and value        if FieldHeaders; OwnHeaderPrefix ones are left out
-//	key      0x00 for null, or 0x01 length bytes         if FieldKey
-//	value    the same                                    if FieldValue
+//	key      a part                                      if FieldKey
+//	value    a part                                      if FieldValue
+//
+// A header's key is its length and its bytes. A part, and so is a header's value, is one of
+//
+//	0x00                                                 null
+//	0x01 length bytes                                    of up to 256 bytes
+//	0x02 length xxh3-128                                 longer; the hash is over the bytes, big endian
+//
+// Long parts are hashed where they lie. Copying them first would cost about as much as hashing them, and most of what is
+// moved is in long values.
 //
 // The timestamp type is not part of it. It is a setting of the topic, not of the record, and a target with another setting
 // shows in the timestamps themselves.
@@ -27,6 +36,9 @@ import (
 const OwnHeaderPrefix = "backstitch."
 
 const canonicalVersion = 1
+
+// longPart is the length above which a part stands in the canonical form by its hash.
+const longPart = 256
 
 // AppendCanonical appends the canonical form of r under fields to dst.
 func AppendCanonical(dst []byte, r *Record, fields Fields) []byte {
@@ -38,10 +50,10 @@ func AppendCanonical(dst []byte, r *Record, fields Fields) []byte {
 		dst = appendHeaders(dst, r.Headers)
 	}
 	if fields&FieldKey != 0 {
-		dst = appendNullable(dst, r.Key)
+		dst = appendPart(dst, r.Key)
 	}
 	if fields&FieldValue != 0 {
-		dst = appendNullable(dst, r.Value)
+		dst = appendPart(dst, r.Value)
 	}
 	return dst
 }
@@ -60,17 +72,21 @@ func appendHeaders(dst []byte, hs []Header) []byte {
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(hs[i].Key)))
 		dst = append(dst, hs[i].Key...)
-		dst = appendNullable(dst, hs[i].Value)
+		dst = appendPart(dst, hs[i].Value)
 	}
 	return dst
 }
 
-func appendNullable(dst, b []byte) []byte {
-	if b == nil {
+func appendPart(dst, b []byte) []byte {
+	switch {
+	case b == nil:
 		return append(dst, 0)
+	case len(b) > longPart:
+		sum := xxh3.Hash128(b)
+		dst = binary.AppendUvarint(append(dst, 2), uint64(len(b)))
+		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, sum.Hi), sum.Lo)
 	}
-	dst = append(dst, 1)
-	dst = binary.AppendUvarint(dst, uint64(len(b)))
+	dst = binary.AppendUvarint(append(dst, 1), uint64(len(b)))
 	return append(dst, b...)
 }
 

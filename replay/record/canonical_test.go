@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/hex"
 	"testing"
 
@@ -28,6 +29,7 @@ func TestHashGolden(t *testing.T) {
 		{"all fields", rec, AllFields, goldenAll},
 		{"value only", rec, FieldValue, goldenValue},
 		{"tombstone", Record{Key: []byte("k")}, AllFields, goldenTombstone},
+		{"long value", Record{Key: []byte("k"), Value: bytes.Repeat([]byte("long"), 100)}, AllFields, goldenLong},
 	} {
 		sum := Hash(&tc.rec, tc.fields)
 		if got := hex.EncodeToString(sum[:]); got != tc.want {
