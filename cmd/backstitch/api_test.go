@@ -109,6 +109,7 @@ func TestAFailedJobSaysWhyItsSliceFailed(t *testing.T) {
 }
 
 func TestProgressIsOneLinePerPhase(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	states := []string{"planned", "running", "verifying", "succeeded"}
 	asked := 0
 	addr := api{"GET /v1/jobs/bs-abc": func() any {
@@ -171,6 +172,7 @@ func TestNoLeaderIsItsOwnStatus(t *testing.T) {
 }
 
 func TestDrainWaitsForTheLastSlice(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	left := 3
 	addr := api{
 		"POST /v1/members/node-c/drain": client.Member{ID: "c", Name: "node-c", State: "draining", Leases: left},
@@ -190,6 +192,7 @@ func TestDrainWaitsForTheLastSlice(t *testing.T) {
 }
 
 func TestTimeoutLeavesTheJobAlone(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	addr := api{"GET /v1/jobs/bs-abc": finished("planned", "", 0)}.serve(t)
 	_, stderr, status := invoke(t, nil, "wait", "bs-abc", "--addr", addr, "--timeout", "300ms")
 	if status != client.ExitTimeout || !strings.Contains(stderr, "Job bs-abc goes on") || !strings.Contains(stderr, "backstitch wait bs-abc") {
@@ -240,6 +243,7 @@ func TestColourIsAskedFor(t *testing.T) {
 }
 
 func TestSlicesThatMoveAreOneCalmLine(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	owner := "node-a"
 	state := "running"
 	answers := api{}

@@ -58,7 +58,10 @@ func changes(cmd *cobra.Command) *cobra.Command {
 
 func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringSliceVar(&a.addr, "addr", client.DefaultConfig().Addresses, "`host:port` of a node's API; several are tried in turn")
+	if a.addr == nil {
+		a.addr = client.DefaultConfig().Addresses
+	}
+	f.StringSliceVar(&a.addr, "addr", a.addr, "`host:port` of a node's API; several are tried in turn")
 	f.StringVar(&a.caCert, "ca-cert", "", "`file` with the CA that signed the nodes' certificates; switches to https")
 	f.StringVar(&a.clientCert, "client-cert", "", "`file` with the certificate to show to a node")
 	f.StringVar(&a.clientKey, "client-key", "", "`file` with the key of --client-cert")

@@ -49,13 +49,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// invoke runs the program in this process, with an environment of its own and little patience with nodes that do not answer.
+// invoke runs the program in this process, with an environment of its own, no node at the usual address, and little
+// patience with that.
 func invoke(t *testing.T, env map[string]string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	a := &app{
 		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(name string) string { return env[name] },
 		patience: 100 * time.Millisecond,
+		addr:     []string{"127.0.0.1:1"}, // somebody may run a cluster at the usual place
 	}
 	status = a.run(context.Background(), args)
 	return out.String(), errs.String(), status

@@ -145,6 +145,9 @@ func TestAReportIsComparedWithTheBook(t *testing.T) {
 		t.Errorf("no such proof: got %d, %s, want %d", status, out, client.ExitNotFound)
 	}
 	// A node that was named has to answer; the one that is there by default does not.
+	if out, status := verify(); status != 0 || !strings.Contains(out, "no node answers") {
+		t.Errorf("no node: got %d, %s", status, out)
+	}
 	if out, status := verify("--addr", "127.0.0.1:1"); status != client.ExitNoLeader {
 		t.Errorf("a named node that does not answer: got %d, %s, want %d", status, out, client.ExitNoLeader)
 	}

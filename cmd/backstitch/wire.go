@@ -53,7 +53,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)
-			os.Exit(cluster.ExitStatus(err))
+			os.Exit(a.report(nil, agentFailure(err)))
 		},
 	})
 	if err != nil {
