@@ -62,7 +62,9 @@ func StartFleet(t testing.TB, dir string, n int, broker, endpoint string) *Fleet
 	first := FreePorts(t, 3*n)
 	var join, apis []string
 	for i := range n {
-		join = append(join, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.1:%d", first+3*i+2)))
+		if n > 1 { // a cluster of one has nobody to join
+			join = append(join, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.1:%d", first+3*i+2)))
+		}
 		apis = append(apis, fmt.Sprintf("127.0.0.1:%d", first+3*i))
 	}
 	for i := range n {
