@@ -140,6 +140,18 @@ func envName(flag string) string {
 // client makes the API client that the flags describe.
 func (a *app) client() (*client.Client, error) { return a.patientClient(a.patience) }
 
+// asking makes a command that asks a node. Its client is closed when do returns.
+func (a *app) asking(do func(cmd *cobra.Command, args []string, c *client.Client) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := a.client()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return do(cmd, args, c)
+	}
+}
+
 func (a *app) patientClient(retry time.Duration) (*client.Client, error) {
 	cfg := client.DefaultConfig()
 	cfg.Addresses, cfg.Actor, cfg.Retry = a.addr, actor(), retry

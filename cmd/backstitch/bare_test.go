@@ -48,20 +48,7 @@ func TestAddressesAreEnough(t *testing.T) {
 	}
 	plan := filepath.Join(t.TempDir(), "orders.plan")
 	bare(0, append(with("plan"), "--out", plan)...)
-	ranges, err := plannedRanges(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found, wrong int64
-	for part, list := range ranges {
-		for _, r := range list {
-			f, w := loss.Found(p.set, part, r.From, r.To)
-			found, wrong = found+f, wrong+w
-		}
-	}
-	if found != loss.Total(p.set) || wrong != 0 {
-		t.Errorf("plan: got %d found and %d wrong, want %d and 0", found, wrong, loss.Total(p.set))
-	}
+	p.judgePlan(plan, loss)
 	node := api{"GET /v1/cluster": client.Cluster{ID: "c-1", Leader: &client.NodeRef{Name: "node-a"}}, "POST /v1/jobs": finished("planned", "", 0)}
 	if _, stderr := bare(0, "run", plan, "--detach", "--addr", node.serve(t)); !strings.Contains(stderr, "accepted") {
 		t.Errorf("run: %s", stderr)

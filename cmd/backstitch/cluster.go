@@ -25,12 +25,7 @@ func newClusterStatus(a *app) *cobra.Command {
 		Short:   "Say whether the cluster is healthy and how much more it can lose",
 		Example: "  backstitch cluster status\n  backstitch cluster status -o json | jq .failureTolerance",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
 			s, err := c.Cluster(cmd.Context())
 			if err != nil {
 				return err
@@ -42,7 +37,7 @@ func newClusterStatus(a *app) *cobra.Command {
 				return exitStatus(client.ExitNoLeader)
 			}
 			return nil
-		},
+		}),
 	}
 }
 
@@ -77,12 +72,7 @@ func newClusterMembers(a *app) *cobra.Command {
 		Short:   "List the nodes",
 		Example: "  backstitch cluster members",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
 			members, err := c.Members(cmd.Context())
 			if err != nil {
 				return err
@@ -104,7 +94,7 @@ func newClusterMembers(a *app) *cobra.Command {
 			return a.print(answer{value: client.Members{Members: members}, rows: anys(members), names: names, text: func(w io.Writer) error {
 				return grid(w, []string{"NODE", "ID", "ROLE", "STATE", "ZONE", "LEASES", "API", "RPC", "VERSION", ""}, rows)
 			}})
-		},
+		}),
 	}
 }
 
@@ -115,12 +105,7 @@ func newClusterJoin(a *app) *cobra.Command {
 		Long:    "Make the node at --addr meet the nodes at these gossip addresses (port 7422). The leader then takes it in.",
 		Example: "  backstitch cluster join node-a:7422 --addr node-d:7420",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, args []string, c *client.Client) error {
 			out, err := c.Join(cmd.Context(), args)
 			if err != nil {
 				return err
@@ -129,7 +114,7 @@ func newClusterJoin(a *app) *cobra.Command {
 				_, err := fmt.Fprintf(w, "Met %d node(s).  Next: backstitch cluster members\n", out.Contacted)
 				return err
 			}})
-		},
+		}),
 	})
 }
 
@@ -176,12 +161,7 @@ func newRaftPeers(a *app) *cobra.Command {
 		Short:   "List the Raft peers with their lag",
 		Example: "  backstitch cluster raft list-peers",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
 			peers, err := c.Peers(cmd.Context())
 			if err != nil {
 				return err
@@ -202,7 +182,7 @@ func newRaftPeers(a *app) *cobra.Command {
 			return a.print(answer{value: client.Peers{Peers: peers}, rows: anys(peers), names: names, text: func(w io.Writer) error {
 				return grid(w, []string{"NODE", "ID", "ADDRESS", "STATE", "VOTER", "HEALTHY", "LASTCONTACT", "APPLIED", "LAG"}, rows)
 			}})
-		},
+		}),
 	}
 }
 
@@ -248,12 +228,7 @@ func newClusterLeader(a *app) *cobra.Command {
 		Aliases: []string{"step-down"},
 		Example: "  backstitch cluster leader transfer --to node-a",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
 			out, err := c.TransferLeader(cmd.Context(), to)
 			if err != nil {
 				return err
@@ -262,7 +237,7 @@ func newClusterLeader(a *app) *cobra.Command {
 				_, err := fmt.Fprintf(w, "==> Leadership moved %s -> %s in %d ms (term %d).\n", out.From.Name, out.To.Name, out.Millis, out.Term)
 				return err
 			}})
-		},
+		}),
 	})
 	transfer.Flags().StringVar(&to, "to", "", "`node` that shall lead; without it the leader chooses")
 	cmd.AddCommand(transfer)

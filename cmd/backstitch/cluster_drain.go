@@ -21,12 +21,7 @@ member and keeps its vote.`,
 		Example:           `  backstitch cluster drain node-c --deadline 10m --reason "kernel update"`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeNodes,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, args []string, c *client.Client) error {
 			began := time.Now()
 			m, err := c.Drain(cmd.Context(), args[0], reason)
 			if err != nil {
@@ -43,7 +38,7 @@ member and keeps its vote.`,
 					time.Since(began).Round(100*time.Millisecond), m.Name)
 				return err
 			}})
-		},
+		}),
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit trail")
 	cmd.Flags().DurationVar(&deadline, "deadline", deadline, "stop waiting after this `duration`, with exit status 124; the node goes on draining")
@@ -82,12 +77,7 @@ func newClusterUncordon(a *app) *cobra.Command {
 		Example:           "  backstitch cluster uncordon node-c",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeNodes,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, args []string, c *client.Client) error {
 			m, err := c.Uncordon(cmd.Context(), args[0], reason)
 			if err != nil {
 				return err
@@ -96,7 +86,7 @@ func newClusterUncordon(a *app) *cobra.Command {
 				_, err := fmt.Fprintf(w, "%s is %s.\n", m.Name, m.State)
 				return err
 			}})
-		},
+		}),
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit trail")
 	return cmd

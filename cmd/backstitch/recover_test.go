@@ -30,6 +30,25 @@ func broken(t *testing.T) (*place, orders.Loss, string) {
 	return p, loss, file
 }
 
+// judgePlan holds a plan to write exactly what was lost.
+func (p *place) judgePlan(file string, loss orders.Loss) {
+	p.t.Helper()
+	ranges, err := plannedRanges(file)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var found, wrong int64
+	for part, list := range ranges {
+		for _, r := range list {
+			f, w := loss.Found(p.set, part, r.From, r.To)
+			found, wrong = found+f, wrong+w
+		}
+	}
+	if found != loss.Total(p.set) || wrong != 0 {
+		p.t.Errorf("plan: got %d found and %d wrong, want %d and 0", found, wrong, loss.Total(p.set))
+	}
+}
+
 func TestGapsFindsExactlyWhatWasLost(t *testing.T) {
 	p, loss, file := broken(t)
 	for _, args := range [][]string{
@@ -76,20 +95,7 @@ func TestPlansAreFrozenAndRunOnlyWhileTheyAreTrue(t *testing.T) {
 	addr := node.serve(t)
 	plan := filepath.Join(t.TempDir(), "orders.plan")
 	p.invoke(client.ExitWork, "plan", "-f", file, "-o", plan, "--addr", addr, "-q", "--detailed-exitcode")
-	ranges, err := plannedRanges(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found, wrong int64
-	for part, list := range ranges {
-		for _, r := range list {
-			f, w := loss.Found(p.set, part, r.From, r.To)
-			found, wrong = found+f, wrong+w
-		}
-	}
-	if found != loss.Total(p.set) || wrong != 0 {
-		t.Errorf("plan: got %d found and %d wrong, want %d and 0", found, wrong, loss.Total(p.set))
-	}
+	p.judgePlan(plan, loss)
 	p.invoke(0, "run", plan, "--addr", addr, "-q")
 	p.invoke(0, "run", plan, "--addr", addr, "-q", "--dry-run")
 

@@ -20,12 +20,7 @@ func newStatus(a *app) *cobra.Command {
   backstitch status -o json | jq .`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+		RunE: a.asking(func(cmd *cobra.Command, args []string, c *client.Client) error {
 			if len(args) == 1 {
 				return a.statusJob(cmd, c, args[0])
 			}
@@ -40,7 +35,7 @@ func newStatus(a *app) *cobra.Command {
 				value: client.Jobs{Jobs: jobs}, rows: anys(jobs), names: jobNames(jobs),
 				text: func(w io.Writer) error { return statusText(w, jobs, time.Now()) },
 			})
-		},
+		}),
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also jobs that ended more than a day ago")
 	return cmd

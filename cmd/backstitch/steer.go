@@ -15,12 +15,7 @@ func steer(a *app, cmd *cobra.Command, do func(ctx context.Context, c *client.Cl
 	reason := ""
 	cmd.Args = cobra.ExactArgs(1)
 	cmd.ValidArgsFunction = a.completeJobs
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	cmd.RunE = a.asking(func(cmd *cobra.Command, args []string, c *client.Client) error {
 		job, err := do(cmd.Context(), c, args[0], reason)
 		if err != nil {
 			return err
@@ -29,7 +24,7 @@ func steer(a *app, cmd *cobra.Command, do func(ctx context.Context, c *client.Cl
 			_, err := fmt.Fprintf(w, "Job %s is %s.\n%s", job.ID, job.State, nextStep(job))
 			return err
 		}})
-	}
+	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit trail")
 	return changes(cmd)
 }
