@@ -58,7 +58,7 @@ type Checkpoint struct {
 	Bytes       int64            // written, uncompressed
 	Suppressed  int64            // found in the target already and not written again
 	Quarantined int64
-	Digest      [16]byte // xxh3-128 chain of the canonical records written by this slice, see replay/record
+	Digest      [16]byte // of the positions and sizes of the records written by this slice, see replay/record
 	UnixNanos   int64    // of the owner's clock, for people
 }
 

@@ -54,8 +54,7 @@ type Engine struct {
 	present  *dedupe.Present
 	durable  sink.Progress // what the sink has
 	next     sink.Progress // what the next commit will say
-	chain    record.Chain
-	hashes   [][16]byte
+	sum      record.Sum    // of what the next commit will say is written
 	hasher   record.Hasher
 	pending  struct {
 		records int64
@@ -199,7 +198,7 @@ func (e *Engine) loadPresent(ctx context.Context) error {
 
 // commit makes what was copied durable, together with the progress.
 func (e *Engine) commit(ctx context.Context) error {
-	e.next.Digest = [16]byte(e.chain)
+	e.next.Digest = e.sum.Bytes()
 	if e.eof {
 		e.next.Cursor = e.task.Slice.Ranges.Span().To
 	}
@@ -232,7 +231,7 @@ func (e *Engine) commit(ctx context.Context) error {
 
 // settle takes p as durable and begins to collect the next commit on top of it.
 func (e *Engine) settle(p sink.Progress) {
-	e.durable, e.next, e.chain = p, p, record.Chain(p.Digest)
+	e.durable, e.next, e.sum = p, p, record.SumFromBytes(p.Digest)
 	e.next.Poison = append([]sink.Poison(nil), p.Poison...)
 	e.next.Consumed = append(partition.Ranges(nil), p.Consumed...)
 	e.pending.records, e.pending.bytes, e.pending.since = 0, 0, e.ends.Now()

@@ -148,3 +148,34 @@ func BenchmarkHash1KiB(b *testing.B) {
 		s.Add(h.Hash(&r, AllFields))
 	}
 }
+
+// Which records were written shows, and in which order does not.
+func TestSumOfPlaces(t *testing.T) {
+	sum := func(places ...[2]int64) (s Sum) {
+		for _, p := range places {
+			s.AddPlace(p[0], p[1])
+		}
+		return s
+	}
+	want := sum([2]int64{7, 100}, [2]int64{8, 200})
+	if got := sum([2]int64{8, 200}, [2]int64{7, 100}); got != want {
+		t.Errorf("in another order: got %x, want %x", got.Bytes(), want.Bytes())
+	}
+	for name, got := range map[string]Sum{
+		"sizes changed places": sum([2]int64{7, 200}, [2]int64{8, 100}),
+		"one less":             sum([2]int64{7, 100}),
+		"one twice":            sum([2]int64{7, 100}, [2]int64{8, 200}, [2]int64{8, 200}),
+		"another one":          sum([2]int64{7, 100}, [2]int64{9, 200}),
+	} {
+		if got == want {
+			t.Errorf("%s: the sum is the same", name)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { want.AddPlace(3, 4) }); n != 0 {
+		t.Errorf("got %v allocations, want 0", n)
+	}
+	one := sum([2]int64{7, 100}).Bytes()
+	if got := hex.EncodeToString(one[:]); got != goldenPlace {
+		t.Errorf("got %s, want %s", got, goldenPlace)
+	}
+}

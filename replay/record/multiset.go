@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"backstitch/partition"
+
 	"github.com/zeebo/xxh3"
 )
 
@@ -22,6 +24,16 @@ func (s *Sum) Add(hash [16]byte) { s.AddSum(SumFromBytes(hash)) }
 
 // Sub counts a record hash out.
 func (s *Sum) Sub(hash [16]byte) { s.SubSum(SumFromBytes(hash)) }
+
+// AddPlace counts in that there was a record of size bytes at a position of the reference, whatever is in it: the sum of
+// xxh3-128 over position and size, 8 bytes big endian each. It costs about a tenth of hashing 1 KiB.
+func (s *Sum) AddPlace(at partition.Offset, size int64) {
+	var place [16]byte
+	binary.BigEndian.PutUint64(place[:8], uint64(at))
+	binary.BigEndian.PutUint64(place[8:], uint64(size))
+	h := xxh3.Hash128(place[:])
+	s.AddSum(Sum{hi: h.Hi, lo: h.Lo})
+}
 
 // AddSum counts in everything in other.
 func (s *Sum) AddSum(other Sum) {

@@ -10,7 +10,7 @@ import (
 const (
 	LabelKey        = "backstitch"
 	LabelCheckpoint = "checkpoint" // keeping progress in the target
-	LabelProof      = "proof"      // hashing what is written
+	LabelProof      = "proof"      // hashing what is written, and what others wrote
 )
 
 // Labelled calls do under a profile label.

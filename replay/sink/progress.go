@@ -19,7 +19,7 @@ type Progress struct {
 	Bytes       int64
 	Suppressed  int64
 	Quarantined int64
-	Digest      [16]byte
+	Digest      [16]byte // record.Sum of the places of what was written
 	// Poison lists the positions of this slice that were quarantined, in order.
 	Poison []Poison
 	// Consumed are the offsets in the target, at or above Scanned, of records that others wrote and for which a record of this
