@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -60,7 +61,11 @@ type counters struct {
 func (db *DB) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
-			if errors.Is(err, pebble.ErrCancelledCompaction) || errors.Is(err, pebble.ErrClosed) || db.opening.Load() {
+			if errors.Is(err, pebble.ErrCancelledCompaction) || errors.Is(err, pebble.ErrClosed) {
+				return
+			}
+			if db.opening.Load() {
+				db.refuse(err)
 				return
 			}
 			_ = db.Fail(err)
@@ -73,5 +78,17 @@ func (db *DB) listener() *pebble.EventListener {
 		},
 		DiskSlow:        func(pebble.DiskSlowInfo) { db.events.slowWrites.Add(1) },
 		WriteStallBegin: func(pebble.WriteStallBeginInfo) { db.events.stalls.Add(1) },
+	}
+}
+
+// refuse ends an opening over an error of the disk. Anything else pebble.Open returns itself.
+func (db *DB) refuse(err error) {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return
+	}
+	select {
+	case db.refused <- err:
+	default: // pebble tries again and again; the first time is enough
 	}
 }

@@ -46,6 +46,7 @@ type DB struct {
 	fresh    bool
 
 	opening atomic.Bool
+	refused chan error // holds the first error with which the disk refused a write of pebble.Open
 	latched atomic.Pointer[error]
 	events  counters
 
@@ -56,7 +57,7 @@ type DB struct {
 // Open opens the node directory dir and makes it if it is new. Errors: ErrLocked, *NewerFormatError, ErrDamaged, ErrFull,
 // ErrDisk. On ErrDamaged the caller may SetAside and open again as a learner.
 func Open(dir string, o Options) (*DB, error) {
-	db := &DB{fs: orDisk(o.FS), dir: dir, log: o.Logger, fatal: o.Fatal}
+	db := &DB{fs: orDisk(o.FS), dir: dir, log: o.Logger, fatal: o.Fatal, refused: make(chan error, 1)}
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
@@ -122,18 +123,46 @@ func (db *DB) prepare(data string) error {
 	return Classify(data, writeFormat(db.fs, data, FormatNewest, programLine))
 }
 
-// openPebble turns a panic of pebble over bytes it did not expect into an error. The leaked handles do not matter: the
-// caller can only set the directory aside or leave.
-func (db *DB) openPebble(path string, opts *pebble.Options) (err error) {
+// openPebble opens pebble and returns when it can not be opened, which is less than pebble does: while it replays its log it
+// writes tables, and on a full disk it tries that again and again without an end. So it opens on a goroutine of its own, which
+// is left behind when the disk refuses; a caller can only leave then, and the disk that gets room closes it.
+func (db *DB) openPebble(path string, opts *pebble.Options) error {
 	db.opening.Store(true)
 	defer db.opening.Store(false)
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", ErrDamaged, r)
+	type opened struct {
+		pebble *pebble.DB
+		err    error
+	}
+	done, left := make(chan opened), make(chan struct{})
+	go func() {
+		p, err := guardedOpen(path, opts)
+		select {
+		case done <- opened{p, err}:
+		case <-left:
+			if p != nil {
+				_ = p.Close() // nobody is there to be told
+			}
 		}
 	}()
-	db.pebble, err = pebble.Open(path, opts)
-	return err
+	select {
+	case o := <-done:
+		db.pebble = o.pebble
+		return o.err
+	case err := <-db.refused:
+		close(left)
+		return err
+	}
+}
+
+// guardedOpen turns a panic of pebble over bytes it did not expect into an error. The leaked handles do not matter: the caller
+// can only set the directory aside or leave.
+func guardedOpen(path string, opts *pebble.Options) (p *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("%w: %v", ErrDamaged, r)
+		}
+	}()
+	return pebble.Open(path, opts)
 }
 
 // pebbleOptions are tuned for one synced stream of small entries that die young, beside a small random-access state.

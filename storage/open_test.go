@@ -234,3 +234,31 @@ func TestSpacesDoNotOverlap(t *testing.T) {
 		t.Errorf("numbers are on disk (-want +got):\n%s", diff)
 	}
 }
+
+// TestAFullDiskEndsOpening: pebble writes a table out of its log when it opens, and on a full disk it would try for ever.
+func TestAFullDiskEndsOpening(t *testing.T) {
+	var full atomic.Bool
+	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && strings.HasSuffix(op.Path, ".sst") && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	mem := vfs.NewCrashableMem()
+	db := mustOpen(t, mem, "node")
+	value := make([]byte, 64<<10)
+	for n := range byte(32) {
+		if err := db.Pebble().Set(BookSpace.Key(n), value, pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crashed := mem.CrashClone(vfs.CrashCloneCfg{})
+	mustClose(t, db)
+	full.Store(true)
+	fs := errorfs.Wrap(crashed, inject)
+	_, err := Open("node", Options{FS: fs, MemTableBytes: 256 << 10})
+	if !errors.Is(err, ErrFull) {
+		t.Errorf("got %v, want %v", err, ErrFull)
+	}
+	full.Store(false) // what was left behind ends now; TestMain looks for it
+}
