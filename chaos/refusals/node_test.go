@@ -350,6 +350,9 @@ func (s *site) fullDisk(t *testing.T) {
 	if err != nil || len(jobs) != accepted+1 {
 		t.Errorf("jobs: got %d, %v, want all %d that were accepted and the first", len(jobs), err, accepted)
 	}
+	// A supervisor starts it again at once, which must not make anything worse.
+	r = s.agent(t, "still-full", "--config", filepath.Join(s.dir, n.Name+".yaml"))
+	judge(t, "agent", refusal{22, "BST-E0203", []string{filepath.Join(s.dir, n.Name), "disk is full"}, "free space"}, r)
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
