@@ -21,6 +21,10 @@ demo: build ## lose a quarter of a million records on purpose and bring them bac
 test: ## all tests, with the race detector
 	$(GO) test -race ./...
 
+.PHONY: test-process
+test-process: build ## bad input, from outside: the built program, three agents, a full disk, a corrupt log (root for the disk)
+	BACKSTITCH_BIN=$(CURDIR)/bin/backstitch $(GO) test -tags process -count=1 -timeout 4m ./chaos/refusals
+
 .PHONY: kafka
 kafka: ## fetch the real Kafka, the S3 server and the flights that test-real needs, pinned, into the cache
 	deploy/testbed/kafka.sh fetch
@@ -75,7 +79,7 @@ fmt: ## format every Go file
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...
-	$(GO) vet -tags real,memory,failover ./chaos/...
+	$(GO) vet -tags real,memory,failover,process ./chaos/...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod
