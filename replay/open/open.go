@@ -135,9 +135,7 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 		if src.Format != "" {
 			cfg.Format = confluent.Format(src.Format)
 		}
-		if cfg.Keys, cfg.Headers, err = confluent.Companions(ctx, b, cfg); err != nil {
-			return nil, err
-		}
+		cfg.Keys, cfg.Headers = src.Keys, src.Headers
 		return confluent.New(b, cfg)
 	}
 	return nil, fmt.Errorf("layout %q: %w", src.Layout, ErrRecipe)

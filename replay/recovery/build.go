@@ -89,6 +89,9 @@ func (b *builder) scan(ctx context.Context, clients Clients) error {
 	}
 	defer ref.Close()
 	b.fields = ref.Fields()
+	if b.recipe.Source.Layout == "confluent" {
+		b.recipe.Source.Keys, b.recipe.Source.Headers = b.fields&record.FieldKey != 0, b.fields&record.FieldHeaders != 0
+	}
 	if b.extent, err = ref.Extents(ctx, parts, scope.FromMs); err != nil {
 		return explainEnd(err, CodeNoReference, "the reference "+sourceName(recipe.Source)+" has nothing",
 			"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
@@ -100,7 +103,7 @@ func (b *builder) scan(ctx context.Context, clients Clients) error {
 				Hint: "change spec.select.partitions"}
 		}
 	}
-	in := gap.Input{Dataset: b.state.Topic, Reference: ref, Extents: b.extent, Target: end, Scope: scope}
+	in := gap.Input{Dataset: b.state.Topic, ReferenceTopic: recipe.Source.Topic, Reference: ref, Extents: b.extent, Target: end, Scope: scope}
 	if err := b.facts(ctx, ref, end, &in); err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ type Source struct {
 	Connection string `json:"connection,omitempty"` // agent-side object that holds addresses and credentials; wins over the above
 	Topic      string `json:"topic"`                // as it is called in the reference
 	Format     string `json:"format,omitempty"`     // confluent: "json" or "bin"
+	Keys       bool   `json:"keys,omitempty"`       // confluent: value files have .keys companions, found out by the plan
+	Headers    bool   `json:"headers,omitempty"`    // confluent: the same of .headers
 	FromMs     int64  `json:"fromMs,omitempty"`     // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
 	ToMs       int64  `json:"toMs,omitempty"`
 }
