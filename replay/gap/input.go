@@ -59,10 +59,12 @@ func (f Facts) Compacted() bool {
 
 // Input is what to compare.
 type Input struct {
-	Dataset   string // how people call it: the target's topic
-	Reference source.Source
-	Extents   map[int32]Extent // the partitions to scan
-	Target    sink.Targets
+	Dataset string // how people call it: the target's topic
+	// ReferenceTopic is what origin headers call the reference, so that its refilled copies are known.
+	ReferenceTopic string
+	Reference      source.Source
+	Extents        map[int32]Extent // the partitions to scan
+	Target         sink.Targets
 	// Missing are partitions that the reference has and the target has not.
 	Missing []int32
 	// TargetFrom are offsets before which nothing of the target is in scope. It saves reading; a partition that is not in it is

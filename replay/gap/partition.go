@@ -156,7 +156,7 @@ func (s *scan) compare(ctx context.Context) (*match.Outcome, error) {
 
 // want keeps the ranges that were compared: neighbours in scope are one range, also over holes.
 func (s *scan) want(r *record.Record) bool {
-	if (s.in.timed() && !s.in.Scope.HasTime(r.TimestampMs)) || !s.in.Scope.HasOffset(r.Offset) {
+	if (s.in.timed() && !s.in.Scope.HasTime(r.TimestampMs)) || !s.in.Scope.HasOffset(r.Offset) || s.copied(r) {
 		s.open = false
 		return false
 	}
