@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,9 @@ full, 23 the disk failed, 24 this replica can not go on, 25 another process has 
   backstitch agent --config /etc/backstitch/agent.yaml --retry-join node-a:7422`,
 	}, func(ctx context.Context, cfg config.Agent) error {
 		log := a.agentLogger(cfg.Log)
+		if a.getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(int64(cfg.Worker.Memory) + beside)
+		}
 		err := a.runAgent(ctx, cfg, log)
 		if err == nil {
 			log.Info("agent has ended")
@@ -35,6 +39,11 @@ full, 23 the disk failed, 24 this replica can not go on, 25 another process has 
 		return agentFailure(err)
 	}))
 }
+
+// beside is what an agent takes besides records in flight: the book with its caches and memtables, objects that are being
+// read, and connections. Above the sum the garbage collector works harder instead of letting the process grow; work is never
+// refused for it.
+const beside = 144 << 20
 
 // agentLogger logs to stderr as the configuration says.
 func (a *app) agentLogger(cfg config.Log) *slog.Logger {

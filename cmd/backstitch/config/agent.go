@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Agent is everything that can be said about one node. Sizes are in bytes and written with a unit, "256MiB".
+// Agent is everything that can be said about one node. Sizes are in bytes and written with a unit, "64MiB".
 type Agent struct {
 	Node        Node                  `yaml:"node" json:"node"`
 	DataDir     string                `yaml:"dataDir" json:"dataDir"`
@@ -69,7 +69,7 @@ func Default() Agent {
 		Node:    Node{Weight: 1, Role: "voter"},
 		Listen:  Addresses{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
 		Cluster: Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
-		Worker:  Worker{Lanes: 4, Memory: 256 << 20},
+		Worker:  Worker{Lanes: 4, Memory: 64 << 20},
 		Log:     Log{Level: "info", Format: "text"},
 	}
 }
@@ -94,7 +94,7 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.TLS.Key, "tls-key", a.TLS.Key, "`file` with the key of --tls-cert")
 	f.StringVar(&a.Gossip.KeyFile, "gossip-key-file", a.Gossip.KeyFile, "`file` with the key that encrypts gossip")
 	f.IntVar(&a.Worker.Lanes, "lanes", a.Worker.Lanes, "`number` of partitions written at the same time")
-	f.Var(&a.Worker.Memory, "memory", "records in flight, as a `size` like 256MiB")
+	f.Var(&a.Worker.Memory, "memory", "records in flight, as a `size` like 64MiB")
 	f.StringVar(&a.Log.Level, "log-level", a.Log.Level, "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&a.Log.Format, "log-format", a.Log.Format, "`format` of log lines: text or json")
 }
