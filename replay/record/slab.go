@@ -74,8 +74,9 @@ func (s *Slab) Drop() {
 
 // Buffer is a run of bytes that several batches may point into.
 type Buffer struct {
-	B    []byte
-	uses atomic.Int32
+	B       []byte
+	foreign bool // made by somebody else, and not pooled
+	uses    atomic.Int32
 }
 
 // Buffers are pooled by capacity, a power of two, so that a small need never holds a large buffer. Larger ones than the last
@@ -103,9 +104,10 @@ func NewBuffer(n int) *Buffer {
 	return b
 }
 
-// WrapBuffer returns a buffer over b, which belongs to the buffer from then on, with one use.
+// WrapBuffer returns a buffer over b, which belongs to the buffer from then on, with one use. It is never pooled: a pool that is
+// given more than is taken from it keeps all of it until the second collection after, which doubles the heap each time.
 func WrapBuffer(b []byte) *Buffer {
-	w := &Buffer{B: b}
+	w := &Buffer{B: b, foreign: true}
 	w.uses.Store(1)
 	return w
 }
@@ -116,12 +118,12 @@ func (b *Buffer) Use() *Buffer {
 	return b
 }
 
-// Done ends a use. After the last one the buffer is used for something else.
+// Done ends a use. After the last one the buffer is used for something else, or left to the garbage collector.
 func (b *Buffer) Done() {
 	switch n := b.uses.Add(-1); {
 	case n < 0:
 		panic("record: buffer released more often than used")
-	case n == 0:
+	case n == 0 && !b.foreign:
 		// The class whose every need the capacity meets.
 		if class := bits.Len(uint(cap(b.B))) - 1; class >= minClass && class <= maxClass {
 			buffers[class].Put(b)

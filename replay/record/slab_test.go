@@ -40,3 +40,18 @@ func TestCutTakesBack(t *testing.T) {
 		t.Fatalf("got %d bytes in %d records, want 3 in 1", s.Size(), len(s.Records))
 	}
 }
+
+// What others allocate is as much as there are answers of a broker, and would be kept until the second collection after.
+func TestWrappedBuffersAreNotPooled(t *testing.T) {
+	wrapped := map[*Buffer]bool{}
+	for range 100 {
+		b := WrapBuffer(make([]byte, 0, 64<<10))
+		wrapped[b] = true
+		b.Done()
+	}
+	for range 100 {
+		if b := NewBuffer(64 << 10); wrapped[b] {
+			t.Fatal("a wrapped buffer came out of the pool")
+		}
+	}
+}
