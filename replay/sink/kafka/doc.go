@@ -12,6 +12,10 @@
 //     producer need not know about. What the newer one guards against, a late produce request of an ended transaction, can not
 //     happen here: each commit waits for all acknowledgements, and everything else ends in a new epoch.
 //
+// The groups of a job that has ended are left to the brokers, which drop a group without members after
+// offsets.retention.minutes, and the transactional ids likewise. Deleting them would need the right to delete groups, and would
+// take away what tells a zombie of the job that its lane is over.
+//
 // It needs WRITE on the topic and on transactional ids and READ on groups that begin with "backstitch/".
 //
 // What is not here: when to commit (replay/engine), what is missing (replay/dedupe), decoding of fetched batches

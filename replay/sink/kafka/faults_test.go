@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -13,7 +12,6 @@ import (
 	"backstitch/replay/replaytest"
 	"backstitch/replay/sink"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -226,32 +224,5 @@ func TestOwnRecordsAreNotReadAgain(t *testing.T) {
 	write(t, w, rs[50:], 60)
 	if n := scan(); n != 3 {
 		t.Errorf("found %d records of others, want 3", n)
-	}
-}
-
-func TestCleanup(t *testing.T) {
-	k := replaytest.NewKafka(t, topic)
-	s := open(t, config(k))
-	defer s.Close()
-	rs := records(t, 5)
-	w, _ := begin(t, s, replaytest.FillSlice(job, 0, 1, rs), 1)
-	write(t, w, rs, 5)
-	_ = w.Close()
-	groups := func() []string {
-		t.Helper()
-		l, err := kadm.NewClient(k.Client()).ListGroups(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l.Groups()
-	}
-	if got := groups(); len(got) != 1 || got[0] != "backstitch/test/bs-faults/1" {
-		t.Fatalf("groups %v, want the one of the lane", got)
-	}
-	if err := s.Cleanup(t.Context(), job, []int32{0, 1, 2}); err != nil {
-		t.Error(err)
-	}
-	if got := groups(); len(got) != 0 {
-		t.Errorf("groups %v, want none", got)
 	}
 }

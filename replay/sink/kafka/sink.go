@@ -268,25 +268,3 @@ func deref(s *string) string {
 	}
 	return *s
 }
-
-// Cleanup deletes what is left of a job that succeeded: the groups that kept its progress. Partitions that never had one are
-// passed over. The transactional ids expire by themselves.
-func (s *Sink) Cleanup(ctx context.Context, job partition.JobID, parts []int32) error {
-	req := kmsg.NewPtrDeleteGroupsRequest()
-	for _, p := range parts {
-		req.Groups = append(req.Groups, TransactionalID(s.cfg.Cluster, partition.Lane{Job: job, Partition: p}))
-	}
-	var errs []error
-	for _, shard := range s.cl.RequestSharded(ctx, req) {
-		if shard.Err != nil {
-			errs = append(errs, shard.Err)
-			continue
-		}
-		for _, g := range shard.Resp.(*kmsg.DeleteGroupsResponse).Groups {
-			if err := kerr.ErrorForCode(g.ErrorCode); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-				errs = append(errs, fmt.Errorf("delete group %s: %w", g.Group, err))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
