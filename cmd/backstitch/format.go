@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,5 +75,3 @@ func bar(done, total int64, width int) string {
 	}
 	return strings.Repeat("#", n) + strings.Repeat("-", width-n)
 }
-
-func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
