@@ -32,7 +32,8 @@ type Config struct {
 	// Kafka and S3 look up connections by name; nil knows none.
 	Kafka func(name string) (connect.Kafka, bool)
 	S3    func(name string) (connect.S3, bool)
-	// InFlightBytes bounds what one writer has on its way; 0 is the sink's default.
+	// InFlightBytes bounds what one writer has on its way, and with it how large an object may be to be decoded at once; 0 is the
+	// defaults of sink and source.
 	InFlightBytes int64
 	// Client are further options for clients that read or write Kafka, e.g. a logger.
 	Client []kgo.Opt
@@ -131,14 +132,23 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	case "archive":
 		return archive.New(b, archive.Config{Topic: src.Topic})
 	case "confluent":
-		cfg := confluent.DefaultConfig(src.Topic)
-		if src.Format != "" {
-			cfg.Format = confluent.Format(src.Format)
-		}
-		cfg.Keys, cfg.Headers = src.Keys, src.Headers
-		return confluent.New(b, cfg)
+		return confluent.New(b, o.confluent(src))
 	}
 	return nil, fmt.Errorf("layout %q: %w", src.Layout, ErrRecipe)
+}
+
+// confluent is how a Confluent archive is read.
+func (o *Opener) confluent(src *recovery.Source) confluent.Config {
+	cfg := confluent.DefaultConfig(src.Topic)
+	if src.Format != "" {
+		cfg.Format = confluent.Format(src.Format)
+	}
+	cfg.Keys, cfg.Headers = src.Keys, src.Headers
+	if o.cfg.InFlightBytes > 0 {
+		// An object that is decoded at once is held until its last record has arrived, with the next one beside it already.
+		cfg.WholeBytes = min(cfg.WholeBytes, o.cfg.InFlightBytes*3/2)
+	}
+	return cfg
 }
 
 func (o *Opener) target(job partition.JobID, ends *Ends) error {

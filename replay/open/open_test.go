@@ -11,6 +11,7 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/sink"
+	"backstitch/replay/source/confluent"
 
 	"go.uber.org/goleak"
 )
@@ -103,5 +104,19 @@ func TestWhatCanNotBeOpened(t *testing.T) {
 	_ = ends.Close()
 	if _, err := o.Open(t.Context(), "bs-a", []byte("{")); !errors.Is(err, open.ErrRecipe) {
 		t.Errorf("no JSON: got %v, want %v", err, open.ErrRecipe)
+	}
+}
+
+// An agent with little memory decodes fewer objects at once; it never decodes larger ones than the source's own default.
+func TestMemoryBoundsWhatIsDecodedAtOnce(t *testing.T) {
+	src := &recovery.Source{Layout: "confluent", Topic: "orders", Format: "bin", Keys: true}
+	for inFlight, want := range map[int64]int64{0: 32 << 20, 8 << 20: 12 << 20, 1 << 30: 32 << 20} {
+		got := open.Confluent(open.New(open.Config{InFlightBytes: inFlight}), src)
+		if got.WholeBytes != want {
+			t.Errorf("%d bytes in flight: got %d at once, want %d", inFlight, got.WholeBytes, want)
+		}
+		if got.Topic != "orders" || got.Format != confluent.Bytes || !got.Keys || got.Headers {
+			t.Errorf("got %+v, which is not what the recipe says", got)
+		}
 	}
 }
