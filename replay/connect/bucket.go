@@ -17,6 +17,7 @@ import (
 	s3bucket "backstitch/replay/bucket/s3"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -49,12 +50,18 @@ func (t Toggle) or(rule bool) bool {
 	return t == On
 }
 
-// maxS3Attempts bounds the library's own attempts for one request.
-const maxS3Attempts = 5
+// The library's own attempts for one request. Their waits double, so the longest is bounded too: a person who mistyped an
+// address waits for all of them, and a worker tries a slice again by itself.
+const (
+	maxS3Attempts = 5
+	maxS3Backoff  = 4 * time.Second
+)
 
 // Client makes a client. It does not connect.
 func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
-	opts := []func(*config.LoadOptions) error{config.WithRetryMaxAttempts(maxS3Attempts)}
+	opts := []func(*config.LoadOptions) error{config.WithRetryer(func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxS3Attempts, maxS3Backoff })
+	})}
 	region := s.Region
 	if region == "" && s.Endpoint != "" {
 		region = "us-east-1" // stores of one's own mostly ignore it, but the signature needs one
@@ -129,7 +136,7 @@ func open(ctx context.Context, rawURL string, s S3, env Env, openDir func(string
 	return d, nil
 }
 
-// storePingTimeout leaves the client's own attempts, with up to 15 s between them, room to end: their last error names the host
+// storePingTimeout leaves the client's own attempts, with up to 11 s between them, room to end: their last error names the host
 // and says what is wrong with it, a deadline says neither.
 const storePingTimeout = 20 * time.Second
 
