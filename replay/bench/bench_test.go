@@ -170,7 +170,7 @@ func mid(fs []Figures) Figures {
 }
 
 // profiled is over how many runs the shares are taken: a profile has a sample each 10 ms.
-const profiled = 20
+const profiled = 12
 
 // shares profiles runs of the engine and returns fractions of CPU by label.
 func (r *runner) shares() map[string]float64 {
