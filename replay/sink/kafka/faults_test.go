@@ -226,3 +226,31 @@ func TestOwnRecordsAreNotReadAgain(t *testing.T) {
 		t.Errorf("found %d records of others, want 3", n)
 	}
 }
+
+// A broker that nobody has asked for a group before makes the topic that groups are kept in, and says meanwhile that it has no
+// coordinator. Opening waits for it instead of failing the slice.
+func TestOpenWaitsForAGroupCoordinator(t *testing.T) {
+	k := replaytest.NewKafka(t, topic)
+	s := open(t, config(k))
+	defer s.Close()
+	slice := replaytest.FillSlice(job, 0, 0, records(t, 20))
+	var refused atomic.Int64
+	k.ControlKey(int16(kmsg.FindCoordinator), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		r := req.(*kmsg.FindCoordinatorRequest)
+		if r.CoordinatorType != 0 || refused.Add(1) > 3 {
+			return nil, nil, false // of transactions, or often enough
+		}
+		resp := r.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+		for _, key := range r.CoordinatorKeys {
+			c := kmsg.NewFindCoordinatorResponseCoordinator()
+			c.Key, c.ErrorCode = key, kerr.CoordinatorNotAvailable.Code
+			resp.Coordinators = append(resp.Coordinators, c)
+		}
+		return resp, nil, true
+	})
+	if _, p := begin(t, s, slice, 1); p.Cursor != 0 || refused.Load() < 4 {
+		t.Errorf("got cursor %d after %d askings, want 0 after more than 3", p.Cursor, refused.Load())
+	}
+}

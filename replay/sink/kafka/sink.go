@@ -183,6 +183,12 @@ func (s *Sink) stamp(ctx context.Context, group string, part int32) (sink.Stamp,
 		if errors.Is(err, kerr.GroupIDNotFound) {
 			return sink.Stamp{}, false, nil
 		}
+		if coordinatorMoves(err) {
+			if err := pause(ctx); err != nil {
+				return sink.Stamp{}, false, err
+			}
+			continue
+		}
 		if err != nil {
 			return sink.Stamp{}, false, classify("read progress", err)
 		}
@@ -192,8 +198,8 @@ func (s *Sink) stamp(ctx context.Context, group string, part int32) (sink.Stamp,
 		got := &resp.Topics[0].Partitions[0]
 		err = kerr.ErrorForCode(got.ErrorCode)
 		switch {
-		case errors.Is(err, kerr.UnstableOffsetCommit):
-			// The transaction of the owner before us is decided and not yet written out.
+		case errors.Is(err, kerr.UnstableOffsetCommit), coordinatorMoves(err):
+			// The transaction of the owner before us is decided and not yet written out, or nobody keeps the group right now.
 			if err := pause(ctx); err != nil {
 				return sink.Stamp{}, false, err
 			}
@@ -208,6 +214,12 @@ func (s *Sink) stamp(ctx context.Context, group string, part int32) (sink.Stamp,
 		st, err := sink.ParseStamp(*got.Metadata)
 		return st, err == nil, err
 	}
+}
+
+// coordinatorMoves reports whether a group has no coordinator for the moment: brokers elect one, load it, or make the topic that
+// groups are kept in, which they do the first time that anybody asks.
+func coordinatorMoves(err error) bool {
+	return errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
 }
 
 // checkTopic makes sure that the topic is the one that the plan saw.
