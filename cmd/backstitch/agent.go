@@ -24,7 +24,7 @@ reach a checkpoint, hands leadership over and ends; the node stays a member. To 
 Exit status: 0 asked to end, 2 configuration, 20 damaged data and nobody to get it from, 21 data of a newer version, 22 disk
 full, 23 the disk failed, 24 this replica can not go on, 25 another process has this node's id, name or directory.`,
 		Example: `  backstitch agent --data-dir /var/lib/backstitch
-  backstitch agent --config /etc/backstitch/agent.yaml --retry-join node-a:7422`,
+  backstitch agent --data-dir /var/lib/backstitch --bootstrap-expect 0 --retry-join node-a:7422`,
 	}, func(ctx context.Context, cfg config.Agent) error {
 		log := a.agentLogger(cfg.Log)
 		if a.getenv("GOMEMLIMIT") == "" {

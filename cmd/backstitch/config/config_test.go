@@ -87,6 +87,7 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"expect and no join": {func(a *Agent) { a.Cluster.BootstrapExpect = 3 }, "cluster.retryJoin"},
 		"join nobody":        {func(a *Agent) { a.Cluster.BootstrapExpect = 0 }, "cluster.retryJoin"},
 		"even voters":        {func(a *Agent) { a.Cluster = Cluster{BootstrapExpect: 2, RetryJoin: []string{"a:1"}} }, "cluster.bootstrapExpect"},
+		"alone and joins":    {func(a *Agent) { a.Cluster.RetryJoin = []string{"a:1"} }, "cluster.bootstrapExpect"},
 		"worker bootstraps":  {func(a *Agent) { a.Node.Role = "worker" }, "cluster.bootstrapExpect"},
 		"open without TLS":   {func(a *Agent) { a.Listen.API = "0.0.0.0:7420" }, "listen.api"},
 		"one port twice":     {func(a *Agent) { a.Listen.RPC = a.Listen.API }, "listen.rpc"},

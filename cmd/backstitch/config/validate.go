@@ -48,9 +48,12 @@ func (a Agent) Validate() error {
 
 	n := a.Cluster.BootstrapExpect
 	add(n < 0 || n > 9, "cluster.bootstrapExpect", fmt.Sprintf("%d is not between 0 and 9", n), "cluster.bootstrapExpect: 3")
-	add(n > 1 && n%2 == 0, "cluster.bootstrapExpect", fmt.Sprintf("%d: an even number of voters tolerates no more loss than one fewer", n), fmt.Sprintf("cluster.bootstrapExpect: %d", n-1))
+	add(n > 1 && n%2 == 0, "cluster.bootstrapExpect", fmt.Sprintf("%d: an even number of voters tolerates no more loss than one fewer", n), fmt.Sprintf("cluster.bootstrapExpect: %d", n+1))
 	add(n != 1 && len(a.Cluster.RetryJoin) == 0, "cluster.retryJoin", fmt.Sprintf("is empty, and bootstrapExpect is %d: this node would wait for ever", n),
 		`cluster.retryJoin: ["HOST:7422"]     or --retry-join HOST:7422`)
+	add(n == 1 && len(a.Cluster.RetryJoin) > 0 && a.Node.Role != "worker", "cluster.bootstrapExpect",
+		"is 1 beside retryJoin: this node would make a cluster of its own instead of joining one",
+		"cluster.bootstrapExpect: 0 to join, 3 or 5 to make a cluster together")
 	add(n > 0 && a.Node.Role == "worker" && (n > 1 || len(a.Cluster.RetryJoin) == 0), "cluster.bootstrapExpect",
 		"a worker does not vote, so it can not make a cluster", "cluster.bootstrapExpect: 0")
 	out = append(out, a.addresses()...)
