@@ -59,8 +59,8 @@ func (c *Client) Join(ctx context.Context, addresses []string) (Joined, error) {
 // Leave makes the answering node leave for good. It is sent to the first address only: another node must not leave in its
 // place.
 func (c *Client) Leave(ctx context.Context, reason string) error {
-	one := &Client{bases: c.bases[:1], cfg: c.cfg, http: c.http}
-	_, _, err := call[Done](ctx, one, request{method: http.MethodPost, path: "/v1/cluster/leave", body: Leave{Reason: reason}, once: true})
+	one := &Client{bases: c.bases[:1], cfg: c.cfg, http: c.http, usual: c.usual}
+	_, _, err := call[Done](ctx, one, request{method: http.MethodPost, path: "/v1/cluster/leave", body: Leave{Reason: reason}, once: true, within: leaveLimit})
 	return err
 }
 
@@ -84,7 +84,7 @@ func (c *Client) RemovePeer(ctx context.Context, id string) error {
 
 // Snapshot streams a snapshot of the book; the caller closes it. Index and term are zero when the node does not tell.
 func (c *Client) Snapshot(ctx context.Context) (body io.ReadCloser, index, term uint64, err error) {
-	resp, err := c.do(ctx, request{method: http.MethodGet, path: "/v1/snapshot"})
+	resp, err := c.do(ctx, request{method: http.MethodGet, path: "/v1/snapshot", within: snapshotLimit})
 	if err != nil {
 		return nil, 0, 0, err
 	}
@@ -95,7 +95,7 @@ func (c *Client) Snapshot(ctx context.Context) (body io.ReadCloser, index, term 
 
 // Restore replaces the whole book by a snapshot. It is never repeated by itself.
 func (c *Client) Restore(ctx context.Context, snapshot io.Reader) (Restored, error) {
-	out, _, err := call[Restored](ctx, c, request{method: http.MethodPost, path: "/v1/snapshot", raw: snapshot, once: true})
+	out, _, err := call[Restored](ctx, c, request{method: http.MethodPost, path: "/v1/snapshot", raw: snapshot, once: true, within: snapshotLimit})
 	return out, err
 }
 
@@ -106,18 +106,18 @@ func (c *Client) Submit(ctx context.Context, s Submission) (Job, error) {
 
 // Jobs lists all jobs.
 func (c *Client) Jobs(ctx context.Context, b Blocking) ([]Job, uint64, error) {
-	out, index, err := call[Jobs](ctx, c, request{method: http.MethodGet, path: "/v1/jobs", query: b.query()})
+	out, index, err := call[Jobs](ctx, c, request{method: http.MethodGet, path: "/v1/jobs", query: b.query(), wait: b.Wait})
 	return out.Jobs, index, err
 }
 
 // Job reads one job by id or name.
 func (c *Client) Job(ctx context.Context, id string, b Blocking) (Job, uint64, error) {
-	return call[Job](ctx, c, request{method: http.MethodGet, path: job(id, ""), query: b.query()})
+	return call[Job](ctx, c, request{method: http.MethodGet, path: job(id, ""), query: b.query(), wait: b.Wait})
 }
 
 // Slices lists the slices of a job.
 func (c *Client) Slices(ctx context.Context, id string, b Blocking) ([]SliceState, uint64, error) {
-	out, index, err := call[SliceStates](ctx, c, request{method: http.MethodGet, path: job(id, "/slices"), query: b.query()})
+	out, index, err := call[SliceStates](ctx, c, request{method: http.MethodGet, path: job(id, "/slices"), query: b.query(), wait: b.Wait})
 	return out.Slices, index, err
 }
 

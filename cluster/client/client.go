@@ -29,6 +29,20 @@ const (
 // maxAnswer bounds what is read of a JSON answer, in bytes.
 const maxAnswer = 256 << 20
 
+// limits say how long a node may take until its answer begins. A frozen process accepts connections for as long as it is frozen,
+// so without a limit whoever asks it first waits with it, while the other nodes would have answered.
+type limits struct {
+	read  time.Duration // beside the time that a blocking read asks for
+	write time.Duration
+}
+
+var usualLimits = limits{read: 8 * time.Second, write: 20 * time.Second} // a node calls a proposal unknown after 10 s
+
+const (
+	snapshotLimit = 5 * time.Minute // the whole book is copied before the answer begins
+	leaveLimit    = time.Hour + time.Minute
+)
+
 // Config says whom to ask. Addresses is required.
 type Config struct {
 	Addresses []string      // host:port or a URL; tried in order, the one that answered last first
@@ -63,6 +77,7 @@ type Client struct {
 	bases []string // immutable
 	cfg   Config
 	http  *http.Client
+	usual limits
 	last  atomic.Int32 // index of the base that answered last
 }
 
@@ -71,13 +86,12 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, http: &http.Client{Transport: &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-		TLSClientConfig:       cfg.TLS,
-		TLSHandshakeTimeout:   5 * time.Second,
-		MaxIdleConnsPerHost:   4,
-		IdleConnTimeout:       30 * time.Second,
-		ResponseHeaderTimeout: 5 * time.Minute, // blocking reads
+	c := &Client{cfg: cfg, usual: usualLimits, http: &http.Client{Transport: &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		TLSClientConfig:     cfg.TLS,
+		TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConnsPerHost: 4,
+		IdleConnTimeout:     30 * time.Second,
 	}}}
 	for _, a := range cfg.Addresses {
 		b, _ := base(a, cfg.TLS != nil)
@@ -112,10 +126,23 @@ type request struct {
 	method string
 	path   string
 	query  url.Values
-	body   any  // JSON; nil for none
-	once   bool // never repeat it once it may have arrived
+	body   any           // JSON; nil for none
+	once   bool          // never repeat it once it may have arrived
+	wait   time.Duration // what a blocking read asks for
+	within time.Duration // until its answer begins; 0 for the usual
 	raw    io.Reader
 	key    string
+}
+
+// limit is how long one try may take until its answer begins.
+func (r request) limit(usual limits) time.Duration {
+	switch {
+	case r.within > 0:
+		return r.within
+	case r.method == http.MethodGet:
+		return r.wait + usual.read
+	}
+	return usual.write
 }
 
 // newKey makes an Idempotency-Key.
@@ -172,8 +199,13 @@ func (c *Client) try(ctx context.Context, base string, r request, body []byte) (
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, target, reader)
+	limited, cancel := context.WithCancelCause(ctx)
+	limit := r.limit(c.usual)
+	late := time.AfterFunc(limit, func() { cancel(fmt.Errorf("no answer within %s", limit)) })
+	req, err := http.NewRequestWithContext(limited, r.method, target, reader)
 	if err != nil {
+		late.Stop()
+		cancel(nil)
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Accept", "application/json, application/problem+json, application/octet-stream")
@@ -190,17 +222,37 @@ func (c *Client) try(ctx context.Context, base string, r request, body []byte) (
 		req.Header.Set("User-Agent", "backstitch-cli ("+c.cfg.Actor+")")
 	}
 	resp, err := c.http.Do(req)
+	if !late.Stop() && err == nil { // the answer began as its time ended: its body can not be read
+		resp.Body.Close()
+		err = context.Cause(limited)
+	}
 	if err != nil {
-		if ctx.Err() != nil {
+		defer cancel(nil)
+		switch {
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
+		case limited.Err() != nil:
+			err = context.Cause(limited)
 		}
 		return nil, unreachable(base, err)
 	}
+	resp.Body = &answerBody{ReadCloser: resp.Body, done: func() { cancel(nil) }}
 	if resp.StatusCode/100 == 2 {
 		return resp, nil
 	}
 	defer resp.Body.Close()
 	return nil, problem(base, resp)
+}
+
+// answerBody ends its request when it is closed.
+type answerBody struct {
+	io.ReadCloser
+	done func()
+}
+
+func (b *answerBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
 }
 
 func unreachable(base string, err error) *Error {

@@ -127,6 +127,50 @@ func TestATransferThatMayHaveArrivedIsNotRepeated(t *testing.T) {
 	}
 }
 
+// A stopped process accepts connections and never answers; the others must be asked instead.
+func TestAFrozenNodeIsPassedOver(t *testing.T) {
+	thaw := make(chan struct{})
+	frozen := serve(t, func(http.ResponseWriter, *http.Request) { <-thaw })
+	defer close(thaw)
+	var keys []string
+	alive := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get(HeaderKey))
+		_ = json.NewEncoder(w).Encode(Job{ID: "bs-1"})
+	})
+	c := connect(t, frozen, alive)
+	c.usual = limits{read: 300 * time.Millisecond, write: 300 * time.Millisecond}
+	if j, _, err := c.Job(t.Context(), "bs-1", Blocking{}); err != nil || j.ID != "bs-1" {
+		t.Errorf("read: got %v, %v", j.ID, err)
+	}
+	c.last.Store(0)
+	if j, err := c.Pause(t.Context(), "bs-1", ""); err != nil || j.ID != "bs-1" || len(keys) < 2 || keys[1] == "" {
+		t.Errorf("write: got %v, %v, keys %q", j.ID, err, keys)
+	}
+	alone := connect(t, frozen)
+	alone.usual, alone.cfg.Retry = c.usual, 0
+	if _, _, err := alone.Job(t.Context(), "bs-1", Blocking{}); err == nil || !strings.Contains(err.Error(), "no answer within 300ms") {
+		t.Errorf("alone: got %v, want it to say that no answer came", err)
+	}
+}
+
+// A blocking read may take as long as it asks for, and its body longer than that.
+func TestASlowAnswerIsReadToItsEnd(t *testing.T) {
+	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		<-time.After(700 * time.Millisecond)
+		_ = json.NewEncoder(w).Encode(Job{ID: "bs-1"})
+	})
+	c := connect(t, addr)
+	c.usual.read = 500 * time.Millisecond
+	if j, _, err := c.Job(t.Context(), "bs-1", Blocking{}); err != nil || j.ID != "bs-1" {
+		t.Errorf("got %v, %v", j.ID, err)
+	}
+	if got, want := (request{method: http.MethodGet, wait: time.Minute}).limit(usualLimits), time.Minute+usualLimits.read; got != want {
+		t.Errorf("a blocking read of a minute is limited to %s, want %s", got, want)
+	}
+}
+
 func TestNobodyAnswers(t *testing.T) {
 	c, err := New(Config{Addresses: []string{closedPort(t)}, Retry: 0})
 	if err != nil {
