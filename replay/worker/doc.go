@@ -14,5 +14,5 @@
 // What is not here: who gets a lease (cluster/leader), what one slice does (replay/engine), how a comparison is made
 // (replay/verify), how ends are opened (replay/open).
 //
-// Reading order: control.go, worker.go, loop.go, run.go, failure.go, metrics.go.
+// Reading order: control.go, worker.go, table.go (what runs and what stops), loop.go, run.go, failure.go, metrics.go.
 package worker

@@ -13,13 +13,6 @@ import (
 	"backstitch/replay/sink"
 )
 
-// Why a run was cancelled.
-var (
-	errMoved   = errors.New("the lease is not ours any more")
-	errRefused = errors.New("the book refused a checkpoint")
-	errLapsed  = errors.New("the lease was not renewed in time")
-)
-
 // run is one slice under one lease, from opening to the report.
 type run struct {
 	w        *Worker
