@@ -71,20 +71,16 @@ func (r *run) do() {
 	case r.err != nil:
 		f := Classify(r.err)
 		log.Error("slice failed", "err", r.err, "code", f.Code, "retry", f.Retry)
-		fail := fsm.FailSlice{Slice: finish.Slice, Owner: finish.Owner, Epoch: finish.Epoch, Err: f.Text(), Retry: f.Retry}
-		if f.Retry {
-			fail.NotBeforeUnixNanos = r.w.deps.Now().Add(r.backoff()).UnixNano()
-		}
+		fail := r.w.cfg.Fail(r.work, f, r.attempts, r.w.deps.Now())
 		r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Fail(ctx, fail) })
 	default:
 		log.Info("slice done", "n", finish.Checkpoint.Records, "bytes", finish.Checkpoint.Bytes)
 		res := r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) })
 		if res.Code == fsm.Invalid {
-			// The lease is ours and the book will not have what came of it: somebody has to be told, or it stays leased for ever.
-			f := Classify(fmt.Errorf("%s: %w", res.Object, errInvalid))
+			f := Refused(res)
 			log.Error("slice failed", "err", f.Err, "code", f.Code, "retry", f.Retry)
 			r.err = f.Err
-			fail := fsm.FailSlice{Slice: finish.Slice, Owner: finish.Owner, Epoch: finish.Epoch, Err: f.Text(), Retry: f.Retry}
+			fail := r.w.cfg.Fail(r.work, f, r.attempts, r.w.deps.Now())
 			r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Fail(ctx, fail) })
 		}
 	}
@@ -156,12 +152,24 @@ func (r *run) report(tell func(context.Context) (fsm.Result, error)) fsm.Result 
 	return fsm.Result{}
 }
 
-func (r *run) backoff() time.Duration {
-	d := r.w.cfg.RetryMin
-	for range r.attempts {
-		if d = 2 * d; d >= r.w.cfg.RetryMax {
-			return r.w.cfg.RetryMax
+// Fail is the report of a slice that failed with f at now, after so many failures before. A passing failure says when the slice
+// may run again: the pause doubles with each one.
+func (c Config) Fail(work fsm.Work, f Failure, attempts int, now time.Time) fsm.FailSlice {
+	cmd := fsm.FailSlice{Slice: work.Slice.ID, Owner: c.Node, Epoch: work.Epoch, Err: f.Text(), Retry: f.Retry}
+	if !f.Retry {
+		return cmd
+	}
+	d := c.RetryMin
+	for range attempts {
+		if d = 2 * d; d >= c.RetryMax {
+			d = c.RetryMax
+			break
 		}
 	}
-	return d
+	cmd.NotBeforeUnixNanos = now.Add(d).UnixNano()
+	return cmd
 }
+
+// Refused is the failure of a slice whose outcome the book takes for nonsense: the lease is ours and somebody has to be told, or
+// it stays leased for ever.
+func Refused(res fsm.Result) Failure { return Classify(fmt.Errorf("%s: %w", res.Object, errInvalid)) }
