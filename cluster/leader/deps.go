@@ -43,7 +43,7 @@ type Rumours interface {
 	Rumours() map[partition.NodeID]Rumour
 }
 
-// Config is what a Loop needs. All fields but Versions are required.
+// Config is what a Loop needs. All fields but Versions and Wall are required.
 type Config struct {
 	Self     partition.NodeID
 	Book     Book
@@ -56,7 +56,9 @@ type Config struct {
 	// MinTurn is the shortest time between the starts of two turns, so that a busy book does not keep the leader deciding.
 	MinTurn time.Duration
 	Clock   func() time.Time // with a monotonic reading: time.Now
-	Logger  *slog.Logger
+	// Wall is what is stamped on commands and compared with other nodes' times. nil is Clock: time.Now is both.
+	Wall   func() time.Time
+	Logger *slog.Logger
 }
 
 // DefaultConfig returns the timings and limits; the caller fills in the rest.

@@ -40,9 +40,13 @@ func New(cfg Config) (*Loop, error) {
 	if err := cfg.Limits.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Wall == nil {
+		cfg.Wall = cfg.Clock
+	}
 	return &Loop{
 		cfg:   cfg,
 		log:   cfg.Logger.With("node", string(cfg.Self)),
+		watch: newWatch(cfg.Clock, cfg.Limits.Stall),
 		cache: newCache(cfg.Book),
 	}, nil
 }
@@ -68,7 +72,7 @@ func (l *Loop) Run(ctx context.Context) error {
 func (l *Loop) turns(ctx context.Context) error {
 	for ctx.Err() == nil {
 		began := l.cfg.Clock()
-		seen, err := l.turn(ctx)
+		seen, err := l.Turn(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -98,8 +102,9 @@ func (l *Loop) pause(ctx context.Context, began time.Time, seen uint64) error {
 	return nil
 }
 
-// turn reads, decides and proposes once. It returns the index of the book that it read.
-func (l *Loop) turn(ctx context.Context) (uint64, error) {
+// Turn reads, decides and proposes once. It returns the index of the book that it read. Run takes turns by itself; whoever
+// drives a Loop by hand calls Turn from one goroutine, and must not call Run.
+func (l *Loop) Turn(ctx context.Context) (uint64, error) {
 	over, err := l.cfg.Book.Overview()
 	if err != nil {
 		return 0, fmt.Errorf("read the book: %w", err)
@@ -118,7 +123,7 @@ func (l *Loop) turn(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	proposals := Decide(Input{
-		Now: now, Wall: l.cfg.Clock(), Self: l.cfg.Self,
+		Now: now, Wall: l.cfg.Wall(), Self: l.cfg.Self,
 		Jobs: jobs, Members: over.Members, Rumours: rumours, Limits: l.cfg.Limits,
 		Version: over.Version, Versions: l.cfg.Versions,
 		Applied: over.Applied, Digest: over.Digest, LastDigest: l.lastDigest,
@@ -140,7 +145,7 @@ func (l *Loop) stopped() {
 // propose applies one proposal and remembers what later decisions gain from.
 func (l *Loop) propose(ctx context.Context, p Proposal, now time.Duration) error {
 	res, err := l.cfg.Proposer.Propose(ctx, fsm.Envelope{
-		Actor: "leader:" + string(l.cfg.Self), Reason: p.Reason, UnixNanos: l.cfg.Clock().UnixNano(),
+		Actor: "leader:" + string(l.cfg.Self), Reason: p.Reason, UnixNanos: l.cfg.Wall().UnixNano(),
 	}, p.Command)
 	if err != nil {
 		return err
