@@ -109,7 +109,7 @@ func (p *parser) fault() (Fault, error) {
 			i++
 			continue
 		}
-		d, err := parseDuration(p.at(i))
+		d, err := ParseDuration(p.at(i))
 		if err != nil {
 			return Fault{}, p.unexpected(i, err.(want))
 		}
@@ -138,7 +138,7 @@ func (p *parser) fault() (Fault, error) {
 // form tries to read one form from word i on. next is the word after it.
 func (p *parser) form(s *Spec, f Fault, i int) (out Fault, next int, ok bool) {
 	f.Kind = s.Kind
-	parts := strings.Fields(s.Form)
+	parts := parts[s.Kind]
 	for n := 0; n < len(parts); n++ {
 		part := parts[n]
 		if literal, opens := strings.CutPrefix(part, "["); opens && p.at(i) != literal {
@@ -245,7 +245,7 @@ func format(f Fault, s *Spec) string {
 	if f.For > 0 {
 		out = append(out, "for", FormatDuration(f.For))
 	}
-	parts := strings.Fields(s.Form)
+	parts := parts[s.Kind]
 	for n := 0; n < len(parts); n++ {
 		if strings.HasPrefix(parts[n], "[") && !hasOptional(f, parts[n+1]) {
 			for !strings.HasSuffix(parts[n], "]") {

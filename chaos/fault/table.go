@@ -181,6 +181,15 @@ var Table = []Spec{
 	{Kind: SchemaBreak, Family: Input, Form: "schema break", Doc: "From some record on the values are of another, incompatible schema."},
 }
 
+// parts are the words of each form.
+var parts = func() map[Kind][]string {
+	out := make(map[Kind][]string, len(Table))
+	for _, s := range Table {
+		out[s.Kind] = strings.Fields(s.Form)
+	}
+	return out
+}()
+
 var byKind = func() map[Kind]*Spec {
 	out := make(map[Kind]*Spec, len(Table))
 	for i := range Table {
@@ -203,7 +212,7 @@ func Kinds(where Layers, families ...Family) []Kind {
 // slots lists what is filled in, optional ones too.
 func (s *Spec) slots() []string {
 	var out []string
-	for _, word := range strings.Fields(s.Form) {
+	for _, word := range parts[s.Kind] {
 		word = strings.Trim(word, "[]")
 		if word == strings.ToUpper(word) {
 			out = append(out, word)

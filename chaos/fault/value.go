@@ -65,28 +65,28 @@ func fill(f *Fault, s *Spec, slot, text string) error {
 	var err error
 	switch slot {
 	case "DELAY":
-		f.Delay, err = parseDuration(text)
+		f.Delay, err = ParseDuration(text)
 	case "DELAY±":
 		around, jitter, ok := cutJitter(text)
-		if f.Delay, err = parseDuration(around); err == nil && ok {
-			f.Jitter, err = parseDuration(jitter)
+		if f.Delay, err = ParseDuration(around); err == nil && ok {
+			f.Jitter, err = ParseDuration(jitter)
 		}
 		if err != nil || f.Jitter > f.Delay {
 			err = errWant("a length of time such as 50ms, or 50ms±10ms where the second is not more than the first")
 		}
 	case "EVERY":
-		f.Every, err = parseDuration(text)
+		f.Every, err = ParseDuration(text)
 	case "SKEW":
 		f.Skew, err = parseSkew(text)
 	case "PERCENT":
 		f.Percent, err = parsePercent(text)
 	case "RATE":
 		size, ok := strings.CutSuffix(text, "/s")
-		if f.Rate, err = parseSize(size); err != nil || !ok {
+		if f.Rate, err = ParseSize(size); err != nil || !ok {
 			err = errWant("a rate such as 256KiB/s")
 		}
 	case "SIZE":
-		f.Size, err = parseSize(text)
+		f.Size, err = ParseSize(text)
 	case "COUNT":
 		n, bad := strconv.Atoi(text)
 		if bad != nil || n < 1 || n > maxCount || strconv.Itoa(n) != text {
@@ -126,9 +126,9 @@ func show(f Fault, slot string) string {
 	case "PERCENT":
 		return strconv.FormatFloat(f.Percent, 'f', -1, 64) + "%"
 	case "RATE":
-		return formatSize(f.Rate) + "/s"
+		return FormatSize(f.Rate) + "/s"
 	case "SIZE":
-		return formatSize(f.Size)
+		return FormatSize(f.Size)
 	case "COUNT":
 		return strconv.Itoa(f.Count)
 	case "WHAT":
@@ -146,8 +146,8 @@ func errWant(words ...string) error { return want(words) }
 
 var durationForm = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`)
 
-// parseDuration reads a length of time that is more than 0.
-func parseDuration(text string) (time.Duration, error) {
+// ParseDuration reads a length of time that is more than 0. The error says what may be written.
+func ParseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || !durationForm.MatchString(text) {
 		return 0, errWant("a length of time such as 500ms, 2s or 1m30s")
@@ -184,7 +184,7 @@ func parseSkew(text string) (time.Duration, error) {
 			rest = ""
 		}
 	}
-	d, err := parseDuration(rest)
+	d, err := ParseDuration(rest)
 	if err != nil {
 		return 0, errWant("a length of time with its sign, such as +1h or -5m")
 	}
@@ -209,7 +209,8 @@ var sizeUnits = []struct {
 	bytes int64
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
-func parseSize(text string) (int64, error) {
+// ParseSize reads a number of bytes that is more than 0, with its unit. The error says what may be written.
+func ParseSize(text string) (int64, error) {
 	for _, u := range sizeUnits {
 		digits, ok := strings.CutSuffix(text, u.name)
 		if !ok {
@@ -224,7 +225,8 @@ func parseSize(text string) (int64, error) {
 	return 0, errWant("a size such as 600B, 256KiB or 64MiB")
 }
 
-func formatSize(n int64) string {
+// FormatSize writes a number of bytes in the largest unit that leaves no fraction.
+func FormatSize(n int64) string {
 	for _, u := range sizeUnits {
 		if n%u.bytes == 0 {
 			return strconv.FormatInt(n/u.bytes, 10) + u.name
