@@ -63,9 +63,9 @@ func (n *Node) beReadmitted(ctx context.Context) error {
 func (n *Node) keepJoining(ctx context.Context) error {
 	said := ""
 	for {
-		cluster, err := n.join(ctx)
+		done, err := n.join(ctx)
 		if err == nil {
-			return n.joined(cluster)
+			return n.joined(ctx, done)
 		}
 		if fatal := n.refusal(err); fatal != nil {
 			return fatal
@@ -80,28 +80,35 @@ func (n *Node) keepJoining(ctx context.Context) error {
 	}
 }
 
-func (n *Node) join(ctx context.Context) (cluster string, err error) {
+func (n *Node) join(ctx context.Context) (*wire.Done, error) {
 	req := &wire.Join{
 		From: n.who(), Role: uint8(n.cfg.Role), Weight: n.cfg.Weight, Zone: n.cfg.Zone, Version: n.cfg.Version, APIAddr: n.cfg.APIAddr,
 		RPCAddr: n.cfg.advertise(), GossipAddr: n.cfg.gossipAdvertise(), MaxOp: fsm.MaxOp,
 	}
 	answer, err := n.askLeader(ctx, req)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	done, ok := answer.(*wire.Done)
 	if !ok {
-		return "", fmt.Errorf("%w: %T in answer to a join", wire.ErrFrame, answer)
+		return nil, fmt.Errorf("%w: %T in answer to a join", wire.ErrFrame, answer)
 	}
-	return done.Cluster, nil
+	return done, nil
 }
 
-// joined notes that the cluster exists and this node is of it: promises are kept.
-func (n *Node) joined(cluster string) error {
-	if err := n.changeMark(func(m *mark) { m.Cluster, m.Servers = cluster, nil }); err != nil {
+// joined notes that the cluster exists and this node is of it: promises are kept. It serves once its book has what the leader's had
+// when it let this node in; before, it would answer from what it knew when it died.
+func (n *Node) joined(ctx context.Context, done *wire.Done) error {
+	if err := n.changeMark(func(m *mark) { m.Cluster, m.Servers = done.Cluster, nil }); err != nil {
 		return err
 	}
-	n.phase(PhaseServing, "member of cluster "+cluster)
+	if n.stores.machine.Applied() < done.Index {
+		n.phase(PhaseJoining, "member of cluster "+done.Cluster+"; its book catches up")
+		if err := n.caughtUp(ctx, done.Index); err != nil {
+			return nil // the node ends, or its book has latched, which keepHouse sees
+		}
+	}
+	n.phase(PhaseServing, "member of cluster "+done.Cluster)
 	return nil
 }
 
@@ -152,7 +159,7 @@ func (n *Node) admit(ctx context.Context, req *wire.Join) (*wire.Done, error) {
 		return nil, err
 	}
 	n.mux.raft.moved(req.From.ID, req.RPCAddr)
-	return &wire.Done{Cluster: n.ClusterID(), Index: n.raft.AppliedIndex()}, nil
+	return &wire.Done{Cluster: n.ClusterID(), Index: n.stores.machine.Applied()}, nil
 }
 
 func sameMember(a, b fsm.Member) bool {
