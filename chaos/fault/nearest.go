@@ -31,3 +31,15 @@ func distance(a, b []rune) int {
 	}
 	return row[len(b)]
 }
+
+// Near is ", did you mean KIND?" for a kind that there is not, "" when none is near.
+func Near(k Kind) string {
+	var words []string
+	for _, s := range Table {
+		words = append(words, string(s.Kind))
+	}
+	if near := nearest(string(k), words); near != "" {
+		return ", did you mean " + near + "?"
+	}
+	return ""
+}

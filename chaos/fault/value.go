@@ -79,7 +79,7 @@ func fill(f *Fault, s *Spec, slot, text string) error {
 	case "SKEW":
 		f.Skew, err = parseSkew(text)
 	case "PERCENT":
-		f.Percent, err = parsePercent(text)
+		f.Percent, err = ParsePercent(text)
 	case "RATE":
 		size, ok := strings.CutSuffix(text, "/s")
 		if f.Rate, err = ParseSize(size); err != nil || !ok {
@@ -196,7 +196,8 @@ func parseSkew(text string) (time.Duration, error) {
 
 var percentForm = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,9})?%$`)
 
-func parsePercent(text string) (float64, error) {
+// ParsePercent reads a share that is more than 0% and at most 100%. The error says what may be written.
+func ParsePercent(text string) (float64, error) {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
 	if err != nil || !percentForm.MatchString(text) || n <= 0 || n > 100 {
 		return 0, errWant("a share such as 1% or 0.5%, more than 0% and at most 100%")
