@@ -35,6 +35,7 @@ type task struct {
 	began    bool // a run was started
 	stopping bool // the one that runs was told to stop
 	reported bool // the book knows the outcome
+	asked    bool // the book was asked about it since it was fenced or stopped
 	// known is the furthest progress that any run of this lease has told. A run that was stopped before its target opened
 	// knows none, and the book refuses a cursor that falls.
 	known fsm.Checkpoint
@@ -183,9 +184,9 @@ func (t *Table) Over(id Lease, end End) {
 	case k.gone:
 		delete(t.tasks, id)
 	case end == EndHalted:
-		k.state = stopped
+		k.state, k.asked = stopped, false
 	case end == EndFenced:
-		k.state = fenced
+		k.state, k.asked = fenced, false
 	case end == EndFinished:
 		k.state, k.reported = ended, true
 		delete(t.attempts, id.Slice)
@@ -213,7 +214,7 @@ func (t *Table) Entries(progress Progress) []fsm.SliceCheckpoint {
 			c = k.known
 		}
 		c.Epoch = k.work.Epoch
-		k.known = c
+		k.known, k.asked = c, true
 		out = append(out, fsm.SliceCheckpoint{Slice: id.Slice, Checkpoint: c})
 	}
 	return out
@@ -238,6 +239,8 @@ func (t *Table) Renewed(sent, now time.Time, entries []fsm.SliceCheckpoint, refu
 				k.stopping = true
 				stops = append(stops, Stop{id, ErrRefused})
 			}
+		case !k.asked:
+			// It was fenced or stopped while these entries were under way: the book has confirmed the lease of before.
 		case k.state == fenced, k.state == stopped:
 			k.state = waiting
 		}

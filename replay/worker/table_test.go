@@ -154,3 +154,24 @@ func TestTableCountsAttempts(t *testing.T) {
 		last = wait
 	}
 }
+
+// The book confirms a lease as of the time when it was asked. A node that was stopped, is fenced when it goes on, and then hears of a
+// renewal that it had sent before, must not open the lane again: that would fence its successor.
+func TestTableTakesNoConfirmationFromBefore(t *testing.T) {
+	now := time.Unix(100, 0)
+	for name, end := range map[string]worker.End{"fenced": worker.EndFenced, "stopped": worker.EndHalted} {
+		w := work(0, 0, 1)
+		tab := tableOf(now, w)
+		before := tab.Entries(knows(fsm.Checkpoint{Cursor: 11}, true))
+		tab.Over(nameOf(w), end)
+		tab.Renewed(now, now, before, nil)
+		if got := tab.Start(); len(got) > 0 {
+			t.Errorf("%s: started again on the word of before", name)
+		}
+		after := tab.Entries(knows(fsm.Checkpoint{Cursor: 11}, true))
+		tab.Renewed(now, now, after, nil)
+		if got := tab.Start(); len(got) != 1 {
+			t.Errorf("%s: started %d runs after the book has confirmed the lease, want 1", name, len(got))
+		}
+	}
+}
