@@ -46,7 +46,15 @@ func allFree(first, n int) bool {
 // Start runs a program for the length of the test. The end of its log is shown when the test fails.
 func Start(t testing.TB, spec process.Spec) *process.Process {
 	t.Helper()
-	p, err := process.Start(spec)
+	return start(t, nil, spec)
+}
+
+func start(t testing.TB, begin func(process.Spec) (*process.Process, error), spec process.Spec) *process.Process {
+	t.Helper()
+	if begin == nil {
+		begin = process.Start
+	}
+	p, err := begin(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,10 @@ func (f *Fleet) Run(t testing.TB, args ...string) Result {
 		addresses = append(addresses, n.API)
 	}
 	args = append(args, "--addr", strings.Join(addresses, ","), "--color", "never")
+	if a := f.layout.Access; a.Dir != "" {
+		args = append(args, "--ca-cert", filepath.Join(a.Dir, "ca.pem"), "--client-cert", filepath.Join(a.Dir, a.User+".pem"),
+			"--client-key", filepath.Join(a.Dir, a.User+".key"))
+	}
 	switch args[0] {
 	case "archive", "gaps", "plan", "run", "verify":
 		args = append(args, "--connections", f.connections)

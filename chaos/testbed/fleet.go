@@ -1,10 +1,13 @@
 package testbed
 
 import (
+	"cmp"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,25 +32,116 @@ type Fleet struct {
 	Nodes  []*Node
 	Client *client.Client // asks any node
 
-	dir         string
+	layout      Layout
 	connections string // file
+}
+
+// Layout says where a fleet's agents run and what they know.
+type Layout struct {
+	Dir      string // gets configurations, logs, and the data of nodes whose seat names no other place
+	Seats    []Seat
+	Broker   string // host:port
+	Endpoint string // URL of the S3
+	Access   Access // needed when a seat is not on loopback
+}
+
+// Seat is where one agent runs and how it is started. Its zero value is a process of this machine on loopback.
+type Seat struct {
+	Host  string                                       // IP of its doors, with the usual ports; "" takes free ports on loopback
+	Start func(process.Spec) (*process.Process, error) // nil is process.Start
+	Wrap  func(process.Spec) process.Spec              // changes what is started, e.g. to a wrapper; nil leaves it
+	Data  string                                       // directory of its data; "" is one under the layout's
+	Path  string                                       // program; "" is Program
+	Env   []string                                     // added to the keys of the S3
+}
+
+// Access has the certificates of a fleet. The zero value stands for plain HTTP on loopback.
+type Access struct {
+	Dir  string      // of the CA, and of NAME.pem and NAME.key for each node
+	User string      // name of the certificate that commands and clients use
+	TLS  *tls.Config // of clients
 }
 
 // Node is one agent.
 type Node struct {
 	Name string
 	API  string // host:port
+	Seat Seat   // read when the node is started: a change is felt by the next start
 	*process.Process
 
-	config string
-	client *client.Client // asks this node only
+	rpc, gossip string
+	config      string
+	client      *client.Client // asks this node only
+}
+
+// DataDir is where the node keeps its data.
+func (f *Fleet) DataDir(n *Node) string {
+	return cmp.Or(n.Seat.Data, filepath.Join(f.layout.Dir, n.Name))
 }
 
 // StartFleet starts n agents under dir with default settings, which know broker and S3 by name, and waits until each is ready.
 func StartFleet(t testing.TB, dir string, n int, broker, endpoint string) *Fleet {
 	t.Helper()
-	f := &Fleet{dir: dir, connections: filepath.Join(dir, "connections.yaml")}
-	connections := fmt.Sprintf(`connections:
+	f := NewFleet(t, Layout{Dir: dir, Seats: make([]Seat, n), Broker: broker, Endpoint: endpoint})
+	f.StartAll(t)
+	return f
+}
+
+// NewFleet gives agents their names, addresses and configurations, and starts none.
+func NewFleet(t testing.TB, l Layout) *Fleet {
+	t.Helper()
+	f := &Fleet{layout: l, connections: filepath.Join(l.Dir, "connections.yaml")}
+	write(t, f.connections, f.connectionsText())
+	first := FreePorts(t, 3*len(l.Seats))
+	for i, seat := range l.Seats {
+		n := &Node{Name: fmt.Sprintf("node-%c", 'a'+i), Seat: seat}
+		n.config = filepath.Join(l.Dir, n.Name+".yaml")
+		f.Nodes = append(f.Nodes, n)
+		f.place(t, n, first+3*i)
+	}
+	f.reach(t)
+	return f
+}
+
+// The usual ports of an agent.
+const (
+	apiPort = 7420 + iota
+	RaftPort
+	GossipPort
+)
+
+// place gives a node its addresses: the usual ports of its own host, or three on loopback.
+func (f *Fleet) place(t testing.TB, n *Node, port int) {
+	t.Helper()
+	host := n.Seat.Host
+	if host == "" {
+		host = "127.0.0.1"
+	} else {
+		port = apiPort
+	}
+	n.API, n.rpc, n.gossip = fmt.Sprintf("%s:%d", host, port), fmt.Sprintf("%s:%d", host, port+1), fmt.Sprintf("%s:%d", host, port+2)
+	n.client = f.newClient(t, time.Second, n.API)
+}
+
+func (f *Fleet) reach(t testing.TB) {
+	t.Helper()
+	var apis []string
+	for _, n := range f.Nodes {
+		apis = append(apis, n.API)
+	}
+	f.Client = f.newClient(t, patience, apis...)
+}
+
+// Move gives a node that is stopped the addresses of another host, which its next start and that of the others will know.
+func (f *Fleet) Move(t testing.TB, n *Node, host string) {
+	t.Helper()
+	n.Seat.Host = host
+	f.place(t, n, 0)
+	f.reach(t)
+}
+
+func (f *Fleet) connectionsText() string {
+	return fmt.Sprintf(`connections:
   %s:
     kafka:
       brokers: [%q]
@@ -57,46 +151,50 @@ func StartFleet(t testing.TB, dir string, n int, broker, endpoint string) *Fleet
       region: %s
       accessKey: "env:AWS_ACCESS_KEY_ID"
       secretKey: "env:AWS_SECRET_ACCESS_KEY"
-`, KafkaConnection, broker, S3Connection, endpoint, region)
-	write(t, f.connections, connections)
-	first := FreePorts(t, 3*n)
-	var join, apis []string
-	for i := range n {
-		if n > 1 { // a cluster of one has nobody to join
-			join = append(join, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.1:%d", first+3*i+2)))
+`, KafkaConnection, f.layout.Broker, S3Connection, f.layout.Endpoint, region)
+}
+
+// configure writes what a node is started with.
+func (f *Fleet) configure(t testing.TB, n *Node) {
+	t.Helper()
+	var join []string
+	if len(f.Nodes) > 1 { // a cluster of one has nobody to join
+		for _, o := range f.Nodes {
+			join = append(join, strconv.Quote(o.gossip))
 		}
-		apis = append(apis, fmt.Sprintf("127.0.0.1:%d", first+3*i))
 	}
-	for i := range n {
-		node := &Node{Name: fmt.Sprintf("node-%c", 'a'+i), API: apis[i]}
-		node.client = newClient(t, time.Second, node.API)
-		node.config = filepath.Join(dir, node.Name+".yaml")
-		write(t, node.config, fmt.Sprintf(`node:
+	access := ""
+	if dir := f.layout.Access.Dir; dir != "" {
+		access = fmt.Sprintf("tls:\n  ca: %q\n  cert: %q\n  key: %q\ngossip:\n  keyFile: %q\n", filepath.Join(dir, "ca.pem"),
+			filepath.Join(dir, n.Name+".pem"), filepath.Join(dir, n.Name+".key"), filepath.Join(dir, "gossip.key"))
+	}
+	write(t, n.config, fmt.Sprintf(`node:
   name: %s
 dataDir: %q
 listen:
   api: %q
-  rpc: "127.0.0.1:%d"
-  gossip: "127.0.0.1:%d"
+  rpc: %q
+  gossip: %q
 cluster:
   bootstrapExpect: %d
   retryJoin: [%s]
-%s`, node.Name, filepath.Join(dir, node.Name), node.API, first+3*i+1, first+3*i+2, n, strings.Join(join, ", "), connections))
-		f.Nodes = append(f.Nodes, node)
-	}
-	f.Client = newClient(t, patience, apis...)
+%s%s`, n.Name, f.DataDir(n), n.API, n.rpc, n.gossip, len(f.Nodes), strings.Join(join, ", "), access, f.connectionsText()))
+}
+
+// StartAll starts every node and waits until each is ready.
+func (f *Fleet) StartAll(t testing.TB) {
+	t.Helper()
 	for _, node := range f.Nodes {
 		f.Start(t, node)
 	}
 	for _, node := range f.Nodes {
 		f.Ready(t, node)
 	}
-	return f
 }
 
-func newClient(t testing.TB, retry time.Duration, addresses ...string) *client.Client {
+func (f *Fleet) newClient(t testing.TB, retry time.Duration, addresses ...string) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Config{Addresses: addresses, Retry: retry, Actor: "testbed"})
+	c, err := client.New(client.Config{Addresses: addresses, TLS: f.layout.Access.TLS, Retry: retry, Actor: "testbed"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,9 +212,18 @@ func write(t testing.TB, path, text string) {
 // Start starts a node, for the first time or again on the same data.
 func (f *Fleet) Start(t testing.TB, n *Node) {
 	t.Helper()
-	n.Process = Start(t, process.Spec{
-		Name: n.Name, Path: Program(t), Args: []string{"agent", "--config", n.config}, Env: Keys(), Log: filepath.Join(f.dir, n.Name+".log"),
-	})
+	f.configure(t, n)
+	path := n.Seat.Path
+	if path == "" {
+		path = Program(t)
+	}
+	spec := process.Spec{
+		Name: n.Name, Path: path, Args: []string{"agent", "--config", n.config}, Env: append(Keys(), n.Seat.Env...), Log: filepath.Join(f.layout.Dir, n.Name+".log"),
+	}
+	if n.Seat.Wrap != nil {
+		spec = n.Seat.Wrap(spec)
+	}
+	n.Process = start(t, n.Seat.Start, spec)
 }
 
 // Ready waits until a node serves and has in its book what the leader has now: reads are local, and one that has just been
@@ -166,7 +273,7 @@ func (f *Fleet) Ask(t testing.TB, nodes ...*Node) *client.Client {
 	for _, n := range nodes {
 		apis = append(apis, n.API)
 	}
-	return newClient(t, patience, apis...)
+	return f.newClient(t, patience, apis...)
 }
 
 // Node finds a node by name, nil when there is none.

@@ -1,0 +1,47 @@
+package testbed
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"backstitch/cluster/access"
+)
+
+// operator is whom commands and clients of a fleet with certificates act as.
+const operator = "operator"
+
+// NewAccess makes a CA under dir and certificates for n nodes, which are good for every address in addresses: a node that
+// moves keeps its certificate.
+func NewAccess(t testing.TB, dir string, n int, addresses []string) Access {
+	t.Helper()
+	now := time.Now()
+	if _, err := access.CreateCA(dir, now); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if _, err := access.IssueCert(dir, fmt.Sprintf("node-%c", 'a'+i), access.Node, addresses, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := access.IssueCert(dir, operator, access.Client, nil, now); err != nil {
+		t.Fatal(err)
+	}
+	pem, err := os.ReadFile(filepath.Join(dir, access.CAFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, operator+".pem"), filepath.Join(dir, operator+".key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		t.Fatalf("%s holds no certificate", access.CAFile)
+	}
+	return Access{Dir: dir, User: operator, TLS: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}}
+}
