@@ -18,7 +18,7 @@ type Config struct {
 	Name    string // what people call the node; unique in the cluster and fixed for the life of the data directory
 	DataDir string
 	Zone    string // failure zone, "" for none
-	Weight  uint32 // relative capacity; 0 takes no work
+	Weight  uint32 // capacity: lanes that it works on at the same time; 0 takes no work
 	Role    fsm.MemberRole
 	Version string // of the program, for people
 
@@ -89,7 +89,7 @@ type Autopilot struct {
 // The Raft timings move leadership in about a second on two shared cores; shorter ones gave false elections there.
 func DefaultConfig() Config {
 	return Config{
-		Weight: 1, Role: fsm.RoleVoter, Version: "devel",
+		Weight: 4, Role: fsm.RoleVoter, Version: "devel",
 		BindAddr: "127.0.0.1:7421", GossipBindAddr: "127.0.0.1:7422", APIAddr: "127.0.0.1:7420",
 		BootstrapExpect: 1,
 		Raft: RaftTimings{

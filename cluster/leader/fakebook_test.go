@@ -37,7 +37,7 @@ func newFakeBook(t interface{ Errorf(string, ...any) }, nodes int) *fakeBook {
 		states: map[partition.SliceID]*fsm.SliceState{}, proofs: map[fsm.ProofID]fsm.Proof{}, owners: map[fsm.Lease]bool{},
 	}
 	for i := range nodes {
-		b.members = append(b.members, fsm.Member{ID: partition.NodeID(fmt.Sprintf("node-%d", i)), State: fsm.MemberActive, Weight: 1, MaxOp: 94})
+		b.members = append(b.members, fsm.Member{ID: partition.NodeID(fmt.Sprintf("node-%d", i)), State: fsm.MemberActive, Weight: 4, MaxOp: 94})
 	}
 	return b
 }

@@ -18,7 +18,7 @@ type Limits struct {
 	Stall time.Duration
 	// MaxBackoff is how long a slice is kept waiting for its NotBefore at most.
 	MaxBackoff time.Duration
-	// LanesPerWeight is how many slices a node runs at a time per unit of its weight.
+	// LanesPerWeight is how many slices a node runs at a time per unit of its weight, which is its number of lanes.
 	LanesPerWeight uint32
 	// SlackPercent is how far above its fair share of bytes a node may be loaded before lanes prefer another one.
 	SlackPercent uint32
@@ -37,7 +37,7 @@ func DefaultLimits() Limits {
 		Grace:          1500 * time.Millisecond,
 		Stall:          time.Second,
 		MaxBackoff:     time.Minute,
-		LanesPerWeight: 4,
+		LanesPerWeight: 1,
 		SlackPercent:   25,
 		MaxGrants:      1000,
 		DigestEvery:    30 * time.Second,

@@ -40,6 +40,7 @@ func TestScenarios(t *testing.T) {
 			if now != "" {
 				in.Now = duration(t, now)
 			}
+			in.Limits.LanesPerWeight = 4 // of the members' weight of 1
 			d.MaybeScanArgs(t, "lanes", &in.Limits.LanesPerWeight)
 			d.MaybeScanArgs(t, "max-grants", &in.Limits.MaxGrants)
 			for line := range strings.Lines(d.Input) {

@@ -72,7 +72,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 // nodeConfig is what the cluster room is told.
 func nodeConfig(cfg config.Agent) cluster.Config {
 	out := cluster.DefaultConfig()
-	out.Name, out.Zone, out.Weight, out.Version, out.DataDir = cfg.Node.Name, cfg.Node.Zone, cfg.Node.Weight, version, cfg.DataDir
+	out.Name, out.Zone, out.Weight, out.Version, out.DataDir = cfg.Node.Name, cfg.Node.Zone, uint32(cfg.Worker.Lanes), version, cfg.DataDir
 	if cfg.Node.Role == fsm.RoleWorker.String() {
 		out.Role = fsm.RoleWorker
 	}

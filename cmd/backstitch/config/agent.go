@@ -20,10 +20,9 @@ type Agent struct {
 
 // Node is who this node is.
 type Node struct {
-	Name   string `yaml:"name" json:"name"`     // unique in the cluster; "" for the host's name
-	Zone   string `yaml:"zone" json:"zone"`     // failure zone, "" for none
-	Weight uint32 `yaml:"weight" json:"weight"` // relative capacity
-	Role   string `yaml:"role" json:"role"`     // voter or worker
+	Name string `yaml:"name" json:"name"` // unique in the cluster; "" for the host's name
+	Zone string `yaml:"zone" json:"zone"` // failure zone, "" for none
+	Role string `yaml:"role" json:"role"` // voter or worker
 }
 
 // Addresses are host:port for each door. An empty advertised address is the one that is listened on.
@@ -66,7 +65,7 @@ type Log struct {
 // Default is a single node on loopback, apart from the directory, which has no default.
 func Default() Agent {
 	return Agent{
-		Node:    Node{Weight: 1, Role: "voter"},
+		Node:    Node{Role: "voter"},
 		Listen:  Addresses{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
 		Cluster: Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
 		Worker:  Worker{Lanes: 4, Memory: 64 << 20},
@@ -78,7 +77,6 @@ func Default() Agent {
 func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.Node.Name, "name", a.Node.Name, "unique `name` of this node; without it the host's name")
 	f.StringVar(&a.Node.Zone, "zone", a.Node.Zone, "failure `zone` of this node")
-	f.Uint32Var(&a.Node.Weight, "weight", a.Node.Weight, "relative `capacity` of this node")
 	f.StringVar(&a.Node.Role, "role", a.Node.Role, "`role` of this node: voter or worker")
 	f.StringVar(&a.DataDir, "data-dir", a.DataDir, "`directory` of this node's data; required")
 	f.StringVar(&a.Listen.API, "listen-api", a.Listen.API, "`host:port` of the HTTP API")
@@ -93,7 +91,7 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.TLS.Cert, "tls-cert", a.TLS.Cert, "`file` with this node's certificate")
 	f.StringVar(&a.TLS.Key, "tls-key", a.TLS.Key, "`file` with the key of --tls-cert")
 	f.StringVar(&a.Gossip.KeyFile, "gossip-key-file", a.Gossip.KeyFile, "`file` with the key that encrypts gossip")
-	f.IntVar(&a.Worker.Lanes, "lanes", a.Worker.Lanes, "`number` of partitions written at the same time")
+	f.IntVar(&a.Worker.Lanes, "lanes", a.Worker.Lanes, "`number` of partitions written at the same time; a node's share of the work is by it")
 	f.Var(&a.Worker.Memory, "memory", "records in flight, as a `size` like 64MiB")
 	f.StringVar(&a.Log.Level, "log-level", a.Log.Level, "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&a.Log.Format, "log-format", a.Log.Format, "`format` of log lines: text or json")

@@ -64,7 +64,7 @@ func TestMistakesInTheFileAreNamed(t *testing.T) {
 		"node:\n  nmae: x\n":             {"[2:3]", "nmae", "did you mean name?"},
 		"bootstrapexpect: 3\n":           {"[1:1]", "did you mean bootstrapExpect?"},
 		"worker: {memory: 256}\n":        {"no unit"},
-		"node: {weight: many}\n":         {"[1:16]"},
+		"worker: {lanes: many}\n":        {"[1:17]"},
 		"connections: {p: {kafak: 1}}\n": {"did you mean kafka?"},
 	}
 	for text, wants := range rows {
