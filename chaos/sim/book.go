@@ -217,3 +217,20 @@ func (r replica) HasProof(id fsm.ProofID) (bool, error) {
 
 // Wait is never called: turns are taken by hand.
 func (r replica) Wait(context.Context, uint64) (uint64, error) { return r.n.applied, nil }
+
+// History is a log as a run of the plan writes it, for tests that need a real one: encoded commands in order. Comparisons of digests
+// are left out, since they hold for the indexes of the run alone.
+func History(p Plan, shelf *Shelf) ([][]byte, error) {
+	w, err := newWorld(p, shelf)
+	if err != nil {
+		return nil, err
+	}
+	w.run()
+	var out [][]byte
+	for _, e := range w.book.log {
+		if _, compares := e.cmd.(fsm.CompareDigest); !compares {
+			out = append(out, e.log.Data)
+		}
+	}
+	return out, w.close(shelf)
+}

@@ -40,7 +40,7 @@ func NewPlan(seed uint64) (Plan, error) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := Plan{
 		Seed: seed, Nodes: 3, Partitions: 1 + r.IntN(4), Records: 30 + r.IntN(90), SliceSize: 10 + r.IntN(30), Jobs: 1,
-		Step: time.Duration(20+r.IntN(130)) * time.Millisecond, Rumours: r.IntN(4) == 0, Copies: r.IntN(3) == 0, Poison: r.IntN(6) == 0,
+		Step: time.Duration(40+r.IntN(160)) * time.Millisecond, Rumours: r.IntN(4) == 0, Copies: r.IntN(3) == 0, Poison: r.IntN(6) == 0,
 	}
 	if r.IntN(4) == 0 {
 		p.Nodes = 5
@@ -67,15 +67,23 @@ func NewPlan(seed uint64) (Plan, error) {
 // rare are faults after which a job may fail, by right. There have to be many runs in which it must not.
 var rare = map[fault.Kind]bool{fault.Retention: true, fault.UncleanElection: true}
 
+// between are faults that leave one side in doubt about what the other did. Most of what can go wrong begins with one of them.
+var between = map[fault.Kind]bool{
+	fault.BrokerAmbiguous: true, fault.BrokerCut: true, fault.Pause: true, fault.OneWay: true, fault.Partition: true, fault.Loss: true,
+}
+
 // mix draws what a plan is made of: some runs have a lot of few kinds, others a little of all.
 func mix(r *rand.Rand) fault.Mix {
-	m := fault.Mix{Every: time.Duration(500+r.IntN(2500)) * time.Millisecond, Together: 1 + r.IntN(3)}
+	m := fault.Mix{Every: time.Duration(300+r.IntN(2100)) * time.Millisecond, Together: 1 + r.IntN(3)}
 	few := r.IntN(2) == 0
 	hard := r.IntN(10) == 0
 	for _, w := range fault.Of(Kinds()...) {
 		switch {
 		case rare[w.Kind] && !hard, few && r.IntN(4) > 0:
 			continue
+		}
+		if between[w.Kind] {
+			w.Weight = 3
 		}
 		m.Kinds = append(m.Kinds, w)
 	}

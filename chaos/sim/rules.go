@@ -28,6 +28,7 @@ const (
 	RuleHonest     = "complete means complete"
 	RuleSelfStop   = "nothing runs for longer than the lease"
 	RuleConfirm    = "what was fenced runs again only when the book has confirmed it since"
+	RulePaused     = "a paused job stands still"
 	RuleEnds       = "every job ends"
 	RuleFails      = "no job fails without a reason"
 	RuleSameBook   = "all books are the same"
@@ -41,7 +42,8 @@ type rules struct {
 	first    map[[16]byte]fsm.Result
 	known    []known
 	verified map[int32]time.Duration // when a partition was compared last
-	excuse   string                  // why a job may fail
+	paused   map[partition.JobID]bool
+	excuse   string // why a job may fail
 }
 
 // known is an answer that somebody got.
@@ -53,7 +55,7 @@ type known struct {
 func newRules(w *World) *rules {
 	return &rules{
 		w: w, owners: map[worker.Lease]partition.NodeID{}, current: map[partition.SliceID]worker.Lease{}, first: map[[16]byte]fsm.Result{},
-		verified: map[int32]time.Duration{},
+		verified: map[int32]time.Duration{}, paused: map[partition.JobID]bool{},
 	}
 }
 
@@ -83,6 +85,10 @@ func (r *rules) applied(e *entry) {
 		r.done(c)
 	case fsm.FinishJob:
 		r.finished(c)
+	case fsm.PauseJob:
+		r.paused[c.ID] = true
+	case fsm.ResumeJob:
+		delete(r.paused, c.ID)
 	case fsm.CancelJob:
 		r.jobOver(c.ID)
 	}
@@ -106,6 +112,7 @@ func (r *rules) repeated(e *entry) {
 }
 
 func (r *rules) granted(g fsm.Grant) {
+	r.stands(g.Slice, "a grant")
 	id := worker.Lease{Slice: g.Slice, Epoch: g.Seen + 1}
 	before, moved := r.current[g.Slice]
 	switch owner, twice := r.owners[id]; {
@@ -119,6 +126,13 @@ func (r *rules) granted(g fsm.Grant) {
 	r.owners[id], r.current[g.Slice] = g.Owner, id
 }
 
+// stands wants that nobody works on a job that people have stopped.
+func (r *rules) stands(slice partition.SliceID, what string) {
+	if r.paused[slice.Job] {
+		r.w.violate(RulePaused, "%s of %s was taken while its job is paused", what, slice)
+	}
+}
+
 // mine says whether owner holds slice under epoch, as far as grants tell.
 func (r *rules) mine(slice partition.SliceID, owner partition.NodeID, epoch partition.Epoch) bool {
 	id := worker.Lease{Slice: slice, Epoch: epoch}
@@ -126,6 +140,7 @@ func (r *rules) mine(slice partition.SliceID, owner partition.NodeID, epoch part
 }
 
 func (r *rules) saved(owner partition.NodeID, s fsm.SliceCheckpoint) {
+	r.stands(s.Slice, "a checkpoint")
 	if !r.mine(s.Slice, owner, s.Checkpoint.Epoch) {
 		r.w.violate(RuleOwner, "%s saved a checkpoint of %s under epoch %d, the owner is %s", owner, s.Slice, s.Checkpoint.Epoch, r.owners[r.current[s.Slice]])
 	}
@@ -164,6 +179,7 @@ func (r *rules) done(c fsm.FinishSlice) {
 	if !ok || slice.Kind != partition.SliceFill {
 		return
 	}
+	r.w.events.Suppressed += c.Checkpoint.Suppressed
 	if !r.mine(c.Slice, c.Owner, c.Epoch) {
 		r.w.violate(RuleOwner, "%s finished %s under epoch %d, the owner is %s", c.Owner, c.Slice, c.Epoch, r.owners[r.current[c.Slice]])
 	}
@@ -223,9 +239,7 @@ func (r *rules) works(run *run) {
 	}
 }
 
-// opened counts; again looks at a run that follows another one of the same lease.
-func (r *rules) opened(*run) {}
-
+// again looks at a run that follows another one of the same lease.
 func (r *rules) again(before *run) {
 	if before.fenced > 0 && before.n.renewed < before.fenced {
 		r.w.violate(RuleConfirm, "%s begins %s again, it was fenced at %s and asked the book at %s last",

@@ -32,7 +32,6 @@ type target struct {
 	w    *World
 	n    *node
 	life uint64
-	run  *run
 	last int64 // offset of the newest record that this run committed, -1 before
 }
 
@@ -52,7 +51,6 @@ func (t *target) Open(_ context.Context, slice partition.Slice, epoch partition.
 	}
 	c := b.init(lane)
 	t.w.note("opens", t.n.i, int64(slice.ID.N), int64(epoch), int64(c.pepoch))
-	t.w.rules.opened(t.run)
 	w := &writer{t: t, lane: lane, slice: slice, epoch: epoch, c: c, pepoch: c.pepoch}
 	if f != fateOK || t.request() != fateOK {
 		return nil, sink.Progress{}, errBroker

@@ -184,7 +184,7 @@ func (r *run) open() error {
 	n := r.n
 	cfg := n.cfg.Engine
 	cfg.CommitRecords, cfg.CommitEvery, cfg.MaxQuarantine = n.w.ref.commit, 2*time.Second, maxQuarantine
-	r.sink = &target{w: n.w, n: n, life: n.life, run: r, last: -1}
+	r.sink = &target{w: n.w, n: n, life: n.life, last: -1}
 	var err error
 	r.engine, err = engine.New(
 		engine.Task{Slice: r.work.Slice, Epoch: r.work.Epoch, Seen: r.work.Seen},
@@ -228,7 +228,7 @@ func (r *run) compare() {
 		}
 		got, err := verify.New(verify.Config{}).Compare(context.Background(), verify.Work{
 			Slice: r.work.Slice, Quarantined: r.work.Quarantined, Recipe: w.ref.recipe, Reference: source{w.ref, n},
-			Target: &target{w: w, n: n, life: n.life, run: r},
+			Target: &target{w: w, n: n, life: n.life},
 		})
 		w.note("compares", n.i, int64(r.lease.Slice.N), int64(r.lease.Epoch), int64(got.Verdict), got.Missing)
 		if err != nil {

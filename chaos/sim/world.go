@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -101,41 +100,54 @@ type World struct {
 	broken *Violation
 }
 
-// Run runs a plan to its end. keep keeps the trace as lines.
+// Run runs a plan to its end. keep keeps the trace as lines. An error means that the run could not be made; a promise that was
+// broken is in the result.
 func Run(p Plan, shelf *Shelf, keep bool) (Result, error) {
-	k, err := shelf.take()
+	w, err := newWorld(p, shelf)
 	if err != nil {
 		return Result{}, err
 	}
-	w := &World{
-		plan: p, r: rand.New(rand.NewPCG(p.Seed, 2)), log: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1})),
-		limits: leader.DefaultLimits(), book: newBook(k), tally: fault.Tally{},
-	}
 	w.trace.keep = keep
-	w.limits.MaxBackoff = 5 * time.Second
-	w.limits.DigestEvery = 2 * time.Second
-	err = w.run()
-	for _, n := range w.nodes {
-		n.dropRuns()
+	w.run()
+	digest, _ := w.book.m.Digest()
+	for _, b := range digest {
+		w.trace.mix(uint64(b))
 	}
-	digest, _ := k.m.Digest()
 	res := Result{
-		Plan: p, Violation: w.broken, Steps: w.steps, Virtual: w.now, Commands: len(w.book.log), Faults: w.tally, Events: w.events,
-		Ends: w.ends(), Trace: w.trace.lines,
+		Plan: p, Violation: w.broken, Hash: w.trace.hash, Steps: w.steps, Virtual: w.now, Commands: len(w.book.log), Faults: w.tally,
+		Events: w.events, Ends: w.ends(), Trace: w.trace.lines,
 	}
-	if err == nil && w.broken == nil && p.Seed%replayEvery == 0 {
+	if w.broken == nil && p.Seed%replayEvery == 0 {
 		if err := w.replay(shelf); err != nil {
 			res.Violation = &Violation{Rule: RuleSameBook, Text: err.Error(), At: w.now}
 		}
 	}
-	for _, b := range digest {
-		w.trace.mix(uint64(b))
-	}
-	res.Hash = w.trace.hash
-	return res, errors.Join(err, w.book.close(), shelf.put(k))
+	return res, w.close(shelf)
 }
 
-func (w *World) run() error {
+func newWorld(p Plan, shelf *Shelf) (*World, error) {
+	k, err := shelf.take()
+	if err != nil {
+		return nil, err
+	}
+	w := &World{
+		plan: p, r: rand.New(rand.NewPCG(p.Seed, 2)), log: slog.New(slog.DiscardHandler), limits: leader.DefaultLimits(),
+		book: newBook(k), tally: fault.Tally{},
+	}
+	// Shorter than in production, so that virtual time is not spent on waiting.
+	w.limits.MaxBackoff, w.limits.DigestEvery = 5*time.Second, 2*time.Second
+	return w, nil
+}
+
+// close gives everything back.
+func (w *World) close(shelf *Shelf) error {
+	for _, n := range w.nodes {
+		n.dropRuns()
+	}
+	return errors.Join(w.book.close(), shelf.put(w.book.machine))
+}
+
+func (w *World) run() {
 	w.setUp()
 	w.hurt = newHurt(w)
 	limit := max(fault.End(w.plan.Faults), during) + patience
@@ -149,10 +161,9 @@ func (w *World) run() error {
 	if w.broken == nil {
 		w.judgeEnd()
 	}
-	return nil
 }
 
-// break_ keeps the first violation.
+// violate keeps the first violation.
 func (w *World) violate(rule, format string, args ...any) {
 	if w.broken != nil {
 		return
@@ -161,7 +172,7 @@ func (w *World) violate(rule, format string, args ...any) {
 	w.say(-1, "VIOLATION %s", w.broken.Error())
 }
 
-// fail is for what only a mistake in this package can bring about.
+// must is for what only a mistake in this package can bring about.
 func (w *World) must(err error) {
 	if err != nil {
 		w.violate(RuleSim, "%v", err)
