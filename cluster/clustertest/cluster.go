@@ -43,6 +43,8 @@ type Member struct {
 	Log  *Log
 	// Wrap, if set, puts faults between the node and its disk.
 	Wrap func(vfs.FS) vfs.FS
+	// Clock, if set, is what the node takes for time.Now.
+	Clock func() time.Time
 
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -144,9 +146,13 @@ func (m *Member) Start() *Member {
 	if m.Wrap != nil {
 		disk = m.Wrap(disk)
 	}
+	clock := time.Now
+	if m.Clock != nil {
+		clock = m.Clock
+	}
 	node, err := cluster.New(conf, cluster.Deps{
 		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelInfo})).With("host", m.Host),
-		Clock:  time.Now, FS: disk, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
+		Clock:  clock, FS: disk, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		_ = transport.Shutdown()
@@ -163,6 +169,9 @@ func (m *Member) Start() *Member {
 	}()
 	return m
 }
+
+// Done is closed when Run has returned.
+func (m *Member) Done() <-chan struct{} { return m.done }
 
 // Running reports whether Run has not returned.
 func (m *Member) Running() bool {
@@ -192,10 +201,13 @@ func (m *Member) Stop() {
 }
 
 // Kill ends the node as SIGKILL and a power cut do: connections end at once, and only what was synced is on the disk after.
-func (m *Member) Kill() {
+func (m *Member) Kill() { m.CutPower(vfs.CrashCloneCfg{}) }
+
+// CutPower is Kill with a say in what of the unsynced is on the disk after: a share of it is how a power cut tears writes.
+func (m *Member) CutPower(torn vfs.CrashCloneCfg) {
 	m.c.t.Helper()
 	m.c.Net.Down(m.Host)
-	crashed := m.FS.CrashClone(vfs.CrashCloneCfg{})
+	crashed := m.FS.CrashClone(torn)
 	m.expects = true
 	m.cancel()
 	<-m.done

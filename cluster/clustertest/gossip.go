@@ -76,18 +76,43 @@ func (g *gossip) WriteTo(b []byte, to string) (time.Time, error) {
 	if err != nil {
 		return now, err
 	}
-	g.net.mu.Lock()
-	peer := g.net.gossips[to]
-	lost := peer == nil || g.net.down[g.host] || g.net.cuts[pair(g.host, toHost)]
-	g.net.mu.Unlock()
+	n := g.net
+	n.mu.Lock()
+	p := n.path(g.host, toHost, true)
+	lost := n.gossips[to] == nil || n.down[g.host] || p.Cut || n.hit(p.Loss)
+	lag, twice := n.lag(p), n.hit(p.Duplicate)
+	if n.hit(p.Reorder) {
+		lag += time.Duration(n.random.Float64() * float64(overtaken))
+	}
+	n.mu.Unlock()
 	if lost {
 		return now, nil
 	}
-	select {
-	case peer.packets <- &memberlist.Packet{Buf: append([]byte(nil), b...), From: addr(g.at), Timestamp: now}:
-	default: // a full socket buffer drops datagrams
+	deliver := func() { n.deliver(to, append([]byte(nil), b...), addr(g.at)) }
+	if lag > 0 {
+		kept := append([]byte(nil), b...)
+		time.AfterFunc(lag, func() { n.deliver(to, kept, addr(g.at)) })
+	} else {
+		deliver()
+	}
+	if twice {
+		deliver()
 	}
 	return now, nil
+}
+
+// deliver puts one datagram where its receiver reads, if there still is one.
+func (n *Network) deliver(to string, b []byte, from addr) {
+	n.mu.Lock()
+	peer := n.gossips[to]
+	n.mu.Unlock()
+	if peer == nil {
+		return
+	}
+	select {
+	case peer.packets <- &memberlist.Packet{Buf: b, From: from, Timestamp: time.Now()}:
+	default: // a full socket buffer drops datagrams
+	}
 }
 
 func (g *gossip) PacketCh() <-chan *memberlist.Packet { return g.packets }

@@ -3,9 +3,12 @@ package clustertest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"backstitch/cluster"
 )
@@ -20,6 +23,74 @@ type Network struct {
 	links     map[*link]struct{}
 	port      int
 	changed   chan struct{} // closed and replaced when a cut heals
+	shape     func(from, to string, gossip bool) Path
+	random    *rand.Rand // decides what of a Path's shares is hit
+}
+
+// Path is what happens to what one host sends another. The zero value is a perfect network.
+type Path struct {
+	Cut bool // connections hold what is written until the cut heals; datagrams are lost
+	// Loss, Duplicate and Reorder are percentages of datagrams. On a connection, which repeats what is lost and drops what comes
+	// twice, Loss and Reorder make that share of writes late.
+	Loss, Duplicate, Reorder float64
+	Delay, Jitter            time.Duration // of everything; drawn from Delay±Jitter
+}
+
+const (
+	resend    = 200 * time.Millisecond // until a lost part of a connection is sent again, as with TCP
+	overtaken = 30 * time.Millisecond  // a datagram out of order is at most so late
+)
+
+// Shape asks path about everything that one host sends another, until the next Shape; nil is a perfect network. gossip says that
+// the receiving port is the one of gossip. path is asked for traffic only, so a call of it is a hit. It must not call the Network.
+func (n *Network) Shape(seed uint64, path func(from, to string, gossip bool) Path) {
+	n.mu.Lock()
+	n.shape, n.random = path, rand.New(rand.NewPCG(seed, 0x5a))
+	n.mu.Unlock()
+	n.Reshaped()
+}
+
+// Reshaped says that the function given to Shape answers differently from now on.
+func (n *Network) Reshaped() {
+	n.mu.Lock()
+	links := n.waken()
+	n.mu.Unlock()
+	for _, l := range links {
+		l.ends[0].wake()
+		l.ends[1].wake()
+	}
+}
+
+// waken lets dials try again and returns all connections.
+func (n *Network) waken() (links []*link) {
+	close(n.changed)
+	n.changed = make(chan struct{})
+	for l := range n.links {
+		links = append(links, l)
+	}
+	return links
+}
+
+// path is what happens between two hosts now. n.mu is held.
+func (n *Network) path(from, to string, gossip bool) Path {
+	if n.cuts[pair(from, to)] {
+		return Path{Cut: true}
+	}
+	if n.shape == nil || from == to {
+		return Path{}
+	}
+	return n.shape(from, to, gossip)
+}
+
+// hit draws whether a share of percent is hit. n.mu is held.
+func (n *Network) hit(percent float64) bool { return percent > 0 && n.random.Float64()*100 < percent }
+
+// lag draws a delay. n.mu is held.
+func (n *Network) lag(p Path) time.Duration {
+	if p.Jitter == 0 {
+		return p.Delay
+	}
+	return max(0, p.Delay+time.Duration((2*n.random.Float64()-1)*float64(p.Jitter)))
 }
 
 // NewNetwork returns a network without hosts; they come into being by being used.
@@ -32,15 +103,41 @@ func NewNetwork() *Network {
 
 // link joins the two ends of a connection.
 type link struct {
-	net  *Network
-	a, b string
-	ends [2]*half
+	net    *Network
+	a, b   string // a dialled b
+	gossip bool
+	ends   [2]*half // read by a, read by b
 }
 
-func (l *link) isCut() bool {
+// isCut asks about the way to whoever reads h.
+func (l *link) isCut(h *half) bool {
 	l.net.mu.Lock()
 	defer l.net.mu.Unlock()
-	return l.net.cuts[pair(l.a, l.b)]
+	from, to := l.way(h)
+	return l.net.path(from, to, l.gossip).Cut
+}
+
+func (l *link) way(h *half) (from, to string) {
+	if h == l.ends[0] {
+		return l.b, l.a
+	}
+	return l.a, l.b
+}
+
+// lag is how late what is written now arrives at whoever reads h.
+func (l *link) lag(h *half) time.Duration {
+	l.net.mu.Lock()
+	defer l.net.mu.Unlock()
+	from, to := l.way(h)
+	p := l.net.path(from, to, l.gossip)
+	late := l.net.lag(p)
+	if l.net.hit(p.Loss) {
+		late += resend
+	}
+	if l.net.hit(p.Reorder) {
+		late += overtaken
+	}
+	return late
 }
 
 func pair(a, b string) [2]string {
@@ -66,16 +163,12 @@ func (n *Network) Isolate(host string, others ...string) {
 	}
 }
 
-// Heal ends all cuts.
+// Heal ends all cuts and takes the say of Shape away.
 func (n *Network) Heal() {
 	n.mu.Lock()
 	clear(n.cuts)
-	close(n.changed)
-	n.changed = make(chan struct{})
-	var links []*link
-	for l := range n.links {
-		links = append(links, l)
-	}
+	n.shape = nil
+	links := n.waken()
 	n.mu.Unlock()
 	for _, l := range links {
 		l.ends[0].wake()
@@ -158,14 +251,15 @@ func (h *host) Dial(ctx context.Context, to string) (net.Conn, error) {
 }
 
 func (n *Network) dial(ctx context.Context, from, to string) (net.Conn, error) {
-	toHost, _, err := net.SplitHostPort(to)
+	toHost, port, err := net.SplitHostPort(to)
 	if err != nil {
 		return nil, err
 	}
+	gossip := port == strconv.Itoa(GossipPort)
 	for {
 		n.mu.Lock()
 		changed := n.changed
-		cut := n.cuts[pair(from, toHost)]
+		cut := n.path(from, toHost, gossip).Cut || n.path(toHost, from, gossip).Cut
 		l := n.listeners[to]
 		refused := !cut && (l == nil || n.down[from])
 		if cut || refused {
@@ -182,7 +276,7 @@ func (n *Network) dial(ctx context.Context, from, to string) (net.Conn, error) {
 		}
 		n.port++
 		local := addr(fmt.Sprintf("%s:%d", from, n.port))
-		k := &link{net: n, a: from, b: toHost}
+		k := &link{net: n, a: from, b: toHost, gossip: gossip}
 		k.ends = [2]*half{newHalf(k), newHalf(k)}
 		n.links[k] = struct{}{}
 		n.mu.Unlock()

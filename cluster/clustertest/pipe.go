@@ -9,7 +9,7 @@ import (
 )
 
 // This file is one in-memory TCP connection: two buffered halves. Between hosts that are cut off from each other, bytes wait
-// in the buffer and arrive after the cut has healed, as retransmission would have it.
+// in the buffer and arrive after the cut has healed, as retransmission would have it; on a slow path they arrive later, in order.
 
 const pipeBytes = 1 << 20 // a writer that is further ahead waits
 
@@ -18,11 +18,35 @@ type half struct {
 
 	mu       sync.Mutex
 	cond     *sync.Cond
-	buf      []byte
-	shut     bool // the writer is gone: what is buffered is read, then io.EOF
-	reset    bool // both ends are gone at once
+	buf      []part
+	held     int         // bytes in buf
+	due      *time.Timer // wakes the reader when the first part arrives
+	shut     bool        // the writer is gone: what is buffered is read, then io.EOF
+	reset    bool        // both ends are gone at once
 	readEnd  deadline
 	writeEnd deadline
+}
+
+// part is what one Write wrote, or what is left of it.
+type part struct {
+	data []byte
+	at   time.Time // when it arrives
+}
+
+// arrived reports whether there is something to read now; when there is only later, it sees to it that the reader is woken then.
+func (h *half) arrived() bool {
+	if len(h.buf) == 0 || h.link.isCut(h) {
+		return false
+	}
+	wait := time.Until(h.buf[0].at)
+	if wait <= 0 {
+		return true
+	}
+	if h.due != nil {
+		h.due.Stop()
+	}
+	h.due = time.AfterFunc(wait, h.wake)
+	return false
 }
 
 // deadline is a point in time after which waiting ends.
@@ -74,12 +98,15 @@ func (h *half) read(p []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		case h.reset:
 			return 0, net.ErrClosed
-		case len(h.buf) > 0 && !h.link.isCut():
-			n := copy(p, h.buf)
-			h.buf = h.buf[n:]
+		case h.arrived():
+			n := copy(p, h.buf[0].data)
+			if h.buf[0].data = h.buf[0].data[n:]; len(h.buf[0].data) == 0 {
+				h.buf = h.buf[1:]
+			}
+			h.held -= n
 			h.cond.Broadcast()
 			return n, nil
-		case len(h.buf) == 0 && h.shut && !h.link.isCut():
+		case len(h.buf) == 0 && h.shut && !h.link.isCut(h):
 			return 0, io.EOF
 		}
 		h.cond.Wait()
@@ -96,9 +123,14 @@ func (h *half) write(p []byte) (int, error) {
 			return done, os.ErrDeadlineExceeded
 		case h.shut || h.reset:
 			return done, net.ErrClosed
-		case len(h.buf) < pipeBytes:
-			n := min(len(p), pipeBytes-len(h.buf))
-			h.buf = append(h.buf, p[:n]...)
+		case h.held < pipeBytes:
+			n := min(len(p), pipeBytes-h.held)
+			at := time.Now().Add(h.link.lag(h))
+			if last := len(h.buf) - 1; last >= 0 && at.Before(h.buf[last].at) {
+				at = h.buf[last].at // a connection keeps its order
+			}
+			h.buf = append(h.buf, part{append([]byte(nil), p[:n]...), at})
+			h.held += n
 			p, done = p[n:], done+n
 			h.cond.Broadcast()
 			continue
@@ -112,6 +144,9 @@ func (h *half) end(reset bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.shut, h.reset = true, h.reset || reset
+	if h.due != nil && h.reset {
+		h.due.Stop()
+	}
 	for _, d := range []*deadline{&h.readEnd, &h.writeEnd} {
 		if d.timer != nil {
 			d.timer.Stop()
