@@ -123,9 +123,9 @@ var Table = []Spec{
 		Doc: "The wall clock stands still."},
 
 	// Members.
-	{Kind: AddVoter, Family: Membership, Form: "add voter", Where: Bubble | RealProcess, Doc: "A node that nobody knew joins."},
-	{Kind: Remove, Family: Membership, Form: "remove TARGET", Targets: single, Destroys: true, Where: Bubble | RealProcess, Doc: "The node is taken out of the cluster for good."},
-	{Kind: Replace, Family: Membership, Form: "replace TARGET", Targets: single, Destroys: true, Where: RealProcess, Doc: "The node and its disk are gone for good; an empty one comes in its place."},
+	{Kind: AddVoter, Family: Membership, Form: "add voter", Where: Bubble, Doc: "A node that nobody knew joins."},
+	{Kind: Remove, Family: Membership, Form: "remove TARGET", Targets: single, Destroys: true, Where: Bubble, Doc: "The node is taken out of the cluster for good."},
+	{Kind: Replace, Family: Membership, Form: "replace TARGET", Targets: single, Destroys: true, Doc: "The node and its disk are gone for good; an empty one comes in its place."},
 	{Kind: NewAddresses, Family: Membership, Form: "new addresses", Where: Bubble | RealProcess, Root: true,
 		Doc: "All nodes are stopped and started again under other addresses, as after an outage of an orchestrator."},
 	{Kind: VersionSkew, Family: Membership, Form: "version skew on TARGET", Targets: nodes, Where: RealProcess, For: 20 * second,
@@ -138,14 +138,14 @@ var Table = []Spec{
 	{Kind: BrokerRestart, Family: Broker, Form: "broker restart", Where: Sim | Bubble | RealProcess, For: 3 * second,
 		Doc: "Connections break, and nobody answers until the time is over. Records and transactions stay."},
 	{Kind: BrokerError, Family: Broker, Form: "broker error WHAT PERCENT", Words: []string{"not-leader", "coordinator", "fenced", "out-of-range", "timeout"},
-		Where: Sim | Bubble | RealProcess, For: 10 * second, Typical: Fault{What: "not-leader", Percent: 20}, Doc: "That share of the requests is refused with the error."},
-	{Kind: BrokerThrottle, Family: Broker, Form: "broker throttle DELAY", Where: Bubble | RealProcess, For: 10 * second,
+		Where: Sim | Bubble, For: 10 * second, Typical: Fault{What: "not-leader", Percent: 20}, Doc: "That share of the requests is refused with the error."},
+	{Kind: BrokerThrottle, Family: Broker, Form: "broker throttle DELAY", Where: Bubble, For: 10 * second,
 		Typical: Fault{Delay: 200 * time.Millisecond}, Doc: "Answers tell the client to wait."},
-	{Kind: BrokerSlow, Family: Broker, Form: "broker slow DELAY±", Where: Sim | Bubble | RealProcess, For: 10 * second,
+	{Kind: BrokerSlow, Family: Broker, Form: "broker slow DELAY±", Where: Sim | Bubble, For: 10 * second,
 		Typical: Fault{Delay: 200 * time.Millisecond, Jitter: 100 * time.Millisecond}, Doc: "Answers take longer."},
-	{Kind: BrokerCut, Family: Broker, Form: "broker cut PERCENT", Where: Sim | Bubble | RealProcess, For: 10 * second,
+	{Kind: BrokerCut, Family: Broker, Form: "broker cut PERCENT", Where: Sim | Bubble, For: 10 * second,
 		Typical: Fault{Percent: 5}, Doc: "The connection breaks before the request is processed."},
-	{Kind: BrokerAmbiguous, Family: Broker, Form: "broker ambiguous PERCENT", Where: Sim | Bubble | RealProcess, For: 10 * second,
+	{Kind: BrokerAmbiguous, Family: Broker, Form: "broker ambiguous PERCENT", Where: Sim | Bubble, For: 10 * second,
 		Typical: Fault{Percent: 5}, Doc: "The request is processed and the connection breaks before the answer: the writer can not know."},
 	{Kind: Retention, Family: Broker, Form: "retention PERCENT", Where: Sim | Bubble | RealProcess, Typical: Fault{Percent: 20},
 		Doc: "The oldest records of each partition of the target topic are deleted, under whoever reads them."},
@@ -153,7 +153,7 @@ var Table = []Spec{
 		Doc: "The target topic is deleted and made again, empty: the same name, another id, offsets from 0."},
 	{Kind: UncleanElection, Family: Broker, Form: "unclean election PERCENT", Where: Sim | Bubble, Typical: Fault{Percent: 5},
 		Doc: "The newest records of each partition vanish and their offsets are used again."},
-	{Kind: AbortedTx, Family: Broker, Form: "aborted transactions PERCENT", Where: Sim | Bubble | RealProcess, For: 10 * second, Typical: Fault{Percent: 20},
+	{Kind: AbortedTx, Family: Broker, Form: "aborted transactions PERCENT", Where: Sim | Bubble, For: 10 * second, Typical: Fault{Percent: 20},
 		Doc: "Beside the job somebody writes transactions, of which that share is aborted."},
 
 	// The store.
@@ -165,7 +165,7 @@ var Table = []Spec{
 		Doc: "Bodies end before their length."},
 	{Kind: StoreChecksum, Family: Store, Form: "store checksum PERCENT", Where: Sim | Bubble | RealProcess, For: 10 * second, Typical: Fault{Percent: 10},
 		Doc: "Bodies have their length and other bytes."},
-	{Kind: StoreStale, Family: Store, Form: "store stale", Where: Bubble | RealProcess, For: 10 * second,
+	{Kind: StoreStale, Family: Store, Form: "store stale", Where: Bubble, For: 10 * second,
 		Doc: "Listings are those of an earlier moment."},
 	{Kind: StoreDenied, Family: Store, Form: "store denied", Where: Bubble | RealProcess, For: 5 * second,
 		Doc: "403, as after credentials have expired; later ones are good again."},
@@ -177,7 +177,7 @@ var Table = []Spec{
 		Doc: "The request is processed and the answer is lost."},
 
 	// Records.
-	{Kind: PoisonRecord, Family: Input, Form: "poison record", Where: Bubble | RealProcess, Doc: "The archive holds a record that can not be written."},
+	{Kind: PoisonRecord, Family: Input, Form: "poison record", Doc: "The archive holds a record that can not be written."},
 	{Kind: SchemaBreak, Family: Input, Form: "schema break", Doc: "From some record on the values are of another, incompatible schema."},
 }
 

@@ -65,3 +65,38 @@ func TestTheMatrixIsTheFullProduct(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryKindIsUsed keeps the table honest: a kind that some layer claims to inject is in a scenario of that layer, or in the
+// list of those that a layer draws by itself.
+func TestEveryKindIsUsed(t *testing.T) {
+	used := map[fault.Kind]fault.Layers{}
+	for _, s := range append(Library(), Matrix()...) {
+		for _, k := range s.Kinds() {
+			used[k] |= s.Layers
+		}
+	}
+	for _, k := range fault.Kinds(0) {
+		where := k.Spec().Where
+		switch {
+		case where == 0 && used[k] != 0:
+			t.Errorf("%s is in a scenario and can not be injected", k)
+		case where == 0 || where.Has(fault.Sim) || where.Has(fault.Bubble):
+			// Not yet; or drawn from fault.Kinds by a layer whose timelines all come from seeds.
+		case !used[k].Has(fault.RealProcess):
+			t.Errorf("%s can be injected in %s and is in no scenario of real processes", k, where)
+		}
+	}
+}
+
+// The stories that the program was made for, as far as they can be told by what exists.
+func TestTheStoriesAreTold(t *testing.T) {
+	told := map[string]bool{}
+	for _, s := range Library() {
+		told[s.Story] = true
+	}
+	for _, story := range []string{"S1", "S3", "S5", "S12", "S17", "S18", "S21", "S25", "S26", "S27"} {
+		if !told[story] {
+			t.Errorf("%s is not told", story)
+		}
+	}
+}
