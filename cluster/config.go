@@ -43,6 +43,9 @@ type Config struct {
 	Gossip    member.Timings
 	Leader    leader.Limits
 
+	// Environment says what may be done to the node: only in staging and dev does it let itself be hurt. "" is production.
+	Environment Environment
+
 	// ApplyLagLimit is how many entries a node may be behind and still be ready.
 	ApplyLagLimit uint64
 	// ProposeTimeout bounds one proposal when the caller's context has no earlier end.
@@ -50,6 +53,19 @@ type Config struct {
 	// SnapshotsKept is how many Raft snapshots stay on disk.
 	SnapshotsKept int
 }
+
+// Environment is what a cluster is there for.
+type Environment string
+
+// Environments.
+const (
+	Production Environment = "production"
+	Staging    Environment = "staging"
+	Dev        Environment = "dev"
+)
+
+// Expendable says whether faults may be injected on purpose.
+func (e Environment) Expendable() bool { return e == Staging || e == Dev }
 
 // TLSFiles name PEM files. They are read again when they change.
 type TLSFiles struct{ CA, Cert, Key string }
@@ -121,6 +137,8 @@ func (c Config) Validate() error {
 		return refuse("data directory", "is not set", "--data-dir DIR")
 	case c.Role != fsm.RoleVoter && c.Role != fsm.RoleWorker:
 		return refuse("role", "is neither voter nor worker", "--role voter   or   --role worker")
+	case c.Environment != "" && c.Environment != Production && !c.Environment.Expendable():
+		return refuse(fmt.Sprintf("environment %q", c.Environment), "is not known", "production, staging or dev")
 	case len(c.Zone) > maxZoneLen:
 		return refuse("zone", fmt.Sprintf("is longer than %d characters", maxZoneLen), "--zone ZONE")
 	case c.BootstrapExpect < 0:

@@ -23,6 +23,9 @@ func (n *Node) Assignment(ctx context.Context, after uint64) (fsm.Assignment, er
 		}
 	}
 	for {
+		if err := n.gate(ctx); err != nil {
+			return fsm.Assignment{}, err
+		}
 		a, err := n.leases()
 		if err != nil {
 			return fsm.Assignment{}, err
@@ -90,6 +93,9 @@ func (n *Node) Checkpoint(ctx context.Context, entries []fsm.SliceCheckpoint) ([
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Leader.Lease)
 	defer cancel()
+	if err := n.gate(ctx); err != nil {
+		return nil, fmt.Errorf("renew: %w", err)
+	}
 	reply, err := n.untilDone(ctx, true, func(ctx context.Context, id, addr string) (wire.Message, error) {
 		req := &wire.Renew{From: n.who(), Load: uint16(min(len(entries), 1<<16-1)), Data: data}
 		if id == n.id {
@@ -108,10 +114,16 @@ func (n *Node) Checkpoint(ctx context.Context, entries []fsm.SliceCheckpoint) ([
 
 // Finish ends a lease with success. A result with code StaleEpoch means that the slice is no longer ours.
 func (n *Node) Finish(ctx context.Context, cmd fsm.FinishSlice) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
 	return n.Propose(ctx, n.envelope(""), cmd)
 }
 
 // Fail ends a lease without success.
 func (n *Node) Fail(ctx context.Context, cmd fsm.FailSlice) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
 	return n.Propose(ctx, n.envelope(""), cmd)
 }

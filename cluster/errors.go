@@ -44,6 +44,7 @@ const (
 	CodeLatched      = "BST-E0409" // this replica can not go on
 	CodeLastVoter    = "BST-E0410" // the cluster would be left without a quorum
 	CodeJoinRefused  = "BST-E0411"
+	CodeProtected    = "BST-E0412" // faults are injected on purpose only in staging and dev
 )
 
 // Error is a fault as an operator meets it: which object, why, and what to type next.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"backstitch/cluster/access"
+	"backstitch/cluster/inject"
 	"backstitch/cluster/leader"
 	"backstitch/cluster/member"
 	"backstitch/cluster/wire"
@@ -37,6 +38,9 @@ type Deps struct {
 	// Network replaces TCP, and Gossip the sockets of gossip.
 	Network Network
 	Gossip  memberlist.Transport
+	// End ends the process when a fault says so: at once for inject.Crash, as when it is asked to for inject.Stop. When nil, those
+	// two faults are refused.
+	End func(inject.Kind)
 	// Fatal is called once when the disk failed or came back wrong, on the goroutine that found out. In production it ends
 	// the process with ExitStatus(err) and does not return: nothing may be acknowledged after it. When nil, the node stops and
 	// Run returns the error.
@@ -53,6 +57,7 @@ type Node struct {
 	fs    vfs.FS
 	net   Network
 	files *access.Files // nil without TLS
+	hurts *inject.Set   // faults on purpose; nil where the environment forbids them
 	boot  [16]byte      // of this process
 	died  chan struct{} // closed when Run must end
 
@@ -129,6 +134,10 @@ func New(cfg Config, deps Deps) (*Node, error) {
 	}
 	if n.net == nil {
 		n.net = newTCP()
+	}
+	if cfg.Environment.Expendable() {
+		n.hurts = inject.New(deps.Clock, n.log)
+		n.fs, n.net = n.hurts.FS(n.fs), inject.Network{Base: n.net, Set: n.hurts}
 	}
 	if _, err := rand.Read(n.boot[:]); err != nil {
 		return nil, fmt.Errorf("draw a boot number: %w", err)

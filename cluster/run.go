@@ -15,6 +15,7 @@ import (
 	"backstitch/fsm"
 	"backstitch/storage"
 
+	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/raft"
 )
 
@@ -82,14 +83,18 @@ func (n *Node) stopped(why error) {
 
 // assemble makes what needs the node's id.
 func (n *Node) assemble() error {
-	gossip, err := member.New(member.Config{
+	conf := member.Config{
 		Meta: member.Meta{
 			Cluster: n.mark.Cluster, ID: n.id, Name: n.cfg.Name, Instance: n.instance, RPCAddr: n.cfg.advertise(), APIAddr: n.cfg.APIAddr,
 			Role: uint8(n.cfg.Role), Zone: n.cfg.Zone, Version: n.cfg.Version, MaxOp: fsm.MaxOp, Expect: uint8(n.cfg.BootstrapExpect),
 		},
 		BindAddr: n.cfg.GossipBindAddr, AdvertiseAddr: n.cfg.gossipAdvertise(), RetryJoin: n.cfg.RetryJoin,
 		KeyFile: n.cfg.GossipKeyFile, Timings: n.cfg.Gossip, Clock: n.deps.Clock, Logger: n.log, Transport: n.deps.Gossip,
-	})
+	}
+	if n.hurts != nil {
+		conf.Wrap = func(t memberlist.Transport) memberlist.Transport { return n.hurts.Gossip(t) }
+	}
+	gossip, err := member.New(conf)
 	if err != nil {
 		return &Error{Code: CodeGossip, Object: "gossip", Kind: ErrConfig, Cause: err, Hint: "shorten name, zone or addresses; or see --gossip-key-file"}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"backstitch/cluster"
+	"backstitch/cluster/inject"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/storage"
@@ -98,6 +99,18 @@ func (f *fakeNode) SaveSnapshot(context.Context) (io.ReadCloser, cluster.Snapsho
 }
 func (f *fakeNode) RestoreSnapshot(_ context.Context, r io.Reader) (fsm.SnapshotInfo, error) {
 	return fsm.ReadSnapshot(r)
+}
+
+func (f *fakeNode) Environment() cluster.Environment { return cluster.Production }
+func (f *fakeNode) Hurt(context.Context, inject.Fault) (inject.Active, error) {
+	return inject.Active{}, f.protected()
+}
+func (f *fakeNode) Hurts() ([]inject.Active, error)  { return nil, f.protected() }
+func (f *fakeNode) Heal(string, string) (int, error) { return 0, f.protected() }
+func (f *fakeNode) RefusesAPI() bool                 { return false }
+func (f *fakeNode) protected() error {
+	return &cluster.Error{Code: cluster.CodeProtected, Object: "node node-a", Kind: cluster.ErrProtected,
+		Cause: errors.New("its environment is production"), Hint: "environment: staging"}
 }
 
 var errPlanted = errors.New("planted")

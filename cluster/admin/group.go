@@ -22,6 +22,7 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 		ID: st.ClusterID, Node: client.NodeRef{ID: string(st.Node), Name: st.Name}, Healthy: st.Healthy, Reasons: st.Reasons,
 		FailureTolerance: st.Tolerance, Voters: st.Voters, Quorum: st.Quorum, Term: st.Term, LastIndex: st.LastIndex,
 		CommitIndex: st.Commit, AppliedIndex: st.Applied, Digest: hex.EncodeToString(st.Digest[:]), Versions: []string{},
+		Environment: string(s.node.Environment()),
 	}
 	if st.Leader != "" {
 		out.Leader = &client.NodeRef{ID: string(st.Leader), Name: st.LeaderName}

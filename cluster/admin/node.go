@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"backstitch/cluster"
+	"backstitch/cluster/inject"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -28,6 +29,11 @@ type Node interface {
 	RemovePeer(ctx context.Context, id, reason string) error
 	SaveSnapshot(ctx context.Context) (io.ReadCloser, cluster.SnapshotMeta, error)
 	RestoreSnapshot(ctx context.Context, r io.Reader) (fsm.SnapshotInfo, error)
+	Environment() cluster.Environment
+	Hurt(ctx context.Context, f inject.Fault) (inject.Active, error)
+	Hurts() ([]inject.Active, error)
+	Heal(id, by string) (int, error)
+	RefusesAPI() bool
 }
 
 var _ Node = (*cluster.Node)(nil)

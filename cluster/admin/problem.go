@@ -8,6 +8,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/client"
+	"backstitch/cluster/inject"
 	"backstitch/fsm"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -104,6 +105,14 @@ func (s *Server) failed(err error) error {
 		return newProblem(http.StatusServiceUnavailable, client.CodeNotReady, "this node can not serve", err.Error(), "ask another node: --addr HOST:7420")
 	case errors.Is(err, cluster.ErrUnknownNode):
 		return newProblem(http.StatusNotFound, client.CodeNotFound, "no such node", err.Error(), "backstitch cluster members")
+	case errors.Is(err, inject.ErrInvalid):
+		return invalid(err.Error(), "the kinds and their bounds are at /v1/openapi.json")
+	case errors.Is(err, inject.ErrTooMany):
+		return newProblem(http.StatusTooManyRequests, client.CodeTooLarge, inject.ErrTooMany.Error(), "", "DELETE /v1/chaos/faults heals all of them")
+	case errors.Is(err, cluster.ErrProtected) && errors.As(err, &fault):
+		return newProblem(http.StatusForbidden, fault.Code, fault.Object+" "+fault.Kind.Error(), fault.Cause.Error(), fault.Hint)
+	case errors.Is(err, cluster.ErrRefused) && !errors.As(err, &fault):
+		return newProblem(http.StatusConflict, client.CodeWrongState, "not possible now", err.Error(), "backstitch cluster status")
 	case errors.As(err, &fault):
 		return newProblem(http.StatusConflict, fault.Code, fault.Kind.Error(), fault.Error(), fault.Hint)
 	}

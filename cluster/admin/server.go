@@ -46,7 +46,7 @@ type Server struct {
 // New makes a server. It starts nothing.
 func New(config Config, node Node) *Server {
 	s := &Server{node: node, clock: config.Clock, log: config.Logger, config: config}
-	s.handler = withActor(s.routes())
+	s.handler = withActor(s.refusing(s.routes()))
 	return s
 }
 
@@ -123,6 +123,11 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/cluster/leave", "leave-cluster", "Make this node leave for good", s.leave)
 	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)
 	huma.Register(api, operation(http.MethodDelete, "/v1/raft/peers/{id}", "remove-peer", "Take a node out of the Raft group"), s.removePeer)
+
+	read(api, "/v1/chaos/faults", "list-faults", "What is done to this node on purpose; only in staging and dev", s.listFaults)
+	write(api, "/v1/chaos/faults", "inject-fault", "Hurt this node for a while; only in staging and dev", s.injectFault)
+	huma.Register(api, operation(http.MethodDelete, "/v1/chaos/faults", "heal-faults", "Take back every fault of this node"), s.healFaults)
+	huma.Register(api, operation(http.MethodDelete, "/v1/chaos/faults/{id}", "heal-fault", "Take back one fault of this node"), s.healFault)
 
 	s.snapshotRoutes(mux, api)
 	s.healthRoutes(mux, api)

@@ -19,6 +19,7 @@ type Cluster struct {
 	Level            uint32   `json:"level" doc:"activated cluster version"`
 	Versions         []string `json:"versions" doc:"program versions of the members"`
 	Digest           string   `json:"digest,omitempty" doc:"of the book at appliedIndex"`
+	Environment      string   `json:"environment" enum:"production,staging,dev" doc:"of the node that answered"`
 }
 
 // NodeRef names a node.

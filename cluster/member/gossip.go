@@ -30,6 +30,8 @@ type Config struct {
 	Logger        *slog.Logger
 	// Transport replaces the sockets; nil for real ones.
 	Transport memberlist.Transport
+	// Wrap, if set, is put around the transport, whichever it is.
+	Wrap func(memberlist.Transport) memberlist.Transport
 }
 
 // Peer is one node as rumour has it.
@@ -291,7 +293,25 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	if conf.AdvertiseAddr, conf.AdvertisePort, err = resolve(ctx, g.cfg.AdvertiseAddr); err != nil {
 		return nil, err
 	}
-	return conf, nil
+	return conf, g.wrap(conf)
+}
+
+// wrap puts Config.Wrap around the transport. The library would open its own sockets only when there is no transport.
+func (g *Gossip) wrap(conf *memberlist.Config) error {
+	if g.cfg.Wrap == nil {
+		return nil
+	}
+	if conf.Transport == nil {
+		sockets, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
+			BindAddrs: []string{conf.BindAddr}, BindPort: conf.BindPort, Logger: conf.Logger,
+		})
+		if err != nil {
+			return fmt.Errorf("listen for gossip on %s: %w", g.cfg.BindAddr, err)
+		}
+		conf.Transport = sockets
+	}
+	conf.Transport = g.cfg.Wrap(conf.Transport)
+	return nil
 }
 
 // resolve turns host:port into an IP and a port, since memberlist advertises only IPs.
