@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"backstitch/cluster/access"
 	"backstitch/cluster/admin"
 	"backstitch/cluster/client"
+	"backstitch/cluster/inject"
 	"backstitch/cmd/backstitch/config"
 	"backstitch/fsm"
 	"backstitch/replay/connect"
@@ -49,7 +51,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
-		Logger: log, Clock: time.Now, Registerer: metrics,
+		Logger: log, Clock: time.Now, Registerer: metrics, End: endOnPurpose,
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)
@@ -69,6 +71,17 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	return runParts(ctx, []part{{"node", node.Run}, {"API", api.Run}, {"worker", work.run}})
 }
 
+// endOnPurpose ends this process as a fault says. A crash runs nothing of what a process does at its end, and has the status of
+// one that was killed; that also works for the first process of a container, which can not be killed from within.
+func endOnPurpose(how inject.Kind) {
+	if how == inject.Crash {
+		os.Exit(128 + int(syscall.SIGKILL))
+	}
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = self.Signal(syscall.SIGTERM) // caught by main, which then ends as it always does
+	}
+}
+
 // nodeConfig is what the cluster room is told.
 func nodeConfig(cfg config.Agent) cluster.Config {
 	out := cluster.DefaultConfig()
@@ -84,6 +97,7 @@ func nodeConfig(cfg config.Agent) cluster.Config {
 	out.BootstrapExpect, out.RetryJoin = cfg.Cluster.BootstrapExpect, cfg.Cluster.RetryJoin
 	out.TLS = cluster.TLSFiles{CA: cfg.TLS.CA, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
 	out.GossipKeyFile = cfg.Gossip.KeyFile
+	out.Environment = cluster.Environment(cfg.Environment)
 	return out
 }
 

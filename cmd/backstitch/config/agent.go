@@ -7,6 +7,7 @@ import (
 // Agent is everything that can be said about one node. Sizes are in bytes and written with a unit, "64MiB".
 type Agent struct {
 	Node        Node                  `yaml:"node" json:"node"`
+	Environment string                `yaml:"environment" json:"environment"` // production, staging or dev; only the last two let nodes be hurt on purpose
 	DataDir     string                `yaml:"dataDir" json:"dataDir"`
 	Listen      Addresses             `yaml:"listen" json:"listen"`
 	Advertise   Addresses             `yaml:"advertise" json:"advertise"`
@@ -65,11 +66,12 @@ type Log struct {
 // Default is a single node on loopback, apart from the directory, which has no default.
 func Default() Agent {
 	return Agent{
-		Node:    Node{Role: "voter"},
-		Listen:  Addresses{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
-		Cluster: Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
-		Worker:  Worker{Lanes: 4, Memory: 64 << 20},
-		Log:     Log{Level: "info", Format: "text"},
+		Node:        Node{Role: "voter"},
+		Environment: "production",
+		Listen:      Addresses{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
+		Cluster:     Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
+		Worker:      Worker{Lanes: 4, Memory: 64 << 20},
+		Log:         Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -78,6 +80,7 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.Node.Name, "name", a.Node.Name, "unique `name` of this node; without it the host's name")
 	f.StringVar(&a.Node.Zone, "zone", a.Node.Zone, "failure `zone` of this node")
 	f.StringVar(&a.Node.Role, "role", a.Node.Role, "`role` of this node: voter or worker")
+	f.StringVar(&a.Environment, "environment", a.Environment, "what this cluster is `for`: production, staging or dev; only in the last two can faults be injected")
 	f.StringVar(&a.DataDir, "data-dir", a.DataDir, "`directory` of this node's data; required")
 	f.StringVar(&a.Listen.API, "listen-api", a.Listen.API, "`host:port` of the HTTP API")
 	f.StringVar(&a.Listen.RPC, "listen-rpc", a.Listen.RPC, "`host:port` for Raft and RPC")

@@ -39,6 +39,7 @@ func (a Agent) Validate() error {
 		}
 	}
 	add(a.DataDir == "", "dataDir", "is not set", "dataDir: /var/lib/backstitch     or --data-dir DIR")
+	add(!slices.Contains([]string{"production", "staging", "dev"}, a.Environment), "environment", fmt.Sprintf("%q is not known", a.Environment), "production, staging or dev")
 	add(a.Node.Role != "voter" && a.Node.Role != "worker", "node.role", fmt.Sprintf("%q is not known", a.Node.Role), "voter or worker")
 	add(a.Worker.Lanes < 1 || a.Worker.Lanes > 256, "worker.lanes", fmt.Sprintf("%d is not between 1 and 256", a.Worker.Lanes), "worker.lanes: 4")
 	add(a.Worker.Memory < 16<<20, "worker.memory", fmt.Sprintf("%s is less than 16MiB", a.Worker.Memory), "worker.memory: 64MiB")
