@@ -2,7 +2,6 @@ package crash
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"backstitch/chaos/report"
 	"backstitch/storage/storagetest"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	points = flag.Int("crash.points", 120, "at how many moments the power is cut, at least")
+	points = flag.Int("crash.points", 40, "at how many moments the power is cut, at least")
 	seed   = flag.Uint64("crash.seed", 0, "the seed of the first history; 0 draws one")
 )
 
@@ -336,9 +336,14 @@ func TestPoints(t *testing.T) {
 	if cut < *points && !t.Failed() || lossy == 0 {
 		t.Errorf("%d cuts, %d of them with a loss: the test tests nothing", cut, lossy)
 	}
-	report(t, map[string]any{
-		"suite": "crash", "crash_points": cut, "histories": histories, "seconds": time.Since(began).Seconds(),
-	})
+	t.Logf("%d histories, %d cuts", histories, cut)
+	figures := report.Figures{Suite: "crash", CrashPoints: int64(cut), Seconds: time.Since(began).Seconds()}
+	if t.Failed() {
+		figures.Violations = 1
+	}
+	if err := report.Publish(os.Stdout, figures); err != nil {
+		t.Error(err)
+	}
 }
 
 // liar says that it has synced and has not.
@@ -391,27 +396,4 @@ func TestLyingDisk(t *testing.T) {
 		t.Errorf("%d of %d images of a disk that lies were found out", caught, all)
 	}
 	t.Logf("%d of %d", caught, all)
-}
-
-func report(t *testing.T, figures map[string]any) {
-	t.Helper()
-	line, err := json.Marshal(figures)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Log(string(line))
-	name := os.Getenv("BACKSTITCH_CHAOS_FIGURES")
-	if name == "" {
-		return
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Write(append(line, '\n')); err != nil {
-		t.Error(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Error(err)
-	}
 }

@@ -190,7 +190,7 @@ func (w *World) setUp() {
 	w.raft.leader = -1
 	for _, n := range w.nodes {
 		w.commit(-1, fsm.Envelope{Actor: "sim", UnixNanos: epoch.UnixNano()}, fsm.PutMember{Member: fsm.Member{
-			ID: n.id, Name: string(n.id), Instance: [16]byte{byte(n.i + 1)}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp,
+			ID: n.id, Name: string(n.id), Instance: [16]byte{byte(n.i + 1)}, Role: fsm.RoleVoter, Weight: uint32(n.cfg.Lanes), MaxOp: fsm.MaxOp,
 		}})
 	}
 	for _, n := range w.nodes {
