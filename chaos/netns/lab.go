@@ -67,7 +67,7 @@ func New(seed uint64) (*Lab, error) {
 	l := &Lab{random: rand.New(rand.NewPCG(seed, 2)), last: map[link]time.Time{}, wake: make(chan struct{}, 1), stop: cancel}
 	l.table.Store(&table{parties: map[netip.Addr]*party{}})
 	var err error
-	if l.subnet, err = freeSubnet(); err != nil {
+	if l.subnet, err = freeSubnet(seed); err != nil {
 		cancel()
 		return nil, err
 	}
@@ -80,8 +80,9 @@ func New(seed uint64) (*Lab, error) {
 	return l, nil
 }
 
-// freeSubnet finds a subnet of which this machine has no address.
-func freeSubnet() (netip.Prefix, error) {
+// freeSubnet finds a subnet of which this machine has no address. Labs that are made at the same moment, here or in another
+// process, do not see each other's addresses yet, so they begin to look at different places.
+func freeSubnet(seed uint64) (netip.Prefix, error) {
 	addresses, err := netlink.AddrList(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("list addresses: %w", err)
@@ -92,8 +93,7 @@ func freeSubnet() (netip.Prefix, error) {
 			taken[netip.PrefixFrom(ip, 24).Masked()] = true
 		}
 	}
-	// Two labs that start at once begin at different places.
-	first := os.Getpid() % 512
+	first := int((seed + uint64(os.Getpid())) % 512)
 	for i := range 512 {
 		n := (first + i) % 512
 		at := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18 + byte(n>>8), byte(n), 0}), 24)

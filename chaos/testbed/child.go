@@ -46,10 +46,11 @@ func allFree(first, n int) bool {
 // Start runs a program for the length of the test. The end of its log is shown when the test fails.
 func Start(t testing.TB, spec process.Spec) *process.Process {
 	t.Helper()
-	return start(t, nil, spec)
+	return StartIn(t, process.Start, spec)
 }
 
-func start(t testing.TB, begin func(process.Spec) (*process.Process, error), spec process.Spec) *process.Process {
+// StartIn is Start by means of begin, which may start the program somewhere else; nil is process.Start.
+func StartIn(t testing.TB, begin func(process.Spec) (*process.Process, error), spec process.Spec) *process.Process {
 	t.Helper()
 	if begin == nil {
 		begin = process.Start

@@ -92,7 +92,10 @@ func NewFleet(t testing.TB, l Layout) *Fleet {
 	t.Helper()
 	f := &Fleet{layout: l, connections: filepath.Join(l.Dir, "connections.yaml")}
 	write(t, f.connections, f.connectionsText())
-	first := FreePorts(t, 3*len(l.Seats))
+	first := 0
+	if slices.ContainsFunc(l.Seats, func(s Seat) bool { return s.Host == "" }) {
+		first = FreePorts(t, 3*len(l.Seats))
+	}
 	for i, seat := range l.Seats {
 		n := &Node{Name: fmt.Sprintf("node-%c", 'a'+i), Seat: seat}
 		n.config = filepath.Join(l.Dir, n.Name+".yaml")
@@ -223,7 +226,7 @@ func (f *Fleet) Start(t testing.TB, n *Node) {
 	if n.Seat.Wrap != nil {
 		spec = n.Seat.Wrap(spec)
 	}
-	n.Process = start(t, n.Seat.Start, spec)
+	n.Process = StartIn(t, n.Seat.Start, spec)
 }
 
 // Ready waits until a node serves and has in its book what the leader has now: reads are local, and one that has just been
@@ -340,4 +343,22 @@ func (f *Fleet) Busiest(slices []client.SliceState, among []*Node) *Node {
 		}
 	}
 	return out
+}
+
+// Alive waits until a node answers at all, ready or not.
+func (f *Fleet) Alive(t testing.TB, n *Node) {
+	t.Helper()
+	Eventually(t, limitOfStart, n.Name+" to answer", func() bool {
+		if !n.Running() {
+			t.Fatalf("%s ended by itself", n.Name)
+		}
+		_, err := n.client.Health(t.Context(), "live")
+		return err == nil
+	})
+}
+
+// Cluster is what one node says about the cluster.
+func (f *Fleet) Cluster(t testing.TB, n *Node) (client.Cluster, error) {
+	t.Helper()
+	return n.client.Cluster(t.Context())
 }

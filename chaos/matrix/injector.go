@@ -1,0 +1,102 @@
+//go:build linux
+
+package matrix
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"backstitch/chaos/depot"
+	"backstitch/chaos/fault"
+	"backstitch/chaos/netns"
+	"backstitch/chaos/scenario"
+	"backstitch/chaos/testbed"
+)
+
+// Injector does some kinds of faults to a run. Its methods are called by the goroutine of the test, one after the other.
+type Injector interface {
+	// Kinds are the kinds that Inject takes.
+	Kinds() []fault.Kind
+
+	// Missing says why this machine can not do a kind, nil when it can. The scenario is skipped, with the reason.
+	Missing(fault.Kind) error
+
+	// Prepare is told about every seat before anything runs. It may give a node another directory, environment or start, when
+	// the faults of the run need that.
+	Prepare(r *Run, name string, seat *testbed.Seat) error
+
+	// Inject begins one fault. nodes are those that its target stands for; none for the broker and the store.
+	Inject(ctx context.Context, r *Run, f fault.Fault, nodes []*testbed.Node) (Injected, error)
+}
+
+// Injected is a fault that has begun.
+type Injected struct {
+	Heal func(ctx context.Context) error // nil when there is nothing to heal
+	Hits func() int64                    // packets, requests, processes, ... that the fault has hit; asked after Heal
+}
+
+// Run is one scenario on its way, as injectors see it.
+type Run struct {
+	T        testing.TB
+	Scenario scenario.Scenario
+	Faults   []fault.Fault // what is done in this run
+	Seed     uint64
+	Random   *rand.Rand
+	Dir      string // evidence
+	Lab      *netns.Lab
+	Hosts    map[string]*netns.Host // by node
+	Fleet    *testbed.Fleet
+	Depot    depot.Control
+	Other    func() (string, error) // builds the program with another version, and returns its path
+
+	began    time.Time
+	mu       sync.Mutex // guards the file
+	timeline *os.File
+}
+
+// Names are the names of nodes.
+func Names(nodes []*testbed.Node) []string {
+	var out []string
+	for _, n := range nodes {
+		out = append(out, n.Name)
+	}
+	return out
+}
+
+// event is one line of timeline.jsonl.
+type event struct {
+	AtMs int64     `json:"at_ms"` // since the run began
+	Wall time.Time `json:"wall"`
+	What string    `json:"what"`
+}
+
+func (r *Run) openTimeline() error {
+	r.began = time.Now()
+	var err error
+	r.timeline, err = os.Create(filepath.Join(r.Dir, "timeline.jsonl"))
+	return err
+}
+
+// Say writes down what has happened, at once, so that it is there after a panic too.
+func (r *Run) Say(format string, args ...any) {
+	r.T.Helper()
+	now := time.Now()
+	e := event{AtMs: now.Sub(r.began).Milliseconds(), Wall: now, What: fmt.Sprintf(format, args...)}
+	r.T.Logf("%6.2f s  %s", now.Sub(r.began).Seconds(), e.What)
+	line, err := json.Marshal(e)
+	if err != nil {
+		r.T.Fatal(err) // numbers and a text
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := r.timeline.Write(append(line, '\n')); err != nil {
+		r.T.Errorf("timeline: %v", err)
+	}
+}
