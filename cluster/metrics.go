@@ -96,7 +96,7 @@ func (m *metrics) register(r prometheus.Registerer, n *Node) error {
 			}
 			return float64(n.gossip.Ignored())
 		}),
-		gauge("backstitch_disk_bytes", "Bytes of this node's database on disk.", func() float64 {
+		gauge("backstitch_disk_bytes", "Bytes of all files in this node's directory.", func() float64 {
 			if !n.readable() {
 				return 0
 			}

@@ -60,8 +60,8 @@ one byte is changed behind its back and verify has to fail. It needs nothing but
 		Example: "  backstitch demo\n  backstitch demo -o json 2>/dev/null | jq .",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if records < 10_000 || records > 100_000_000 {
-				return usage(cmd, fmt.Errorf("--records %d: want 10000 to 100000000", records))
+			if err := checkOrders("records", records); err != nil {
+				return usage(cmd, err)
 			}
 			keep := dir != ""
 			if !keep {
@@ -71,8 +71,8 @@ one byte is changed behind its back and verify has to fail. It needs nothing but
 				}
 				defer os.RemoveAll(dir)
 			}
-			d := &demo{app: a, began: time.Now(), set: orders.Set{Records: records, Day: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)}}
-			d.loss = orders.DefaultLoss(d.set)
+			d := &demo{app: a, began: time.Now()}
+			d.set, d.loss = sampleOrders(records)
 			d.result.Records = records
 			return d.run(cmd.Context(), dir)
 		},
@@ -180,15 +180,13 @@ func (d *demo) fill(ctx context.Context) error {
 		return err
 	}
 	var out archived
-	err := d.commandJSON(ctx, &out, "archive", orders.Topic, d.archiveURL(), "--kafka", "kafka", "--s3", "s3")
+	err := d.commandJSON(ctx, &out, "archive", orders.Topic, ordersArchive, "--kafka", "kafka", "--s3", "s3")
 	if err != nil {
 		return err
 	}
-	d.tell("2/7  Wrote %s orders; archived %s of them to %s.", count(d.set.Records), count(out.Records), d.archiveURL())
+	d.tell("2/7  Wrote %s orders; archived %s of them to %s.", count(d.set.Records), count(out.Records), ordersArchive)
 	return nil
 }
-
-func (d *demo) archiveURL() string { return "s3://" + siteBucket + "/archive" }
 
 func (d *demo) lose(ctx context.Context) error {
 	if err := orders.Break(ctx, d.brokers(), d.set, d.loss); err != nil {
@@ -309,19 +307,8 @@ func firstDifference(text string) string {
 	return first
 }
 
-// output is what one command printed.
-type output struct{ stdout, stderr string }
-
-// command runs a command of this program as a shell would, against the demo's nodes and connections.
 func (d *demo) command(ctx context.Context, args ...string) (output, int) {
-	var out, errs strings.Builder
-	args = append(args, "--addr", strings.Join(d.site.addresses(), ","), "--color", "never")
-	switch args[0] {
-	case "archive", "gaps", "plan", "run", "verify":
-		args = append(args, "--connections", d.site.connectionsFile())
-	}
-	status := run(ctx, args, strings.NewReader(""), &out, &errs, siteGetenv)
-	return output{out.String(), errs.String()}, status
+	return d.site.command(ctx, args...)
 }
 
 func (d *demo) commandJSON(ctx context.Context, into any, args ...string) error {

@@ -21,9 +21,9 @@ func newGaps(a *app) *cobra.Command {
   backstitch gaps heatmap orders --kafka localhost:9092 --archive s3://lab/orders --s3 http://localhost:9000
   backstitch gaps heatmap -f orders.yaml --all`,
 		Args: cobra.MaximumNArgs(1),
-	}, func(rep *gap.Report, _ []string) error {
+	}, func(rep *gap.Report, about string) error {
 		return a.print(answer{value: rep, rows: anys(rep.Heatmap.Rows), names: findingIDs(rep), text: func(w io.Writer) error {
-			return gap.WriteHeatmap(w, rep, gap.RenderOptions{All: all})
+			return gap.WriteHeatmap(w, rep, gap.RenderOptions{All: all, About: about})
 		}})
 	})
 	heatmap.Flags().BoolVarP(&all, "all", "a", false, "also partitions in which everything is present")
@@ -33,9 +33,9 @@ func newGaps(a *app) *cobra.Command {
 			Short:   "List what is missing, one line per finding",
 			Example: "  backstitch gaps list orders --kafka localhost:9092 --archive ./archive\n  backstitch gaps list -f orders.yaml -o jsonl",
 			Args:    cobra.MaximumNArgs(1),
-		}, func(rep *gap.Report, _ []string) error {
+		}, func(rep *gap.Report, about string) error {
 			return a.print(answer{value: rep, rows: anys(rep.Findings), names: findingIDs(rep), text: func(w io.Writer) error {
-				return gap.WriteList(w, rep)
+				return gap.WriteList(w, rep, about)
 			}})
 		}),
 		heatmap,
@@ -45,7 +45,7 @@ func newGaps(a *app) *cobra.Command {
 }
 
 // gapsCommand makes a command that scans and then shows. Every one of them writes nothing anywhere.
-func gapsCommand(a *app, cmd *cobra.Command, show func(rep *gap.Report, args []string) error) *cobra.Command {
+func gapsCommand(a *app, cmd *cobra.Command, show func(rep *gap.Report, about string) error) *cobra.Command {
 	var about subject
 	about.flags(cmd)
 	detailed := false
@@ -63,7 +63,7 @@ offsets, compaction and aborted transactions are no loss.`
 		if err != nil {
 			return err
 		}
-		if err := show(rep, args); err != nil {
+		if err := show(rep, about.again(args)); err != nil {
 			return err
 		}
 		if records, _ := rep.Lost(); detailed && records > 0 {

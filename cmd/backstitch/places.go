@@ -48,6 +48,14 @@ func (p *places) load(a *app) error {
 	return nil
 }
 
+// again is what names the same places on another command line.
+func (p *places) again() string {
+	if p.file == "" {
+		return ""
+	}
+	return "--connections " + quoted(p.file)
+}
+
 // kafka is a named connection, or a list of brokers.
 func (p *places) kafka(s string) (connect.Kafka, error) {
 	if c, ok := p.named[s]; ok {

@@ -44,7 +44,7 @@ world moved.
 					return err
 				}
 			}
-			if err := a.printPlan(p, a.outFile); err != nil {
+			if err := a.printPlan(p, a.outFile, about.where.again()); err != nil {
 				return err
 			}
 			if detailed && !p.Empty() {
@@ -77,8 +77,8 @@ func (a *app) clusterID(ctx context.Context) string {
 	return s.ID
 }
 
-// printPlan prints p as -o says; file is where it was saved, "" for nowhere.
-func (a *app) printPlan(p *recovery.Plan, file string) error {
+// printPlan prints p as -o says; file is where it was saved, "" for nowhere, and with is what run needs beside it.
+func (a *app) printPlan(p *recovery.Plan, file, with string) error {
 	hash, err := p.Hash()
 	if err != nil {
 		return err
@@ -91,7 +91,9 @@ func (a *app) printPlan(p *recovery.Plan, file string) error {
 			Plan *recovery.Plan `json:"plan"`
 		}{fmt.Sprintf("%x", hash), file, string(recovery.JobID(hash)), p},
 		rows: anys(p.Parts), names: []string{string(recovery.JobID(hash))},
-		text: func(w io.Writer) error { return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file}) },
+		text: func(w io.Writer) error {
+			return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file, With: with})
+		},
 	})
 }
 

@@ -61,7 +61,7 @@ func (a *app) runPlan(cmd *cobra.Command, opt *runOptions, args []string) error 
 		return err
 	}
 	if opt.dryRun {
-		return a.printPlan(p, "")
+		return a.printPlan(p, "", "")
 	}
 	if len(p.Slices) == 0 {
 		return a.print(answer{value: map[string]any{"job": nil, "reason": "nothing to write or to compare"}, text: func(w io.Writer) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type subject struct {
 	parts  partitionList
 }
 
+const defaultLayout = "archive"
+
 // fileFlags are those of a command that takes a spec from a file only.
 func (s *subject) fileFlags(cmd *cobra.Command) {
 	s.where.flags(cmd.Flags())
@@ -40,7 +43,7 @@ func (s *subject) flags(cmd *cobra.Command) {
 	f.StringVar(&s.kafka, "kafka", "", "named connection or `host:port,...` of the topic's brokers")
 	f.StringVar(&s.url, "archive", "", "`URL` of the archive: s3://BUCKET/PREFIX or a directory")
 	f.StringVar(&s.s3, "s3", "", "named connection or `endpoint` of the archive's object store; without it AWS, with the environment's credentials")
-	f.StringVar(&s.layout, "layout", "archive", "`layout` of the archive: archive or confluent")
+	f.StringVar(&s.layout, "layout", defaultLayout, "`layout` of the archive: archive or confluent")
 	f.StringVar(&s.span, "range", "", "`@FROM:TO` in record time, like @-48h:-24h; without it everything")
 	f.Var(&s.parts, "partitions", "`list` of partitions, like 0-7,12; without it all")
 }
@@ -74,6 +77,33 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 		return nil, err
 	}
 	return spec.Parse(spec.CommandLine, text, spec.Options{Connections: s.where.kinds()})
+}
+
+// again is what names the same subject on another command line: topics and flags as they were given.
+func (s *subject) again(topics []string) string {
+	words := slices.Clone(topics)
+	for _, f := range []struct{ flag, value string }{
+		{"-f", s.file}, {"--kafka", s.kafka}, {"--archive", s.url}, {"--s3", s.s3}, {"--range", s.span}, {"--partitions", s.parts.String()},
+	} {
+		if f.value != "" {
+			words = append(words, f.flag, quoted(f.value))
+		}
+	}
+	if s.file == "" && s.layout != defaultLayout {
+		words = append(words, "--layout", s.layout)
+	}
+	if flags := s.where.again(); flags != "" {
+		words = append(words, flags)
+	}
+	return strings.Join(words, " ")
+}
+
+// quoted protects what a shell would take apart.
+func quoted(s string) string {
+	if strings.ContainsAny(s, " \t\"'$`\\!*?[](){}<>|&;~#") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
 }
 
 // complete refuses half a command line, and names that nothing answers to, before anything is connected to.

@@ -186,7 +186,7 @@ func TestScenarios(t *testing.T) {
 					fmt.Fprintf(&b, "p%d compared %v: %d of %d; missing %v, twice %v, extra %v, newer %d, outside %d\n", r.Partition, r.Compared,
 						r.Actual.Records, r.Expected.Records, r.Missing, r.DuplicateAt, r.ExtraAt, r.Newer, r.Outside)
 				}
-				if err := gap.WriteList(&b, rep); err != nil {
+				if err := gap.WriteList(&b, rep, ""); err != nil {
 					t.Fatal(err)
 				}
 			case "heatmap":

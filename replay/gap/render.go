@@ -13,7 +13,8 @@ import (
 
 // RenderOptions are what a person asked for.
 type RenderOptions struct {
-	All bool // also partitions in which everything is present
+	All   bool   // also partitions in which everything is present
+	About string // what names these two again on a command line, e.g. "orders --kafka HOST:9092 --archive URL"
 }
 
 // WriteHeatmap prints the grid, the findings beside their rows, and what to type next.
@@ -53,13 +54,13 @@ func WriteHeatmap(w io.Writer, rep *Report, opt RenderOptions) error {
 		fmt.Fprintf(&b, "  %d partitions have everything                        (--all to print)\n", hidden)
 	}
 	b.WriteString("  . present   M missing   + partly   D duplicate   C corrupt   ? unknown\n\n")
-	b.WriteString(rep.Summary())
+	b.WriteString(rep.Summary(opt.About))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// Summary is the closing line of each listing: how much is lost, and what to type.
-func (r *Report) Summary() string {
+// Summary closes each listing: how much is lost, and what to type. about names the two that were compared, "" if nobody knows.
+func (r *Report) Summary(about string) string {
 	if len(r.Findings) == 0 {
 		var compared int64
 		for _, p := range r.Results {
@@ -95,15 +96,18 @@ func (r *Report) Summary() string {
 	if unknown > 0 {
 		out += fmt.Sprintf("   Unknown: %d.", unknown)
 	}
-	out += fmt.Sprintf("\nNext: backstitch gaps explain %s", r.Findings[0].ID)
-	if lost > 0 {
-		out += "     backstitch plan -f SPEC -o FILE.plan"
+	if about == "" {
+		about = "-f SPEC"
 	}
-	return out + "\n"
+	out += fmt.Sprintf("\nNext: backstitch gaps explain %s %s\n", r.Findings[0].ID, about)
+	if lost > 0 {
+		out += fmt.Sprintf("      backstitch plan %s -o FILE.plan\n", about)
+	}
+	return out
 }
 
-// WriteList prints one line per finding.
-func WriteList(w io.Writer, rep *Report) error {
+// WriteList prints one line per finding. about is as in RenderOptions.
+func WriteList(w io.Writer, rep *Report, about string) error {
 	var b strings.Builder
 	if len(rep.Findings) > 0 {
 		fmt.Fprintf(&b, "%-14s %-14s %-14s %12s %10s  %s\n", "FINDING", "KIND", "PARTITION", "RECORDS", "SIZE", "WHERE")
@@ -118,7 +122,7 @@ func WriteList(w io.Writer, rep *Report) error {
 	if len(rep.Findings) > 0 {
 		b.WriteByte('\n')
 	}
-	b.WriteString(rep.Summary())
+	b.WriteString(rep.Summary(about))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -15,6 +15,7 @@ import (
 type RenderOptions struct {
 	All  bool   // also partitions that need nothing
 	File string // "" when the plan was not saved
+	With string // flags that run needs beside the file, e.g. "--connections agent.yaml"
 }
 
 // maxParts is how many partitions are printed one by one.
@@ -45,13 +46,14 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 		fmt.Fprintf(&b, "  %s %s\n", n.Code, n.Text)
 	}
 	b.WriteByte('\n')
+	run := strings.TrimSpace("backstitch run " + opt.File + " " + opt.With)
 	switch {
 	case opt.File != "":
 		fmt.Fprintf(&b, "Saved to %s (sha256 %s, job %s).  Nothing was written.\n", opt.File, hex.EncodeToString(hash[:6]), JobID(hash))
 		if p.Empty() {
-			fmt.Fprintf(&b, "Prove it:   backstitch run %s\n", opt.File)
+			fmt.Fprintf(&b, "Prove it:   %s\n", run)
 		} else {
-			fmt.Fprintf(&b, "Run exactly this:   backstitch run %s\n", opt.File)
+			fmt.Fprintf(&b, "Run exactly this:   %s\n", run)
 		}
 	default:
 		fmt.Fprintf(&b, "Nothing was written (sha256 %s, job %s).\n", hex.EncodeToString(hash[:6]), JobID(hash))
