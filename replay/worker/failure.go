@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"backstitch/replay/connect"
 	"backstitch/replay/engine"
@@ -48,8 +49,18 @@ var failures = []struct {
 	{context.DeadlineExceeded, "BST-E5901", true, "the source or the target did not answer in time; it is tried again"},
 }
 
+// starved are the errors of an agent that has too little of something. They say nothing about the job: another agent may have
+// enough, and so may this one later. They come from anywhere, also from reading a file of the configuration.
+var starved = []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS}
+
 // Classify says what a slice's error means.
 func Classify(err error) Failure {
+	for _, s := range starved {
+		if errors.Is(err, s) {
+			return Failure{Code: "BST-E5902", Err: err, Retry: true,
+				Hint: "the agent may not open that many files or has no memory left; it is tried again. Raise its limits, e.g. LimitNOFILE"}
+		}
+	}
 	var conn *connect.Error
 	if errors.As(err, &conn) {
 		down := conn.Code == connect.CodeKafkaDown || conn.Code == connect.CodeStoreDown
