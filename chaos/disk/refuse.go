@@ -68,13 +68,21 @@ const reachable = 1 << 20
 // Die makes the device end after its first megabyte: reads that are not answered from memory fail with EIO, and so do writes
 // as soon as they reach the device. Nothing is lost; Remount ends it.
 func (d *Disk) Die() error {
+	sentinel, err := os.Open(d.path(sentinelFile)) // before: a name can not be looked up on a dead disk
+	if err != nil {
+		return fmt.Errorf("disk %s: %w", d.spec.Name, err)
+	}
+	defer sentinel.Close()
 	if err := d.limit(reachable); err != nil {
 		return err
 	}
 	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("1"), 0); err != nil {
 		return fmt.Errorf("disk %s: %w", d.spec.Name, err)
 	}
-	_, err := readUncached(d.path(sentinelFile))
+	if err := unix.Fadvise(int(sentinel.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		return fmt.Errorf("disk %s: %w", d.spec.Name, err)
+	}
+	_, err = sentinel.Read(make([]byte, 4096))
 	return d.refuses("a read of a dead disk", err, unix.EIO)
 }
 

@@ -1,0 +1,110 @@
+//go:build chaos && linux
+
+package outage
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"backstitch/chaos/limits"
+	"backstitch/chaos/testbed"
+	"backstitch/cluster"
+)
+
+// TestLimits gives nodes of one cluster too little, one after the other.
+func TestLimits(t *testing.T) {
+	s := newSite(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"a tenth of a core", s.tenthOfACore},
+		{"out of memory", s.outOfMemory},
+		{"no more files", s.noMoreFiles},
+		{"small files only", s.smallFilesOnly},
+	} {
+		if !t.Run(test.name, test.run) {
+			return
+		}
+	}
+}
+
+func (s *site) tenthOfACore(t *testing.T) {
+	if err := limits.Check(limits.CPU); err != nil {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	s.job(t, func(owner *testbed.Node) {
+		g := s.group(t, owner)
+		must(t, g.CPU(0.1))
+		s.sandbox.Pace(t, pace/2)
+		testbed.During(t, 4*time.Second)
+		n, err := g.Throttled()
+		must(t, err)
+		if n == 0 {
+			t.Error("vacuous: the kernel never throttled the node")
+		}
+		t.Logf("throttled in %d periods", n)
+		must(t, g.CPU(0))
+	})
+}
+
+// outOfMemory restarts an owner with less memory than it needs: the kernel kills it in the middle of its work, as often as it is started,
+// until the limit goes.
+func (s *site) outOfMemory(t *testing.T) {
+	if err := limits.Check(limits.Memory); err != nil {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	s.job(t, func(owner *testbed.Node) {
+		owner.Kill()
+		s.Start(s.parent, owner)
+		g := s.group(t, owner) // memory that a process has before it is in a group does not count
+		must(t, g.Memory(24<<20))
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if status, err := owner.Wait(ctx); err != nil || status != -1 {
+			t.Fatalf("%s: got status %d, %v, want that it is killed", owner.Name, status, err)
+		}
+		if n, err := g.OOMKills(); err != nil || n == 0 {
+			t.Errorf("vacuous: the kernel counts %d kills, %v", n, err)
+		}
+		s.up(t, owner)
+	})
+}
+
+// noMoreFiles takes what is left with connections from outside, as a client does that never closes them.
+func (s *site) noMoreFiles(t *testing.T) {
+	s.job(t, func(owner *testbed.Node) {
+		mark := s.mark(t, owner)
+		heal, err := limits.MoreFiles(owner.PID(), 4)
+		must(t, err)
+		for range 8 { // the kernel takes those that the agent can not
+			c, err := net.DialTimeout("tcp", owner.API, time.Second)
+			must(t, err)
+			defer c.Close()
+		}
+		s.sandbox.Pace(t, pace/2)
+		testbed.During(t, 4*time.Second)
+		if !owner.Running() {
+			t.Fatalf("%s has ended", owner.Name)
+		}
+		if n := strings.Count(s.says(t, owner, mark), "too many open files"); n == 0 {
+			t.Error("vacuous: the agent never lacked a file")
+		} else {
+			t.Logf("lacked a file %d times", n)
+		}
+		must(t, heal())
+	})
+}
+
+// smallFilesOnly makes every write behind the first 64 KiB of a file fail with EFBIG.
+func (s *site) smallFilesOnly(t *testing.T) {
+	s.job(t, func(owner *testbed.Node) {
+		_, err := limits.FileSize(owner.PID(), 64<<10)
+		must(t, err)
+		s.ends(t, owner, cluster.ExitDisk)
+		s.up(t, owner)
+	})
+}
