@@ -49,7 +49,7 @@ func gapsCommand(a *app, cmd *cobra.Command, show func(rep *gap.Report, about st
 	var about subject
 	about.flags(cmd)
 	detailed := false
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when something is missing")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when something is missing, and with 5 when nothing is and something can not be compared")
 	cmd.Long = cmd.Short + `.
 
 Reads the topic and the archive from here; no agent is needed, and nothing is written anywhere. Loss is shown by content: holes in
@@ -66,12 +66,25 @@ offsets, compaction and aborted transactions are no loss.`
 		if err := show(rep, about.again(args)); err != nil {
 			return err
 		}
-		if records, _ := rep.Lost(); detailed && records > 0 {
-			return exitStatus(client.ExitWork)
+		if detailed {
+			records, _ := rep.Lost()
+			return detailedStatus(records > 0, rep.Unknown())
 		}
 		return nil
 	}
 	return cmd
+}
+
+// detailedStatus is what a script is told about missing records, and about what can not be compared: nobody may take the
+// second for "nothing is missing".
+func detailedStatus(missing bool, unknown int) error {
+	switch {
+	case missing:
+		return exitStatus(client.ExitWork)
+	case unknown > 0:
+		return exitStatus(client.ExitIndeterminate)
+	}
+	return nil
 }
 
 func newGapsExplain(a *app) *cobra.Command {

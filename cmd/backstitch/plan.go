@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"backstitch/cluster/client"
 	"backstitch/partition"
 	"backstitch/replay/recovery"
 )
@@ -47,8 +46,8 @@ world moved.
 			if err := a.printPlan(p, a.outFile, about.where.again()); err != nil {
 				return err
 			}
-			if detailed && !p.Empty() {
-				return exitStatus(client.ExitWork)
+			if detailed {
+				return detailedStatus(!p.Empty(), p.Totals.Cannot)
 			}
 			return nil
 		},
@@ -56,7 +55,7 @@ world moved.
 	about.flags(cmd)
 	cmd.Flags().StringVar(&a.outFile, "out", "", "`file` to save the plan to")
 	cmd.Flags().BoolVarP(&a.all, "all", "a", false, "also partitions that need nothing")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when there is something to write")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when there is something to write, and with 5 when there is not and something can not be compared")
 	return cmd
 }
 

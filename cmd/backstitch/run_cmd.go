@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -64,10 +65,14 @@ func (a *app) runPlan(cmd *cobra.Command, opt *runOptions, args []string) error 
 		return a.printPlan(p, "", "")
 	}
 	if len(p.Slices) == 0 {
-		return a.print(answer{value: map[string]any{"job": nil, "reason": "nothing to write or to compare"}, text: func(w io.Writer) error {
+		err := a.print(answer{value: map[string]any{"job": nil, "reason": "nothing to write or to compare", "cannot": p.Totals.Cannot}, text: func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, "The plan has nothing to write and nothing to compare.")
+			if p.Totals.Cannot > 0 {
+				_, err = fmt.Fprintf(w, "%d partitions can not be compared, so nobody knows whether they are complete. Why: backstitch gaps list\n", p.Totals.Cannot)
+			}
 			return err
 		}})
+		return cmp.Or(err, detailedStatus(false, p.Totals.Cannot))
 	}
 	if opt.about.file != "" {
 		if a.output == "text" {

@@ -72,7 +72,7 @@ func (r *Report) Summary(about string) string {
 		return fmt.Sprintf("Nothing is missing: %s compared by content.\n", plural(compared, "record"))
 	}
 	var lost, bytes, dups int64
-	unknown := 0
+	unknown := r.Unknown()
 	for _, f := range r.Findings {
 		switch f.Kind {
 		case Missing, Partly:
@@ -80,8 +80,6 @@ func (r *Report) Summary(about string) string {
 			bytes += f.Bytes
 		case Duplicate:
 			dups += f.Count
-		case Corrupt, NotComparable:
-			unknown++
 		}
 	}
 	out := fmt.Sprintf("%s (%s): ", plural(int64(len(r.Findings)), "finding"), r.Set)

@@ -74,6 +74,18 @@ func (r *Report) Lost() (records, bytes int64) {
 	return records, bytes
 }
 
+// Unknown counts the findings about which nothing can be said: partitions that can not be compared, and parts of the reference
+// that can not be read.
+func (r *Report) Unknown() int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Kind == Corrupt || f.Kind == NotComparable {
+			n++
+		}
+	}
+	return n
+}
+
 // Result returns that of a partition, nil when it was not scanned.
 func (r *Report) Result(part int32) *Result {
 	i, ok := slices.BinarySearchFunc(r.Results, part, func(p Result, n int32) int { return int(p.Partition - n) })
