@@ -31,6 +31,7 @@ type S3 struct {
 	PathStyle Toggle // bucket in the path and not in the host name; auto: on with an Endpoint
 	AccessKey Secret // both or none; none takes the environment's credentials
 	SecretKey Secret
+	HTTP      aws.HTTPClient // carries the requests, e.g. to a store in memory; nil for the library's own
 }
 
 // Toggle is on, off, or left to the rule of the option; its zero value is the rule.
@@ -91,6 +92,9 @@ func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
 		return nil, &Error{Code: CodeConfig, Object: "s3", Err: err, Hint: "check the AWS_* variables and the files under ~/.aws"}
 	}
 	return s3.NewFromConfig(conf, func(o *s3.Options) {
+		if s.HTTP != nil {
+			o.HTTPClient = s.HTTP
+		}
 		o.UsePathStyle = s.PathStyle.or(s.Endpoint != "")
 		if s.Endpoint != "" {
 			o.BaseEndpoint = aws.String(s.Endpoint)
