@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -37,7 +38,7 @@ type Kafka struct {
 	mu      sync.Mutex
 	rules   []*wireRule
 	taps    map[*tap]struct{}
-	cuts    map[string]bool
+	cuts    map[string]*Injected
 	changed chan struct{}          // closed and replaced when a cut heals
 	refused map[*Injected]struct{} // for as long as there is one, the broker is down
 }
@@ -53,7 +54,7 @@ type wireRule struct {
 func NewKafka(cfg KafkaConfig) (*Kafka, error) {
 	cfg.Brokers = max(1, cfg.Brokers)
 	k := &Kafka{
-		cfg: cfg, chance: newChance(cfg.Seed), taps: map[*tap]struct{}{}, cuts: map[string]bool{},
+		cfg: cfg, chance: newChance(cfg.Seed), taps: map[*tap]struct{}{}, cuts: map[string]*Injected{},
 		changed: make(chan struct{}), refused: map[*Injected]struct{}{},
 	}
 	listen := net.Listen
@@ -104,18 +105,15 @@ func (k *Kafka) Opts(node string) []kgo.Opt {
 	return opts
 }
 
+// dialTimeout is that of the product. The client bounds only dials of its own.
+const dialTimeout = 5 * time.Second
+
 // dial waits while the node is cut off, as a connect whose packets are dropped does.
 func (k *Kafka) dial(ctx context.Context, node, to string) (net.Conn, error) {
-	for {
-		cut, changed := k.isCut(node)
-		if !cut {
-			break
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("dial %s: %w", to, ctx.Err())
-		}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if k.passCut(node, ctx.Done()) != nil {
+		return nil, fmt.Errorf("dial %s: %w", to, ctx.Err())
 	}
 	if k.isDown() {
 		return nil, fmt.Errorf("dial %s: %w", to, syscall.ECONNREFUSED)

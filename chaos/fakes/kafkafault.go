@@ -2,6 +2,7 @@ package fakes
 
 import (
 	"fmt"
+	"net"
 
 	"backstitch/chaos/fault"
 
@@ -96,24 +97,18 @@ func (k *Kafka) isDown() bool {
 }
 
 // Cut drops everything between a node and the brokers until the answer is stopped. What was on the way arrives then. It hits when
-// the node had a connection or wanted one.
+// a request, an answer or a new connection had to wait.
 func (k *Kafka) Cut(node string) (*Injected, error) {
 	if k.mem == nil {
 		return nil, fmt.Errorf("cut off one node on loopback: %w", ErrCannot)
 	}
 	in := &Injected{what: "cut " + node + " off the brokers"}
 	k.mu.Lock()
-	if k.cuts[node] {
-		k.mu.Unlock()
+	defer k.mu.Unlock()
+	if k.cuts[node] != nil {
 		return nil, fmt.Errorf("%s is cut off already", node)
 	}
-	k.cuts[node] = true
-	for t := range k.taps {
-		if t.from == node {
-			in.hits.Add(1)
-		}
-	}
-	k.mu.Unlock()
+	k.cuts[node] = in
 	in.stop = func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -124,10 +119,25 @@ func (k *Kafka) Cut(node string) (*Injected, error) {
 	return k.add(in), nil
 }
 
-func (k *Kafka) isCut(node string) (bool, <-chan struct{}) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.cuts[node], k.changed
+// passCut waits until node is not cut off. Bytes that were on the way arrive then, as retransmission has it: also requests that the
+// client has given up long ago.
+func (k *Kafka) passCut(node string, done <-chan struct{}) error {
+	for waited := false; ; waited = true {
+		k.mu.Lock()
+		cut, changed := k.cuts[node], k.changed
+		k.mu.Unlock()
+		if cut == nil {
+			return nil
+		}
+		if !waited {
+			cut.hits.Add(1)
+		}
+		select {
+		case <-changed:
+		case <-done:
+			return net.ErrClosed
+		}
+	}
 }
 
 // Retain deletes the oldest percent of the records of each partition of topic. It hits as many as it deletes.

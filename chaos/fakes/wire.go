@@ -101,7 +101,7 @@ func (t *tap) request() ([]byte, error) {
 	if _, err := io.ReadFull(t.Conn, frame[4:]); err != nil {
 		return nil, err
 	}
-	if err := t.passCut(); err != nil {
+	if err := t.k.passCut(t.from, t.done); err != nil {
 		return nil, err
 	}
 	a := answer{key: int16(binary.BigEndian.Uint16(frame[4:])), version: int16(binary.BigEndian.Uint16(frame[6:]))}
@@ -171,7 +171,7 @@ func (t *tap) reply(frame []byte) error {
 			frame = throttled
 		}
 	}
-	if err := t.passCut(); err != nil {
+	if err := t.k.passCut(t.from, t.done); err != nil {
 		return err
 	}
 	_, err := t.Conn.Write(frame)
@@ -200,22 +200,6 @@ func (a answer) throttled(frame []byte) (out []byte, ok bool) {
 	out = resp.AppendTo(slices.Clone(frame[:header]))
 	binary.BigEndian.PutUint32(out, uint32(len(out)-4))
 	return out, true
-}
-
-// passCut waits until the node is not cut off. Bytes that were on the way arrive then, as retransmission has it: also requests
-// that the client has given up long ago.
-func (t *tap) passCut() error {
-	for {
-		cut, changed := t.k.isCut(t.from)
-		if !cut {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-t.done:
-			return net.ErrClosed
-		}
-	}
 }
 
 // admit takes a new connection, or not while the broker is down.
