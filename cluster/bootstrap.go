@@ -12,6 +12,7 @@ import (
 	"backstitch/cluster/member"
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
+	"backstitch/storage/failpoint"
 )
 
 // This file answers one question before Raft starts: does a cluster exist that this node belongs to, and if not, may it help to
@@ -213,6 +214,7 @@ func (n *Node) collectPromises(ctx context.Context, servers []wire.Server) error
 	if err := n.promise(cluster, servers, n.id); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.BootstrapOwnPromise)
 	who := n.who()
 	for _, s := range servers[1:] {
 		call, cancel := context.WithTimeout(ctx, helloTimeout)
@@ -221,6 +223,7 @@ func (n *Node) collectPromises(ctx context.Context, servers []wire.Server) error
 		if err != nil {
 			return fmt.Errorf("promise of %s: %w", s.ID, err)
 		}
+		failpoint.Reach(failpoint.BootstrapOnePromise)
 	}
 	return nil
 }
@@ -255,6 +258,7 @@ func (n *Node) promise(cluster string, servers []wire.Server, by string) error {
 		m.Cluster, m.Servers = cluster, toMark(servers)
 		n.promised = n.promised || by != n.id
 	})
+	failpoint.Reach(failpoint.BootstrapPromiseGiven)
 	return errors.Join(refused, err)
 }
 

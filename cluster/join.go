@@ -10,6 +10,7 @@ import (
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 
 	"github.com/hashicorp/raft"
 )
@@ -99,9 +100,11 @@ func (n *Node) join(ctx context.Context) (*wire.Done, error) {
 // joined notes that the cluster exists and this node is of it: promises are kept. It serves once its book has what the leader's had
 // when it let this node in; before, it would answer from what it knew when it died.
 func (n *Node) joined(ctx context.Context, done *wire.Done) error {
+	failpoint.Reach(failpoint.JoinAnswered)
 	if err := n.changeMark(func(m *mark) { m.Cluster, m.Servers = done.Cluster, nil }); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.JoinNoted)
 	if n.stores.machine.Applied() < done.Index {
 		n.phase(PhaseJoining, "member of cluster "+done.Cluster+"; its book catches up")
 		if err := n.caughtUp(ctx, done.Index); err != nil {
@@ -155,6 +158,7 @@ func (n *Node) admit(ctx context.Context, req *wire.Join) (*wire.Done, error) {
 			return nil, failure
 		}
 	}
+	failpoint.Reach(failpoint.AdmitMemberPut)
 	if err := n.putServer(m); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/storage/failpoint"
 
 	"github.com/hashicorp/raft"
 )
@@ -180,6 +181,7 @@ func (n *Node) applyHere(ctx context.Context, data []byte) (fsm.Result, error) {
 	case <-ctx.Done():
 		return fsm.Result{}, fmt.Errorf("%w: %w", ErrNoLeader, ctx.Err()) // never handed to Raft
 	}
+	failpoint.Reach(failpoint.ProposeBefore)
 	future := n.raft.Apply(data, enqueue)
 	done := make(chan error, 1)
 	n.applies.Add(1)
@@ -197,6 +199,7 @@ func (n *Node) applyHere(ctx context.Context, data []byte) (fsm.Result, error) {
 	case <-ctx.Done():
 		return fsm.Result{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
 	}
+	failpoint.Reach(failpoint.ProposeApplied)
 	switch r := future.Response().(type) {
 	case *fsm.Result:
 		return *r, nil

@@ -11,6 +11,7 @@ import (
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
@@ -108,12 +109,14 @@ func (n *Node) restoreHere(ctx context.Context, spool *spool, info fsm.SnapshotI
 	defer f.Close()
 	meta := &raft.SnapshotMeta{Version: raft.SnapshotVersionMax, Index: info.Index, Term: info.Term, Size: size}
 	n.log.Warn("replacing the whole book by a snapshot", "index", info.Index, "n", info.Entries)
+	failpoint.Reach(failpoint.RestoreSpooled)
 	if err := n.raft.Restore(meta, f, restoreTimeout); err != nil {
 		if errors.Is(err, raft.ErrNotLeader) {
 			return n.notLeader()
 		}
 		return fmt.Errorf("restore: %w: %w", ErrOutcomeUnknown, err)
 	}
+	failpoint.Reach(failpoint.RestoreDone)
 	return n.forgetGhosts(ctx)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"backstitch/fsm/wire"
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 // The shell around the commands: it turns log entries into one pebble batch per ApplyBatch, keeps index, term and digest in
@@ -202,9 +203,11 @@ func (m *Machine) commit(batch *pebble.Batch, at meta) error {
 	if err := batch.Set(m.slot.key(k), seal(k, value), nil); err != nil {
 		return storage.Classify("book of record", err)
 	}
+	failpoint.Reach(failpoint.BookBeforeCommit)
 	if err := batch.Commit(pebble.NoSync); err != nil {
 		return m.db.Fail(err)
 	}
+	failpoint.Reach(failpoint.BookAfterCommit)
 	m.publish(m.slot, at)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"backstitch/fsm/wire"
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 // A restore replaces the whole book, and a crash in the middle must leave the old one. So it streams into the slot that is
@@ -103,12 +104,14 @@ func (m *Machine) restore(stream io.Reader) error {
 	if err := batch.DeleteRange(m.slot.lower(), m.slot.upper(), nil); err != nil {
 		return storage.Classify("book of record", err)
 	}
+	failpoint.Reach(failpoint.BookRestoreStreamed)
 	if err := batch.Commit(pebble.Sync); err != nil {
 		return m.db.Fail(err)
 	}
 	at := meta{Index: info.Index, Term: info.Term, Digest: info.Digest}
 	m.digests = [digestsKept]pastDigest{}
 	m.note(at.Index, at.Digest)
+	failpoint.Reach(failpoint.BookRestored)
 	m.publish(into, at)
 	return nil
 }
@@ -135,6 +138,7 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 	if err != nil {
 		err = s.v.m.db.Fail(err)
 	} else {
+		failpoint.Reach(failpoint.BookSynced)
 		err = writeSnapshot(sink, s.v)
 	}
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"backstitch/storage/failpoint"
 )
 
 // The order in Open is the point of this file: lock, identity, format, and only then pebble. Pebble would happily rewrite a
@@ -103,9 +105,11 @@ func (db *DB) prepare(data string) error {
 		if db.identity, err = countGeneration(db.fs, db.dir); err != nil {
 			return err
 		}
+		failpoint.Reach(failpoint.GenerationCounted)
 		if err := MakeDir(db.fs, data); err != nil {
 			return Classify(data, err)
 		}
+		failpoint.Reach(failpoint.DataMade)
 		return Classify(data, writeFormat(db.fs, data, FormatNewest, programLine))
 	}
 	if db.identity, err = ReadIdentity(db.fs, db.dir); err != nil && !errors.Is(err, ErrNoIdentity) {

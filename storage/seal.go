@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"backstitch/storage/failpoint"
 )
 
 // castagnoli is the CRC32C table that every checksum in this room uses.
@@ -68,9 +70,11 @@ func WriteFile(fs vfs.FS, path string, body []byte) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.FileWritten)
 	if err := fs.Rename(temp, path); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.FileRenamed)
 	return SyncDir(fs, fs.PathDir(path))
 }
 

@@ -12,6 +12,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/config"
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 func newAgent(a *app) *cobra.Command {
@@ -30,8 +31,10 @@ full, 23 the disk failed, 24 this replica can not go on, 25 another process has 
 		if a.getenv("GOMEMLIMIT") == "" {
 			debug.SetMemoryLimit(int64(cfg.Worker.Memory) + beside)
 		}
+		failpoint.Reach(failpoint.AgentStarting)
 		err := a.runAgent(ctx, cfg, log)
 		if err == nil {
+			failpoint.Reach(failpoint.AgentStopped)
 			log.Info("agent has ended")
 			return nil
 		}

@@ -15,6 +15,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/fsm"
+	"backstitch/storage/failpoint"
 )
 
 func newClusterSnapshot(a *app) *cobra.Command {
@@ -128,6 +129,7 @@ func saveStream(path string, body io.Reader) error {
 	if err = errors.Join(err, temp.Close()); err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
+	failpoint.Reach(failpoint.SnapshotSaved)
 	return os.Rename(temp.Name(), path)
 }
 

@@ -18,6 +18,7 @@ import (
 	"backstitch/replay/open"
 	"backstitch/replay/verify"
 	"backstitch/replay/worker"
+	"backstitch/storage/failpoint"
 	"backstitch/storage/spill"
 )
 
@@ -68,6 +69,7 @@ func (w *workPart) run(ctx context.Context) error {
 		return fmt.Errorf("remove old spill files: %w", err)
 	}
 	sets := spill.Options{Dir: dir, MemoryBytes: spillMemory}
+	failpoint.Reach(failpoint.WorkerSwept)
 	work, err := worker.New(w.config(), worker.Deps{
 		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets)}), Spill: sets,
 		Now: time.Now, Log: w.log, Metrics: w.metrics,

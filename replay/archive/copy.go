@@ -11,6 +11,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/bucket"
 	"backstitch/replay/klog"
+	"backstitch/storage/failpoint"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -214,6 +215,7 @@ func (c *copier) store(ctx context.Context, build *builder) error {
 	}
 	body, foot := build.finish()
 	defer build.reset()
+	failpoint.Reach(failpoint.ArchiveBeforePut)
 	switch _, err := c.b.PutNew(ctx, foot.Name().Key(), body); {
 	case errors.Is(err, bucket.ErrExists):
 		// The name holds the hash of what is in it, so another copy of the same range was here first.
@@ -226,6 +228,7 @@ func (c *copier) store(ctx context.Context, build *builder) error {
 		c.out.Bytes += int64(len(body))
 		c.written = append(c.written, partition.Range{From: foot.First, To: foot.Last + 1})
 	}
+	failpoint.Reach(failpoint.ArchiveAfterPut)
 	c.report(foot.Last + 1)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
+	"backstitch/storage/failpoint"
 )
 
 // copy handles one batch: leaves out what is quarantined or in the target already, adds the rest to the digest and hands it
@@ -29,6 +30,10 @@ func (e *Engine) copy(ctx context.Context) error {
 	case errors.As(err, &damaged):
 		return e.damage(damaged)
 	case err != nil:
+		return fmt.Errorf("read source: %w", err)
+	}
+	if err := failpoint.Err(failpoint.EngineRead); err != nil {
+		batch.Release()
 		return fmt.Errorf("read source: %w", err)
 	}
 	c := e.ends.Counters

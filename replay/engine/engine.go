@@ -14,6 +14,7 @@ import (
 	"backstitch/replay/dedupe"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 )
 
 // The steps of one slice: open, then copy and commit in turn. The trap: after an error it is tempting to go on from what is
@@ -154,6 +155,7 @@ func (e *Engine) open(ctx context.Context) error {
 		return fmt.Errorf("target is at %d with %d records, the book saw %d with %d: %w",
 			p.Cursor, p.Records, e.task.Seen.Cursor, e.task.Seen.Records, ErrProgressLost)
 	}
+	failpoint.Reach(failpoint.EngineOpened)
 	e.settle(p)
 	if p.Cursor >= e.task.Slice.Ranges.Span().To {
 		e.step = stepDone
@@ -162,6 +164,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if err := e.loadPresent(ctx); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.EnginePresentLoaded)
 	r, err := e.ends.Source.Open(ctx, e.task.Slice, p.Cursor)
 	if err != nil {
 		return fmt.Errorf("open source: %w", err)
@@ -205,9 +208,11 @@ func (e *Engine) commit(ctx context.Context) error {
 	if e.next.Quarantined > e.cfg.MaxQuarantine {
 		return fmt.Errorf("%d of at most %d, the last at %d: %w", e.next.Quarantined, e.cfg.MaxQuarantine, lastPoison(e.next.Poison), ErrQuarantine)
 	}
+	failpoint.Reach(failpoint.EngineBeforeCommit)
 	if err := e.writer.Commit(ctx, e.next); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	failpoint.Reach(failpoint.EngineAfterCommit)
 	e.pace.took(e.pending.bytes, e.ends.Now().Sub(e.pending.since), e.cfg.CommitEvery)
 	c := e.ends.Counters
 	c.Commits.Add(1)
@@ -222,6 +227,7 @@ func (e *Engine) commit(ctx context.Context) error {
 	case e.eof:
 		e.step = stepDone
 	case e.drain.Load():
+		failpoint.Reach(failpoint.EngineDrained)
 		return ErrDrained
 	default:
 		e.step = stepCopy

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"backstitch/storage/failpoint"
 )
 
 // A plan file is {"sha256": HEX, "plan": {...}}. The hash is over the plan without blanks, so that a file may be indented, and
@@ -41,6 +43,7 @@ func (p *Plan) WriteFile(path string) error {
 	_, err = tmp.Write(text)
 	err = errors.Join(err, tmp.Sync(), tmp.Chmod(0o644), tmp.Close())
 	if err == nil {
+		failpoint.Reach(failpoint.PlanWritten)
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {

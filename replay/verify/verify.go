@@ -16,6 +16,7 @@ import (
 	"backstitch/replay/recovery"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
+	"backstitch/storage/failpoint"
 	"backstitch/storage/spill"
 )
 
@@ -131,6 +132,7 @@ func (c *comparison) run(ctx context.Context) error {
 	if err := c.survivors(ctx); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.VerifySurvivors)
 	return c.refilled(ctx)
 }
 

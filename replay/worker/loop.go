@@ -8,6 +8,7 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 )
 
 // The loop does what the table decides. Slices and renewals run beside it and report through channels, so it never waits for a
@@ -158,8 +159,10 @@ func (l *loop) checkpoint(ctx context.Context) {
 	n := renewal{sent: l.w.deps.Now(), entries: l.table.Entries(l.progress)}
 	l.group.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, l.w.cfg.LeaseTime)
+		failpoint.Reach(failpoint.WorkerBeforeCheckpoint)
 		n.refused, n.err = l.w.deps.Control.Checkpoint(ctx, n.entries)
 		cancel()
+		failpoint.Reach(failpoint.WorkerAfterCheckpoint)
 		// The loop takes it, or join does.
 		l.renewals <- n
 	})
@@ -187,6 +190,7 @@ func (l *loop) renew(n renewal) {
 func (l *loop) release(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.w.cfg.LeaseTime)
 	defer cancel()
+	failpoint.Reach(failpoint.WorkerBeforeRelease)
 	entries, leases := l.table.Rest(l.w.cfg.Node, l.progress)
 	if len(entries) > 0 {
 		if _, err := l.w.deps.Control.Checkpoint(ctx, entries); err != nil {

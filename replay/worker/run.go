@@ -11,6 +11,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/engine"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 )
 
 // run is one slice under one lease, from opening to the report.
@@ -75,6 +76,7 @@ func (r *run) do() {
 		r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Fail(ctx, fail) })
 	default:
 		log.Info("slice done", "n", finish.Checkpoint.Records, "bytes", finish.Checkpoint.Bytes)
+		failpoint.Reach(failpoint.WorkerBeforeFinish)
 		res := r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) })
 		if res.Code == fsm.Invalid {
 			f := Refused(res)
@@ -92,12 +94,14 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.WorkerOpened)
 	switch r.work.Slice.Kind {
 	case partition.SliceVerify:
 		c, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, r.work.Quarantined, j.ends)
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
+		failpoint.Reach(failpoint.WorkerVerified)
 		c.ReadBy = r.w.cfg.Node
 		j.verified(c.Verdict)
 		finish.Comparison = &c
@@ -143,6 +147,7 @@ func (r *run) report(tell func(context.Context) (fsm.Result, error)) fsm.Result 
 			if res.Code != fsm.OK {
 				r.w.deps.Log.Info("report refused", "slice", r.work.Slice.ID.String(), "code", uint16(res.Code), "object", res.Object)
 			}
+			failpoint.Reach(failpoint.WorkerReported)
 			r.reported = true
 			return res
 		}

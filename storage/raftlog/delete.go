@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 // ErrMiddle says that a range to delete lies strictly inside the log.
@@ -45,6 +46,9 @@ func (l *Log) DeleteRange(minIndex, maxIndex uint64) error {
 			return err
 		}
 	}
+	if newLast != last {
+		failpoint.Reach(failpoint.RaftlogMarkLowered)
+	}
 	// Readers must stop finding the entries before they go, or a read would take the deletion for damage.
 	l.first.Store(newFirst)
 	l.last.Store(newLast)
@@ -60,7 +64,11 @@ func (l *Log) DeleteRange(minIndex, maxIndex uint64) error {
 	if err != nil {
 		return l.db.Fail(errors.Join(err, batch.Close()))
 	}
-	return l.commit(batch)
+	if err := l.commit(batch); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.RaftlogDeleted)
+	return nil
 }
 
 func (l *Log) lowerMark(index uint64) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 // Raft stores from its main loop and compacts from its snapshot loop, at the same time. mu serialises the two, because both
@@ -105,10 +106,12 @@ func (l *Log) StoreLogs(entries []*raft.Log) error {
 	if err := l.commit(batch); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.RaftlogAfterSync)
 	newest := entries[len(entries)-1]
 	if err := l.mark.write(newest.Index, newest.Term); err != nil {
 		return l.db.Fail(storage.Classify(l.path, err))
 	}
+	failpoint.Reach(failpoint.RaftlogAfterMark)
 	if l.last.Load() == 0 {
 		l.first.Store(entries[0].Index)
 	}
@@ -161,6 +164,9 @@ func (l *Log) encode(entries []*raft.Log) (*pebble.Batch, error) {
 func (l *Log) commit(batch *pebble.Batch) error {
 	if err := l.db.Err(); err != nil {
 		return errors.Join(err, batch.Close())
+	}
+	if err := failpoint.Err(failpoint.RaftlogBeforeSync); err != nil {
+		return errors.Join(l.db.Fail(err), batch.Close())
 	}
 	if err := l.pebble.Apply(batch, pebble.Sync); err != nil {
 		return l.db.Fail(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 // ErrKeyNotFound is returned for a key that was never set. Raft compares its text, so it must not change.
@@ -28,7 +29,11 @@ func (l *Log) Set(key, value []byte) error {
 	if err := batch.Set(storage.StableSpace.Key(key...), stableValue(key, value), nil); err != nil {
 		return l.db.Fail(errors.Join(err, batch.Close()))
 	}
-	return l.commit(batch)
+	if err := l.commit(batch); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.RaftlogStableSet)
+	return nil
 }
 
 // Get returns the value of key, or ErrKeyNotFound.

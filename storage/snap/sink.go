@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 // ErrClosed says that the sink was closed or cancelled.
@@ -75,6 +76,7 @@ func (k *sink) publish() error {
 	if err != nil {
 		return storage.Classify(k.temp, err)
 	}
+	failpoint.Reach(failpoint.SnapStateWritten)
 	k.m.Bytes, k.m.XXH3 = k.w.size, k.w.sum()
 	fs := k.store.fs
 	if err := k.m.write(fs, k.temp); err != nil { // syncs the names in temp too
@@ -84,9 +86,11 @@ func (k *sink) publish() error {
 		return storage.Classify(k.temp, err)
 	}
 	k.f = nil
+	failpoint.Reach(failpoint.SnapBeforeRename)
 	if err := fs.Rename(k.temp, fs.PathJoin(k.store.dir, k.m.ID)); err != nil {
 		return storage.Classify(k.temp, err)
 	}
+	failpoint.Reach(failpoint.SnapRenamed)
 	return storage.Classify(k.store.dir, storage.SyncDir(fs, k.store.dir))
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"backstitch/storage"
+	"backstitch/storage/failpoint"
 )
 
 // Options say where snapshots lie and how many stay.
@@ -209,6 +210,7 @@ func (s *Store) reap() error {
 			if err := s.fs.RemoveAll(s.fs.PathJoin(s.dir, m.ID)); err != nil {
 				return storage.Classify(s.dir, err)
 			}
+			failpoint.Reach(failpoint.SnapReaped)
 			continue
 		}
 		if err := s.verify(m); err != nil {

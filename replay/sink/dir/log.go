@@ -12,6 +12,7 @@ import (
 
 	"backstitch/partition"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 )
 
 // The commits of one partition. What makes them safe is link(2): it fails when the name is taken, and the file that it names
@@ -98,6 +99,7 @@ func putNew(root *os.Root, dir, name string, body []byte, serial int64) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.DirLinked)
 	return syncDir(root, dir)
 }
 

@@ -13,6 +13,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 )
 
 // Config says where to write.
@@ -134,6 +135,7 @@ func (w *writer) takeOver() (sink.Progress, error) {
 			return sink.Progress{}, err
 		}
 	}
+	failpoint.Reach(failpoint.DirTakingOver)
 	return p, w.append(entry{}, p)
 }
 

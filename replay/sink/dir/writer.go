@@ -11,6 +11,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 
 	"github.com/zeebo/xxh3"
 )
@@ -84,6 +85,7 @@ func (w *writer) commit(p sink.Progress) error {
 	if err := putNew(w.s.root, w.dir, e.Data, w.text, w.s.names.Add(1)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	failpoint.Reach(failpoint.DirDataWritten)
 	return w.append(e, p)
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,6 +35,7 @@ func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 	if err := w.err(); err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.KafkaFlushed)
 	text, err := sink.Stamp{Slice: w.slice.ID.N, Epoch: w.epoch, Progress: p}.Encode()
 	if err != nil {
 		w.fail(err, -1)
@@ -44,7 +46,12 @@ func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 		w.fail(err, -1)
 		return classify("add progress", err)
 	}
+	failpoint.Reach(failpoint.KafkaProgressAdded)
 	if err := w.end(ctx); err != nil {
+		w.fail(err, -1)
+		return ended(err)
+	}
+	if err := failpoint.Err(failpoint.KafkaEnded); err != nil {
 		w.fail(err, -1)
 		return ended(err)
 	}
@@ -54,6 +61,7 @@ func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 	}
 	if p.Cursor >= w.slice.Ranges.Span().To {
 		w.visible(ctx, last)
+		failpoint.Reach(failpoint.KafkaVisible)
 	}
 	w.written = 0
 	w.first.Store(math.MaxInt64)
@@ -75,6 +83,7 @@ func (w *writer) addProgress(ctx context.Context, text string, cursor int64) err
 	if err != nil {
 		return err
 	}
+	failpoint.Reach(failpoint.KafkaGroupAdded)
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
 	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = w.id, w.id, w.pid, w.pepoch
 	req.Generation = -1

@@ -14,6 +14,7 @@ import (
 	"backstitch/replay/klog"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -110,6 +111,9 @@ func (s *Sink) open(ctx context.Context, slice partition.Slice, epoch partition.
 		cl.Close()
 		return nil, sink.Progress{}, err
 	}
+	if p.Cursor >= slice.Ranges.Span().To {
+		w.settled(ctx)
+	}
 	return w, p, nil
 }
 
@@ -140,6 +144,7 @@ func (w *writer) fence(ctx context.Context) (p sink.Progress, err error) {
 	if err != nil {
 		return p, classify("fence", err)
 	}
+	failpoint.Reach(failpoint.KafkaFenced)
 	w.lane.own(w.pid)
 	stamp, ok, err := w.s.stamp(ctx, w.id, w.slice.Partition)
 	if err != nil {
@@ -151,6 +156,7 @@ func (w *writer) fence(ctx context.Context) (p sink.Progress, err error) {
 			return p, err
 		}
 	}
+	failpoint.Reach(failpoint.KafkaResumed)
 	return p, w.cl.BeginTransaction()
 }
 

@@ -12,6 +12,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/semaphore"
@@ -90,6 +91,7 @@ func (w *writer) Write(ctx context.Context, batch *record.Batch) error {
 		return err
 	}
 	promise := f.promise
+	failpoint.Reach(failpoint.KafkaProduced)
 	suspects := w.lane.suspects()
 	for i := range f.recs {
 		careful := suspects.Contains(batch.Records[i].Offset)
