@@ -55,7 +55,7 @@ func TestExitStatuses(t *testing.T) {
 		cluster.ExitNewer:     {storage.ErrNewer},
 		cluster.ExitDiskFull:  {storage.ErrFull},
 		cluster.ExitDisk:      {storage.ErrDisk},
-		cluster.ExitLatched:   {fsm.ErrLatched, fsm.ErrDiverged},
+		cluster.ExitLatched:   {fsm.ErrLatched, fsm.ErrDiverged, fmt.Errorf("%w: %w", cluster.ErrRestart, storage.ErrDamaged)},
 		cluster.ExitNodeIDUse: {cluster.ErrNodeIDInUse, storage.ErrLocked, storage.ErrForeign},
 	}
 	for want, errs := range rows {

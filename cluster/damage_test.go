@@ -113,6 +113,40 @@ func TestADamagedNodeComesBackAsALearnerAndThenVotes(t *testing.T) {
 	})
 }
 
+// TestADamagedTableIsSetAside: pebble meets a damaged block of a table only when it is read, tells of it by an event, and returns it
+// as an error as well. The event alone would end the node, at this start and at every other.
+func TestADamagedTableIsSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		c.WaitVoters(3)
+		m := follower(c)
+		for _, id := range []string{"bs-a", "bs-b", "bs-c"} {
+			mustSubmit(t, m, jobID(id))
+		}
+		m.Stop()
+		m.Start() // flushes the log to a table
+		c.WaitVoters(3)
+		m.Stop()
+		flip(t, m.FS, "/data", ".sst")
+		m.Start()
+		c.Eventually("serving", func() bool {
+			if !m.Running() {
+				t.Fatalf("ended: %v", m.WaitEnd())
+			}
+			return cluster.OK(m.Node.Health().Ready)
+		})
+		if s := m.Node.Status(context.Background()); !strings.Contains(s.SetAside, "damaged") {
+			t.Errorf("status: set aside: got %q, want a directory", s.SetAside)
+		}
+		c.WaitVoters(3)
+		c.WaitSame()
+		if !hasJob(t, m, "bs-a") {
+			t.Errorf("the book did not come back")
+		}
+	})
+}
+
 func TestAShortenedLogDoesNotVote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clustertest.New(t, 3)

@@ -25,6 +25,8 @@ var (
 	ErrOtherCluster = errors.New("belongs to another cluster")
 	// ErrCannotRejoin says that this node lost data and there is nobody from whom it could get it back.
 	ErrCannotRejoin = errors.New("data is damaged and no other node is known")
+	// ErrRestart says that damage was met while the node served. Started again, it sets its data aside and rejoins.
+	ErrRestart = errors.New("this node has to start again")
 	// ErrRefused says that the leader will not do what an operator asked; the reason is with it.
 	ErrRefused = errors.New("refused")
 	// ErrUnknownNode says that no member has this id or name.
@@ -78,7 +80,7 @@ const (
 	ExitNewer     = 21 // data was written by a newer program
 	ExitDiskFull  = 22
 	ExitDisk      = 23 // the disk refused a write or a sync
-	ExitLatched   = 24 // the state machine can not go on, or differs from the leader's
+	ExitLatched   = 24 // this replica can not go on, or differs from the leader's; it is rebuilt at the next start
 	ExitNodeIDUse = 25 // another process has this node's id, name or directory
 )
 
@@ -90,6 +92,8 @@ func ExitStatus(err error) int {
 		return 0
 	case errors.Is(err, storage.ErrNewer):
 		return ExitNewer
+	case errors.Is(err, ErrRestart):
+		return ExitLatched
 	case errors.Is(err, storage.ErrFull):
 		return ExitDiskFull
 	case errors.Is(err, ErrNodeIDInUse), errors.Is(err, storage.ErrLocked), errors.Is(err, storage.ErrForeign):

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"backstitch/fsm"
 	"backstitch/storage"
@@ -57,7 +58,7 @@ func (n *Node) open(ctx context.Context) error {
 	if m.Rebuild != "" {
 		why = fmt.Errorf("%w: %s", storage.ErrDamaged, m.Rebuild)
 	} else if n.stores, err = n.openStores(ctx); err != nil {
-		if !errors.Is(err, storage.ErrDamaged) && !errors.Is(err, storage.ErrShortened) {
+		if !damaged(err) {
 			return err
 		}
 		why = err
@@ -121,7 +122,15 @@ func (n *Node) openStores(ctx context.Context) (_ *stores, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.db, err = storage.Open(n.cfg.DataDir, storage.Options{FS: n.fs, Logger: n.log, Fatal: n.fatal}); err != nil {
+	// Damage that is met while the data are checked is this function's to return: they are set aside. Pebble tells of it too, and
+	// that must not end the process, at this start and at every other.
+	var checked atomic.Bool
+	fatal := func(err error) {
+		if checked.Load() || !damaged(err) {
+			n.fatal(err)
+		}
+	}
+	if s.db, err = storage.Open(n.cfg.DataDir, storage.Options{FS: n.fs, Logger: n.log, Fatal: fatal}); err != nil {
 		return nil, err
 	}
 	if s.log, err = raftlog.Open(s.db); err != nil {
@@ -137,7 +146,16 @@ func (n *Node) openStores(ctx context.Context) (_ *stores, err error) {
 	if err := s.machine.VerifyState(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.fits()
+	if err := s.fits(); err != nil {
+		return nil, err
+	}
+	checked.Store(true)
+	return s, s.db.Err() // of something in the background, before it was checked
+}
+
+// damaged reports whether err is trouble that is answered by setting the data aside.
+func damaged(err error) bool {
+	return errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrShortened)
 }
 
 // fits checks that log, snapshots and book belong together: what the log no longer holds must be in the book or in a snapshot.
@@ -161,8 +179,12 @@ func (s *stores) fits() error {
 	return nil
 }
 
-// fatal is told by storage that the disk failed. What was acknowledged until now is safe; nothing may be from here on.
+// fatal is told by storage that the disk failed. What was acknowledged until now is safe; nothing may be from here on. Damage is
+// set aside at the next start, so there has to be one.
 func (n *Node) fatal(err error) {
+	if damaged(err) {
+		err = fmt.Errorf("%w: %w", ErrRestart, err)
+	}
 	if n.deps.Fatal != nil {
 		n.deps.Fatal(err)
 	}
