@@ -157,3 +157,11 @@ func (s Scenario) Root() bool {
 	}
 	return false
 }
+
+// AboutData says that the story is about how records were lost or how they are kept, and not about a cluster that is hurt
+// while it works. Such a story needs ways to lose and to keep records that the others do without.
+func (s Scenario) AboutData() bool {
+	w := s.Workload
+	plain := (w.Topic == "" || w.Topic == Plain) && (w.Layout == "" || w.Layout == Archive)
+	return len(s.Between) > 0 || !w.Idle() && len(s.Timeline) == 0 && s.Random == nil && (!plain || w.Lost.How != Holes)
+}
