@@ -34,7 +34,8 @@ func planOf(t testing.TB, seed uint64) Plan {
 	t.Helper()
 	p, err := NewPlan(seed)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return p
 	}
 	if *faults == "" {
 		return p
@@ -46,7 +47,8 @@ func planOf(t testing.TB, seed uint64) Plan {
 		}
 		f, err := fault.Parse(text)
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			return p
 		}
 		p.Faults = append(p.Faults, f)
 	}
@@ -88,11 +90,7 @@ func TestSeeds(t *testing.T) {
 				if s >= *from+uint64(*seeds) {
 					return
 				}
-				p, err := NewPlan(s)
-				if err != nil {
-					t.Error(err)
-					return
-				}
+				p := planOf(t, s)
 				res, err := Run(p, shelf, false)
 				if err == nil && s%50 == 0 {
 					var again Result

@@ -65,6 +65,9 @@ func (t *target) Open(_ context.Context, slice partition.Slice, epoch partition.
 			return nil, sink.Progress{}, err
 		}
 	}
+	if p.Cursor >= slice.Ranges.Span().To {
+		t.last = b.parts[slice.Partition].next - 1 // an owner before wrote the end, and nobody knows where that lies
+	}
 	return w, p, nil
 }
 
