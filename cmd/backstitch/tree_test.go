@@ -62,7 +62,7 @@ func TestHelpIsGolden(t *testing.T) {
 // TestWhatWritesSaysSo keeps the list of commands that --read-only refuses. Whoever adds a command has to decide.
 func TestWhatWritesSaysSo(t *testing.T) {
 	want := []string{
-		"agent", "archive", "cancel", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster leader transfer",
+		"agent", "archive", "cancel", "chaos replay", "chaos run", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster leader transfer",
 		"cluster leave", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon", "demo", "dev", "pause", "resume",
 		"retry", "run", "sandbox",
 	}
