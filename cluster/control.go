@@ -31,7 +31,8 @@ func (n *Node) Assignment(ctx context.Context, after uint64) (fsm.Assignment, er
 			return fsm.Assignment{}, err
 		}
 		n.seenMu.Lock()
-		same := after != 0 && n.seen.Index == after && sameLeases(n.seen.Work, a.Work)
+		// An empty book has no news either: answered at once, its index 0 would be asked for again and again.
+		same := a.Index == 0 || after != 0 && n.seen.Index == after && sameLeases(n.seen.Work, a.Work)
 		if !same {
 			n.seen = a
 		}

@@ -205,3 +205,18 @@ func TestAssignmentWaitsForNews(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEmptyBookHasNoAssignmentYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		for _, m := range c.Members() {
+			m.Start()
+		}
+		m := c.Member(0)
+		c.Eventually("the data directory is open", func() bool { return m.Node.ID() != "" })
+		a, err := m.Node.Assignment(context.Background(), 0)
+		if err != nil || a.Index == 0 {
+			t.Errorf("the first assignment of a new cluster: got index %d, %v, want one above 0: 0 says nothing seen yet, and would be asked for at once", a.Index, err)
+		}
+	})
+}
