@@ -122,6 +122,7 @@ func TestEveryValueHasAFlag(t *testing.T) {
 	want := len(keys(typeOf(struct {
 		Node      Node      `yaml:"node"`
 		DataDir   string    `yaml:"dataDir"`
+		Env       string    `yaml:"environment"`
 		Listen    Addresses `yaml:"listen"`
 		Advertise Addresses `yaml:"advertise"`
 		Cluster   Cluster   `yaml:"cluster"`
