@@ -173,15 +173,44 @@ func (k *class) chains(ctx context.Context) error {
 	defer ref.Close()
 	defer tgt.Close()
 	// A refilled record for which another writer's stands is not at its place in the target, so it is in neither chain.
-	if k.chain[0], err = k.foldAll(ctx, ref, func(r *record.Record) bool {
-		return !k.missing.Contains(r.Offset) && !k.suppressed.Contains(r.Offset)
-	}); err != nil {
+	there := func(r *record.Record) bool { return !k.missing.Contains(r.Offset) && !k.suppressed.Contains(r.Offset) }
+	if k.suppressed.Len() > 0 {
+		written, ok, err := k.written(ctx)
+		if err != nil {
+			return err
+		}
+		if ok {
+			there = func(r *record.Record) bool { return written.Contains(r.Offset) }
+		}
+	}
+	if k.chain[0], err = k.foldAll(ctx, ref, there); err != nil {
 		return err
 	}
 	k.chain[1], err = k.foldAll(ctx, tgt, func(r *record.Record) bool {
 		return (k.want == nil || k.want(r)) && !k.surplus.Contains(r.Offset)
 	})
 	return err
+}
+
+// written lists the positions that the job's matched records name as theirs; ok is false when one names none, or two name the same.
+// Of several equal records for one of which another writer's stands, matching by content can not tell which one the job left
+// out, and taking another one than it did would look like a broken order. A header that lies can only do that: contents were compared.
+func (k *class) written(ctx context.Context) (out match.Positions, ok bool, err error) {
+	tgt, err := k.openTarget(ctx, k.from, k.to)
+	if err != nil {
+		return out, false, err
+	}
+	defer tgt.Close()
+	ok = true
+	err = each(ctx, tgt, func(r *record.Record) error {
+		if (k.want != nil && !k.want(r)) || k.surplus.Contains(r.Offset) {
+			return nil
+		}
+		o, named := origin(r)
+		ok = ok && named && out.Add(o)
+		return nil
+	})
+	return out, ok, err
 }
 
 func (k *class) foldAll(ctx context.Context, r match.Reader, want func(*record.Record) bool) (record.Chain, error) {
