@@ -97,13 +97,13 @@ func newTruth(r *rand.Rand, p Plan, part int) *truth {
 		if !t.lost.Contains(rec.Offset) {
 			continue
 		}
+		unique := equal[content(&rec)] == 1
 		switch {
-		case equal[content(&rec)] > 1:
-		case p.Poison && r.IntN(20) == 0:
+		case p.Poison && unique && r.IntN(20) == 0:
 			t.poison[rec.Offset] = true
-		case p.Poison && r.IntN(40) == 0:
+		case p.Poison && unique && r.IntN(40) == 0:
 			t.damaged = partition.Normalize(append(t.damaged, partition.Range{From: rec.Offset, To: rec.Offset + 1}))
-		case p.Copies && r.IntN(10) == 0:
+		case p.Copies && (r.IntN(10) == 0 || !unique && r.IntN(3) == 0): // equal ones show whether one stands for two
 			t.copied[rec.Offset] = true
 		}
 	}
