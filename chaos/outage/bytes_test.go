@@ -12,8 +12,8 @@ import (
 	"backstitch/chaos/testbed"
 )
 
-// TestBytes damages what a stopped node has on disk. Whatever it is, the node says so, sets it aside, serves nothing of it, and
-// comes back with the others' book and with its vote.
+// TestBytes damages what a stopped node has on disk. Unless it can do without, the node says so, sets it aside, serves nothing of
+// it, and comes back with the others' book and with its vote.
 func TestBytes(t *testing.T) {
 	s := newSite(t)
 	s.job(t, func(*testbed.Node) {})
@@ -29,8 +29,13 @@ func TestBytes(t *testing.T) {
 	}{
 		{"bit in log", s.bitIn(disk.Log)},
 		{"bit in sst", s.bitIn(disk.Table)},
-		{"bit in snapshot", s.bitIn(disk.Snapshot)},
-		{"lost snapshot", s.lostSnapshot},
+		{"bit in snapshot", s.spareSnapshot(func(t *testing.T, home string) {
+			files, err := disk.Snapshot.Of(home)
+			must(t, err)
+			_, err = disk.Flip(files[0], s.random)
+			must(t, err)
+		})},
+		{"lost snapshot", s.spareSnapshot(func(t *testing.T, home string) { must(t, disk.LoseSnapshot(home)) })},
 		{"shortened log", s.shortenedLog},
 		{"old disk", s.oldDisk},
 		{"old disk without its data", s.oldDiskWithoutData},
@@ -111,10 +116,14 @@ func (s *site) bitIn(kind disk.Files) func(*testing.T) {
 	}
 }
 
-func (s *site) lostSnapshot(t *testing.T) {
-	_, aside := s.damage(t, disk.Snapshot, func(home string) { must(t, disk.LoseSnapshot(home)) })
-	t.Logf("set aside: %t", aside)
-	s.job(t, func(*testbed.Node) {})
+// spareSnapshot damages a snapshot. A node whose book holds all of it goes on, and checks it when somebody asks for it; one whose log begins
+// behind a snapshot that is gone sets its data aside. What every node knows afterwards is the same, which damage demands.
+func (s *site) spareSnapshot(do func(t *testing.T, home string)) func(*testing.T) {
+	return func(t *testing.T) {
+		_, aside := s.damage(t, disk.Snapshot, func(home string) { do(t, home) })
+		t.Logf("set aside: %t", aside)
+		s.job(t, func(*testbed.Node) {})
+	}
 }
 
 // shortenedLog takes the end of the log away. It is a correct, shorter log, and must not vote.
