@@ -7,7 +7,7 @@
 //   - A kind of fault, or an expectation, that nothing here can do or check is refused before anything is started.
 //   - The judge reads the topic with a consumer of its own and compares it with what was made, hash by hash.
 //   - Everything that is waited for is bounded, and nothing is left behind: that is checked too.
-//   - The evidence is written as it comes: timeline.jsonl, logs, configurations, plans and data are in the artifact directory.
+//   - The evidence is written as it comes (chaos/report), beside logs, configurations, plans and data, in the artifact directory.
 //
 // How an injector joins: it implements Injector and stands in the literal table of the test that runs the set.
 //

@@ -3,41 +3,26 @@
 package matrix
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
+
+	"backstitch/chaos/report"
 )
 
-// figures is one line of the file of figures: what one scenario adds to the sums of a run of the whole suite.
-type figures struct {
-	Suite      string         `json:"suite"`
-	Scenarios  int            `json:"scenarios"`
-	Faults     map[string]int `json:"faults"`
-	Violations int            `json:"violations"`
-	FailoverMs []int64        `json:"failover_ms,omitempty"`
-	Rework     int64          `json:"rework"`
+// Figures are what the run adds to the figures of the whole suite. Faults and violations are counted by the run's evidence.
+func (v Verdict) Figures() report.Figures {
+	f := report.Figures{Suite: "process", FailoverMs: v.FailoverMs, Seconds: float64(v.TookMs) / 1000}
+	if v.losses > 0 {
+		f.Rework = []float64{v.rework / float64(v.losses)}
+	}
+	return f
 }
 
-// Append adds the verdict to a file of figures; without a path it does nothing.
-func (v Verdict) Append(path string) error {
-	if path == "" {
-		return nil
-	}
-	f := figures{Suite: "matrix", Scenarios: 1, Faults: v.Faults, FailoverMs: v.FailoverMs, Rework: v.Rework}
+// Publish prints the figures of a run and adds them to the file of figures when there is one.
+func (v Verdict) Publish() error {
+	f := v.Figures()
+	f.Scenarios, f.Faults = 1, v.Faults
 	if !v.Kept {
 		f.Violations = 1
 	}
-	line, err := json.Marshal(f)
-	if err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return fmt.Errorf("figures: %w", err)
-	}
-	defer file.Close()
-	if _, err := file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("figures: %w", err)
-	}
-	return nil
+	return report.Publish(os.Stdout, f)
 }

@@ -4,18 +4,15 @@ package matrix
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"backstitch/chaos/depot"
 	"backstitch/chaos/fault"
 	"backstitch/chaos/netns"
+	"backstitch/chaos/report"
 	"backstitch/chaos/scenario"
 	"backstitch/chaos/testbed"
 )
@@ -56,9 +53,8 @@ type Run struct {
 	Depot    depot.Control
 	Other    func() (string, error) // builds the program with another version, and returns its path
 
-	began    time.Time
-	mu       sync.Mutex // guards the file
-	timeline *os.File
+	began  time.Time
+	record *report.Run
 }
 
 // Names are the names of nodes.
@@ -70,33 +66,9 @@ func Names(nodes []*testbed.Node) []string {
 	return out
 }
 
-// event is one line of timeline.jsonl.
-type event struct {
-	AtMs int64     `json:"at_ms"` // since the run began
-	Wall time.Time `json:"wall"`
-	What string    `json:"what"`
-}
-
-func (r *Run) openTimeline() error {
-	r.began = time.Now()
-	var err error
-	r.timeline, err = os.Create(filepath.Join(r.Dir, "timeline.jsonl"))
-	return err
-}
-
 // Say writes down what has happened, at once, so that it is there after a panic too.
 func (r *Run) Say(format string, args ...any) {
 	r.T.Helper()
-	now := time.Now()
-	e := event{AtMs: now.Sub(r.began).Milliseconds(), Wall: now, What: fmt.Sprintf(format, args...)}
-	r.T.Logf("%6.2f s  %s", now.Sub(r.began).Seconds(), e.What)
-	line, err := json.Marshal(e)
-	if err != nil {
-		r.T.Fatal(err) // numbers and a text
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, err := r.timeline.Write(append(line, '\n')); err != nil {
-		r.T.Errorf("timeline: %v", err)
-	}
+	r.T.Logf("%6.2f s  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+	r.record.Notef(format, args...)
 }

@@ -4,6 +4,7 @@ package matrix
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"os"
@@ -27,11 +28,15 @@ type seen struct {
 	refilled int64
 	disorder int64           // refilled records whose origin is not above that of the one before it in the partition
 	last     map[int32]int64 // origin of the last refilled record
+
+	open    map[producer]int64 // refilled records of transactions that have not ended yet, by who writes them: one lane each
+	commit  int64              // refilled records of the largest transaction that was committed
+	aborted map[int32]int64    // refilled records of transactions that were aborted, by partition
 }
 
 // read reads the topic from its start to where it ends now.
 func read(ctx context.Context, topic testbed.Topic, isolation kgo.IsolationLevel) (seen, error) {
-	out := seen{events: traffic.Truth{}, last: map[int32]int64{}}
+	out := seen{events: traffic.Truth{}, last: map[int32]int64{}, open: map[producer]int64{}, aborted: map[int32]int64{}}
 	client, err := kgo.NewClient(kgo.SeedBrokers(topic.Broker), kgo.ConsumeTopics(topic.Name), kgo.FetchIsolationLevel(isolation),
 		kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
@@ -72,7 +77,14 @@ func read(ctx context.Context, topic testbed.Topic, isolation kgo.IsolationLevel
 }
 
 func (s *seen) add(rec *kgo.Record) error {
+	by := producer{rec.ProducerID, 0} // an epoch that fences another ends its transaction
 	if rec.Attrs.IsControl() {
+		if len(rec.Key) >= 4 && binary.BigEndian.Uint16(rec.Key[2:]) == 1 {
+			s.commit = max(s.commit, s.open[by])
+		} else {
+			s.aborted[rec.Partition] += s.open[by]
+		}
+		delete(s.open, by)
 		return nil
 	}
 	s.records++
@@ -86,12 +98,26 @@ func (s *seen) add(rec *kgo.Record) error {
 			return fmt.Errorf("origin %q: %w", h.Value, err)
 		}
 		s.refilled++
+		s.open[by]++
 		if before, ok := s.last[rec.Partition]; ok && origin <= before {
 			s.disorder++
 		}
 		s.last[rec.Partition] = origin
 	}
 	return nil
+}
+
+// worst is the partition in which the most was written in vain, in commits of the largest size: what may be lost at once is what
+// was written since the last one.
+func (s seen) worst() float64 {
+	var most int64
+	for _, n := range s.aborted {
+		most = max(most, n)
+	}
+	if s.commit == 0 {
+		return 0
+	}
+	return float64(most) / float64(s.commit)
 }
 
 // limitOfJudge bounds each thing that the judge waits for.
@@ -116,6 +142,7 @@ func (w *work) judge(v *Verdict) {
 	missing, surplus := w.truth.Difference(got.events)
 	v.Records, v.Lost, v.Refilled, v.Missing, v.Surplus, v.Disorder = got.records, w.lost, got.refilled, missing, surplus, got.disorder
 	v.Rework = all.records - got.records
+	v.rework = all.worst()
 	if missing != 0 || surplus != 0 {
 		t.Errorf("multiset: %d records are lost and %d are too many, want 0 and 0", missing, surplus)
 	}

@@ -20,14 +20,15 @@ import (
 )
 
 var (
-	setFlag  = flag.String("matrix.set", "ci", "which scenarios: ci or full")
-	runFlag  = flag.String("matrix.run", "", "only those whose name matches")
-	seedFlag = flag.Uint64("matrix.seed", 0, "the seed that a run has printed; 0 takes a new one")
-	raceFlag = flag.String("matrix.race", "", "a build of the program with the race detector, for every second scenario")
+	setFlag   = flag.String("matrix.set", "ci", "which scenarios: ci or full")
+	runFlag   = flag.String("matrix.run", "", "only those whose name matches")
+	seedFlag  = flag.Uint64("matrix.seed", 0, "the seed that a run has printed; 0 takes a new one")
+	otherFlag = flag.String("matrix.other", "", "a build of the program with another version; without it one is made when it is needed")
+	raceFlag  = flag.String("matrix.race", "", "a build of the program with the race detector, for every second scenario")
 )
 
 // injectors is everybody who can do something to a run.
-var injectors = []matrix.Injector{matrix.Processes{}, matrix.Network{}, matrix.Servers{}}
+var injectors = []matrix.Injector{matrix.Processes{}, matrix.Network{}, matrix.Servers{}, &matrix.Disks{}, matrix.Limits{}}
 
 func TestMain(m *testing.M) {
 	depot.Child()
@@ -67,15 +68,8 @@ func TestMatrix(t *testing.T) {
 				t.Skipf("NOT TESTED: %v", err)
 			}
 			t.Parallel()
-			t.Cleanup(func() {
-				if t.Failed() {
-					t.Logf("again: go test -tags chaos ./chaos/matrix -matrix.set full -matrix.run '^%s$' -matrix.seed %d", s.Name, cfg.Seed)
-				}
-			})
-			v := matrix.Do(t, s, cfg)
-			if err := v.Append(os.Getenv("BACKSTITCH_CHAOS_FIGURES")); err != nil {
-				t.Error(err)
-			}
+			t.Logf("again: %s", matrix.Command(s, cfg.Seed))
+			matrix.Do(t, s, cfg)
 		})
 		ran++
 	}
@@ -86,6 +80,9 @@ func TestMatrix(t *testing.T) {
 
 // build makes the program once more, with another version.
 func build(t *testing.T) (string, error) {
+	if *otherFlag != "" {
+		return *otherFlag, nil
+	}
 	path := filepath.Join(t.ArtifactDir(), "backstitch-other")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=v0.0.0-other", "-o", path, "backstitch/cmd/backstitch")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -3,8 +3,8 @@
 package matrix
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -18,6 +18,7 @@ import (
 	"backstitch/chaos/fault"
 	"backstitch/chaos/netns"
 	"backstitch/chaos/process"
+	"backstitch/chaos/report"
 	"backstitch/chaos/scenario"
 	"backstitch/chaos/testbed"
 	"backstitch/cluster/client"
@@ -31,12 +32,12 @@ type Config struct {
 	Other     func() (string, error) // builds the program with another version
 }
 
-// Verdict is what a run came to, in figures. It is written to verdict.json.
+// Verdict is what a run came to, in figures.
 type Verdict struct {
 	Scenario string           `json:"scenario"`
 	Seed     uint64           `json:"seed"`
 	Kept     bool             `json:"kept"` // the promise
-	Faults   map[string]int   `json:"faults"`
+	Faults   fault.Tally      `json:"faults"`
 	Hits     map[string]int64 `json:"hits"`
 
 	Records  int64 `json:"records"`
@@ -46,6 +47,9 @@ type Verdict struct {
 	Surplus  int64 `json:"surplus"`
 	Disorder int64 `json:"disorder"`
 	Rework   int64 `json:"rework"` // records that were written and never committed
+
+	rework float64 // of the worst partition, in commits
+	losses int
 
 	FailoverMs []int64 `json:"failover_ms,omitempty"` // loss of an owner to the next commit in one of its lanes
 	LeaderMs   int64   `json:"leader_ms"`             // last healing to a leader that a majority knows
@@ -95,51 +99,49 @@ func injector(all []Injector, k fault.Kind) Injector {
 }
 
 // Do runs one scenario, which Missing has let pass, and fails the test when a promise is broken.
-func Do(t *testing.T, s scenario.Scenario, cfg Config) Verdict {
+func Do(t *testing.T, s scenario.Scenario, cfg Config) (v Verdict) {
 	t.Helper()
-	v := Verdict{Scenario: s.Name, Seed: cfg.Seed, Faults: map[string]int{}, Hits: map[string]int64{}}
+	v = Verdict{Scenario: s.Name, Seed: cfg.Seed, Faults: fault.Tally{}, Hits: map[string]int64{}}
 	faults, err := s.Plan(cfg.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Run{T: t, Scenario: s, Faults: faults, Seed: cfg.Seed, Random: rand.New(rand.NewPCG(cfg.Seed, 6)), Dir: t.ArtifactDir(), Other: cfg.Other}
-	if err := r.openTimeline(); err != nil {
-		t.Fatal(err)
-	}
+	r := &Run{T: t, Scenario: s, Faults: faults, Seed: cfg.Seed, Random: rand.New(rand.NewPCG(cfg.Seed, 6)), Other: cfg.Other}
+	r.record = report.ForTest(t, t.ArtifactDir(), report.Spec{Scenario: s, Layer: fault.RealProcess, Seed: cfg.Seed, Faults: faults, Command: Command(s, cfg.Seed)})
+	r.Dir = r.record.Dir()
+	r.began = time.Now()
 	// Registered first, so it runs when everything else has been cleaned up.
 	t.Cleanup(func() {
 		left, err := leftovers(r.Dir)
 		if err != nil || len(left) > 0 {
 			t.Errorf("processes are left: %v %v", left, err)
 		}
-		_ = r.timeline.Close()
 	})
-	// The verdict is written whatever happens, also when a wait gives up or something panics.
-	defer func() {
-		v.TookMs = time.Since(r.began).Milliseconds()
-		v.Kept = !t.Failed() && v.TookMs > 0
-		if p := recover(); p != nil {
-			v.Kept = false
-			v.write(r)
-			panic(p)
+	defer r.record.Guard()
+	judged := false
+	defer func() { // also when a wait gives up
+		v.TookMs, v.Kept = time.Since(r.began).Milliseconds(), judged && !t.Failed()
+		if err := v.Publish(); err != nil {
+			t.Error(err)
 		}
-		v.write(r)
 	}()
 	r.Say("seed %d; %s", cfg.Seed, s.Promise)
 	r.open(cfg)
 	r.play(cfg, &v)
 	logs(r)
+	if !t.Failed() {
+		verdict, err := r.record.Finish(v.Figures(), s.Expects.Vacuous)
+		if err != nil || verdict.Outcome != report.Kept {
+			t.Errorf("evidence: %s %v (%v)", verdict.Outcome, verdict.Missed, err)
+		}
+	}
+	judged = true
 	return v
 }
 
-func (v *Verdict) write(r *Run) {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(r.Dir, "verdict.json"), append(text, '\n'), 0o644)
-	}
-	if err != nil {
-		r.T.Errorf("verdict: %v", err)
-	}
+// Command runs the same again.
+func Command(s scenario.Scenario, seed uint64) string {
+	return fmt.Sprintf("go test -tags chaos ./chaos/matrix -run TestMatrix -matrix.set full -matrix.run '^%s$' -matrix.seed %d", s.Name, seed)
 }
 
 // open makes the network, the depot and the fleet.
@@ -161,7 +163,7 @@ func (r *Run) open(cfg Config) {
 	}
 	broker, store := fmt.Sprintf("%s:9092", lab.Addr(brokerParty)), fmt.Sprintf("%s:9000", lab.Addr(storeParty))
 	r.Depot = depot.Control{Addr: fmt.Sprintf("%s:9001", lab.Addr(brokerParty))}
-	env, err := depot.Environment(depot.Config{Dir: filepath.Join(r.Dir, "depot"), Broker: broker, Store: store, Control: r.Depot.Addr, Seed: cfg.Seed})
+	env, err := depot.Environment(depot.Config{Dir: filepath.Join(r.Dir, "data", "depot"), Broker: broker, Store: store, Control: r.Depot.Addr, Seed: cfg.Seed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +183,7 @@ func (r *Run) open(cfg Config) {
 	for _, name := range names {
 		h := r.host(name)
 		r.Hosts[name] = h
-		seat := testbed.Seat{Host: h.Addr().String(), Start: h.Start, Path: cfg.Program}
+		seat := testbed.Seat{Host: h.Addr().String(), Start: h.Start, Path: cfg.Program, Data: filepath.Join(r.Dir, "data", name)}
 		for _, i := range cfg.Injectors {
 			if err := i.Prepare(r, name, &seat); err != nil {
 				t.Fatal(err)
@@ -236,6 +238,7 @@ func (r *Run) play(cfg Config, v *Verdict) {
 		w.join()
 		w.judge(v)
 		r.takeovers(l, losses, v)
+		v.losses = len(losses)
 		r.Say("failover %v ms, rework %d records", v.FailoverMs, v.Rework)
 	}
 	for _, n := range r.Fleet.Nodes {
@@ -252,6 +255,7 @@ type ongoing struct {
 	Injected
 	fault  fault.Fault
 	nodes  []*testbed.Node
+	due    time.Time // when it is healed: it lasts from when it was injected, however late that was
 	healed bool
 }
 
@@ -260,7 +264,6 @@ func (r *Run) faults(cfg Config, l *lanes, v *Verdict) []loss {
 	t := r.T
 	ctx, cancel := context.WithTimeout(t.Context(), r.Scenario.Limit)
 	defer cancel()
-	begun := map[int]*ongoing{}
 	var order []*ongoing
 	var losses []loss
 	// Whatever goes wrong in between, a node that is frozen must not stay so.
@@ -272,31 +275,26 @@ func (r *Run) faults(cfg Config, l *lanes, v *Verdict) []loss {
 		}
 	}()
 	began := time.Now()
-	for _, step := range fault.Steps(r.Faults) {
-		testbed.During(t, time.Until(began.Add(step.At)))
-		if step.Heal {
-			r.heal(ctx, begun[step.Index])
-			continue
-		}
-		o := &ongoing{fault: step.Fault, nodes: r.pick(ctx, step.Fault)}
+	for _, f := range slices.SortedStableFunc(slices.Values(r.Faults), func(a, b fault.Fault) int { return cmp.Compare(a.At, b.At) }) {
+		r.healUntil(ctx, order, began.Add(f.At))
+		o := &ongoing{fault: f, nodes: r.pick(ctx, f)}
 		if l != nil {
 			losses = append(losses, r.losing(ctx, l, o)...)
 		}
 		var err error
-		if o.Injected, err = injector(cfg.Injectors, step.Fault.Kind).Inject(ctx, r, step.Fault, o.nodes); err != nil {
-			t.Fatalf("%s: %v", step.Fault, err)
+		if o.Injected, err = injector(cfg.Injectors, f.Kind).Inject(ctx, r, f, o.nodes); err != nil {
+			t.Fatalf("%s: %v", f, err)
 		}
-		r.Say("%s: %v", step.Fault, Names(o.nodes))
-		begun[step.Index] = o
+		o.due = time.Now().Add(f.Lasts())
+		r.T.Logf("%6.2f s  %s: %v", time.Since(r.began).Seconds(), f, Names(o.nodes))
+		r.record.Fault(f, Names(o.nodes)...)
 		order = append(order, o)
-		v.Faults[string(step.Fault.Kind)]++
-		if step.Fault.Lasts() == 0 {
-			r.heal(ctx, o)
-		}
 	}
+	r.healUntil(ctx, order, time.Now().Add(r.Scenario.Limit))
 	for _, o := range order {
 		hits := o.Hits()
 		v.Hits[string(o.fault.Kind)] += hits
+		v.Faults.Add(o.fault.Kind, hits > 0)
 		if hits == 0 && !r.Scenario.Expects.Vacuous {
 			t.Errorf("vacuous: %s has hit nothing", o.fault)
 		}
@@ -304,16 +302,38 @@ func (r *Run) faults(cfg Config, l *lanes, v *Verdict) []loss {
 	return losses
 }
 
+// healUntil heals what is due, one after the other, and returns at that time, or as soon as nothing is left to heal when that
+// is the end.
+func (r *Run) healUntil(ctx context.Context, order []*ongoing, until time.Time) {
+	for {
+		var next *ongoing
+		for _, o := range order {
+			if !o.healed && (next == nil || o.due.Before(next.due)) {
+				next = o
+			}
+		}
+		if next == nil || next.due.After(until) {
+			break
+		}
+		testbed.During(r.T, time.Until(next.due))
+		r.heal(ctx, next)
+	}
+	if len(order) < len(r.Faults) {
+		testbed.During(r.T, time.Until(until))
+	}
+}
+
 func (r *Run) heal(ctx context.Context, o *ongoing) {
 	r.exits(o)
 	o.healed = true
-	if o.Heal == nil {
-		return
+	if o.Heal != nil {
+		if err := o.Heal(ctx); err != nil {
+			r.T.Fatalf("heal %s: %v", o.fault, err)
+		}
 	}
-	if err := o.Heal(ctx); err != nil {
-		r.T.Fatalf("heal %s: %v", o.fault, err)
-	}
-	r.Say("healed: %s (%d hits)", o.fault, o.Hits())
+	hits := o.Hits()
+	r.T.Logf("%6.2f s  healed: %s (%d hits)", time.Since(r.began).Seconds(), o.fault, hits)
+	r.record.Healed(o.fault, hits > 0, hits)
 }
 
 // exits holds the ends of agents that were hit against what the scenario expects.

@@ -35,7 +35,7 @@ var CI = []string{
 
 // Set is the scenarios of a set: ci, or full for everything that is told for real processes.
 func Set(name string) ([]scenario.Scenario, error) {
-	all := slices.Concat(scenario.Library(), scenario.Matrix())
+	all := slices.DeleteFunc(slices.Concat(scenario.Library(), scenario.Matrix()), scenario.Scenario.AboutData)
 	switch name {
 	case "full":
 		return all, nil

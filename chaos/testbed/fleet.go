@@ -266,7 +266,7 @@ func (f *Fleet) upToDate(t testing.TB, n *Node) bool {
 		return false
 	}
 	theirs, err := leader.client.Cluster(t.Context())
-	return err == nil && mine.AppliedIndex >= theirs.CommitIndex
+	return err == nil && mine.AppliedIndex >= theirs.AppliedIndex
 }
 
 // Ask makes a client of some nodes only: one that asks a frozen node waits as long as the node is frozen.
