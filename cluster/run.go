@@ -200,7 +200,7 @@ func (n *Node) startRaft(servers []wire.Server) (<-chan bool, error) {
 		return nil, err
 	}
 	conf.NoSnapshotRestoreOnStart = !behind
-	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	network := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: n.mux.raft, MaxPool: 4, Timeout: n.cfg.Raft.Transport, Logger: conf.Logger, MsgpackUseNewTimeFormat: true,
 	})
 	if len(servers) > 0 {
@@ -208,18 +208,18 @@ func (n *Node) startRaft(servers []wire.Server) (<-chan bool, error) {
 		for _, s := range servers {
 			first.Servers = append(first.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(s.ID), Address: raft.ServerAddress(s.ID)})
 		}
-		if err := raft.BootstrapCluster(conf, n.stores.log, n.stores.log, n.stores.snaps, transport, first); err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
-			return nil, errors.Join(fmt.Errorf("make cluster: %w", err), transport.Close())
+		if err := raft.BootstrapCluster(conf, n.stores.log, n.stores.log, n.stores.snaps, network, first); err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
+			return nil, errors.Join(fmt.Errorf("make cluster: %w", err), network.Close())
 		}
 		n.log.Info("made a new cluster", "cluster", n.ClusterID(), "voters", len(servers))
 	}
 	cached, err := raft.NewLogCache(logCacheEntries, n.stores.log)
 	if err != nil {
-		return nil, errors.Join(err, transport.Close())
+		return nil, errors.Join(err, network.Close())
 	}
-	n.raft, err = raft.NewRaft(conf, n.stores.machine, cached, n.stores.log, n.stores.snaps, transport)
+	n.raft, err = raft.NewRaft(conf, n.stores.machine, cached, n.stores.log, n.stores.snaps, transport{network})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start raft: %w", err), transport.Close())
+		return nil, errors.Join(fmt.Errorf("start raft: %w", err), network.Close())
 	}
 	n.mux.raft.accepting()
 	close(n.started)
