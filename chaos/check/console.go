@@ -1,10 +1,3 @@
-// Package check decides from evidence whether the system kept its promises.
-//
-// Invariants:
-//   - A judge shares no code with what it judges: it is Kafka's own console consumer, and hashes are those of chaos/traffic.
-//   - A judge reports what it counted, and the test decides. Nothing is forgiven here.
-//
-// Not here: how the evidence came about (realtest, failover).
 package check
 
 import (
@@ -98,7 +91,9 @@ func parseLine(line string) (e traffic.Event, origin int64, err error) {
 	if f[3] != `\N` {
 		e.Key = []byte(f[3])
 	}
-	e.Value = []byte(f[4])
+	if f[4] != `\N` {
+		e.Value = []byte(f[4])
+	}
 	return e, origin, nil
 }
 

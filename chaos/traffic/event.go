@@ -9,27 +9,45 @@ import (
 	"encoding/binary"
 )
 
-// Event is one record to produce.
+// Event is one record to produce. A null key or value is nil, which an empty one is not.
 type Event struct {
 	Partition   int32
 	TimestampMs int64
 	Key         []byte
 	Value       []byte
+	Headers     []Header
+}
+
+// Header is one header of an event. Names may repeat, and the order counts.
+type Header struct {
+	Key   string
+	Value []byte
 }
 
 // ID identifies the content of an event, partition included.
 type ID [16]byte
 
-// ID returns the first 16 bytes of SHA-256 over partition, timestamp, key and value, each with its length.
+// ID returns the first 16 bytes of SHA-256 over partition, timestamp, key, value and headers, each with its length; the length of
+// a null is that of nothing else.
 func (e Event) ID() ID {
-	buf := make([]byte, 0, 24+len(e.Key)+len(e.Value))
+	buf := make([]byte, 0, 28+len(e.Key)+len(e.Value))
 	buf = binary.BigEndian.AppendUint32(buf, uint32(e.Partition))
 	buf = binary.BigEndian.AppendUint64(buf, uint64(e.TimestampMs))
-	buf = binary.BigEndian.AppendUint32(buf, uint32(len(e.Key)))
-	buf = append(buf, e.Key...)
-	buf = append(buf, e.Value...)
+	buf = appendBytes(buf, e.Key)
+	buf = appendBytes(buf, e.Value)
+	for _, h := range e.Headers {
+		buf = appendBytes(buf, []byte(h.Key))
+		buf = appendBytes(buf, h.Value)
+	}
 	sum := sha256.Sum256(buf)
 	return ID(sum[:16])
+}
+
+func appendBytes(buf, b []byte) []byte {
+	if b == nil {
+		return binary.BigEndian.AppendUint32(buf, 1<<32-1)
+	}
+	return append(binary.BigEndian.AppendUint32(buf, uint32(len(b))), b...)
 }
 
 // Truth counts events by content.
