@@ -24,7 +24,7 @@ const (
 
 type txn struct {
 	state txnState
-	parts []int32 // that it wrote into, once each
+	parts []int32 // that it wrote into: one, or none yet
 }
 
 // cell is one record of the target.

@@ -16,9 +16,9 @@ var (
 )
 
 const (
-	oneTry  = time.Second
-	firstly = 10 * time.Millisecond
-	lastNap = 40 * time.Millisecond
+	oneTry   = time.Second
+	firstNap = 10 * time.Millisecond
+	lastNap  = 40 * time.Millisecond
 )
 
 // call is one command on its way.
@@ -38,7 +38,7 @@ type call struct {
 
 // propose sends cmd. done is told once, on n; never when n dies before.
 func (n *node) propose(c call, within time.Duration, done func(fsm.Result, error)) {
-	c.n, c.until, c.nap, c.done = n, n.w.now+within, firstly, done
+	c.n, c.until, c.nap, c.done = n, n.w.now+within, firstNap, done
 	(&c).attempt()
 }
 
@@ -150,10 +150,10 @@ func (w *World) send(from, to *node, f func()) {
 		return
 	}
 	copies := 1
-	if !w.hurt.passes(from.i, to.i, fateLoss) {
+	if !w.hurt.passes(from.i, to.i) {
 		return
 	}
-	if w.hurt.strikes(from.i, to.i, fateDuplicate) {
+	if w.hurt.doubles(from.i, to.i) {
 		copies = 2
 	}
 	for range copies {

@@ -259,18 +259,11 @@ func (h *hurt) silent(a, b int, d time.Duration) bool {
 	return false
 }
 
-type messageFate uint8
-
-const (
-	fateLoss messageFate = iota
-	fateDuplicate
-)
-
 // on says whether k is about messages between a and b.
 func (k *wound) on(a, b int) bool { return k.in[a] || k.in[b] }
 
 // passes says whether one message gets through.
-func (h *hurt) passes(a, b int, _ messageFate) bool {
+func (h *hurt) passes(a, b int) bool {
 	if !h.linked(a, b) {
 		return false
 	}
@@ -283,8 +276,8 @@ func (h *hurt) passes(a, b int, _ messageFate) bool {
 	return true
 }
 
-// strikes says whether one message is doubled.
-func (h *hurt) strikes(a, b int, _ messageFate) bool {
+// doubles says whether one message is doubled.
+func (h *hurt) doubles(a, b int) bool {
 	for _, k := range h.active {
 		if k.Kind == fault.Duplicate && k.on(a, b) && h.w.chance(k.Percent) {
 			k.hits++

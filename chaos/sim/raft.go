@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"backstitch/cluster/leader"
@@ -104,7 +103,7 @@ func (w *World) follow(n *node) {
 	if lead < 0 || !w.nodes[lead].awake() || !w.hurt.linked(lead, n.i) {
 		return
 	}
-	if w.hurt.passes(lead, n.i, fateLoss) {
+	if w.hurt.passes(lead, n.i) {
 		n.believes = lead
 		if w.r.IntN(4) > 0 {
 			n.apply(w.book.head())
@@ -226,5 +225,3 @@ func (g gossip) Rumours() map[partition.NodeID]leader.Rumour {
 	}
 	return out
 }
-
-func (o *office) String() string { return fmt.Sprintf("term %d", o.term) }
