@@ -107,6 +107,7 @@ func (s *store) spoil(w http.ResponseWriter, r *http.Request, what string) {
 		return
 	}
 	_, _ = w.Write(body[:len(body)/2])
+	_ = http.NewResponseController(w).Flush() // or a small body would break off before its headers, which is another fault
 	panic(http.ErrAbortHandler)
 }
 
