@@ -40,7 +40,18 @@ func (s *site) powerLossOfAnOwner(t *testing.T) {
 		owner.Kill()
 		must(t, s.disk(owner).PowerOn())
 		s.up(t, owner)
+		s.keptItsData(t, owner)
 	})
+}
+
+// keptItsData wants that an honest disk makes an honest node: what it had acknowledged outlived the cut, so it votes at once.
+func (s *site) keptItsData(t *testing.T, nodes ...*testbed.Node) {
+	t.Helper()
+	for _, n := range nodes {
+		if aside := s.asides(t, n); len(aside) > 0 {
+			t.Errorf("%s does not trust what outlived the cut of its power: %q", n.Name, aside)
+		}
+	}
 }
 
 func (s *site) powerLossOfAll(t *testing.T) {
@@ -53,6 +64,7 @@ func (s *site) powerLossOfAll(t *testing.T) {
 			must(t, s.disk(n).PowerOn())
 		}
 		s.up(t, s.Nodes...)
+		s.keptItsData(t, s.Nodes...)
 	})
 }
 
