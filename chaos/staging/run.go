@@ -125,10 +125,10 @@ type run struct {
 	evidence *report.Run
 	random   *rand.Rand
 
-	active     map[int]*active
-	hurtAt     map[string]time.Time // when a node was hurt last, also while it still is
-	lost       map[string]time.Time // since when a node that nobody hurts is gone
-	noLeader   time.Time
+	active   map[int]*active
+	hurtAt   map[string]time.Time // when a node was hurt last, also while it still is
+	lost     map[string]time.Time // since when a node that nobody hurts is gone
+	noLeader time.Time
 }
 
 func (r *run) do(ctx context.Context, faults []fault.Fault) (Result, error) {
