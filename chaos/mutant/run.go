@@ -1,0 +1,162 @@
+package mutant
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// How a test is run against a changed program, and what its output means.
+
+// Mutant is one planted bug.
+type Mutant struct {
+	Name   string // a few words with dashes
+	File   string // relative to the module
+	Old    string // stands in File exactly once
+	New    string // what stands there instead
+	Why    string // what breaks
+	Caught Test   // what has to fail
+}
+
+// Test is one test and how it is run.
+type Test struct {
+	Package string   // relative to the module
+	Run     string   // the name of a top-level test
+	Args    []string // for the test binary
+}
+
+// String is the test as it is typed.
+func (t Test) String() string {
+	s := "go test ./" + t.Package + " -run '^" + t.Run + "$'"
+	if len(t.Args) > 0 {
+		s += " -args " + strings.Join(t.Args, " ")
+	}
+	return s
+}
+
+// Outcome says what a run showed.
+type Outcome string
+
+// The outcomes. Only Caught is good for a mutant, only Passed for the program as it is.
+const (
+	Passed   Outcome = "passed"
+	Caught   Outcome = "caught"
+	NoBuild  Outcome = "does not build"
+	Panicked Outcome = "panicked"
+	TimedOut Outcome = "timed out"
+	Other    Outcome = "failed without an assertion of that test"
+)
+
+// ErrStale says that a mutant does not fit the program any more.
+var ErrStale = errors.New("mutant is stale")
+
+// Apply returns the changed text of the mutant's file. root is the directory of the module.
+func (m Mutant) Apply(root string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(root, m.File))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if n := bytes.Count(text, []byte(m.Old)); n != 1 {
+		return nil, fmt.Errorf("%s: %q is %d times in %s, want once: %w", m.Name, m.Old, n, m.File, ErrStale)
+	}
+	if m.Old == m.New {
+		return nil, fmt.Errorf("%s changes nothing: %w", m.Name, ErrStale)
+	}
+	return bytes.Replace(text, []byte(m.Old), []byte(m.New), 1), nil
+}
+
+// overlay writes the changed file and the go command's description of it into dir, and returns the name of the latter.
+func (m Mutant) overlay(root, dir string) (string, error) {
+	text, err := m.Apply(root)
+	if err != nil {
+		return "", err
+	}
+	changed := filepath.Join(dir, filepath.Base(m.File))
+	if err := os.WriteFile(changed, text, 0o600); err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.File): changed}})
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "overlay.json")
+	return name, os.WriteFile(name, body, 0o600)
+}
+
+// Result is one run.
+type Result struct {
+	Name    string  `json:"name"` // of the mutant, "" for the program as it is
+	Test    string  `json:"test"`
+	Outcome Outcome `json:"outcome"`
+	Seconds float64 `json:"seconds"`
+	Output  string  `json:"-"` // the end of what was printed
+}
+
+// testTimeout bounds one test binary.
+const testTimeout = 90 * time.Second
+
+// Hunt runs the test that has to catch m against the program with m in it. root is the directory of the module, dir an empty one.
+func Hunt(ctx context.Context, root, dir string, m Mutant) (Result, error) {
+	name, err := m.overlay(root, dir)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := run(ctx, root, m.Caught, "-overlay="+name)
+	r.Name = m.Name
+	return r, err
+}
+
+// Control runs t against the program as it is.
+func Control(ctx context.Context, root string, t Test) (Result, error) { return run(ctx, root, t) }
+
+func run(ctx context.Context, root string, t Test, flags ...string) (Result, error) {
+	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=" + testTimeout.String()}, flags...)
+	args = append(args, "-run=^"+t.Run+"$", "./"+t.Package)
+	if len(t.Args) > 0 {
+		args = append(append(args, "-args"), t.Args...)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	r := Result{Test: t.String(), Seconds: time.Since(began).Seconds(), Output: tail(out)}
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
+		return r, fmt.Errorf("%s: %w", t, errors.Join(err, ctx.Err()))
+	}
+	r.Outcome = judge(string(out), t.Run, err == nil)
+	return r, nil
+}
+
+// judge reads the output of go test.
+func judge(out, test string, ok bool) Outcome {
+	line := "\n" + out
+	switch {
+	case ok && strings.Contains(out, "[no tests to run]"):
+		return Other
+	case ok:
+		return Passed
+	case strings.Contains(out, "[build failed]"), strings.Contains(out, "[setup failed]"):
+		return NoBuild
+	case strings.Contains(line, "\npanic: test timed out"):
+		return TimedOut
+	case strings.Contains(line, "\npanic: "), strings.Contains(line, "\nfatal error: "):
+		return Panicked
+	case strings.Contains(line, "\n--- FAIL: "+test+" "):
+		return Caught
+	}
+	return Other
+}
+
+// tail is the last lines of out.
+func tail(out []byte) string {
+	lines := strings.Split(strings.TrimRight(string(out), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-30):], "\n")
+}
