@@ -23,7 +23,6 @@ var rows = []row{
 	{name: "kill-follower", fault: "kill follower"},
 	{name: "kill-busiest", fault: "kill busiest"},
 	{name: "kill-all", fault: "kill all"},
-	{name: "kill-in-snapshot", fault: "kill leader in snapshot"},
 	{name: "pause", fault: "for 20s pause busiest"},
 	{name: "leave", fault: "leave busiest"},
 	{name: "rolling-restart", fault: "rolling restart"},
