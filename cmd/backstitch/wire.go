@@ -21,6 +21,7 @@ import (
 	"backstitch/replay/connect"
 	"backstitch/replay/open"
 	"backstitch/replay/worker"
+	"backstitch/storage/failpoint"
 )
 
 // The fit that no room below can check: the data side asks for exactly what the control side has.
@@ -28,6 +29,9 @@ var (
 	_ worker.Control = (*cluster.Node)(nil)
 	_ worker.Opener  = (*workPart)(nil)
 )
+
+// agentClock is time.Now. A build with tag failpoint lets tests shift it, since nothing else shifts the clock of one process.
+var agentClock = failpoint.Clock(time.Now)
 
 // runAgent puts a node together and runs it to its end.
 //
@@ -51,7 +55,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
-		Logger: log, Clock: time.Now, Registerer: metrics, End: endOnPurpose,
+		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose,
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)
@@ -61,7 +65,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	serve := admin.Config{Listener: listener, Version: version, Logger: log, Clock: time.Now, Gatherer: metrics}
+	serve := admin.Config{Listener: listener, Version: version, Logger: log, Clock: agentClock, Gatherer: metrics}
 	if files := node.TLS(); files != nil {
 		mine := files.Subject().Cluster
 		serve.TLS = files.Server(func(s access.Subject) error { return s.Allow(mine, "", access.Node, access.Client) })
@@ -104,7 +108,7 @@ func nodeConfig(cfg config.Agent) cluster.Config {
 // openConfig is what opening ends needs, with the connections of a configuration.
 func openConfig(connections map[string]config.Connection, env connect.Env) open.Config {
 	return open.Config{
-		Env: env, Now: time.Now,
+		Env: env, Now: agentClock,
 		Kafka: func(name string) (connect.Kafka, bool) {
 			c := connections[name].Kafka
 			if c == nil {

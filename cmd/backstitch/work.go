@@ -72,7 +72,7 @@ func (w *workPart) run(ctx context.Context) error {
 	failpoint.Reach(failpoint.WorkerSwept)
 	work, err := worker.New(w.config(), worker.Deps{
 		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets)}), Spill: sets,
-		Now: time.Now, Log: w.log, Metrics: w.metrics,
+		Now: agentClock, Log: w.log, Metrics: w.metrics,
 	})
 	if err != nil {
 		return err
