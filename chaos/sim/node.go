@@ -35,7 +35,6 @@ type node struct {
 	runs     map[worker.Lease]*run
 	renewed  time.Duration // when the last renewal that succeeded was sent
 	renewing bool
-	draining bool
 	seen     []fsm.Work
 }
 
