@@ -21,8 +21,8 @@ var All = []Mutant{
 	},
 	{
 		Name: "checkpoint-before-commit", File: "replay/engine/engine.go",
-		Old: "	if err := e.writer.Commit(ctx, e.next); err != nil {", New: "	e.settle(e.next)\n	if err := e.writer.Commit(ctx, e.next); err != nil {",
-		Why:    "the book may hear of progress that the target does not have",
+		Old: "	return *c, true\n", New: "	early := *c\n	early.Cursor, early.Records = e.next.Cursor, e.next.Records\n	return early, true\n",
+		Why:    "the book hears of progress that the target does not have",
 		Caught: sim("100"),
 	},
 	{
@@ -41,7 +41,7 @@ var All = []Mutant{
 		Name: "lost-answer-is-yes", File: "replay/engine/engine.go",
 		Old: "	if err := e.writer.Commit(ctx, e.next); err != nil {", New: "	if err := e.writer.Commit(ctx, e.next); err != nil && !errors.Is(err, sink.ErrUnknownOutcome) {",
 		Why:    "a commit whose answer was lost counts as done",
-		Caught: sim("50"),
+		Caught: room("replay/engine", "TestUnknownOutcomeOfEachCommit"),
 	},
 	{
 		Name: "write-what-is-there", File: "replay/engine/copy.go",
