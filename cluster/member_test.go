@@ -287,3 +287,15 @@ func TestTheLastVoterThatAnswersIsNotRemoved(t *testing.T) {
 		mustSubmit(t, leader, "bs-still")
 	})
 }
+
+func TestANodeThatHasEndedSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 1)
+		c.StartAll()
+		m := c.Member(0)
+		m.Stop()
+		if _, err := m.Node.SetState(context.Background(), fsm.Envelope{Actor: "test"}, m.Name, fsm.MemberDraining); !errors.Is(err, cluster.ErrNotReady) {
+			t.Errorf("drain through a node that has ended: got %v, want not ready", err)
+		}
+	})
+}

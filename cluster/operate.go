@@ -254,7 +254,7 @@ func (n *Node) askOthers(ctx context.Context, req wire.Message) (wire.Message, e
 
 // member finds a member by id or name.
 func (n *Node) member(idOrName string) (fsm.Member, error) {
-	if !closed(n.started) {
+	if !closed(n.started) || !n.readable() {
 		return fsm.Member{}, n.notReady()
 	}
 	members, err := n.bookMembers()
