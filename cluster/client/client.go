@@ -157,7 +157,8 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 			return nil, fmt.Errorf("encode request: %w", err)
 		}
 	}
-	if r.method != http.MethodGet && r.key == "" {
+	// The key also allows the transport below to repeat a request by itself, which must not happen to one that is sent once.
+	if r.method != http.MethodGet && r.key == "" && !r.once {
 		r.key = newKey()
 	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Retry)
