@@ -27,7 +27,7 @@ const (
 // Outcome is what a client was told. The zero value is unknown: a timeout, a connection that broke. It stays open for ever.
 type Outcome struct {
 	Known bool
-	Code  string // as fsm.Code prints: "ok", "wrong-state", "unknown-job", "exists", "overlap"
+	Code  string // as fsm.Code prints: "ok", "wrong-state", "unknown-job", "exists", "overlap", "invalid"
 	State string // as fsm.JobState prints; of a get that found a job
 }
 
@@ -80,7 +80,7 @@ func (h *History) Requests() []Request {
 const limitOfSearch = 30 * time.Second
 
 // Linearizable searches, for each job on its own, an order of its requests that explains every answer. Locks join jobs; a
-// submission that is refused for another job's locks is taken as it is.
+// submission that is refused for another job's locks, or because it contradicts itself, is taken as it is.
 func Linearizable(requests []Request) (Findings, error) {
 	jobs := map[string][]porcupine.Operation{}
 	known := 0

@@ -89,7 +89,7 @@ var jobModel = porcupine.NondeterministicModel{
 			after, code := ask(s, r)
 			switch {
 			case !told.Known:
-			case r.Verb == Submit && told.Code == "overlap" && s.state == "":
+			case r.Verb == Submit && s.state == "" && (told.Code == "overlap" || told.Code == "invalid"):
 				after = s
 			case told.Code != code, r.Verb == Get && code == "ok" && told.State != s.state:
 				continue

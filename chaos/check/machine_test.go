@@ -1,0 +1,133 @@
+package check
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/storage"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+)
+
+// The model is written from the promise. This test lets the real book answer, so that a promise that the product does not make
+// shows, and so does a book that forgets.
+func TestTheBookKeepsItsPromises(t *testing.T) {
+	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem(), Fatal: func(err error) { t.Error(err) }, CacheBytes: 1 << 20, MemTableBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	m, err := fsm.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const seed = 1
+	random := rand.New(rand.NewPCG(seed, 0))
+	var now time.Duration
+	h := NewHistory(func() time.Duration { now++; return now })
+	var acks []Ack
+	var log []Entry
+	requests := uint64(0)
+	apply := func(cmd fsm.Command) fsm.Result {
+		t.Helper()
+		requests++
+		env := fsm.Envelope{Actor: "test", UnixNanos: 1, RequestID: [16]byte{byte(requests >> 8), byte(requests), 1}}
+		b, err := fsm.Encode(env, cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, ok := m.Apply(&raft.Log{Index: m.Applied() + 1, Term: 1, Type: raft.LogCommand, Data: b}).(*fsm.Result)
+		if !ok {
+			t.Fatal(m.Err())
+		}
+		log = append(log, Entry{r.Index, cmd, *r})
+		acks = append(acks, Ack{RequestID: env.RequestID, Index: r.Index, What: fsm.OpName(cmd.Op())})
+		return *r
+	}
+	apply(fsm.PutMember{Member: fsm.Member{ID: "a", Name: "a", MaxOp: 1000, Instance: [16]byte{1}, Role: fsm.RoleVoter}})
+	for range 300 {
+		id := partition.JobID(fmt.Sprintf("bs-%d", 2+random.IntN(6)))
+		lock := []string{"kafka:c/t/" + string(id)}
+		plan := byte(random.IntN(8) / 7)
+		var cmd fsm.Command
+		verb := []Verb{Submit, Submit, Pause, Pause, Resume, Get, Get, Get, Get, "start", "start", "start", "start", Cancel}[random.IntN(14)]
+		switch verb {
+		case Submit:
+			cmd = fsm.SubmitJob{ID: id, Recipe: []byte("{}"), PlanHash: [32]byte{plan}, Locks: lock, Records: 1, Bytes: 1, Slices: 2}
+		case Pause:
+			cmd = fsm.PauseJob{ID: id}
+		case Resume:
+			cmd = fsm.ResumeJob{ID: id}
+		case Cancel:
+			cmd = fsm.CancelJob{ID: id}
+		case "start":
+			all := partition.Ranges{{From: 0, To: 1}}
+			apply(fsm.AddSlices{Job: id, Slices: []partition.Slice{
+				{ID: partition.SliceID{Job: id, N: 0}, Kind: partition.SliceFill, Ranges: all, Records: 1, Bytes: 1},
+				{ID: partition.SliceID{Job: id, N: 1}, Kind: partition.SliceVerify, Ranges: all, Filled: all},
+			}})
+			apply(fsm.StartJob{ID: id})
+			apply(fsm.GrantLeases{Grants: []fsm.Grant{{Slice: partition.SliceID{Job: id, N: 0}, Owner: "a", Seen: partition.Epoch(random.IntN(2))}}})
+			continue
+		}
+		answer := h.Begin(0, verb, string(id), fmt.Sprint(plan))
+		out := Outcome{Known: true}
+		if verb == Get {
+			v := m.View()
+			j, ok, err := v.Job(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.Code, out.State = "ok", j.State.String()
+			if !ok {
+				out.Code = fsm.UnknownJob.String()
+			}
+			if err := v.Close(); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			out.Code = apply(cmd).Code.String()
+		}
+		answer(out)
+	}
+	codes := map[string]int{}
+	states := map[string]int{}
+	for _, r := range h.Requests() {
+		codes[r.Outcome.Code]++
+		states[r.Outcome.State]++
+	}
+	for _, code := range []string{"ok", "exists", "wrong-state", "unknown-job"} {
+		if codes[code] == 0 {
+			t.Errorf("seed %d never got %s: %v", seed, code, codes)
+		}
+	}
+	for _, state := range []string{"planned", "running", "paused", "cancelled"} {
+		if states[state] == 0 {
+			t.Errorf("seed %d never saw %s: %v", seed, state, states)
+		}
+	}
+	if found, err := Linearizable(h.Requests()); err != nil || len(found) != 0 {
+		t.Errorf("got %v, %v, want every answer explained", found, err)
+	}
+	if found, grants, err := Leases(log); err != nil || len(found) != 0 || grants < 3 {
+		t.Errorf("leases: got %v, %d grants, %v, want no finding and some grants", found, grants, err)
+	}
+	v := m.View()
+	defer v.Close()
+	book, err := BookOf(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Acked(acks, map[string]Book{"a": book}); err != nil || len(found) != 0 {
+		t.Errorf("acknowledged: got %v, %v, want all kept", found, err)
+	}
+	delete(book.Requests, acks[7].RequestID)
+	if found, err := Acked(acks, map[string]Book{"a": book}); err != nil || found.Count(Kept) != 1 {
+		t.Errorf("one forgotten: got %v, %v, want one finding", found, err)
+	}
+}
