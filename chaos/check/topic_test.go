@@ -94,7 +94,7 @@ func TestALogThatCanNotBeJudgedIsRefused(t *testing.T) {
 		"an empty truth":             func(m *Made, _ Log) { m.Truth = nil },
 		"no partitions":              func(_ *Made, l Log) { clear(l) },
 		"a partition was not read":   func(_ *Made, l Log) { l[1] = nil },
-		"the reader stopped early":   func(_ *Made, l Log) { l[1].Reached-- },
+		"the reader stopped early":   func(_ *Made, l Log) { l[1].Stable++; l[1].End++ },
 		"a transaction is open":      func(_ *Made, l Log) { l[1].Stable-- },
 		"offsets that fall":          func(_ *Made, l Log) { l[1].Records[3].Offset = 1 },
 		"a record of another":        func(_ *Made, l Log) { l[1].Records[3].Partition = 0 },
