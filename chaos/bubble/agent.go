@@ -3,13 +3,10 @@ package bubble
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"backstitch/chaos/fakes"
@@ -24,13 +21,12 @@ import (
 
 var _ worker.Control = (*cluster.Node)(nil)
 
-// agent is one process: a node and its worker, as cmd wires them, on a disk and with a clock that can be hurt. The goroutine of the
+// agent is one process: a node and its worker, as cmd wires them, on a disk that can lose what was not synced and with a clock that can be wrong. The goroutine of the
 // world uses it.
 type agent struct {
 	w     *world
 	m     *clustertest.Member
 	clock clock
-	disk  disk
 	node  atomic.Pointer[cluster.Node] // of the newest start, for other goroutines
 
 	cancel   context.CancelFunc // kills the worker
@@ -39,23 +35,19 @@ type agent struct {
 	stopping chan struct{}      // closed when an orderly stop is over; nil when there is none
 	down     int                // how many faults keep it from being started
 	due      time.Time          // when it is to be started, once it does not run
-	lost     bool               // what was not synced must be gone at the next start
 }
 
 func newAgent(w *world, m *clustertest.Member) *agent {
 	a := &agent{w: w, m: m}
-	m.Clock, m.Wrap = a.clock.Now, a.disk.wrap
+	m.Clock = a.clock.Now
 	return a
 }
 
 // start starts the process. It does not wait.
 func (a *agent) start() {
 	a.due = time.Time{}
-	if a.lost {
-		a.m.FS, a.lost = a.m.FS.CrashClone(vfs.CrashCloneCfg{}), false
-	}
 	a.m.Start()
-	a.m.ExpectEnd() // a disk that fails ends it; the supervisor starts it again
+	a.m.ExpectEnd() // if it ends by itself the supervisor starts it again, and the verdict is on what comes of it
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel, a.term, a.working = cancel, make(chan struct{}), make(chan struct{})
 	a.node.Store(a.m.Node)
@@ -200,48 +192,4 @@ func (a *agent) supervise(now time.Time) {
 		<-a.working
 		a.start()
 	}
-}
-
-// disk fails on request.
-type disk struct {
-	mode atomic.Int32
-	hits atomic.Int64
-}
-
-const (
-	healthy int32 = iota
-	full
-	unreadable
-	syncFails // once
-)
-
-func (d *disk) set(mode int32) {
-	d.hits.Store(0)
-	d.mode.Store(mode)
-}
-
-func (d *disk) wrap(fs vfs.FS) vfs.FS { return errorfs.Wrap(fs, errorfs.InjectorFunc(d.fail)) }
-
-func (d *disk) fail(op errorfs.Op) error {
-	var err error
-	switch mode := d.mode.Load(); {
-	case mode == full && takesRoom(op.Kind):
-		err = syscall.ENOSPC
-	case mode == unreadable && (op.Kind == errorfs.OpFileRead || op.Kind == errorfs.OpFileReadAt):
-		err = syscall.EIO
-	case mode == syncFails && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) && d.mode.CompareAndSwap(syncFails, healthy):
-		err = syscall.EIO
-	default:
-		return nil
-	}
-	d.hits.Add(1)
-	return fmt.Errorf("%s: %w", op.Path, err)
-}
-
-func takesRoom(op errorfs.OpKind) bool {
-	switch op {
-	case errorfs.OpCreate, errorfs.OpMkdirAll, errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFilePreallocate:
-		return true
-	}
-	return false
 }

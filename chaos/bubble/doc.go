@@ -14,7 +14,8 @@
 // it the process goes on in the belief that no time has passed, and what it sent meanwhile arrives late.
 //
 // Not here: faults as values (fault), the broker and the store (fakes), real processes and disks (netns, disk, matrix). Slow disks
-// are not possible here: a sleep under a mutex is no durable block, and time would stand still.
+// are not possible here: a sleep under a mutex is no durable block, and time would stand still; failing ones neither, since only the
+// exit of a process keeps Raft from panicking.
 //
 // Reading order: plan.go, world.go, agent.go, inject.go, paths.go, job.go, history.go, judge.go.
 package bubble

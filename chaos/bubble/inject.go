@@ -126,12 +126,6 @@ func (w *world) inject(i int, f fault.Fault, nodes []*agent) (healer, error) {
 			return nil, fmt.Errorf("there is no %s here", f.What)
 		}
 		return w.cutBroker(nodes), nil
-	case fault.DiskFull:
-		return w.hurtDisks(nodes, full), nil
-	case fault.DiskEIO:
-		return w.hurtDisks(nodes, unreadable), nil
-	case fault.DiskFsync:
-		return w.hurtDisks(nodes, syncFails), nil
 	case fault.ClockSkew, fault.ClockJump, fault.ClockFreeze:
 		return w.hurtClocks(f, nodes), nil
 	case fault.Drain:
@@ -284,23 +278,6 @@ func stopped(in *fakes.Injected) healer {
 	return func() bool {
 		in.Stop()
 		return in.Hits() > 0
-	}
-}
-
-func (w *world) hurtDisks(nodes []*agent, mode int32) healer {
-	for _, a := range nodes {
-		a.disk.set(mode)
-	}
-	return func() bool {
-		hit := false
-		for _, a := range nodes {
-			if a.disk.hits.Load() > 0 {
-				hit = true
-				a.lost = a.lost || (mode == syncFails && !a.m.Running())
-			}
-			a.disk.mode.CompareAndSwap(mode, healthy)
-		}
-		return hit
 	}
 }
 
