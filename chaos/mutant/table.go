@@ -91,7 +91,7 @@ var All = []Mutant{
 		Name: "grant-what-was-not-seen", File: "fsm/op030_grant_leases.go",
 		Old: "	case s.Epoch != g.Seen:", New: "	case s.Epoch < g.Seen:",
 		Why:    "a leader that lost its office moves a lease",
-		Caught: sim("100"),
+		Caught: room("fsm", "TestScenarios"),
 	},
 	{
 		Name: "grant-behind-the-head", File: "fsm/op030_grant_leases.go",
@@ -115,13 +115,13 @@ var All = []Mutant{
 		Name: "apply-twice-after-restore", File: "fsm/machine.go",
 		Old: "		case l.Index <= at.Index:", New: "		case l.Index < at.Index:",
 		Why:    "the entry that a snapshot ends with is applied again",
-		Caught: room("fsm", "TestDeterminism"),
+		Caught: room("fsm", "TestPowerLoss"),
 	},
 	{
 		Name: "apply-in-any-order", File: "fsm/lease.go",
 		Old: "	for _, k := range t.keys(key(kindOwned, ended(node))) {\n		if s", New: "	any := map[string]bool{}\n	for _, k := range t.keys(key(kindOwned, ended(node))) {\n		any[string(k)] = true\n	}\n	for k := range any {\n		k := []byte(k)\n		if s",
 		Why:    "replicas that applied the same commands differ",
-		Caught: sim("100"),
+		Caught: room("fsm", "TestDeterminism"),
 	},
 
 	// Durability.
@@ -148,12 +148,6 @@ var All = []Mutant{
 		Old: "LogData(nil, pebble.Sync)", New: "LogData(nil, pebble.NoSync)",
 		Why:    "the log is cut up to a snapshot that the book is behind of",
 		Caught: room("fsm", "TestPowerLoss"),
-	},
-	{
-		Name: "ignore-a-checksum", File: "storage/raftlog/stable.go",
-		Old: "if got, want := storage.Checksum(key, stored[:n]), binary.BigEndian.Uint32(stored[n:]); got != want {", New: "if got, want := storage.Checksum(key, stored[:n]), binary.BigEndian.Uint32(stored[n:]); got == 0 && want == 0 {",
-		Why:    "a rotten vote is served",
-		Caught: room("storage/raftlog", "TestOurOwnChecksumsFindWhatPebbleDoesNot"),
 	},
 
 	// Finding and proving.
