@@ -18,6 +18,7 @@ type Control struct {
 	index   uint64
 	slots   map[partition.SliceID]*Slot
 	cut     map[partition.NodeID]bool
+	behind  map[partition.NodeID]bool // the next assignment is read from an old book
 	renewed map[partition.NodeID]int
 	refuse  fsm.Code // of a Finish
 }
@@ -36,7 +37,7 @@ type Slot struct {
 func NewControl() *Control {
 	return &Control{
 		changed: make(chan struct{}), slots: make(map[partition.SliceID]*Slot),
-		cut: make(map[partition.NodeID]bool), renewed: make(map[partition.NodeID]int),
+		cut: make(map[partition.NodeID]bool), behind: make(map[partition.NodeID]bool), renewed: make(map[partition.NodeID]int),
 	}
 }
 
@@ -86,6 +87,13 @@ func (c *Control) Cut(node partition.NodeID, cut bool) {
 	defer c.mu.Unlock()
 	c.cut[node] = cut
 	c.bump()
+}
+
+// Behind makes the next assignment that node reads come from an old book, which knows the leases and no progress.
+func (c *Control) Behind(node partition.NodeID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.behind[node] = true
 }
 
 // Refuse makes every later Finish of a lease that is held answer code; OK lets them pass again.
@@ -140,25 +148,29 @@ func (c *Control) Node(id partition.NodeID) *NodeControl { return &NodeControl{c
 
 // NodeControl satisfies worker.Control and worker.Releaser.
 type NodeControl struct {
-	c  *Control
-	id partition.NodeID
+	c    *Control
+	id   partition.NodeID
+	told []lease // guarded by c.mu: what was returned last
 }
 
-// Assignment waits for a change after index after.
+type lease struct {
+	slice partition.SliceID
+	epoch partition.Epoch
+}
+
+// Assignment waits until the leases differ from those that it returned as of index after; 0 is answered at once.
 func (n *NodeControl) Assignment(ctx context.Context, after uint64) (fsm.Assignment, error) {
 	for {
 		n.c.mu.Lock()
 		changed := n.c.changed
 		if n.c.index > after && !n.c.cut[n.id] {
-			a := fsm.Assignment{Index: n.c.index}
-			for _, s := range n.c.slots {
-				if s.Owner == n.id && !s.Done {
-					a.Work = append(a.Work, s.Work)
-				}
+			a, leases := n.read()
+			if after == 0 || !slices.Equal(leases, n.told) {
+				n.told = leases
+				n.c.behind[n.id] = false
+				n.c.mu.Unlock()
+				return a, nil
 			}
-			n.c.mu.Unlock()
-			slices.SortFunc(a.Work, func(x, y fsm.Work) int { return x.Slice.ID.Compare(y.Slice.ID) })
-			return a, nil
 		}
 		n.c.mu.Unlock()
 		select {
@@ -167,6 +179,27 @@ func (n *NodeControl) Assignment(ctx context.Context, after uint64) (fsm.Assignm
 			return fsm.Assignment{}, ctx.Err()
 		}
 	}
+}
+
+// read returns what the book says of this node's leases, and their names.
+func (n *NodeControl) read() (a fsm.Assignment, leases []lease) {
+	a.Index = n.c.index
+	for _, s := range n.c.slots {
+		if s.Owner != n.id || s.Done {
+			continue
+		}
+		w := s.Work
+		w.Seen = s.Checkpoint
+		if n.c.behind[n.id] {
+			w.Seen = fsm.Checkpoint{}
+		}
+		a.Work = append(a.Work, w)
+	}
+	slices.SortFunc(a.Work, func(x, y fsm.Work) int { return x.Slice.ID.Compare(y.Slice.ID) })
+	for _, w := range a.Work {
+		leases = append(leases, lease{w.Slice.ID, w.Epoch})
+	}
+	return a, leases
 }
 
 // mine returns the slot of a lease that node still has, or why it has not.

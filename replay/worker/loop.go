@@ -18,6 +18,7 @@ type loop struct {
 	w     *Worker
 	table *Table
 	runs  map[Lease]*run // the one that runs or ran last
+	read  uint64         // index of the newest assignment
 
 	results  chan *run
 	renewals chan renewal
@@ -30,6 +31,7 @@ type renewal struct {
 	entries []fsm.SliceCheckpoint
 	refused []fsm.Refusal
 	err     error
+	again   *fsm.Assignment // read after refusals
 }
 
 func newLoop(w *Worker) *loop {
@@ -52,8 +54,7 @@ func (l *loop) run(ctx context.Context, assigned <-chan fsm.Assignment) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case a := <-assigned:
-			l.stop(l.table.Assign(a))
-			l.forget()
+			l.assign(a)
 		case r := <-l.results:
 			l.over(r)
 		case n := <-l.renewals:
@@ -161,6 +162,13 @@ func (l *loop) checkpoint(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, l.w.cfg.LeaseTime)
 		failpoint.Reach(failpoint.WorkerBeforeCheckpoint)
 		n.refused, n.err = l.w.deps.Control.Checkpoint(ctx, n.entries)
+		if n.err == nil && len(n.refused) > 0 {
+			// The book knows something that we do not. An assignment does not change with each checkpoint, so what it has of the
+			// slices has to be asked for, or the same entry would be refused for ever.
+			if a, err := l.w.deps.Control.Assignment(ctx, 0); err == nil {
+				n.again = &a
+			}
+		}
 		cancel()
 		failpoint.Reach(failpoint.WorkerAfterCheckpoint)
 		// The loop takes it, or join does.
@@ -184,6 +192,19 @@ func (l *loop) renew(n renewal) {
 	}
 	l.w.jobs.renewed.Store(&n.sent)
 	l.stop(l.table.Renewed(n.sent, l.w.deps.Now(), n.entries, n.refused))
+	if n.again != nil {
+		l.assign(*n.again)
+	}
+}
+
+// assign takes what the book says of this node's leases. Two readings can pass each other: the older one is dropped.
+func (l *loop) assign(a fsm.Assignment) {
+	if a.Index < l.read {
+		return
+	}
+	l.read = a.Index
+	l.stop(l.table.Assign(a))
+	l.forget()
 }
 
 // release saves what was drained and gives the leases back. The leader would notice by itself, only later.

@@ -101,8 +101,14 @@ func (t *Table) Assign(a fsm.Assignment) (stops []Stop) {
 		id := Lease{work.Slice.ID, work.Epoch}
 		held[id] = true
 		t.order = append(t.order, id)
-		if t.tasks[id] == nil {
+		k := t.tasks[id]
+		if k == nil {
 			t.tasks[id] = &task{work: work, known: work.Seen}
+			continue
+		}
+		// The book that the first assignment was read from may have been behind: that of a node that has just come back.
+		if work.Seen.Cursor > k.known.Cursor {
+			k.known = work.Seen
 		}
 	}
 	for _, id := range before {

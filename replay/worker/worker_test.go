@@ -311,6 +311,48 @@ func TestStoppedTwiceGoesOn(t *testing.T) {
 	})
 }
 
+// A node that has come back reads its leases from a book that is behind, and its run is stopped before its target has opened. What it
+// then says of the slice is less than the book knows, which refuses it: it must ask what the book knows, not say the same for ever.
+func TestAnOldBookDoesNotStopASliceForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t)
+		s := p.slice(0, 0)
+		writes := 0
+		p.gate = func(ctx context.Context) error {
+			if writes++; writes > 2 {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		p.control.Grant("n1", s, nil)
+		_, stop := p.start(config("n1"))
+		time.Sleep(time.Second)
+		if p.control.Slot(s.ID).Checkpoint.Cursor == 0 {
+			t.Fatal("no progress in the book: the test tests nothing")
+		}
+		_ = stop()
+		p.setGate(nil)
+		p.mu.Lock()
+		p.door = func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		p.mu.Unlock()
+		p.control.Behind("n1")
+		p.start(config("n1"))
+		time.Sleep(100 * time.Millisecond)
+		p.control.Cut("n1", true)
+		time.Sleep(4 * time.Second)
+		p.mu.Lock()
+		p.door = nil
+		p.mu.Unlock()
+		p.control.Cut("n1", false)
+		p.wait("done", isDone(s.ID))
+		p.want(0)
+	})
+}
+
 // A book that takes a report for nonsense must hear that the slice has failed.
 func TestRefusedOutcomeIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
