@@ -132,6 +132,10 @@ func (n *node) tickRenew() {
 		}
 		n.renewed = sentAt
 		n.halt(n.table.Renewed(sent, n.mono(), entries, res.Refused))
+		if len(res.Refused) > 0 { // as the worker's loop does
+			n.seen = nil
+			n.reassign()
+		}
 		n.start()
 	})
 }
