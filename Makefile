@@ -35,6 +35,64 @@ kafka: ## fetch the real Kafka, the S3 server and the flights that test-real nee
 test-real: build kafka ## the main job on real servers with three agents, while nodes are killed and frozen
 	$(GO) test -tags real -count=1 -timeout 15m -v ./chaos/realtest
 
+# What the suites of chaos count is collected here; chaos-report adds it up.
+FIGURES ?= $(CURDIR)/bin/chaos-figures.jsonl
+CHAOS    = BACKSTITCH_BIN=$(CURDIR)/bin/backstitch BACKSTITCH_CHAOS_FIGURES=$(FIGURES) $(GO) test -count=1
+SEEDS   ?= 20000
+WIRED   ?= 1000
+POINTS  ?= 2000
+FROM    ?= 1
+
+.PHONY: chaos-sim
+chaos-sim: ## every promise broken in one process, and replayed exactly: seeds of the decisions, and power cuts
+	@mkdir -p $(dir $(FIGURES))
+	$(CHAOS) -timeout 10m -run TestSeeds ./chaos/sim -sim.seeds $(SEEDS) -sim.from $(FROM)
+	$(CHAOS) -timeout 5m -run TestPoints ./chaos/crash -crash.points $(POINTS)
+
+.PHONY: chaos-bubble
+chaos-bubble: ## the wired cluster hurt in virtual time, WIRED seeds of it
+	@mkdir -p $(dir $(FIGURES))
+	$(CHAOS) -timeout 60m -run TestSeeds ./chaos/bubble -bubble.first $(FROM) -bubble.seeds $(WIRED)
+
+.PHONY: chaos-stories
+chaos-stories: build ## what happens to data before a recovery begins: retention, elections, compaction, stale plans
+	@mkdir -p $(dir $(FIGURES))
+	$(CHAOS) -tags chaos -timeout 5m -run 'TestStories$$' ./chaos/stories
+
+.PHONY: chaos
+chaos: build chaos-stories ## real agents on a network, on disks and with limits that are hurt (root for most of it)
+	@mkdir -p $(dir $(FIGURES))
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=v0.0.0-other' -o bin/backstitch-other ./cmd/backstitch
+	$(CHAOS) -tags chaos -timeout 10m -p 1 ./chaos/disk ./chaos/limits ./chaos/netns ./chaos/outage ./chaos/staging
+	$(CHAOS) -tags chaos -timeout 20m -parallel 2 -v -run TestMatrix ./chaos/matrix -matrix.set ci -matrix.other $(CURDIR)/bin/backstitch-other
+	$(CHAOS) -tags crashpoints -timeout 10m -v ./chaos/crashpoints
+
+.PHONY: chaos-full
+chaos-full: build ## every fault on 3 and 5 agents, idle, refilling, and beside live traffic; takes hours
+	@mkdir -p $(dir $(FIGURES))
+	$(GO) build -race -o bin/backstitch-race ./cmd/backstitch
+	$(CHAOS) -tags chaos -timeout 24h -v ./chaos/matrix -matrix.set full -matrix.race $(CURDIR)/bin/backstitch-race
+
+.PHONY: chaos-mutants
+chaos-mutants: ## plant known bugs, one at a time, and see each caught
+	@mkdir -p $(dir $(FIGURES))
+	$(CHAOS) -tags chaos -timeout 20m -v -run TestMutants ./chaos/mutant
+
+.PHONY: chaos-report
+chaos-report: ## add up what the suites have counted, against the bars
+	$(GO) run ./chaos/report/figures $(FIGURES)
+
+# How many hours soak goes on.
+HOURS ?= 1
+
+.PHONY: soak
+soak: ## the suites over and over with new seeds, HOURS long; the first failure ends it
+	@end=$$(( $$(date +%s) + $(HOURS) * 3600 )); round=0; \
+	while [ $$(date +%s) -lt $$end ]; do \
+	  round=$$((round + 1)); echo "==> round $$round"; \
+	  $(MAKE) --no-print-directory chaos-sim chaos-bubble chaos FROM=$$(date +%s) || exit 1; \
+	done
+
 .PHONY: test-x10
 test-x10: ## all tests ten times, to find flakes
 	$(GO) test -race -count=10 -failfast ./...
@@ -79,7 +137,7 @@ fmt: ## format every Go file
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...
-	$(GO) vet -tags real,memory,failover,process ./chaos/...
+	$(GO) vet -tags real,memory,failover,process,chaos,failpoint,crashpoints ./...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod

@@ -42,11 +42,11 @@ func TestAFaultEndsByItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10*time.Second - 1)
+		time.Sleep(10*time.Second - time.Nanosecond)
 		if !s.Refuses() || s.List()[0].Hits != 1 {
 			t.Error("it does not bite, or does not count, until its end")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if s.Refuses() || len(s.List()) != 0 {
 			t.Error("it bites after its end")

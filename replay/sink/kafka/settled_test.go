@@ -50,7 +50,7 @@ func TestOpenAtTheEndWaitsUntilAllIsVisible(t *testing.T) {
 		w, p, err := s.Open(t.Context(), slice, 2)
 		o := opened{p: p, err: err, decided: decided.Load()}
 		if err == nil {
-			err = w.Close()
+			o.err = w.Close()
 		}
 		done <- o
 	}()
