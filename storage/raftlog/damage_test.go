@@ -252,3 +252,47 @@ func TestAMissingMarkIsDamage(t *testing.T) {
 		t.Errorf("got %v, want %v", err, storage.ErrDamaged)
 	}
 }
+
+// What pebble returns without complaint can still be wrong: a value with a changed bit, and one that belongs to another key. A
+// vote or a term that is wrong must not be used.
+func TestWrongHardStateIsNamed(t *testing.T) {
+	key, other := []byte("CurrentTerm"), []byte("LastVoteTerm")
+	for name, change := range map[string]func(db *pebble.DB) error{
+		"a bit": func(db *pebble.DB) error {
+			value, closer, err := db.Get(storage.StableSpace.Key(key...))
+			if err != nil {
+				return err
+			}
+			wrong := append([]byte(nil), value...)
+			wrong[3] ^= 1
+			return errors.Join(closer.Close(), db.Set(storage.StableSpace.Key(key...), wrong, pebble.Sync))
+		},
+		"another key": func(db *pebble.DB) error {
+			value, closer, err := db.Get(storage.StableSpace.Key(other...))
+			if err != nil {
+				return err
+			}
+			wrong := append([]byte(nil), value...)
+			return errors.Join(closer.Close(), db.Set(storage.StableSpace.Key(key...), wrong, pebble.Sync))
+		},
+	} {
+		fs := vfs.NewMem()
+		n := mustOpen(t, fs, "node")
+		if err := errors.Join(n.log.SetUint64(key, 12), n.log.SetUint64(other, 11)); err != nil {
+			t.Fatal(err)
+		}
+		if err := change(n.db.Pebble()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := n.log.GetUint64(key); !errors.Is(err, storage.ErrDamaged) {
+			t.Errorf("%s: read: got %d, %v, want damage", name, got, err)
+		}
+		_ = n.close() // the damage has ended it
+		if again, err := openNode(fs, "node"); !errors.Is(err, storage.ErrDamaged) {
+			t.Errorf("%s: open: got %v, want damage", name, err)
+			if err == nil {
+				_ = again.close()
+			}
+		}
+	}
+}
