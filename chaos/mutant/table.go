@@ -132,6 +132,13 @@ var All = []Mutant{
 		Caught: room("storage/raftlog", "TestPowerLossAfterEachSync"),
 	},
 	{
+		Name: "trust-the-hard-state", File: "storage/raftlog/stable.go",
+		Old:    "want := storage.Checksum(key, stored[:n]), binary.BigEndian.Uint32(stored[n:]); got != want {",
+		New:    "want := storage.Checksum(key, stored[:n]), binary.BigEndian.Uint32(stored[n:]); got != want && n > 1<<20 {",
+		Why:    "a node goes on with a term or a vote that it never had",
+		Caught: room("storage/raftlog", "TestWrongHardStateIsNamed"),
+	},
+	{
 		Name: "lower-the-mark-without-sync", File: "storage/raftlog/delete.go",
 		Old: "	if err == nil {\n		err = l.mark.sync()\n	}\n", New: "",
 		Why:    "an honest node looks shortened after a power loss",
@@ -176,6 +183,12 @@ var All = []Mutant{
 		Old: "	if !t.lapsed {\n		return nil\n", New: "	if t.lapsed || !t.lapsed {\n		return nil\n",
 		Why:    "an owner that was cut off goes on when its time is over",
 		Caught: room("replay/worker", "TestTableLapses"),
+	},
+	{
+		Name: "ask-nothing-after-a-refusal", File: "replay/worker/loop.go",
+		Old: "if n.err == nil && len(n.refused) > 0 {", New: "if n.err != nil && len(n.refused) > 0 {",
+		Why:    "a slice of which the book knows more stands still for ever",
+		Caught: room("replay/worker", "TestAnOldBookDoesNotStopASliceForEver"),
 	},
 	{
 		Name: "one-hint-is-enough", File: "cluster/leader/health.go",
