@@ -9,6 +9,8 @@ type SliceKind uint8
 const (
 	SliceFill   SliceKind = 1 // write the records of Ranges into the target
 	SliceVerify SliceKind = 2 // read reference and target back and compare them
+	SliceSurvey SliceKind = 3 // find out which partitions a scan has; of no partition itself
+	SliceScan   SliceKind = 4 // compare one partition and write down what is missing; nothing is written anywhere
 )
 
 // String returns the word that status output uses.
@@ -18,9 +20,19 @@ func (k SliceKind) String() string {
 		return "fill"
 	case SliceVerify:
 		return "verify"
+	case SliceSurvey:
+		return "survey"
+	case SliceScan:
+		return "scan"
 	}
 	return fmt.Sprintf("slice kind %d", uint8(k))
 }
+
+// Reads reports whether a slice of that kind only looks for what is missing. It belongs to a scan.
+func (k SliceKind) Reads() bool { return k == SliceSurvey || k == SliceScan }
+
+// NoPartition is the Slice.Partition of a survey.
+const NoPartition int32 = -1
 
 // Object is one file of an archive as the plan froze it. A worker that finds another ETag refuses the slice.
 type Object struct {
@@ -28,14 +40,14 @@ type Object struct {
 	ETag  string // as the store returned it, quotes removed; for local files "size-mtimeNanos"
 	Size  int64  // bytes as stored
 	Base  Offset // position of the first record
-	Count int64  // records in the object; -1 when it is not known
+	Count int64  // records in the object, or how many positions it spans if its records say theirs; -1 when it is not known
 }
 
 // Slice is the unit of work: one contiguous piece of one partition of one job, sized to take seconds to a few minutes.
 type Slice struct {
 	ID        SliceID
 	Kind      SliceKind
-	Partition int32  // of the reference and, unchanged, of the target
+	Partition int32  // of the reference and, unchanged, of the target; NoPartition of a survey
 	Ranges    Ranges // exactly the positions to write (fill) or to compare (verify)
 	Objects   []Object
 	Records   int64 // how many records the plan counted in Ranges

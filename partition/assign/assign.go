@@ -16,6 +16,8 @@ type Item struct {
 	Pinned bool
 	// Avoid names members that get the item only when no other member has a free slot.
 	Avoid []partition.NodeID
+	// Never names members that do not get the item even then. A pinned item stays all the same.
+	Never []partition.NodeID
 }
 
 // Options bound an assignment.
@@ -26,7 +28,7 @@ type Options struct {
 	SlotsPerWeight uint32
 }
 
-// Placement says who owns an item; Owner is "" when every eligible member is full, or none is eligible.
+// Placement says who owns an item; Owner is "" when every eligible member is full or is never to get it, or none is eligible.
 type Placement struct {
 	Key   string
 	Owner partition.NodeID

@@ -189,16 +189,30 @@ func TestSlotsPinsAndAvoidance(t *testing.T) {
 				pinned[m.ID]++
 			} else if rapid.Bool().Draw(t, "avoid") {
 				items[i].Avoid = []partition.NodeID{m.ID}
+			} else if rapid.IntRange(0, 3).Draw(t, "never") == 0 {
+				items[i].Never = []partition.NodeID{m.ID}
 			}
 		}
 		owned, unowned := map[partition.NodeID]int{}, 0
+		var barred []string // without an owner although somebody may have had room
 		got := Assign(members, items, o)
 		owner := map[string]partition.NodeID{}
+		never := map[string][]partition.NodeID{}
+		for _, it := range items {
+			never[it.Key] = it.Never
+		}
 		for _, p := range got {
 			owner[p.Key] = p.Owner
+			if p.Owner == "" && len(never[p.Key]) > 0 {
+				barred = append(barred, p.Key)
+				continue
+			}
 			if p.Owner == "" {
 				unowned++
 				continue
+			}
+			if slices.Contains(never[p.Key], p.Owner) {
+				t.Fatalf("%s is on %s, where it is never to be", p.Key, p.Owner)
 			}
 			owned[p.Owner]++
 		}
@@ -207,8 +221,15 @@ func TestSlotsPinsAndAvoidance(t *testing.T) {
 				t.Fatalf("%s owns %d items, has %d slots", id, n, slots[id])
 			}
 		}
-		if want := max(0, len(items)-free); unowned != want {
-			t.Fatalf("%d items have no owner, want %d: %d items, %d slots", unowned, want, len(items), free)
+		if want := max(0, len(items)-free-len(barred)); unowned != want {
+			t.Fatalf("%d items have no owner, want %d: %d items, %d slots, %d barred", unowned, want, len(items), free, len(barred))
+		}
+		for _, key := range barred {
+			for id, n := range slots {
+				if !slices.Contains(never[key], id) && owned[id] < n {
+					t.Fatalf("%s has no owner, while %s has a free slot", key, id)
+				}
+			}
 		}
 		for _, it := range items {
 			if it.Pinned && owner[it.Key] != it.Current {

@@ -8,6 +8,7 @@
 //   - An item stays with its current owner as long as that owner, and its zone, are within the bound. So when a member
 //     leaves, only its items move, and at most some of those of members that were beyond the bound anyway; when one
 //     joins, about its share moves.
+//   - An item never goes to a member that its list of Never names, and stays without an owner instead.
 //   - A pinned item stays as long as its owner is eligible, whatever the load.
 //   - Work is spread before it is packed: over zones first, then over members.
 //

@@ -92,7 +92,7 @@ func (p *placer) pinned(it Item) *node {
 // of its member: nobody else would be less loaded by it.
 func (p *placer) sticky(it Item) *node {
 	n := p.byID[it.Current]
-	if n == nil || n.items >= n.slots || slices.Contains(it.Avoid, n.ID) {
+	if n == nil || n.items >= n.slots || slices.Contains(it.Avoid, n.ID) || slices.Contains(it.Never, n.ID) {
 		return nil
 	}
 	if n.fits(it) || n.load == 0 && n.zone.load == 0 {
@@ -113,7 +113,7 @@ func (p *placer) among(it Item, allowed func(*node) bool) *node {
 	var best, least *node
 	var bestScore float64
 	for _, n := range p.nodes {
-		if n.items >= n.slots || !allowed(n) {
+		if n.items >= n.slots || slices.Contains(it.Never, n.ID) || !allowed(n) {
 			continue
 		}
 		if n.fits(it) {
@@ -130,7 +130,7 @@ func (p *placer) among(it Item, allowed func(*node) bool) *node {
 		return best
 	case least == nil:
 		return nil
-	case cur != nil && cur.items < cur.slots && allowed(cur) && p.tolerable(cur, least, it):
+	case cur != nil && cur.items < cur.slots && !slices.Contains(it.Never, cur.ID) && allowed(cur) && p.tolerable(cur, least, it):
 		return cur
 	}
 	return least

@@ -149,14 +149,16 @@ func (c *cutter) atom(r partition.Range) partition.Range {
 	return r
 }
 
-// split breaks an atom that alone exceeds a limit into pieces of nearly equal length. Data is even inside an atom, so a
-// piece of at most limit*length/amount positions holds at most limit.
+// split breaks an atom that alone exceeds a limit into pieces of nearly equal length. Data is even inside a count, so a piece of
+// at most limit*length/amount positions holds at most limit. Length and amount are those of the count: what the meter says of the
+// atom is rounded down, and a few positions too many would hold one record too many.
 func (c *cutter) split(a partition.Range) []partition.Range {
 	longest := min(c.limits.Positions, a.Len())
 	records, bytes := c.meter.within(a)
-	for _, q := range []struct{ amount, limit int64 }{{records, c.limits.Records}, {bytes, c.limits.Bytes}} {
+	whole := c.meter.around(a.From)
+	for _, q := range []struct{ amount, of, limit int64 }{{records, whole.Records, c.limits.Records}, {bytes, whole.Bytes, c.limits.Bytes}} {
 		if q.amount > q.limit {
-			longest = min(longest, max(1, share(a.Len(), q.limit, q.amount)))
+			longest = min(longest, max(1, share(whole.Range.Len(), q.limit, q.of)))
 		}
 	}
 	n := (a.Len() + longest - 1) / longest

@@ -61,6 +61,15 @@ func (m meter) within(r partition.Range) (records, bytes int64) {
 	return toRecords - fromRecords, toBytes - fromBytes
 }
 
+// around returns the count that o lies in, a zero one when there is none.
+func (m meter) around(o partition.Offset) Count {
+	i := sort.Search(len(m.counts), func(i int) bool { return m.counts[i].Range.To > o })
+	if i == len(m.counts) || o < m.counts[i].Range.From {
+		return Count{}
+	}
+	return m.counts[i]
+}
+
 func (m meter) before(o partition.Offset) (records, bytes int64) {
 	i := sort.Search(len(m.counts), func(i int) bool { return m.counts[i].Range.To > o })
 	records, bytes = m.records[i], m.bytes[i]
