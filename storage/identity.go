@@ -19,8 +19,8 @@ type Identity struct {
 	Instance string `json:"instance"`
 	// Created is the unix time in nanoseconds at which the identity was made, by the caller's clock.
 	Created int64 `json:"created_unix_nanos"`
-	// Generation counts the data directories that this identity has had. Above 1, earlier data was lost or set aside: the
-	// node may have voted and acknowledged things that it no longer knows, so it comes back as a learner.
+	// Generation counts the databases that this identity began. One that rises after the node has voted or acknowledged
+	// something says that it no longer knows what; whoever lets it vote notes the generation with which it may.
 	Generation uint32 `json:"generation"`
 }
 
@@ -85,8 +85,8 @@ func writeIdentity(fs vfs.FS, dir string, id Identity) error {
 	return Classify(path, WriteFile(fs, path, Seal(append(body, '\n'))))
 }
 
-// countGeneration notes durably that a new data directory is about to be made. It does so before the first byte of it: a
-// crash in between leaves a generation too many, which only costs a copy, never one too few.
+// countGeneration notes durably that a new database is about to be made. It does so before the first byte of it: a crash in
+// between leaves a generation too many, never one too few.
 func countGeneration(fs vfs.FS, dir string) (Identity, error) {
 	id, err := ReadIdentity(fs, dir)
 	if errors.Is(err, ErrNoIdentity) {

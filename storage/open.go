@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -94,37 +95,70 @@ func (db *DB) open(o Options) error {
 	return nil
 }
 
-// prepare reads identity and format, and makes the data directory if there is none.
+// prepare reads identity and format, and begins new data when there is no database: the directory is not there, or it is empty
+// because the first Open was cut short or somebody emptied it.
 func (db *DB) prepare(data string) error {
-	there, err := exists(db.fs, data)
+	path := db.fs.PathJoin(data, pebbleDir)
+	made, err := exists(db.fs, data)
 	if err != nil {
 		return Classify(data, err)
 	}
-	if !there {
-		db.fresh = true
-		if db.identity, err = countGeneration(db.fs, db.dir); err != nil {
+	format := Format(0)
+	if made {
+		if format, err = readFormat(db.fs, data); err != nil {
 			return err
 		}
-		failpoint.Reach(failpoint.GenerationCounted)
+	}
+	began, whole, err := peek(db.fs, path)
+	switch {
+	case err != nil:
+		return classifyOpen(path, err)
+	case began && format == 0:
+		return Damaged(db.fs.PathJoin(data, formatFile), errors.New("the file is missing beside existing data"))
+	case whole:
+		if db.identity, err = ReadIdentity(db.fs, db.dir); errors.Is(err, ErrNoIdentity) {
+			return nil
+		}
+		return err
+	}
+	db.fresh = true
+	if db.identity, err = countGeneration(db.fs, db.dir); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.GenerationCounted)
+	if !made {
 		if err := MakeDir(db.fs, data); err != nil {
 			return Classify(data, err)
 		}
 		failpoint.Reach(failpoint.DataMade)
-		return Classify(data, writeFormat(db.fs, data, FormatNewest, programLine))
 	}
-	if db.identity, err = ReadIdentity(db.fs, db.dir); err != nil && !errors.Is(err, ErrNoIdentity) {
-		return err
+	if format > 0 {
+		return nil
 	}
-	have, err := readFormat(db.fs, data)
-	if err != nil || have > 0 {
-		return err
-	}
-	// No format: either the very first Open was cut before it wrote one, and then pebble is not there, or it was lost.
-	if began, err := exists(db.fs, db.fs.PathJoin(data, pebbleDir)); err != nil || began {
-		return Damaged(db.fs.PathJoin(data, formatFile), errors.Join(err, errors.New("the file is missing beside existing data")))
-	}
-	db.fresh = true
 	return Classify(data, writeFormat(db.fs, data, FormatNewest, programLine))
+}
+
+// peek looks for a database at path: whether there is anything of one, and whether it was made to the end. Pebble makes its
+// manifest before the first log and the first table, so those without a manifest are all that was left of a database. Pebble
+// would begin a new one and replay the old log into it, which is neither new nor what there was.
+func peek(fs vfs.FS, path string) (began, whole bool, err error) {
+	if began, err = exists(fs, path); err != nil || !began {
+		return began, false, err
+	}
+	found, err := pebble.Peek(path, fs)
+	if err != nil || found.Exists {
+		return began, found.Exists, err
+	}
+	names, err := fs.List(path)
+	if err != nil {
+		return began, false, err
+	}
+	for _, name := range names {
+		if ext := filepath.Ext(name); ext == ".log" || ext == ".sst" {
+			return began, false, fmt.Errorf("%s is there and no manifest: %w", name, ErrDamaged)
+		}
+	}
+	return began, false, nil
 }
 
 // openPebble opens pebble and returns when it can not be opened, which is less than pebble does: while it replays its log it
@@ -227,8 +261,7 @@ func (db *DB) Dir() string { return db.dir }
 // Identity is whose directory this is; empty if EnsureIdentity was never called for it.
 func (db *DB) Identity() Identity { return db.identity }
 
-// Fresh reports whether this Open made the data directory. Together with Identity().Generation > 1 it means that earlier
-// data is gone and the node must come back as a learner.
+// Fresh reports whether this Open made the database. What there was before, if there was anything, is gone.
 func (db *DB) Fresh() bool { return db.fresh }
 
 // Err is the error that ended this database, or nil. Once it is set no write may be reported as durable.

@@ -132,6 +132,56 @@ func TestTheIdentityOutlivesTheData(t *testing.T) {
 	}
 }
 
+// TestEachDatabaseThatIsBegunIsCounted: whoever voted with one must be able to tell it from the next, however the first was lost.
+func TestEachDatabaseThatIsBegunIsCounted(t *testing.T) {
+	for name, lost := range map[string][]string{
+		"the directory": {"node/data"}, "all in it": {"node/data/FORMAT", "node/data/pebble"}, "the database": {"node/data/pebble"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := vfs.NewMem()
+			if _, err := EnsureIdentity(fs, "node", "a", 1); err != nil {
+				t.Fatal(err)
+			}
+			mustClose(t, mustOpen(t, fs, "node"))
+			for _, path := range lost {
+				if err := fs.RemoveAll(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			db := mustOpen(t, fs, "node")
+			defer mustClose(t, db)
+			if id := db.Identity(); id.Generation != 2 || !db.Fresh() {
+				t.Errorf("got generation %d, fresh %v, want 2, fresh", id.Generation, db.Fresh())
+			}
+		})
+	}
+}
+
+// TestALogWithoutAManifestIsDamage: pebble would begin a new database and replay the old log into it.
+func TestALogWithoutAManifestIsDamage(t *testing.T) {
+	fs := vfs.NewMem()
+	mustClose(t, mustOpen(t, fs, "node"))
+	names, err := fs.List("node/data/pebble")
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed := 0
+	for _, name := range names {
+		if strings.HasPrefix(name, "marker.manifest.") {
+			removed++
+			if err := fs.Remove("node/data/pebble/" + name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if removed != 1 {
+		t.Fatalf("removed %d markers of the manifest among %q, want 1", removed, names)
+	}
+	if _, err := Open("node", Options{FS: fs}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("open: got %v, want %v", err, ErrDamaged)
+	}
+}
+
 func TestADamagedIdentityIsNamed(t *testing.T) {
 	fs := vfs.NewMem()
 	if _, err := EnsureIdentity(fs, "node", "a", 1); err != nil {

@@ -17,7 +17,7 @@ var ErrDisabled = errors.New("this build has no failpoints (build it with -tags 
 // Load refuses an environment that arms failpoints: a fault that was asked for and did not happen looks like one that was
 // survived.
 func Load(getenv func(string) string) error {
-	for _, name := range []string{EnvArm, EnvReached, EnvSkew} {
+	for _, name := range []string{EnvArm, EnvReached, EnvClock} {
 		if getenv(name) != "" {
 			return fmt.Errorf("%s: %w", name, ErrDisabled)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestANormalBuildRefusesFaultsThatItCanNotDo(t *testing.T) {
-	for _, name := range []string{EnvArm, EnvReached, EnvSkew} {
+	for _, name := range []string{EnvArm, EnvReached, EnvClock} {
 		getenv := func(n string) string {
 			if n == name {
 				return "x"

@@ -26,7 +26,7 @@ var state = struct {
 	armed  map[Point]action
 	counts map[Point]int
 	file   string
-	skew   time.Duration
+	clock  wrongClock
 	die    func()
 }{armed: map[Point]action{}, counts: map[Point]int{}, die: die}
 
@@ -37,31 +37,14 @@ func Load(getenv func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", EnvArm, err)
 	}
-	var skew time.Duration
-	if text := getenv(EnvSkew); text != "" {
-		if skew, err = time.ParseDuration(text); err != nil {
-			return fmt.Errorf("%s: %w", EnvSkew, err)
-		}
-	}
 	state.Lock()
 	defer state.Unlock()
-	state.armed, state.counts, state.file, state.skew = armed, map[Point]int{}, getenv(EnvReached), skew
+	state.armed, state.counts, state.file = armed, map[Point]int{}, getenv(EnvReached)
+	state.clock = wrongClock{file: getenv(EnvClock)}
 	return nil
 }
 
-// Arm replaces what is armed, in the form of EnvArm; the counts begin again at 0. It is for tests in this process.
-func Arm(plan string) error {
-	armed, err := parse(plan)
-	if err != nil {
-		return err
-	}
-	state.Lock()
-	defer state.Unlock()
-	state.armed, state.counts = armed, map[Point]int{}
-	return nil
-}
-
-// Count is how often p was reached since it was armed last.
+// Count is how often p was reached since Load.
 func Count(p Point) int {
 	state.Lock()
 	defer state.Unlock()
@@ -93,7 +76,7 @@ func visit(p Point) (action, bool) {
 	state.counts[p]++
 	n := state.counts[p]
 	if n == 1 {
-		note(state.file, p)
+		note(state.file, string(p))
 	}
 	act, ok := state.armed[p]
 	if !ok || !act.due(n) {
@@ -105,14 +88,14 @@ func visit(p Point) (action, bool) {
 	return act, true
 }
 
-// note appends p to file. The line is in the page cache before anything else happens, which a SIGKILL does not take back.
-func note(file string, p Point) {
+// note appends a line to file. The line is in the page cache before anything else happens, which a SIGKILL does not take back.
+func note(file, line string) {
 	if file == "" {
 		return
 	}
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err == nil {
-		_, err = f.WriteString(string(p) + "\n")
+		_, err = f.WriteString(line + "\n")
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
@@ -126,14 +109,4 @@ func die() {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	time.Sleep(time.Second)
 	os.Exit(128 + int(syscall.SIGKILL))
-}
-
-// Clock is base, moved by what EnvSkew says.
-func Clock(base func() time.Time) func() time.Time {
-	return func() time.Time {
-		state.Lock()
-		skew := state.skew
-		state.Unlock()
-		return base().Add(skew)
-	}
 }

@@ -12,7 +12,7 @@ import (
 const (
 	EnvArm     = "BACKSTITCH_FAILPOINTS"         // the plan, see the package comment
 	EnvReached = "BACKSTITCH_FAILPOINTS_REACHED" // a file to which each point is appended when it is first reached
-	EnvSkew    = "BACKSTITCH_CLOCK_SKEW"         // a duration that Clock adds, e.g. -3s
+	EnvClock   = "BACKSTITCH_CLOCK"              // a file that says what is wrong with the wall clock: "skew -1h", or "freeze"
 )
 
 // ErrPlan says that a plan can not be read.

@@ -79,7 +79,7 @@ type row struct {
 var table = []row{
 	{FileWritten, "a small file is whole under its temporary name", false},
 	{FileRenamed, "it has its name, which is not durable yet", false},
-	{GenerationCounted, "a generation was counted, its data directory is not made", false},
+	{GenerationCounted, "a generation was counted, its database is not made", false},
 	{DataMade, "the data directory has no FORMAT", false},
 	{RaftlogBeforeSync, "entries, hard state or a deletion are not in the log", true},
 	{RaftlogAfterSync, "entries are durable, the mark is behind them", false},

@@ -75,16 +75,16 @@ func TestPowerLossAfterEachSync(t *testing.T) {
 			if err := n.log.DeleteRange(1, next-10); err != nil {
 				t.Fatal(err)
 			}
-		case i%10 == 9:
+		case i == 25:
+			if err := n.db.Pebble().Flush(); err != nil {
+				t.Fatal(err)
+			}
+		case i%2 == 1: // often, because what a cut finds between the mark and the log is a matter of luck
 			acked.Store(next - 3) // raft takes back two entries that lost
 			if err := n.log.DeleteRange(next-2, next-1); err != nil {
 				t.Fatal(err)
 			}
 			next -= 2
-		case i == 25:
-			if err := n.db.Pebble().Flush(); err != nil {
-				t.Fatal(err)
-			}
 		}
 	}
 	taking.Store(false)
