@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"backstitch/replay/record"
 
@@ -28,6 +29,7 @@ const (
 // codecs decompresses into pooled buffers and never beyond its ceiling. A claimed size is checked before it is allocated.
 type codecs struct {
 	ceiling int
+	ratios  [8]atomic.Int32 // by codec: how many times as large the last batch became
 	gzips   sync.Pool
 	lz4s    sync.Pool
 	zstds   sync.Pool
@@ -50,12 +52,26 @@ func newCodecs(ceiling int) *codecs {
 }
 
 func (c *codecs) decompress(codec int, src []byte) (*record.Buffer, error) {
-	out := record.NewBuffer(min(4*len(src), c.ceiling))
+	out := record.NewBuffer(min(c.ratio(codec)*len(src), c.ceiling))
 	if err := c.into(out, codec, src); err != nil {
 		out.Done()
 		return nil, err
 	}
+	if len(src) > 0 {
+		c.ratios[codec].Store(int32(min(len(out.B)/len(src), maxRatio)))
+	}
 	return out, nil
+}
+
+// Batches of one topic compress alike, so a buffer that would have done for the last one does for the next, and is not outgrown and
+// thrown away. One batch of another kind must not make all later buffers large.
+const (
+	minRatio = 4
+	maxRatio = 16
+)
+
+func (c *codecs) ratio(codec int) int {
+	return min(max(int(c.ratios[codec].Load())+1, minRatio), maxRatio)
 }
 
 func (c *codecs) into(out *record.Buffer, codec int, src []byte) (err error) {
@@ -68,6 +84,9 @@ func (c *codecs) into(out *record.Buffer, codec int, src []byte) (err error) {
 		}
 		return c.readAll(out, z, "gzip")
 	case CodecLZ4:
+		if done, err := c.lz4Blocks(out, src); done || err != nil {
+			return err
+		}
 		z := c.lz4s.Get().(*lz4.Reader)
 		defer c.lz4s.Put(z)
 		z.Reset(bytes.NewReader(src))

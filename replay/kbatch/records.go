@@ -3,6 +3,7 @@ package kbatch
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"backstitch/partition"
 	"backstitch/replay/record"
@@ -49,6 +50,8 @@ func decodeRecords(slab *record.Slab, payload []byte, h *Header, from partition.
 	}
 	r := reader{b: payload}
 	last := int64(-1)
+	all := h.BaseOffset >= from && (want == nil || whole(want, h))
+	appended, fixed := h.MaxTimestamp, h.LogAppendTime()
 	for i := range h.Count {
 		size := r.varint()
 		if r.bad || size < 0 || size > int64(len(r.b)) {
@@ -68,8 +71,8 @@ func decodeRecords(slab *record.Slab, payload []byte, h *Header, from partition.
 		}
 		last = offDelta
 		rec := record.Record{Offset: h.BaseOffset + offDelta, TimestampMs: h.BaseTimestamp + tsDelta, Key: key, Value: value}
-		if h.LogAppendTime() {
-			rec.TimestampMs, rec.TimestampType = h.MaxTimestamp, record.LogAppendTime
+		if fixed {
+			rec.TimestampMs, rec.TimestampType = appended, record.LogAppendTime
 		}
 		first := len(slab.Headers)
 		for range headers {
@@ -83,7 +86,7 @@ func decodeRecords(slab *record.Slab, payload []byte, h *Header, from partition.
 		if len(rr.b) != 0 {
 			return fmt.Errorf("%w: record %d of the batch at %d: %d bytes left over", ErrCorrupt, i, h.BaseOffset, len(rr.b))
 		}
-		if rec.Offset < from || (want != nil && !want.Contains(rec.Offset)) {
+		if !all && (rec.Offset < from || (want != nil && !want.Contains(rec.Offset))) {
 			slab.Headers = slab.Headers[:first]
 			continue
 		}
@@ -98,6 +101,17 @@ func decodeRecords(slab *record.Slab, payload []byte, h *Header, from partition.
 	return nil
 }
 
+// whole reports whether every offset of a batch is in one range of want.
+func whole(want partition.Ranges, h *Header) bool {
+	i, _ := slices.BinarySearchFunc(want, h.BaseOffset, func(r partition.Range, o partition.Offset) int {
+		if r.To <= o {
+			return -1
+		}
+		return 1
+	})
+	return i < len(want) && h.BaseOffset >= want[i].From && h.LastOffset() < want[i].To
+}
+
 // reader takes fields off the front of b. Once a field does not fit it is bad, and every later field is zero.
 type reader struct {
 	b   []byte
@@ -106,6 +120,23 @@ type reader struct {
 
 // varint reads a zig-zag varint of up to 64 bits; Kafka's timestamp deltas need more than 32.
 func (r *reader) varint() int64 {
+	// Nearly every one is of one byte, or of two: lengths, and deltas inside a batch.
+	if len(r.b) > 1 {
+		a, b := uint64(r.b[0]), uint64(r.b[1])
+		if a < 0x80 {
+			r.b = r.b[1:]
+			return int64(a>>1) ^ -int64(a&1)
+		}
+		if b < 0x80 {
+			a = a&0x7f | b<<7
+			r.b = r.b[2:]
+			return int64(a>>1) ^ -int64(a&1)
+		}
+	}
+	return r.long()
+}
+
+func (r *reader) long() int64 {
 	v, n := binary.Varint(r.b)
 	if n <= 0 {
 		r.bad, r.b = true, nil

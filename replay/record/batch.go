@@ -1,6 +1,10 @@
 package record
 
-import "backstitch/partition"
+import (
+	"sync/atomic"
+
+	"backstitch/partition"
+)
 
 // Batch is a run of records of one partition in order of position.
 type Batch struct {
@@ -10,6 +14,10 @@ type Batch struct {
 	Next partition.Offset
 	// Bytes is the sum of the records' keys, values and headers.
 	Bytes int64
+	// Digests has one entry for each record when somebody has worked them out already, under the fields that the reader of the
+	// batch compares; nil when nobody has. Where it is set, a record may hold nothing but offset, timestamp and the header that
+	// says where it came from: whoever wants contents must not read from what gives such batches.
+	Digests []Digest
 	// Free returns the slabs for reuse; nil when nothing is pooled.
 	Free func()
 }
@@ -27,6 +35,38 @@ func (b *Batch) Release() {
 		b.Free = nil
 		free()
 	}
+}
+
+// Split takes the first n records out of b and returns them as a batch of their own; b keeps the others, of which there must be
+// some. Both are to be released, by anybody and in any order: the memory goes back after the last one.
+func (b *Batch) Split(n int) *Batch {
+	front := &Batch{Partition: b.Partition, Records: b.Records[:n:n], Next: b.Records[n].Offset}
+	for i := range front.Records {
+		front.Bytes += b.SizeOf(i)
+	}
+	if b.Digests != nil {
+		front.Digests, b.Digests = b.Digests[:n:n], b.Digests[n:]
+	}
+	b.Records, b.Bytes = b.Records[n:], b.Bytes-front.Bytes
+	if free := b.Free; free != nil {
+		var left atomic.Int32
+		left.Store(2)
+		b.Free = func() {
+			if left.Add(-1) == 0 {
+				free()
+			}
+		}
+		front.Free = b.Free
+	}
+	return front
+}
+
+// SizeOf is the size of the i-th record, also where the batch has its digest alone.
+func (b *Batch) SizeOf(i int) int64 {
+	if b.Digests != nil {
+		return b.Digests[i].Bytes
+	}
+	return b.Records[i].Size()
 }
 
 // Size is the number of bytes in the record's key, value and headers.

@@ -25,6 +25,7 @@ import (
 //	0x00                                                 null
 //	0x01 length bytes                                    of up to 256 bytes
 //	0x02 length xxh3-128                                 longer; the hash is over the bytes, big endian
+//	0x03 fingerprint part                                under Frames: 16 bytes for the schema, and what follows its number
 //
 // Long parts are hashed where they lie. Copying them first would cost about as much as hashing them, and most of what is
 // moved is in long values.
@@ -35,14 +36,19 @@ import (
 // OwnHeaderPrefix marks the headers that backstitch adds. They say where a record came from and are not part of what it is.
 const OwnHeaderPrefix = "backstitch."
 
-const canonicalVersion = 1
+// CanonicalVersion is the version of the canonical form. Hashes that were kept under another one compare with nothing.
+const CanonicalVersion = 1
 
 // longPart is the length above which a part stands in the canonical form by its hash.
 const longPart = 256
 
 // AppendCanonical appends the canonical form of r under fields to dst.
 func AppendCanonical(dst []byte, r *Record, fields Fields) []byte {
-	dst = append(dst, canonicalVersion, byte(fields))
+	return appendCanonical(dst, r, fields, nil)
+}
+
+func appendCanonical(dst []byte, r *Record, fields Fields, frames *Frames) []byte {
+	dst = append(dst, CanonicalVersion, byte(fields))
 	if fields&FieldTimestamp != 0 {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(r.TimestampMs))
 	}
@@ -50,10 +56,10 @@ func AppendCanonical(dst []byte, r *Record, fields Fields) []byte {
 		dst = appendHeaders(dst, r.Headers)
 	}
 	if fields&FieldKey != 0 {
-		dst = appendPart(dst, r.Key)
+		dst = frames.appendFramed(dst, r.Key, FieldKey)
 	}
 	if fields&FieldValue != 0 {
-		dst = appendPart(dst, r.Value)
+		dst = frames.appendFramed(dst, r.Value, FieldValue)
 	}
 	return dst
 }
@@ -91,11 +97,14 @@ func appendPart(dst, b []byte) []byte {
 }
 
 // Hasher hashes records without allocating once its buffer has grown. It is used by one goroutine; its zero value is ready.
-type Hasher struct{ buf []byte }
+type Hasher struct {
+	Frames *Frames // nil takes every part as the bytes that it is
+	buf    []byte
+}
 
 // Hash returns the xxh3-128 of the canonical form of r under fields, big endian.
 func (h *Hasher) Hash(r *Record, fields Fields) [16]byte {
-	h.buf = AppendCanonical(h.buf[:0], r, fields)
+	h.buf = appendCanonical(h.buf[:0], r, fields, h.Frames)
 	return xxh3.Hash128(h.buf).Bytes()
 }
 

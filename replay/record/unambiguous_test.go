@@ -78,7 +78,7 @@ func TestCanonicalFormIsUnambiguous(t *testing.T) {
 			}
 		}
 		in := reader{t: t, b: AppendCanonical(nil, &r, AllFields)}
-		if head := in.take(2); head[0] != canonicalVersion || head[1] != byte(AllFields) {
+		if head := in.take(2); head[0] != CanonicalVersion || head[1] != byte(AllFields) {
 			t.Fatalf("got head %v", head)
 		}
 		var got, want parsed
