@@ -1,4 +1,4 @@
-// Package klog reads a Kafka partition as the broker stores it: watermarks, offsets by time, and raw batches of committed
+// Package klog reads a Kafka partition as the broker stores it: watermarks, offsets by time, settings, and raw batches of committed
 // data. The archive keeps those batches as they are, source/kafka decodes them.
 //
 // Invariants:
@@ -12,7 +12,7 @@
 // It sends fetch requests itself rather than poll a consumer: a consumer returns decoded records, resets or stalls at a lost
 // offset, and does not show markers, so it can not tell that it has reached the end.
 //
-// What is not here: decoding (replay/kbatch), groups and commits (replay/sink).
+// What is not here: decoding (replay/kbatch), groups and their commits (replay/kgroup; those of our own jobs in replay/sink).
 //
-// Reading order: watermarks.go, reader.go, aborted.go.
+// Reading order: watermarks.go, times.go, settings.go, reader.go, aborted.go.
 package klog

@@ -197,7 +197,7 @@ func (r *Reader) fetch(ctx context.Context) (*kmsg.FetchResponseTopicPartition, 
 
 	kresp, err := r.cl.Broker(int(r.mark.Leader)).RetriableRequest(ctx, req)
 	if err != nil {
-		return nil, err
+		return nil, broken(err)
 	}
 	resp := kresp.(*kmsg.FetchResponse)
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {

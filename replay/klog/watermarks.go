@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/errgroup"
 )
 
 // TopicID is the id that a broker gave a topic when it was created. Deleting and creating it again gives another one. It is
@@ -75,25 +77,24 @@ func Watermarks(ctx context.Context, cl *kgo.Client, topic string) (*Topic, erro
 	if err != nil {
 		return nil, err
 	}
-	for _, q := range []struct {
-		time  int64
-		level int8
-		put   func(*Watermark, int64)
-	}{
-		// Earliest first: a log start that moves between the requests must not end up above an older LSO.
-		{timestampEarliest, readUncommitted, func(w *Watermark, o int64) { w.LogStart = o }},
-		{timestampLatest, readCommitted, func(w *Watermark, o int64) { w.LSO = o }},
-		{timestampLatest, readUncommitted, func(w *Watermark, o int64) { w.End = o }},
-	} {
-		offs, err := listOffsets(ctx, cl, t, q.time, q.level)
-		if err != nil {
-			return nil, err
+	var starts, stable, ends map[int32]int64
+	ask := func(into *map[int32]int64, ms int64, level int8) func() error {
+		return func() (err error) {
+			*into, err = listOffsets(ctx, cl, t, ms, level)
+			return err
 		}
-		for p, o := range offs {
-			w := t.Partitions[p]
-			q.put(&w, o)
-			t.Partitions[p] = w
-		}
+	}
+	var group errgroup.Group // side by side, because the brokers may be far away
+	group.Go(ask(&starts, timestampEarliest, readUncommitted))
+	group.Go(ask(&stable, timestampLatest, readCommitted))
+	group.Go(ask(&ends, timestampLatest, readUncommitted))
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for p, w := range t.Partitions {
+		// The log moves on between the three answers. When the LSO was read, the start was not above it and the end not below.
+		w.LogStart, w.LSO, w.End = min(starts[p], stable[p]), stable[p], max(ends[p], stable[p])
+		t.Partitions[p] = w
 	}
 	return t, nil
 }
@@ -126,7 +127,7 @@ func describe(ctx context.Context, cl *kgo.Client, topic string) (*Topic, error)
 	req.Topics = append(req.Topics, rt)
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
-		return nil, fmt.Errorf("describe topic %s: %w", topic, err)
+		return nil, fmt.Errorf("describe topic %s: %w", topic, broken(err))
 	}
 	if len(resp.Topics) != 1 {
 		return nil, fmt.Errorf("describe topic %s: %d topics in the answer, want 1", topic, len(resp.Topics))
@@ -146,35 +147,52 @@ func describe(ctx context.Context, cl *kgo.Client, topic string) (*Topic, error)
 }
 
 func listOffsets(ctx context.Context, cl *kgo.Client, t *Topic, ms int64, level int8) (map[int32]int64, error) {
+	times := make(map[int32]int64, len(t.Partitions))
+	for n := range t.Partitions {
+		times[n] = ms
+	}
+	found, err := listAt(ctx, cl, t.Name, times, level)
+	if err != nil {
+		return nil, err
+	}
+	offs := make(map[int32]int64, len(found))
+	for n, s := range found {
+		offs[n] = s.Offset
+	}
+	return offs, nil
+}
+
+// listAt asks for one time per partition.
+func listAt(ctx context.Context, cl *kgo.Client, topic string, times map[int32]int64, level int8) (map[int32]Stamp, error) {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
 	req.IsolationLevel = level
 	rt := kmsg.NewListOffsetsRequestTopic()
-	rt.Topic = t.Name
-	for _, n := range t.Numbers() {
+	rt.Topic = topic
+	for _, n := range slices.Sorted(maps.Keys(times)) {
 		rp := kmsg.NewListOffsetsRequestTopicPartition()
 		rp.Partition = n
-		rp.Timestamp = ms
+		rp.Timestamp = times[n]
 		rt.Partitions = append(rt.Partitions, rp)
 	}
 	req.Topics = append(req.Topics, rt)
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
-		return nil, fmt.Errorf("list offsets of %s: %w", t.Name, err)
+		return nil, fmt.Errorf("list offsets of %s: %w", topic, broken(err))
 	}
-	offs := make(map[int32]int64, len(t.Partitions))
+	out := make(map[int32]Stamp, len(times))
 	for _, rt := range resp.Topics {
 		for _, rp := range rt.Partitions {
 			if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
-				return nil, fmt.Errorf("list offsets of %s/%d: %w", t.Name, rp.Partition, err)
+				return nil, fmt.Errorf("list offsets of %s/%d: %w", topic, rp.Partition, err)
 			}
-			offs[rp.Partition] = rp.Offset
+			out[rp.Partition] = Stamp{Offset: rp.Offset, TimestampMs: rp.Timestamp}
 		}
 	}
-	for n := range t.Partitions {
-		if _, ok := offs[n]; !ok {
-			return nil, fmt.Errorf("list offsets of %s/%d: no answer", t.Name, n)
+	for n := range times {
+		if _, ok := out[n]; !ok {
+			return nil, fmt.Errorf("list offsets of %s/%d: no answer", topic, n)
 		}
 	}
-	return offs, nil
+	return out, nil
 }

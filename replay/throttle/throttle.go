@@ -1,0 +1,139 @@
+// Package throttle bounds how fast this node reads. One Limiter is shared by everything that reads for one purpose, so that the bound
+// holds for the node and not for each reader.
+//
+// Invariants:
+//   - A nil *Limiter bounds nothing, and its wrappers return what they were given.
+//   - What was read is paid for afterwards: one batch or piece may exceed the rate, and the next one waits for it.
+//   - A wait ends with its context.
+//
+// What is not here: how a write is paced (replay/engine commits at its own limits).
+package throttle
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"backstitch/partition"
+	"backstitch/replay/record"
+	"backstitch/replay/sink"
+	"backstitch/replay/source"
+
+	"golang.org/x/time/rate"
+)
+
+// Limiter is a rate of bytes. It is safe for concurrent use.
+type Limiter struct{ bytes *rate.Limiter }
+
+// New makes one of so many bytes per second, nil for 0.
+func New(bytesPerSecond int64) *Limiter {
+	if bytesPerSecond <= 0 {
+		return nil
+	}
+	burst := int(min(max(bytesPerSecond, 64<<10), 1<<30))
+	return &Limiter{bytes: rate.NewLimiter(rate.Limit(bytesPerSecond), burst)}
+}
+
+// Wait pays for n bytes.
+func (l *Limiter) Wait(ctx context.Context, n int64) error {
+	if l == nil {
+		return nil
+	}
+	for n > 0 {
+		part := min(n, int64(l.bytes.Burst()))
+		if err := l.bytes.WaitN(ctx, int(part)); err != nil {
+			return fmt.Errorf("wait for the read rate: %w", context.Cause(ctx))
+		}
+		n -= part
+	}
+	return nil
+}
+
+// Source paces the records of s.
+func (l *Limiter) Source(s source.Source) source.Source {
+	if l == nil {
+		return s
+	}
+	return &pacedSource{s, l}
+}
+
+// Targets paces the records of t.
+func (l *Limiter) Targets(t sink.Targets) sink.Targets {
+	if l == nil {
+		return t
+	}
+	return &pacedTargets{t, l}
+}
+
+type pacedSource struct {
+	source.Source
+	l *Limiter
+}
+
+func (s *pacedSource) Open(ctx context.Context, slice partition.Slice, cursor partition.Offset) (source.Reader, error) {
+	r, err := s.Source.Open(ctx, slice, cursor)
+	if err != nil {
+		return nil, err
+	}
+	return &pacedReader{r, s.l}, nil
+}
+
+type pacedReader struct {
+	source.Reader
+	l *Limiter
+}
+
+func (r *pacedReader) Next(ctx context.Context) (*record.Batch, error) {
+	return next(ctx, r.l, r.Reader)
+}
+
+type pacedTargets struct {
+	sink.Targets
+	l *Limiter
+}
+
+func (t *pacedTargets) Read(ctx context.Context, part int32, from, to int64) (sink.Reader, error) {
+	r, err := t.Targets.Read(ctx, part, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return &pacedTarget{r, t.l}, nil
+}
+
+type pacedTarget struct {
+	sink.Reader
+	l *Limiter
+}
+
+func (r *pacedTarget) Next(ctx context.Context) (*record.Batch, error) {
+	return next(ctx, r.l, r.Reader)
+}
+
+func next(ctx context.Context, l *Limiter, r interface {
+	Next(context.Context) (*record.Batch, error)
+}) (*record.Batch, error) {
+	b, err := r.Next(ctx)
+	if err != nil {
+		return b, err
+	}
+	if err := l.Wait(ctx, b.Bytes); err != nil {
+		b.Release()
+		return nil, err
+	}
+	return b, nil
+}
+
+// pacedBody pays for each piece of a body.
+type pacedBody struct {
+	io.ReadCloser
+	ctx context.Context //nolint:containedctx // io.Reader has no place for one, and the body ends with the call that opened it
+	l   *Limiter
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if wait := b.l.Wait(b.ctx, int64(n)); wait != nil && (err == nil || err == io.EOF) {
+		return n, wait
+	}
+	return n, err
+}
