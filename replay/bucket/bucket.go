@@ -41,6 +41,19 @@ type Bucket interface {
 	URL() string
 }
 
+// Tagger is a Bucket whose objects have tags.
+type Tagger interface {
+	// Tags returns the tags of an object, none when it has none.
+	Tags(ctx context.Context, key string) (map[string]string, error)
+}
+
+// Dated is a Bucket whose listing is older than what it holds, such as one by an inventory. What it does not list may be there,
+// and what it lists may be gone or another.
+type Dated interface {
+	// Live lists what is there now.
+	Live() Bucket
+}
+
 var (
 	ErrNotFound = errors.New("no such object")
 	ErrChanged  = errors.New("object changed")
@@ -48,6 +61,8 @@ var (
 	ErrBadKey   = errors.New("not a key")
 	// ErrNoBucket says that the bucket or directory itself is not there; an empty one is not an error.
 	ErrNoBucket = errors.New("no such bucket")
+	// ErrBroken says that an answer ended before its length. It says nothing about the object: asking again may help.
+	ErrBroken = errors.New("connection broke off")
 	// ErrNotConditional says that the store accepted a second conditional write of one key and so can not publish safely.
 	ErrNotConditional = errors.New("store ignores If-None-Match")
 )

@@ -22,7 +22,7 @@ func S3(t testing.TB, name string, wrap func(http.Handler) http.Handler) (endpoi
 	if err := backend.CreateBucket(name); err != nil {
 		t.Fatal(err)
 	}
-	handler := gofakes3.New(backend).Server()
+	handler := headVersions(gofakes3.New(backend).Server())
 	if wrap != nil {
 		handler = wrap(handler)
 	}
@@ -39,6 +39,22 @@ func S3(t testing.TB, name string, wrap func(http.Handler) http.Handler) (endpoi
 	})
 	return srv.URL, cl
 }
+
+// headVersions lets the server say of a version what it says of the current object: it knows versions only when they are read.
+func headVersions(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead && r.URL.Query().Has("versionId") {
+			r.Method = http.MethodGet
+			next.ServeHTTP(headOnly{w}, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type headOnly struct{ http.ResponseWriter }
+
+func (h headOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // Overwrite replaces an object behind a bucket's back.
 func Overwrite(ctx context.Context, t testing.TB, cl *s3.Client, name, key string, body []byte) {

@@ -10,7 +10,7 @@
 //
 // What is not here: addresses and credentials, which replay/connect turns into a client.
 //
-// Reading order: s3.go, put.go.
+// Reading order: s3.go, put.go, inspect.go.
 package s3
 
 import (
@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -37,7 +38,10 @@ type Bucket struct {
 	prefix string // "" or ends in "/"
 }
 
-var _ bucket.Bucket = (*Bucket)(nil)
+var (
+	_ bucket.Bucket = (*Bucket)(nil)
+	_ bucket.Tagger = (*Bucket)(nil)
+)
 
 // New returns the bucket name, or the part of it under prefix. It does not talk to the store.
 func New(cl *s3.Client, name, prefix string) *Bucket {
@@ -53,7 +57,24 @@ func (b *Bucket) URL() string { return "s3://" + b.name + "/" + strings.TrimSuff
 // List streams pages of the listing. Stores list in the byte order of keys.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[bucket.Info, error] {
 	return func(yield func(bucket.Info, error) bool) {
-		pages := s3.NewListObjectsV2Paginator(b.cl, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: aws.String(b.prefix + prefix)})
+		for in, err := range b.pages(ctx, prefix, "") {
+			if err == nil && (in.Key == "" || strings.HasSuffix(in.Key, "/")) {
+				continue // consoles write empty objects to show directories
+			}
+			if !yield(in, err) {
+				return
+			}
+		}
+	}
+}
+
+// pages streams every object under prefix. encoding asks the store to write keys so that XML can carry them.
+func (b *Bucket) pages(ctx context.Context, prefix string, encoding types.EncodingType) iter.Seq2[bucket.Info, error] {
+	return func(yield func(bucket.Info, error) bool) {
+		pages := s3.NewListObjectsV2Paginator(b.cl, &s3.ListObjectsV2Input{
+			Bucket: &b.name, Prefix: aws.String(b.prefix + prefix), EncodingType: encoding,
+		})
+		token := ""
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
@@ -61,15 +82,23 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 				return
 			}
 			for _, o := range page.Contents {
-				key, ok := strings.CutPrefix(aws.ToString(o.Key), b.prefix)
-				if !ok || key == "" || strings.HasSuffix(key, "/") {
-					continue // consoles write empty objects to show directories
+				key, err := b.key(o.Key, page.EncodingType)
+				if err != nil {
+					yield(bucket.Info{}, b.wrap("list", prefix, err))
+					return
 				}
 				in := bucket.Info{Key: key, ETag: unquote(o.ETag), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}
 				if !yield(in, nil) {
 					return
 				}
 			}
+			// The library takes a page without a token for the last one, whatever the page says of itself.
+			next := aws.ToString(page.NextContinuationToken)
+			if aws.ToBool(page.IsTruncated) && (next == "" || next == token) {
+				yield(bucket.Info{}, b.wrap("list", prefix, fmt.Errorf("a truncated page with the token %q: %w", next, bucket.ErrListingCut)))
+				return
+			}
+			token = next
 		}
 	}
 }
@@ -84,11 +113,40 @@ func (b *Bucket) Get(ctx context.Context, key, etag string) (io.ReadCloser, buck
 	return out.Body, in, nil
 }
 
-// GetRange reads a part of an object; a part that lies outside is io.ErrUnexpectedEOF.
-func (b *Bucket) GetRange(ctx context.Context, key, etag string, off, length int64) ([]byte, error) {
+// Tags asks for an object's tags.
+func (b *Bucket) Tags(ctx context.Context, key string) (map[string]string, error) {
+	if err := bucket.CheckKey(key); err != nil {
+		return nil, err
+	}
+	out, err := b.cl.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &b.name, Key: aws.String(b.prefix + key)})
+	if err != nil {
+		return nil, b.wrap("read tags of", key, err)
+	}
+	tags := map[string]string{}
+	for _, t := range out.TagSet {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return tags, nil
+}
+
+// rangeReads is how often a part is asked for whose answer broke off.
+const rangeReads = 3
+
+// GetRange reads a part of an object; a part that lies outside is io.ErrUnexpectedEOF. An answer that breaks off is asked for again,
+// and is bucket.ErrBroken in the end.
+func (b *Bucket) GetRange(ctx context.Context, key, etag string, off, length int64) (buf []byte, err error) {
 	if length == 0 {
 		return nil, nil
 	}
+	for range rangeReads {
+		if buf, err = b.getRange(ctx, key, etag, off, length); !errors.Is(err, bucket.ErrBroken) || ctx.Err() != nil {
+			break
+		}
+	}
+	return buf, err
+}
+
+func (b *Bucket) getRange(ctx context.Context, key, etag string, off, length int64) ([]byte, error) {
 	rng := fmt.Sprintf("bytes=%d-%d", off, off+length-1)
 	if off < 0 {
 		rng = fmt.Sprintf("bytes=%d", off) // a suffix: it reaches to the end, and what is beyond length is left unread
@@ -102,13 +160,16 @@ func (b *Bucket) GetRange(ctx context.Context, key, etag string, off, length int
 	if cerr := out.Body.Close(); err == nil {
 		err = cerr
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case err == nil:
+		return buf, nil
+	case out.ContentLength == nil || *out.ContentLength >= length:
+		// The store had promised all of it. Not %w: the end of a connection is not the end of the object.
+		return nil, b.wrap("read", key, fmt.Errorf("%w: %v", bucket.ErrBroken, err))
+	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
-	if err != nil {
-		return nil, b.wrap("read", key, err)
-	}
-	return buf, nil
+	return nil, b.wrap("read", key, err)
 }
 
 func (b *Bucket) get(ctx context.Context, key, etag, rng string) (*s3.GetObjectOutput, error) {
@@ -116,11 +177,16 @@ func (b *Bucket) get(ctx context.Context, key, etag, rng string) (*s3.GetObjectO
 		return nil, err
 	}
 	in := &s3.GetObjectInput{Bucket: &b.name, Key: aws.String(b.prefix + key)}
-	if etag != "" {
-		in.IfMatch = aws.String(`"` + etag + `"`)
-	}
 	if rng != "" {
 		in.Range = &rng
+	}
+	return b.fetch(ctx, key, etag, in)
+}
+
+// fetch sends in, and makes sure that what comes is what was asked for.
+func (b *Bucket) fetch(ctx context.Context, key, etag string, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
+	if etag != "" {
+		in.IfMatch = aws.String(`"` + etag + `"`)
 	}
 	out, err := b.cl.GetObject(ctx, in)
 	if err != nil {
@@ -150,6 +216,8 @@ func (b *Bucket) wrap(verb, key string, err error) error {
 		kind = bucket.ErrNotFound
 	case status == http.StatusPreconditionFailed || code == "PreconditionFailed":
 		kind = bucket.ErrChanged
+	case status == http.StatusForbidden || status == http.StatusUnauthorized:
+		kind = bucket.ErrDenied
 	case status == http.StatusRequestedRangeNotSatisfiable || code == "InvalidRange":
 		kind = io.ErrUnexpectedEOF
 	default:

@@ -3,8 +3,11 @@ package s3
 import (
 	"context"
 	"errors"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"backstitch/replay/bucket"
@@ -121,5 +124,41 @@ func TestMissingBucket(t *testing.T) {
 	}
 	if _, _, err := New(cl, "other", "").Get(t.Context(), "k", ""); !errors.Is(err, bucket.ErrNoBucket) {
 		t.Errorf("got %v, want %v", err, bucket.ErrNoBucket)
+	}
+}
+
+// A connection that breaks off in the middle of a body says nothing about the object.
+func TestABodyThatBreaksOffIsAskedForAgain(t *testing.T) {
+	broken := 0
+	_, cl := buckettest.S3(t, name, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet || broken == 0 {
+				next.ServeHTTP(w, r)
+				return
+			}
+			broken--
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			maps.Copy(w.Header(), answer.Header())
+			w.Header().Set("Content-Length", strconv.Itoa(answer.Body.Len()))
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes()[:answer.Body.Len()/2])
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		})
+	})
+	b := New(cl, name, "")
+	if _, err := b.PutNew(t.Context(), "k", []byte("0123456789")); err != nil {
+		t.Fatal(err)
+	}
+	for _, off := range []int64{2, -8} {
+		broken = rangeReads - 1
+		if got, err := b.GetRange(t.Context(), "k", "", off, 8); err != nil || string(got) != "23456789" {
+			t.Errorf("from %d: got %q, %v", off, got, err)
+		}
+		broken = rangeReads
+		if _, err := b.GetRange(t.Context(), "k", "", off, 8); !errors.Is(err, bucket.ErrBroken) || errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("from %d: got %v, want %v, which is no end of the object", off, err, bucket.ErrBroken)
+		}
 	}
 }
