@@ -24,6 +24,8 @@ const (
 	CodeBrokenLine   = "BST-Q103" // a line is not what its format says
 	CodeTooLarge     = "BST-Q104" // a record or a decompressed object is above the ceiling
 	CodeBadCompanion = "BST-Q105" // a .keys or .headers file does not pair with its value file
+	CodeForeign      = "BST-Q106" // the object is not what its name says
+	CodeGone         = "BST-Q107" // the object was listed and is gone
 )
 
 func (e *DamagedError) Error() string {

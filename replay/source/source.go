@@ -23,7 +23,8 @@ type Source interface {
 
 // Reader returns the records of one slice in order of position.
 type Reader interface {
-	// Next returns the next batch, never empty, and io.EOF after the last one. Records outside slice.Ranges are not returned.
+	// Next returns the next batch, never empty, and io.EOF itself after the last one: an error that wraps it is a connection that was
+	// closed, so callers compare with ==. Records outside slice.Ranges are not returned.
 	// Batch.Next is the cursor after it. The caller owns the batch. After a *DamagedError Next may be called again and goes on
 	// at DamagedError.Next; after any other error the reader is dead.
 	Next(ctx context.Context) (*record.Batch, error)

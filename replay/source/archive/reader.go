@@ -19,6 +19,7 @@ import (
 // run is a stretch of batches that lie one after the other in one object, or the error that took their place.
 type run struct {
 	key     string
+	etag    string
 	entries []format.Entry
 	raw     []byte
 	err     error
@@ -68,7 +69,7 @@ func (r *reader) send(ctx context.Context, x run) bool {
 
 // prefetch sends the wanted runs of one object. It returns only errors that end the read.
 func (r *reader) prefetch(ctx context.Context, o partition.Object, from partition.Offset) error {
-	f, err := format.ReadFooter(ctx, r.src.b, o.Key, o.ETag, o.Size)
+	f, err := readFooter(ctx, r.src.b, o)
 	if errors.Is(err, format.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF) {
 		n, nerr := format.ParseName(o.Key)
 		if nerr != nil {
@@ -96,18 +97,24 @@ func (r *reader) prefetch(ctx context.Context, o partition.Object, from partitio
 		if first == 0 {
 			at = 0 // with the magic at the beginning
 		}
-		raw, err := r.src.b.GetRange(ctx, o.Key, o.ETag, at, last.Position+int64(last.Length)-at)
+		head := func(raw []byte) error {
+			if first > 0 {
+				return nil
+			}
+			return format.CheckHead(raw)
+		}
+		raw, err := steady(ctx, r.src.b, o.Key, o.ETag, at, last.Position+int64(last.Length)-at, nil, head)
+		if errors.Is(err, format.ErrCorrupt) {
+			r.send(ctx, run{key: o.Key, err: &source.DamagedError{Object: o.Key, Offset: f.First, Next: f.Last + 1, Code: source.CodeCorrupt, Err: err}})
+			return ctx.Err()
+		}
 		if err != nil {
 			return sourceError(err)
 		}
 		if first == 0 {
-			if err := format.CheckHead(raw); err != nil {
-				r.send(ctx, run{key: o.Key, err: &source.DamagedError{Object: o.Key, Offset: f.First, Next: f.Last + 1, Code: source.CodeCorrupt, Err: err}})
-				return ctx.Err()
-			}
 			raw = raw[format.HeadLen:]
 		}
-		if !r.send(ctx, run{key: o.Key, entries: f.Entries[first:i], raw: raw}) {
+		if !r.send(ctx, run{key: o.Key, etag: o.ETag, entries: f.Entries[first:i], raw: raw}) {
 			return ctx.Err()
 		}
 	}
@@ -135,7 +142,7 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 			}
 			continue
 		}
-		err := r.decode(slab)
+		err := r.decode(ctx, slab)
 		if err == nil {
 			continue
 		}
@@ -150,19 +157,31 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 }
 
 // decode appends the records of the next entry and moves the cursor behind it, also when it is damaged.
-func (r *reader) decode(slab *record.Slab) error {
+func (r *reader) decode(ctx context.Context, slab *record.Slab) error {
 	e := &r.cur.entries[0]
 	raw := r.cur.raw[:e.Length:e.Length]
 	r.cur.raw, r.cur.entries = r.cur.raw[e.Length:], r.cur.entries[1:]
 	if e.Last < r.cursor {
 		return nil // an object before this one had it
 	}
-	from := r.cursor
-	r.cursor = e.Last + 1
+	from, buf := r.cursor, r.buf
 	h, err := format.CheckBatch(raw, e)
+	if err != nil {
+		raw, err = steady(ctx, r.src.b, r.cur.key, r.cur.etag, e.Position, int64(e.Length), raw, func(raw []byte) (err error) {
+			h, err = format.CheckBatch(raw, e)
+			return err
+		})
+		if err != nil && !errors.Is(err, format.ErrCorrupt) {
+			r.err = fmt.Errorf("partition %d: %w", r.part, sourceError(err))
+			return r.err
+		}
+		buf = record.WrapBuffer(raw)
+		defer buf.Done()
+	}
+	r.cursor = e.Last + 1
 	records := len(slab.Records)
 	if err == nil {
-		err = r.src.dec.Decode(slab, r.buf, raw, &h, from, r.want)
+		err = r.src.dec.Decode(slab, buf, raw, &h, from, r.want)
 	}
 	if err == nil {
 		return nil
@@ -195,7 +214,7 @@ func (r *reader) take(ctx context.Context) error {
 		}
 		if x.err != nil {
 			r.err = x.err
-			if !errors.Is(x.err, io.EOF) {
+			if x.err != io.EOF {
 				r.err = fmt.Errorf("partition %d: %w", r.part, x.err)
 			}
 			return r.err

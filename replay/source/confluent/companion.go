@@ -8,19 +8,20 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"backstitch/replay/foreign"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
 )
 
-// pairs are the open companions of one value file; either may be nil.
+// pairs are the open companions of one value file; either may be nil. Reading ends in damage when one of them has fewer lines than the values, or more.
 type pairs struct {
-	keys, headers *stream
+	keys, headers *foreign.Records
 }
 
 func (p *pairs) close() {
-	for _, s := range []*stream{p.keys, p.headers} {
+	for _, s := range []*foreign.Records{p.keys, p.headers} {
 		if s != nil {
-			s.close()
+			s.Close()
 		}
 	}
 }
@@ -33,7 +34,7 @@ func (p *pairs) next(r *record.Record) error {
 			return err
 		}
 		if r.Key, err = keyOf(line); err != nil {
-			return &damageError{code: source.CodeBadCompanion, err: err}
+			return &foreign.Damage{Code: source.CodeBadCompanion, Err: err}
 		}
 	}
 	if p.headers != nil {
@@ -42,7 +43,7 @@ func (p *pairs) next(r *record.Record) error {
 			return err
 		}
 		if r.Headers, err = headersOf(line); err != nil {
-			return &damageError{code: source.CodeBadCompanion, err: err}
+			return &foreign.Damage{Code: source.CodeBadCompanion, Err: err}
 		}
 	}
 	return nil
@@ -50,7 +51,7 @@ func (p *pairs) next(r *record.Record) error {
 
 // skip passes over the line of a record that is not wanted.
 func (p *pairs) skip() error {
-	for _, s := range []*stream{p.keys, p.headers} {
+	for _, s := range []*foreign.Records{p.keys, p.headers} {
 		if s == nil {
 			continue
 		}
@@ -61,24 +62,24 @@ func (p *pairs) skip() error {
 	return nil
 }
 
-func (p *pairs) line(s *stream, kind string) ([]byte, error) {
-	line, err := s.next()
-	if errors.Is(err, io.EOF) {
-		return nil, &damageError{code: source.CodeBadCompanion, err: fmt.Errorf("%s file has fewer lines than its value file", kind)}
+func (p *pairs) line(s *foreign.Records, kind string) ([]byte, error) {
+	line, err := s.Next()
+	if err == io.EOF {
+		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file has fewer lines than its value file", kind)}
 	}
 	return line, err
 }
 
 // finish makes sure that the companions end where the value file does.
 func (p *pairs) finish() error {
-	for _, s := range []*stream{p.keys, p.headers} {
+	for _, s := range []*foreign.Records{p.keys, p.headers} {
 		if s == nil {
 			continue
 		}
-		switch _, err := s.next(); {
+		switch _, err := s.Next(); {
 		case err == nil:
-			return &damageError{code: source.CodeBadCompanion, err: errors.New("companion file has more lines than its value file")}
-		case !errors.Is(err, io.EOF):
+			return &foreign.Damage{Code: source.CodeBadCompanion, Err: errors.New("companion file has more lines than its value file")}
+		case err != io.EOF:
 			return err
 		}
 	}

@@ -1,18 +1,14 @@
 package confluent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
-)
 
-// Format is what a line holds.
-type Format string
-
-// The formats that lines can hold.
-const (
-	JSON  Format = "json"
-	Bytes Format = "bin"
+	"backstitch/replay/bucket"
+	"backstitch/replay/foreign"
+	"backstitch/replay/record"
 )
 
 // Config says what the connector was told and how much memory reading may take.
@@ -22,35 +18,85 @@ type Config struct {
 	DirDelim     string // directory.delim
 	FileDelim    string // file.delim
 	TombstoneDir string // directory whose lines are null values; "" for none
-	Format       Format
+	Format       foreign.Format
 	Keys         bool // every value file has a .keys companion
 	Headers      bool // every value file has a .headers companion
-
-	MaxRecordBytes int   // a longer line is damage
-	MaxObjectBytes int64 // an object that decompresses to more is damage
-	WholeBytes     int64 // zstd objects up to this size, decompressed, are decoded at once, which is twice as fast
-	Parallel       int   // objects that Catalog counts at a time
+	Ends         bool // names have the last offset, too: those of the HDFS sink
+	foreign.Limits
 }
 
 // DefaultConfig has the connector's defaults.
 func DefaultConfig(topic string) Config {
 	return Config{
-		Topic: topic, TopicsDir: "topics", DirDelim: "/", FileDelim: "+", TombstoneDir: "tombstone", Format: JSON,
-		MaxRecordBytes: 64 << 20, MaxObjectBytes: 16 << 30, WholeBytes: 32 << 20, Parallel: 4,
+		Topic: topic, TopicsDir: "topics", DirDelim: "/", FileDelim: "+", TombstoneDir: "tombstone", Format: foreign.JSON, Limits: foreign.DefaultLimits(),
 	}
 }
 
 // Validate reports what can not be meant.
-func (c Config) Validate() error {
+func (c *Config) Validate() error {
 	switch {
 	case c.Topic == "" || strings.ContainsAny(c.Topic, "/\\"):
 		return fmt.Errorf("confluent archive: topic %q", c.Topic)
 	case c.DirDelim == "" || c.FileDelim == "":
 		return errors.New("confluent archive: empty delimiter")
-	case c.Format != JSON && c.Format != Bytes:
+	case c.Format != foreign.JSON && c.Format != foreign.Bytes:
 		return fmt.Errorf("confluent archive: format %q, want json or bin", c.Format)
-	case c.MaxRecordBytes < 1 || c.MaxObjectBytes < 1 || c.WholeBytes < 0 || c.Parallel < 1:
-		return errors.New("confluent archive: a limit is not positive")
 	}
 	return nil
+}
+
+// New returns the archive of cfg.Topic in b. It does not touch the store.
+func New(b bucket.Bucket, cfg Config) (*foreign.Archive, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return foreign.New(b, &layout{cfg}, cfg.Limits)
+}
+
+// layout is a Config as a foreign.Layout.
+type layout struct{ Config }
+
+// Traits are those of a connector with this configuration: values, and keys and headers where there are companions. Never
+// timestamps.
+func (l *layout) Traits() foreign.Traits {
+	t := foreign.Traits{Title: "confluent archive", Topic: l.Topic, Prefix: l.prefix(), Fields: record.FieldValue, Dense: true, Tagged: !l.Ends}
+	if l.Ends {
+		t.Title = "hdfs archive"
+	}
+	if l.Keys {
+		t.Fields |= record.FieldKey
+		t.Companions = append(t.Companions, "keys")
+	}
+	if l.Headers {
+		t.Fields |= record.FieldHeaders
+		t.Companions = append(t.Companions, "headers")
+	}
+	return t
+}
+
+// companionSample is how many value files Companions looks at. A file and its companions lie side by side in a listing.
+const companionSample = 100
+
+// Companions reports which companions the first files of cfg.Topic have. An archive whose connector was told to write them
+// only later counts as one without: the comparison then looks at values alone, and says so.
+func Companions(ctx context.Context, b bucket.Bucket, cfg Config) (keys, headers bool, err error) {
+	values := 0
+	for in, err := range b.List(ctx, cfg.prefix()) {
+		if err != nil {
+			return false, false, fmt.Errorf("list archive of %s: %w", cfg.Topic, err)
+		}
+		n, ok := cfg.parse(in.Key)
+		if !ok {
+			continue
+		}
+		keys = keys || n.Companion == "keys"
+		headers = headers || n.Companion == "headers"
+		if n.Companion == "" {
+			values++
+		}
+		if (keys && headers) || values == companionSample {
+			break
+		}
+	}
+	return keys, headers, nil
 }

@@ -3,17 +3,9 @@ package confluent
 import (
 	"strconv"
 	"strings"
-)
 
-// name is what an object's key says.
-type name struct {
-	partition int32
-	start     int64
-	companion string // "", "keys" or "headers"
-	ext       string // from the first dot behind the offset, companion included: ".json.gz", ".keys.json"
-	stem      string // key up to ext: what a value file and its companions share
-	tombstone bool
-}
+	"backstitch/replay/foreign"
+)
 
 func (c *Config) prefix() string {
 	if c.TopicsDir == "" {
@@ -22,8 +14,11 @@ func (c *Config) prefix() string {
 	return c.TopicsDir + c.DirDelim + c.Topic + c.DirDelim
 }
 
+// Parse reads a key.
+func (l *layout) Parse(key string) (foreign.Name, bool) { return l.parse(key) }
+
 // parse reads a key. ok is false for what is no file of this topic, like the markers that other tools leave behind.
-func (c *Config) parse(key string) (n name, ok bool) {
+func (c *Config) parse(key string) (n foreign.Name, ok bool) {
 	rest, ok := strings.CutPrefix(key, c.prefix())
 	if !ok {
 		return n, false
@@ -32,79 +27,66 @@ func (c *Config) parse(key string) (n name, ok bool) {
 	if i := strings.LastIndex(rest, c.DirDelim); i >= 0 {
 		dirs, file = rest[:i], rest[i+len(c.DirDelim):]
 	}
+	n = foreign.Unnamed()
 	fields, ok := strings.CutPrefix(file, c.Topic+c.FileDelim)
 	if !ok {
 		return n, false
 	}
 	part, fields, ok := strings.Cut(fields, c.FileDelim)
-	digits := len(fields) - len(strings.TrimLeft(fields, "0123456789"))
-	if !ok || digits == 0 {
+	if !ok {
 		return n, false
 	}
-	p, perr := strconv.ParseUint(part, 10, 31)
-	start, serr := strconv.ParseInt(fields[:digits], 10, 64)
-	if perr != nil || serr != nil {
+	p, err := strconv.ParseUint(part, 10, 31)
+	if err != nil {
 		return n, false
 	}
-	n = name{partition: int32(p), start: start, ext: fields[digits:]}
-	n.stem = key[:len(key)-len(n.ext)]
-	ext := n.ext
-	for _, kind := range []string{"keys", "headers"} {
-		if cut, ok := strings.CutPrefix(ext, "."+kind+"."); ok {
-			n.companion, ext = kind, "."+cut
+	n.Partition = int32(p)
+	if n.First, fields, ok = number(fields); !ok {
+		return n, false
+	}
+	if c.Ends {
+		if fields, ok = strings.CutPrefix(fields, c.FileDelim); !ok {
+			return n, false
+		}
+		if n.Last, fields, ok = number(fields); !ok || n.Last < n.First {
+			return n, false
 		}
 	}
-	base, _ := codecOf(ext)
-	if n.companion == "" && base != "."+string(c.Format) {
+	if fields != "" && fields[0] != '.' {
 		return n, false
 	}
-	if n.companion != "" && base != "."+string(JSON) && base != "."+string(Bytes) {
-		return n, false
-	}
+	n.Ext, n.Stem = fields, key[:len(key)-len(fields)]
+	n.Stream = key[:len(key)-len(file)]
+	n.Filed = foreign.FiledAt(strings.ReplaceAll(dirs, c.DirDelim, "/"))
 	if c.TombstoneDir != "" {
 		for d := range strings.SplitSeq(dirs, c.DirDelim) {
-			n.tombstone = n.tombstone || d == c.TombstoneDir
+			n.Tombstone = n.Tombstone || d == c.TombstoneDir
 		}
 	}
-	return n, true
+	return n, c.ending(&n)
 }
 
-// codecOf splits an extension into format and compression.
-func codecOf(ext string) (base, codec string) {
-	for _, codec := range []string{".gz", ".zst"} {
-		if base, ok := strings.CutSuffix(ext, codec); ok {
-			return base, codec
-		}
-	}
-	return ext, ""
-}
-
-// frozen is an ETag taken apart: that of the value file, and extension and ETag of each companion.
-type frozen struct {
-	value      string
-	companions map[string]companion // by "keys", "headers"
-}
-
-type companion struct{ ext, etag string }
-
-// joinETag puts the ETag of a value file and its companions into one.
-func joinETag(value string, companions map[string]companion) string {
+// ending reads what is behind the offset.
+func (c *Config) ending(n *foreign.Name) bool {
+	ext := n.Ext
 	for _, kind := range []string{"keys", "headers"} {
-		if c, ok := companions[kind]; ok {
-			value += "|" + c.ext + "=" + c.etag
+		if cut, ok := strings.CutPrefix(ext, "."+kind+"."); ok {
+			n.Companion, ext = kind, "."+cut
 		}
 	}
-	return value
+	n.Format, n.Codec = foreign.SplitExt(ext)
+	switch n.Format {
+	case foreign.JSON, foreign.Bytes:
+		return n.Companion != "" || n.Format == c.Format
+	case foreign.Avro, foreign.Parquet, foreign.ORC:
+		return true
+	}
+	return false
 }
 
-// splitETag reads what joinETag returned.
-func splitETag(etag string) frozen {
-	fields := strings.Split(etag, "|")
-	f := frozen{value: fields[0], companions: map[string]companion{}}
-	for _, field := range fields[1:] {
-		ext, etag, _ := strings.Cut(field, "=")
-		kind, _, _ := strings.Cut(strings.TrimPrefix(ext, "."), ".")
-		f.companions[kind] = companion{ext: ext, etag: etag}
-	}
-	return f
+// number cuts the digits off that s begins with.
+func number(s string) (n int64, rest string, ok bool) {
+	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
+	n, err := strconv.ParseInt(s[:digits], 10, 64)
+	return n, s[digits:], err == nil
 }

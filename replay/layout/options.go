@@ -1,0 +1,149 @@
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"backstitch/replay/bucket"
+	"backstitch/replay/foreign"
+	"backstitch/replay/source/aiven"
+	"backstitch/replay/source/confluent"
+	"backstitch/replay/source/firehose"
+	"backstitch/replay/source/gazette"
+	"backstitch/replay/source/lenses"
+	"backstitch/replay/source/oso"
+)
+
+// Auto asks for Detect, and Archive is our own layout, which is not read by this package.
+const (
+	Auto    = "auto"
+	Archive = "archive"
+)
+
+// Envelope is the format of lines that hold a whole record as a JSON object.
+const Envelope = "envelope"
+
+// Options say of which layout an archive is and what its writer was told. Zero values are not known.
+type Options struct {
+	Layout    string
+	Topic     string // as the archive calls it
+	Format    string // json, bin, csv, envelope, array or concat
+	Fields    []string
+	Keys      bool // value files have .keys companions
+	Headers   bool // the same of .headers
+	TopicsDir *string
+	DirDelim  string
+	FileDelim string
+	Limits    foreign.Limits // the zero value is foreign.DefaultLimits
+}
+
+// ErrUnknown says that there is no layout, or no such format in it.
+var ErrUnknown = errors.New("unknown layout")
+
+// Open returns the archive that o describes. It does not touch the store.
+func Open(b bucket.Bucket, o Options) (*foreign.Archive, error) {
+	if o.Limits == (foreign.Limits{}) {
+		o.Limits = foreign.DefaultLimits()
+	}
+	for _, e := range table {
+		if e.name == o.Layout {
+			return e.open(b, o)
+		}
+	}
+	return nil, fmt.Errorf("layout %q, want one of %s: %w", o.Layout, strings.Join(Names(), ", "), ErrUnknown)
+}
+
+func badFormat(o Options, want string) error {
+	return fmt.Errorf("format %q of layout %s, want %s: %w", o.Format, o.Layout, want, ErrUnknown)
+}
+
+func openConfluent(b bucket.Bucket, o Options) (*foreign.Archive, error) {
+	cfg, err := confluentConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	return confluent.New(b, cfg)
+}
+
+func confluentConfig(o Options) (confluent.Config, error) {
+	cfg := confluent.DefaultConfig(o.Topic)
+	switch o.Format {
+	case "", "json":
+	case "bin":
+		cfg.Format = foreign.Bytes
+	default:
+		return cfg, badFormat(o, "json or bin")
+	}
+	if o.TopicsDir != nil {
+		cfg.TopicsDir = *o.TopicsDir
+	}
+	if o.DirDelim != "" {
+		cfg.DirDelim = o.DirDelim
+	}
+	if o.FileDelim != "" {
+		cfg.FileDelim = o.FileDelim
+	}
+	cfg.Keys, cfg.Headers, cfg.Ends, cfg.Limits = o.Keys, o.Headers, o.Layout == "hdfs", o.Limits
+	return cfg, nil
+}
+
+func openLenses(b bucket.Bucket, o Options) (*foreign.Archive, error) {
+	cfg := lenses.Config{Topic: o.Topic, Limits: o.Limits}
+	switch o.Format {
+	case "", "json":
+	case Envelope:
+		cfg.Envelope = true
+	default:
+		return nil, badFormat(o, "json or envelope")
+	}
+	return lenses.New(b, cfg)
+}
+
+func openAiven(b bucket.Bucket, o Options) (*foreign.Archive, error) {
+	cfg := aiven.DefaultConfig(o.Topic)
+	cfg.Limits = o.Limits
+	if len(o.Fields) > 0 {
+		cfg.Fields = o.Fields
+	}
+	switch o.Format {
+	case "", "csv":
+	case "json":
+		cfg.Format, cfg.Bare = foreign.JSON, true
+	case Envelope:
+		cfg.Format = foreign.JSON
+	case "array":
+		cfg.Format = foreign.Array
+	case "parquet", "avro":
+		cfg.Format = foreign.Format(o.Format)
+	default:
+		return nil, badFormat(o, "csv, json, envelope or array")
+	}
+	return aiven.New(b, cfg)
+}
+
+func openFirehose(b bucket.Bucket, o Options) (*foreign.Archive, error) {
+	cfg := firehose.Config{Stream: o.Topic, Format: foreign.Concat, Limits: o.Limits}
+	switch o.Format {
+	case "", "concat", "json":
+	case "bin":
+		cfg.Format = foreign.Bytes
+	default:
+		return nil, badFormat(o, "concat or bin")
+	}
+	return firehose.New(b, cfg)
+}
+
+func openOSO(b bucket.Bucket, o Options) (*foreign.Archive, error) {
+	if o.Format != "" {
+		return nil, badFormat(o, "none")
+	}
+	return oso.New(b, oso.Config{Topic: o.Topic, Limits: o.Limits})
+}
+
+func openGazette(b bucket.Bucket, o Options) (*foreign.Archive, error) {
+	if o.Format != "" && o.Format != "json" {
+		return nil, badFormat(o, "json")
+	}
+	return gazette.New(b, gazette.Config{Topic: o.Topic, Limits: o.Limits})
+}
