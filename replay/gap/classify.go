@@ -54,40 +54,41 @@ func (s *scan) classify(ctx context.Context, out *match.Outcome) (*surplus, erro
 
 // known moves the records whose content the reference has from bag to dups.
 func (s *scan) known(ctx context.Context, bag match.Bag, dups *match.Positions) error {
+	return s.again(ctx, func(_ *record.Record, d record.Digest) (more bool, err error) {
+		for {
+			offset, ok, err := bag.Take(d.Hash)
+			if err != nil || !ok {
+				return bag.Len() > 0, err
+			}
+			dups.Add(int64(offset))
+		}
+	})
+}
+
+// again reads the reference once more, until its end or until f wants no more.
+func (s *scan) again(ctx context.Context, f func(*record.Record, record.Digest) (more bool, err error)) error {
 	ref, closeRef, err := s.openReference(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeRef()
-	var h record.Hasher
-	for bag.Len() > 0 {
+	h := record.Hasher{Frames: s.in.ReferenceSchemas.Frames()}
+	for more := true; more; {
 		batch, err := ref.Next(ctx)
 		var damaged *source.DamagedError
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF:
 			return nil
 		case errors.As(err, &damaged):
 			continue
 		case err != nil:
 			return err
 		}
-		err = func() error {
-			defer batch.Release()
-			for i := range batch.Records {
-				hash := h.Hash(&batch.Records[i], s.in.Fields())
-				for {
-					offset, ok, err := bag.Take(hash)
-					if err != nil {
-						return err
-					}
-					if !ok {
-						break
-					}
-					dups.Add(int64(offset))
-				}
-			}
-			return nil
-		}()
+		for i := 0; i < len(batch.Records) && more && err == nil; i++ {
+			r := &batch.Records[i]
+			more, err = f(r, match.Digest(&h, batch, i, s.in.Fields()))
+		}
+		batch.Release()
 		if err != nil {
 			return err
 		}
@@ -111,9 +112,10 @@ func (s *scan) inspect(ctx context.Context, out *match.Outcome, x *surplus, unkn
 		return err
 	}
 	defer tgt.Close()
+	var seen match.Positions // an archive may have one offset in several objects
 	for {
 		batch, err := tgt.Next(ctx)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
@@ -122,21 +124,22 @@ func (s *scan) inspect(ctx context.Context, out *match.Outcome, x *surplus, unkn
 		for i := range batch.Records {
 			r := &batch.Records[i]
 			switch {
+			case !x.duplicates.Contains(r.Offset) && !unknown.Contains(r.Offset), !seen.Add(r.Offset):
 			case x.duplicates.Contains(r.Offset):
-				x.duplicate(r, s)
-			case unknown.Contains(r.Offset):
-				s.judge(r, out, x)
+				x.duplicate(r, batch.SizeOf(i), s)
+			default:
+				s.judge(r, batch.SizeOf(i), out, x)
 			}
 		}
 		batch.Release()
 	}
 }
 
-func (x *surplus) duplicate(r *record.Record, s *scan) {
+func (x *surplus) duplicate(r *record.Record, bytes int64, s *scan) {
 	if x.dupBytes == 0 && x.dupFirst == 0 && x.dupLast == 0 {
 		x.dupFirst, x.dupLast = r.TimestampMs, r.TimestampMs
 	}
-	x.dupBytes += r.Size()
+	x.dupBytes += bytes
 	x.dupFirst, x.dupLast = min(x.dupFirst, r.TimestampMs), max(x.dupLast, r.TimestampMs)
 	if s.in.timed() {
 		s.cells.at(r.TimestampMs).Duplicate++
@@ -144,17 +147,17 @@ func (x *surplus) duplicate(r *record.Record, s *scan) {
 }
 
 // judge decides on one record whose content the reference does not know.
-func (s *scan) judge(r *record.Record, out *match.Outcome, x *surplus) {
+func (s *scan) judge(r *record.Record, bytes int64, out *match.Outcome, x *surplus) {
 	switch {
-	case s.in.Scope.Offsets != (partition.Range{}):
+	case s.in.Scope.Offsets != (partition.Range{}), r.Offset < s.in.Faded[s.part]:
 		x.outside++
 	case r.Offset > out.LastMatched, s.in.timed() && s.seenMs && r.TimestampMs > s.maxMs:
 		x.newer++
-	case len(s.damaged) > 0:
+	case len(s.damaged) > 0, len(s.extent.Unread) > 0:
 		x.outside++
 	default:
 		x.extra.Add(r.Offset)
-		x.extraBytes += r.Size()
+		x.extraBytes += bytes
 	}
 }
 

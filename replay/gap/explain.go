@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // ErrNoFinding says that a report has no finding of that id.
@@ -17,37 +16,26 @@ func Explain(w io.Writer, rep *Report, id string) error {
 		return fmt.Errorf("%s: %w: the scan found %d, as %s.1 and so on", id, ErrNoFinding, len(rep.Findings), rep.Set)
 	}
 	res := rep.Result(f.Partition)
-	var b strings.Builder
-	fmt.Fprintf(&b, "Gap %s   %s   %s\n", f.ID, Name(rep.Dataset, f.Partition), rep.where(f))
-	line := func(name, text string) { fmt.Fprintf(&b, "    %-18s %s\n", name, text) }
-	kind := string(f.Kind)
+	e := &Explanation{ID: f.ID, Where: Name(rep.Dataset, f.Partition) + "   " + rep.where(f), Claim: string(f.Kind), Cause: f.Cause, Repair: repair(f)}
 	if f.Kind == Partly {
-		kind = "partly missing"
+		e.Claim = "partly missing"
 	}
-	fmt.Fprintf(&b, "  Why we say it is %s\n", kind)
-	line("finding", f.Reason)
+	e.Because("finding", "%s", f.Reason)
 	if res.Comparable {
-		line("reference has", fmt.Sprintf("%s records, %s, in the compared range", Count(res.Expected.Records), Size(res.Expected.Bytes)))
-		line("target has", fmt.Sprintf("%s of them, by content", Count(res.Actual.Records)))
-		line("set difference", fmt.Sprintf("%s only in the reference; %s only in the target; %s more often in the target",
-			Count(res.MissingRecords), Count(res.Extra), Count(res.Duplicates)))
-		line("multiset hash", fmt.Sprintf("reference %s, target's matching records %s", short(res.Expected.Sum), short(res.Actual.Sum)))
-		if len(f.Ranges) > 0 {
-			line("exactly", fmt.Sprintf("%d ranges, the first %s, the last %s", len(f.Ranges), f.Ranges[0], f.Ranges[len(f.Ranges)-1]))
-		} else if !f.Range.Empty() {
-			line("exactly", "offsets "+f.Range.String())
-		}
+		e.Because("reference has", "%s records, %s, in the compared range", Count(res.Expected.Records), Size(res.Expected.Bytes))
+		e.Because("target has", "%s of them, by content", Count(res.Actual.Records))
+		e.Because("set difference", "%s only in the reference; %s only in the target; %s more often in the target",
+			Count(res.MissingRecords), Count(res.Extra), Count(res.Duplicates))
+		e.Because("multiset hash", "reference %s, target's matching records %s", short(res.Expected.Sum), short(res.Actual.Sum))
+		e.Because("exactly", "%s", f.Exactly("offsets"))
 	}
-	b.WriteString("  Why it is not something else\n")
 	for _, l := range rep.ruledOut(f, res) {
-		line(l[0], l[1])
+		e.Not(l[0], "%s", l[1])
 	}
 	for _, n := range rep.NotChecked {
-		line("not compared", n)
+		e.Not("not compared", "%s", n)
 	}
-	fmt.Fprintf(&b, "  Can be repaired  %s\n", repair(f))
-	_, err := io.WriteString(w, b.String())
-	return err
+	return e.WriteText(w)
 }
 
 // ruledOut lists the other reasons for which a record can be absent, and what is known of each.

@@ -20,6 +20,8 @@ const (
 	Corrupt       Kind = "corrupt"        // a part of the reference can not be read
 	NotComparable Kind = "not comparable" // nothing can be said
 	Extra         Kind = "extra"          // records that the target has and the reference has not
+	AtRisk        Kind = "at risk"        // records that are there and will be gone before they were read
+	Misplaced     Kind = "misplaced"      // an object of the reference that lies under the directory of another time
 )
 
 // Finding is one thing that a scan found in one partition.
@@ -29,38 +31,96 @@ type Finding struct {
 	Partition int32            `json:"partition"`
 	Range     partition.Range  `json:"range"`            // of the reference; for duplicates and extra ones, of the target
 	Ranges    partition.Ranges `json:"ranges,omitempty"` // exactly, where Range spans more than the finding
-	Count     int64            `json:"count"`            // records; -1 when it can not be known
-	Bytes     int64            `json:"bytes"`            // keys, values and headers; of runs and damage an estimate by their share of what lies around them
-	FirstMs   int64            `json:"firstMs,omitempty"`
-	LastMs    int64            `json:"lastMs,omitempty"` // newest timestamp; both zero when there are none
-	Object    string           `json:"object,omitempty"` // of the archive, for damage
-	Whole     bool             `json:"whole,omitempty"`  // nothing of the object could be read
-	Reason    string           `json:"reason"`
-	Evidence  string           `json:"evidence"` // "E2" when contents were compared, "" when nothing was
+	// RangesLeft is how many more ranges there are than Ranges lists, where not all were kept.
+	RangesLeft int64  `json:"rangesLeft,omitempty"`
+	Count      int64  `json:"count"` // records; -1 when it can not be known
+	Bytes      int64  `json:"bytes"` // keys, values and headers; of runs and damage an estimate by their share of what lies around them
+	FirstMs    int64  `json:"firstMs,omitempty"`
+	LastMs     int64  `json:"lastMs,omitempty"` // newest timestamp; both zero when there are none
+	Object     string `json:"object,omitempty"` // of the archive, for damage
+	Whole      bool   `json:"whole,omitempty"`  // nothing of the object could be read
+	Reason     string `json:"reason"`
+	Evidence   string `json:"evidence"` // "E2" when contents were compared, "" when nothing was
 	// Recoverable says whether a plan would write it.
 	Recoverable bool `json:"recoverable"`
+
+	// What follows is filled in by detectors that look at more than two copies of a topic.
+	Topic string `json:"topic,omitempty"` // where findings of several topics stand in one list
+	About string `json:"about,omitempty"` // whom it is about, e.g. "group billing"
+	Cause string `json:"cause,omitempty"` // the probable one
+	// HeldBy says where the records are still to be had, and until when that is sure, in Kafka milliseconds; 0 when nobody knows.
+	HeldBy  string `json:"heldBy,omitempty"`
+	UntilMs int64  `json:"heldUntilMs,omitempty"`
+}
+
+// OfKind counts the findings of a kind.
+func OfKind(fs []Finding, k Kind) int {
+	n := 0
+	for _, f := range fs {
+		if f.Kind == k {
+			n++
+		}
+	}
+	return n
 }
 
 // Name returns how people call a partition of a dataset: orders/p07.
 func Name(dataset string, part int32) string { return fmt.Sprintf("%s/p%02d", dataset, part) }
 
-// identify gives all findings their ids. The hash is over everything that was found, so that a plan can tell whether the world
-// moved since the scan; the number tells the findings of one scan apart.
-func identify(dataset string, fs []Finding) (set string) {
+// Identify gives findings that no scan made their ids, in the form of those of a scan.
+func Identify(dataset string, fs []Finding) (set string) {
 	for i := range fs {
 		fs[i].ID = ""
 	}
-	text, err := json.Marshal(struct {
+	set = setName(struct {
 		Dataset  string
 		Findings []Finding
 	}{dataset, fs})
-	if err != nil {
-		panic("gap: findings are plain values: " + err.Error())
-	}
-	sum := sha256.Sum256(text)
-	set = "g-" + hex.EncodeToString(sum[:3])
 	for i := range fs {
 		fs[i].ID = fmt.Sprintf("%s.%d", set, i+1)
 	}
 	return set
+}
+
+// identify gives all findings their ids. The hash is over everything that was found, so that a plan can tell whether the world
+// moved since the scan; the number tells the findings of one scan apart. Both are made of what each partition says of itself, so that
+// partitions which were scanned apart, or of which not everything was kept, give the same ids.
+func (r *Report) identify() {
+	type part struct {
+		Partition int32
+		Hash      [32]byte
+	}
+	var parts []part
+	for _, p := range r.Results {
+		if p.found > 0 {
+			parts = append(parts, part{p.Partition, p.hash})
+		}
+	}
+	r.Set = setName(struct {
+		Dataset string
+		Parts   []part
+	}{r.Dataset, parts})
+	number, next := 0, 0
+	for _, p := range r.Results {
+		for i := range p.findings {
+			r.Findings[next+i].ID = fmt.Sprintf("%s.%d", r.Set, number+i+1)
+		}
+		number, next = number+p.found, next+len(p.findings)
+	}
+}
+
+func setName(v any) string {
+	sum := sha256.Sum256(plain(v))
+	return "g-" + hex.EncodeToString(sum[:3])
+}
+
+// digest is over what was found in one partition, before anybody looks for causes.
+func digest(fs []Finding) [32]byte { return sha256.Sum256(plain(fs)) }
+
+func plain(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic("gap: findings are plain values: " + err.Error())
+	}
+	return text
 }

@@ -42,6 +42,9 @@ type grid struct {
 	ladder []int64
 	step   int // in ladder
 	cells  map[int64]*cell
+	// What at returned last: records come in about the order of what they are drawn by.
+	lastKey int64
+	last    *cell
 }
 
 func newGrid(ladder []int64) *grid { return &grid{ladder: ladder, cells: map[int64]*cell{}} }
@@ -51,6 +54,9 @@ func (g *grid) width() int64 { return g.ladder[g.step] }
 // at returns the bucket of x.
 func (g *grid) at(x int64) *cell {
 	key := floorDiv(x, g.width())
+	if g.last != nil && g.lastKey == key {
+		return g.last
+	}
 	c := g.cells[key]
 	if c == nil {
 		c = &cell{}
@@ -60,8 +66,12 @@ func (g *grid) at(x int64) *cell {
 			return g.at(x)
 		}
 	}
+	g.lastKey, g.last = key, c
 	return c
 }
+
+// settle forgets the bucket of the last position: two grids with the same buckets are the same.
+func (g *grid) settle() { g.lastKey, g.last = 0, nil }
 
 // coarsen goes to another step of the ladder, which is no finer.
 func (g *grid) coarsen(step int) {
@@ -69,6 +79,7 @@ func (g *grid) coarsen(step int) {
 	old := maps.Clone(g.cells)
 	clear(g.cells)
 	g.step = step
+	g.settle()
 	for key, c := range old {
 		key = floorDiv(key, factor)
 		if g.cells[key] == nil {

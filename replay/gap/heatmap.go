@@ -67,6 +67,7 @@ func draw(rep *Report) Heatmap {
 	h := Heatmap{Width: 1}
 	low, high, step := int64(math.MaxInt64), int64(math.MinInt64), 0
 	for _, res := range rep.Results {
+		res.cells.settle()
 		if len(res.cells.cells) == 0 {
 			continue
 		}

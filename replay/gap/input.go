@@ -6,6 +6,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
+	"backstitch/replay/schema"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
 	"backstitch/storage/spill"
@@ -17,6 +18,8 @@ type Extent struct {
 	Objects []partition.Object // of an archive, by Base; empty for a topic
 	// Damaged is what a catalog found out already.
 	Damaged []*source.DamagedError
+	Unread  []Unread // objects that may hold records and are in a format that is not read
+	Astray  []Astray // objects that lie under the directory of another time
 }
 
 // Scope narrows a scan. The zero value takes everything.
@@ -47,9 +50,13 @@ func (s Scope) clip(r partition.Range) partition.Range {
 
 // Facts are what is known of both sides besides their records. They explain an absence, or rule an explanation out.
 type Facts struct {
-	CleanupPolicy string          `json:"cleanupPolicy"` // of the target topic, as Kafka spells it; "" when it is not known
-	Recreated     string          `json:"recreated"`     // "no", "yes" or "" for not known: whether the target has another topic id than the reference saw
-	TargetStarts  map[int32]int64 `json:"targetStarts"`  // the log start of each target partition
+	CleanupPolicy string          `json:"cleanupPolicy"`  // of the target topic, as Kafka spells it; "" when it is not known
+	Recreated     string          `json:"recreated"`      // "no", "yes" or "" for not known: whether the target has another topic id than the reference saw
+	TargetStarts  map[int32]int64 `json:"targetStarts"`   // the log start of each target partition
+	Cuts          map[int32][]Cut `json:"cuts,omitempty"` // what elections have cut off, where something is missing
+	// Layout says how the layout of an archive was recognised, "" if it was named. Notes are what else was seen of it.
+	Layout string   `json:"layout,omitempty"`
+	Notes  []string `json:"notes,omitempty"`
 }
 
 // Compacted reports whether the target may drop records for which there are newer ones.
@@ -70,8 +77,17 @@ type Input struct {
 	// TargetFrom are offsets before which nothing of the target is in scope. It saves reading; a partition that is not in it is
 	// read from its start.
 	TargetFrom map[int32]int64
-	Scope      Scope
-	Facts      Facts
+	// Faded are offsets of the target below which the reference may have dropped records by itself, e.g. a topic by retention:
+	// what only the target has there is no finding. A partition that is not in it has none.
+	Faded map[int32]int64
+	Scope Scope
+	Facts Facts
+	// ReferenceSchemas and TargetSchemas name the schemas of records of each side; nil compares the numbers of schemas as bytes. Set
+	// both or none.
+	ReferenceSchemas *schema.Side
+	TargetSchemas    *schema.Side
+	// Redelivers says that one record may be in the reference more often than it was sent.
+	Redelivers bool
 }
 
 // Config says how to scan.

@@ -10,6 +10,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
+	"backstitch/replay/schema"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
 )
@@ -54,6 +55,11 @@ func (s *scan) run(ctx context.Context) (*Result, error) {
 		s.notComparable("the two sides have no field in common that could be compared")
 		return s.res, nil
 	}
+	if len(s.extent.Unread) > 0 && len(s.extent.Objects) == 0 {
+		s.res.Comparable = false
+		s.unread()
+		return s.res, nil
+	}
 	from, to, err := s.in.Target.Bounds(ctx, s.part)
 	if err != nil {
 		return nil, err
@@ -75,11 +81,16 @@ func (s *scan) run(ctx context.Context) (*Result, error) {
 	defer out.Close()
 	s.res.Windows, s.res.Unmatched = s.win.list, out.Unmatched
 	s.totals(out)
+	if err := s.redelivered(ctx, out); err != nil {
+		return nil, err
+	}
 	surplus, err := s.classify(ctx, out)
 	if err != nil {
 		return nil, err
 	}
 	s.conclude(surplus)
+	s.unread()
+	s.astray()
 	s.progress()
 	return s.res, nil
 }
@@ -100,7 +111,10 @@ func (s *scan) slice() partition.Slice {
 }
 
 // reference reads the reference and tells its errors from those of the target.
-type reference struct{ source.Reader }
+type reference struct {
+	source.Reader
+	schemas *schema.Side
+}
 
 func (r reference) Next(ctx context.Context) (*record.Batch, error) {
 	b, err := r.Reader.Next(ctx)
@@ -108,7 +122,34 @@ func (r reference) Next(ctx context.Context) (*record.Batch, error) {
 	if err != nil && !errors.Is(err, errEOF) && !errors.As(err, &damaged) {
 		err = &referenceError{err}
 	}
-	return b, err
+	if err != nil {
+		return b, err
+	}
+	return learnt(ctx, r.schemas, b, "reference")
+}
+
+// target reads the target.
+type target struct {
+	sink.Reader
+	schemas *schema.Side
+}
+
+func (t target) Next(ctx context.Context) (*record.Batch, error) {
+	b, err := t.Reader.Next(ctx)
+	if err != nil {
+		return b, err
+	}
+	return learnt(ctx, t.schemas, b, "target")
+}
+
+// learnt makes sure that the schemas of a batch are known. Of records whose schema nobody tells nothing can be said, on whichever side
+// they are.
+func learnt(ctx context.Context, schemas *schema.Side, b *record.Batch, side string) (*record.Batch, error) {
+	if err := schemas.Learn(ctx, b); err != nil {
+		b.Release()
+		return nil, &referenceError{fmt.Errorf("schemas of the %s can not be told: %w", side, err)}
+	}
+	return b, nil
 }
 
 // openReference opens the reference at the beginning of the scope; nil when nothing is in scope.
@@ -121,11 +162,15 @@ func (s *scan) openReference(ctx context.Context) (match.Reader, func() error, e
 	if err != nil {
 		return nil, nil, &referenceError{err}
 	}
-	return reference{r}, r.Close, nil
+	return reference{r, s.in.ReferenceSchemas}, r.Close, nil
 }
 
 func (s *scan) openTarget(ctx context.Context, from, to int64) (sink.Reader, error) {
-	return s.in.Target.Read(ctx, s.part, from, to)
+	r, err := s.in.Target.Read(ctx, s.part, from, to)
+	if err != nil || s.in.TargetSchemas == nil {
+		return r, err
+	}
+	return target{r, s.in.TargetSchemas}, nil
 }
 
 // targetStart is the first offset of the target that can be in scope.
@@ -146,10 +191,11 @@ func (s *scan) compare(ctx context.Context) (*match.Outcome, error) {
 	defer tgt.Close()
 	return match.Run(ctx, ref, tgt, match.Options{
 		Fields: s.in.Fields(), NewBag: s.cfg.NewBag,
+		ReferenceFrames: s.in.ReferenceSchemas.Frames(), TargetFrames: s.in.TargetSchemas.Frames(),
 		Watch: match.Watch{
 			WantReference: s.want, WantTarget: s.wantTarget,
 			Reference: s.reference, Absent: s.absent, Found: s.found, Damaged: s.damage,
-			Target: func(r *record.Record, _ [16]byte) { s.step(r.Size()) },
+			Target: func(_ *record.Record, d record.Digest) { s.step(d.Bytes) },
 		},
 	})
 }
@@ -185,10 +231,13 @@ func (s *scan) column(r *record.Record) int64 {
 	return r.Offset
 }
 
-func (s *scan) reference(r *record.Record, _ [16]byte) {
-	s.step(r.Size())
-	s.win.add(r.Offset, r.Size(), r.TimestampMs)
-	s.res.Largest = max(s.res.Largest, r.Size())
+func (s *scan) reference(r *record.Record, d record.Digest) {
+	s.step(d.Bytes)
+	s.win.add(r.Offset, d.Bytes, r.TimestampMs)
+	if d.Framed && s.in.ReferenceSchemas == nil {
+		s.res.Framed++
+	}
+	s.res.Largest = max(s.res.Largest, d.Bytes)
 	s.cells.at(s.column(r)).Total++
 	if !s.seenMs || r.TimestampMs > s.maxMs {
 		s.maxMs = r.TimestampMs

@@ -26,6 +26,7 @@ func WriteHeatmap(w io.Writer, rep *Report, opt RenderOptions) error {
 	if rep.Columns == "position" {
 		b.WriteString("The reference holds no timestamps; columns are positions in it.\n")
 	}
+	b.WriteString(rep.about())
 	b.WriteString(rep.ruler())
 	hidden := 0
 	for _, row := range h.Rows {
@@ -59,6 +60,25 @@ func WriteHeatmap(w io.Writer, rep *Report, opt RenderOptions) error {
 	return err
 }
 
+// about says what was found out about an archive.
+func (r *Report) about() string {
+	var b strings.Builder
+	if r.Facts.Layout != "" {
+		fmt.Fprintf(&b, "layout: %s\n", r.Facts.Layout)
+	}
+	for i, n := range r.Facts.Notes {
+		if i == maxNotes {
+			fmt.Fprintf(&b, "note: and %d more\n", len(r.Facts.Notes)-maxNotes)
+			break
+		}
+		fmt.Fprintf(&b, "note: %s\n", n)
+	}
+	return b.String()
+}
+
+// maxNotes is how many notes are printed.
+const maxNotes = 5
+
 // Summary closes each listing: how much is lost, and what to type. about names the two that were compared, "" if nobody knows.
 func (r *Report) Summary(about string) string {
 	if len(r.Findings) == 0 {
@@ -72,7 +92,11 @@ func (r *Report) Summary(about string) string {
 		return fmt.Sprintf("Nothing is missing: %s compared by content.\n", plural(compared, "record"))
 	}
 	var lost, bytes, dups int64
-	unknown := r.Unknown()
+	unknown, found := r.Unknown(), int64(len(r.Findings))
+	for _, l := range r.Left {
+		lost, bytes, dups = lost+l.Missing, bytes+l.MissingBytes, dups+l.Duplicates
+		unknown, found = unknown+l.Unknown, found+int64(l.Findings)
+	}
 	for _, f := range r.Findings {
 		switch f.Kind {
 		case Missing, Partly:
@@ -82,7 +106,7 @@ func (r *Report) Summary(about string) string {
 			dups += f.Count
 		}
 	}
-	out := fmt.Sprintf("%s (%s): ", plural(int64(len(r.Findings)), "finding"), r.Set)
+	out := fmt.Sprintf("%s (%s): ", plural(found, "finding"), r.Set)
 	if lost > 0 {
 		out += fmt.Sprintf("%s missing, about %s.", plural(lost, "record"), Size(bytes))
 	} else {
@@ -94,6 +118,7 @@ func (r *Report) Summary(about string) string {
 	if unknown > 0 {
 		out += fmt.Sprintf("   Unknown: %d.", unknown)
 	}
+	out += r.left()
 	if about == "" {
 		about = "-f SPEC"
 	}
@@ -104,9 +129,23 @@ func (r *Report) Summary(about string) string {
 	return out
 }
 
+// left says of which partitions not everything is listed.
+func (r *Report) left() string {
+	var b strings.Builder
+	for _, l := range r.Left {
+		if l.Findings > 0 {
+			fmt.Fprintf(&b, "\nOf %s, %s more were found than were kept; the counts include them.", Name(r.Dataset, l.Partition), plural(int64(l.Findings), "finding"))
+		} else {
+			fmt.Fprintf(&b, "\nOf %s, not all ranges were kept; the counts include them.", Name(r.Dataset, l.Partition))
+		}
+	}
+	return b.String()
+}
+
 // WriteList prints one line per finding. about is as in RenderOptions.
 func WriteList(w io.Writer, rep *Report, about string) error {
 	var b strings.Builder
+	b.WriteString(rep.about())
 	if len(rep.Findings) > 0 {
 		fmt.Fprintf(&b, "%-14s %-14s %-14s %12s %10s  %s\n", "FINDING", "KIND", "PARTITION", "RECORDS", "SIZE", "WHERE")
 	}
@@ -130,6 +169,8 @@ func (r *Report) where(f *Finding) string {
 	switch {
 	case f.Kind == NotComparable:
 		return f.Reason
+	case f.Kind == Misplaced:
+		return f.Object + ": " + f.Reason
 	case f.Object != "":
 		return f.Object
 	case f.FirstMs != 0 || f.LastMs != 0:
@@ -245,6 +286,22 @@ func Count(n int64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return sign + s
+}
+
+// Plural prints a number with what it counts.
+func Plural(n int64, noun string) string { return plural(n, noun) }
+
+// NotCheckedText prints a list of what was not checked, one per line; "" for an empty one.
+func NotCheckedText(list []string) string {
+	out := ""
+	for i, n := range list {
+		head := "Not checked: "
+		if i > 0 {
+			head = strings.Repeat(" ", len(head))
+		}
+		out += head + n + "\n"
+	}
+	return out
 }
 
 func plural(n int64, noun string) string {

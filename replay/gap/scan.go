@@ -36,6 +36,9 @@ type Result struct {
 	ExtraAt        partition.Ranges `json:"extraAt,omitempty"` // target offsets
 	// Newer are records of the target that are younger than what the reference has. They are no finding.
 	Newer int64 `json:"newer"`
+	// Redelivered are records of the reference that are there more often than in the target, where its writer may deliver twice.
+	// They are no finding.
+	Redelivered int64 `json:"redelivered,omitempty"`
 	// Outside are records of the target of which nothing can be said, because the scope goes by positions of the reference or
 	// because a part of the reference is damaged.
 	Outside    int64    `json:"outside"`
@@ -45,9 +48,13 @@ type Result struct {
 	// MissingCounts are the records in each range of Missing: a range may have holes.
 	MissingCounts []int64 `json:"-"`
 	Largest       int64   `json:"largest"` // size of the reference's largest record
-	Unmatched     int64   `json:"-"`       // most records that waited for their match at one time
+	// Framed are records of the reference whose value looks as if it began with the number of a schema, where numbers were compared as bytes.
+	Framed    int64 `json:"framed,omitempty"`
+	Unmatched int64 `json:"-"` // most records that waited for their match at one time
 
 	findings []Finding
+	found    int      // how many there were, also when findings are fewer
+	hash     [32]byte // over all of them
 	cells    *grid
 }
 
@@ -63,6 +70,10 @@ type Report struct {
 	// NotChecked says what the scan could not see, e.g. that the archive holds no headers.
 	NotChecked []string `json:"notChecked,omitempty"`
 	Heatmap    Heatmap  `json:"heatmap"`
+	// Left says of which partitions more was found than is listed here. A scan lists everything; what was kept of one may not.
+	Left []Left `json:"left,omitempty"`
+	// Ledger is set when one was used. What was found is the same without.
+	Ledger *Ledger `json:"ledger,omitempty"`
 }
 
 // Lost is how many records the target lacks, of those that can be told.
@@ -143,17 +154,34 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	rep := in.Report()
+	for _, res := range results {
+		res.found, res.hash = len(res.findings), digest(res.findings)
+		rep.Results = append(rep.Results, *res)
+	}
+	rep.noteSchemas(&in)
+	rep.assemble()
+	return rep, nil
+}
+
+// Report is what can be said before anything is compared.
+func (in *Input) Report() *Report {
 	rep := &Report{Dataset: in.Dataset, Columns: "position", Scope: in.Scope, Facts: in.Facts, NotChecked: in.notChecked()}
 	if in.timed() {
 		rep.Columns = "time"
 	}
-	for _, res := range results {
-		rep.Results = append(rep.Results, *res)
-		rep.Findings = append(rep.Findings, res.findings...)
+	return rep
+}
+
+// assemble makes a report of its results, which are by partition: findings with their ids, and the heatmap.
+func (r *Report) assemble() {
+	for i := range r.Results {
+		r.Findings = append(r.Findings, r.Results[i].findings...)
 	}
-	rep.Set = identify(in.Dataset, rep.Findings)
-	rep.Heatmap = draw(rep)
-	return rep, nil
+	r.noteCopies()
+	r.noteNumbers()
+	r.identify()
+	r.Heatmap = draw(r)
 }
 
 // notChecked lists the fields that only one side holds.

@@ -20,9 +20,11 @@ type Target struct {
 
 // Log is one partition. Offsets ascend; holes are legal.
 type Log struct {
-	Start   int64
-	End     int64 // 0 is the one after the last record
-	Records []record.Record
+	Start int64
+	End   int64 // 0 is the one after the last record
+	// Undecided is how many of the newest records nobody sees until Settled.
+	Undecided int
+	Records   []record.Record
 }
 
 // New makes a target with empty partitions 0 to n-1.
@@ -66,7 +68,16 @@ func (t *Target) Bounds(_ context.Context, part int32) (start, end int64, err er
 	if l == nil {
 		return 0, 0, fmt.Errorf("partition %d: %w", part, sink.ErrNoTarget)
 	}
+	if l.Undecided > 0 {
+		return l.Start, l.Records[len(l.Records)-l.Undecided].Offset, nil
+	}
 	return l.Start, l.end(), nil
+}
+
+// Settled decides what was undecided.
+func (t *Target) Settled(ctx context.Context, part int32) error {
+	t.Logs[part].Undecided = 0
+	return ctx.Err()
 }
 
 // Read reads [from, to).

@@ -24,10 +24,10 @@ type Watch struct {
 	// WantReference and WantTarget choose the records that take part. A record that is left out counts nowhere.
 	WantReference func(*record.Record) bool
 	WantTarget    func(*record.Record) bool
-	// Reference is told of each record of the reference that takes part, with its hash.
-	Reference func(r *record.Record, hash [16]byte)
-	// Target is told of each record of the target that takes part, with its hash.
-	Target func(r *record.Record, hash [16]byte)
+	// Reference is told of each record of the reference that takes part, with its digest under the compared fields.
+	Reference func(r *record.Record, d record.Digest)
+	// Target is told of each record of the target that takes part, with its digest.
+	Target func(r *record.Record, d record.Digest)
 	// Absent is told that a record of the reference is not matched yet.
 	Absent func(r *record.Record)
 	// Found is told that the record of the reference at pos, which was absent, is matched by this target record.
@@ -41,6 +41,10 @@ type Options struct {
 	Fields record.Fields // what both sides hold
 	NewBag NewBag        // nil keeps unmatched records in memory
 	Watch  Watch
+	// ReferenceFrames and TargetFrames say what stands for the numbers of schemas, of which each side has its own; nil takes them as
+	// bytes. Set both or none.
+	ReferenceFrames *record.Frames
+	TargetFrames    *record.Frames
 }
 
 // Totals is what one side held of what takes part.
@@ -93,7 +97,7 @@ func (o *Outcome) Close() error {
 
 type run struct {
 	opt      Options
-	hasher   record.Hasher
+	hasher   [2]record.Hasher // of the reference and the target
 	absent   Bag
 	out      *Outcome
 	next     partition.Offset // reference position after the last one seen
@@ -107,13 +111,17 @@ func Run(ctx context.Context, reference, target Reader, opt Options) (_ *Outcome
 		opt.NewBag = NewMemory
 	}
 	r := &run{opt: opt, ref: reference, tgt: target, out: &Outcome{LastMatched: -1}}
-	if r.absent, err = opt.NewBag(); err != nil {
+	r.hasher[0].Frames, r.hasher[1].Frames = opt.ReferenceFrames, opt.TargetFrames
+	bag, err := opt.NewBag()
+	if err != nil {
 		return nil, err
 	}
+	r.absent = &inOrder{Bag: bag}
 	defer func() { err = errors.Join(err, r.absent.Close()) }()
-	if r.out.Surplus, err = opt.NewBag(); err != nil {
+	if bag, err = opt.NewBag(); err != nil {
 		return nil, err
 	}
+	r.out.Surplus = &inOrder{Bag: bag}
 	if err := r.drain(ctx); err != nil {
 		return nil, errors.Join(err, r.out.Close())
 	}
@@ -156,7 +164,7 @@ func (r *run) reference(ctx context.Context) (done bool, err error) {
 	batch, err := r.ref.Next(ctx)
 	var damaged *source.DamagedError
 	switch {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF:
 		return true, nil
 	case errors.As(err, &damaged) && r.opt.Watch.Damaged != nil:
 		if err := r.opt.Watch.Damaged(damaged); err != nil {
@@ -176,10 +184,11 @@ func (r *run) reference(ctx context.Context) (done bool, err error) {
 			continue
 		}
 		r.hole(rec.Offset)
-		hash, size := r.hasher.Hash(rec, r.opt.Fields), Size(rec, r.opt.Fields)
+		d := Digest(&r.hasher[0], batch, i, r.opt.Fields)
+		hash, size := d.Hash, d.Size
 		r.out.Reference.count(size, hash)
 		if w.Reference != nil {
-			w.Reference(rec, hash)
+			w.Reference(rec, d)
 		}
 		offset, ok, err := r.out.Surplus.Take(hash)
 		if err != nil {
@@ -211,7 +220,7 @@ func (r *run) hole(o partition.Offset) {
 
 func (r *run) target(ctx context.Context) (done bool, err error) {
 	batch, err := r.tgt.Next(ctx)
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF {
 		return true, nil
 	}
 	if err != nil {
@@ -224,10 +233,11 @@ func (r *run) target(ctx context.Context) (done bool, err error) {
 		if w.WantTarget != nil && !w.WantTarget(rec) {
 			continue
 		}
-		hash, size := r.hasher.Hash(rec, r.opt.Fields), Size(rec, r.opt.Fields)
+		d := Digest(&r.hasher[1], batch, i, r.opt.Fields)
+		hash, size := d.Hash, d.Size
 		r.out.Target.count(size, hash)
 		if w.Target != nil {
-			w.Target(rec, hash)
+			w.Target(rec, d)
 		}
 		pos, ok, err := r.absent.Take(hash)
 		if err != nil {

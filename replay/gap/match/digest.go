@@ -1,0 +1,13 @@
+package match
+
+import "backstitch/replay/record"
+
+// Digest is that of the i-th record of b under fields: the one that came with the batch, or a new one.
+func Digest(h *record.Hasher, b *record.Batch, i int, fields record.Fields) record.Digest {
+	if b.Digests != nil {
+		return b.Digests[i]
+	}
+	r := &b.Records[i]
+	_, framed := record.FrameID(r.Value)
+	return record.Digest{Hash: h.Hash(r, fields), Size: Size(r, fields), Bytes: r.Size(), Framed: framed}
+}

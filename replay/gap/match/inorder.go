@@ -1,0 +1,80 @@
+package match
+
+// Both sides come in nearly the same order, so what one side waits for is nearly always what it has waited for longest. Such a
+// record needs no lookup: it is compared with the head of a queue, and only what comes out of turn goes into a bag.
+
+// inOrder puts a queue in front of a bag. What is in the bag came before what is in the queue, so that equal records leave in the order
+// in which they came.
+type inOrder struct {
+	Bag
+	queue []waiting
+	head  int // of what is left of queue
+}
+
+type waiting struct {
+	hash  [16]byte
+	value uint64
+}
+
+// queueMax bounds the queue: 24 bytes each.
+const queueMax = 1 << 15
+
+// Add puts an entry at the end of the queue.
+func (q *inOrder) Add(hash [16]byte, value uint64) error {
+	if len(q.queue) == queueMax {
+		if q.head < queueMax/2 {
+			if err := q.flush(); err != nil {
+				return err
+			}
+		} else {
+			n := copy(q.queue, q.queue[q.head:])
+			q.queue, q.head = q.queue[:n], 0
+		}
+	}
+	q.queue = append(q.queue, waiting{hash, value})
+	return nil
+}
+
+// Take looks into the bag, where older ones are, and at the head of the queue. Where both have nothing, the queue may have it further
+// back, and becomes part of the bag.
+func (q *inOrder) Take(hash [16]byte) (uint64, bool, error) {
+	if q.Bag.Len() > 0 {
+		if value, ok, err := q.Bag.Take(hash); ok || err != nil {
+			return value, ok, err
+		}
+	}
+	if q.head == len(q.queue) {
+		return 0, false, nil
+	}
+	if w := &q.queue[q.head]; w.hash == hash {
+		if q.head++; q.head == len(q.queue) {
+			q.queue, q.head = q.queue[:0], 0
+		}
+		return w.value, true, nil
+	}
+	if err := q.flush(); err != nil {
+		return 0, false, err
+	}
+	return q.Bag.Take(hash)
+}
+
+func (q *inOrder) flush() error {
+	for _, w := range q.queue[q.head:] {
+		if err := q.Bag.Add(w.hash, w.value); err != nil {
+			return err
+		}
+	}
+	q.queue, q.head = q.queue[:0], 0
+	return nil
+}
+
+// Len counts both.
+func (q *inOrder) Len() int64 { return q.Bag.Len() + int64(len(q.queue)-q.head) }
+
+// Each visits what is left of both.
+func (q *inOrder) Each(f func([16]byte, uint64) error) error {
+	if err := q.flush(); err != nil {
+		return err
+	}
+	return q.Bag.Each(f)
+}

@@ -1,0 +1,157 @@
+package sequence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"backstitch/partition"
+	"backstitch/replay/gap"
+	"backstitch/replay/klog"
+	"backstitch/replay/record"
+	"backstitch/replay/sentinel"
+	"backstitch/replay/source/kafka"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Input is what to read.
+type Input struct {
+	Client *kgo.Client
+	Topic  string
+	// FromMs leaves out what is older, ToMs what is not; 0 for no limit.
+	FromMs, ToMs int64
+	NowMs        int64
+	// Grace is how long a record may take to arrive: what is missing next to younger records is not called so yet.
+	Grace time.Duration
+	// Progress is told how many records and bytes were read since the last time; nil for nobody.
+	Progress func(records, bytes int64)
+}
+
+// DefaultGrace is how long a Kafka producer tries, by default.
+const DefaultGrace = 2 * time.Minute
+
+// fetchMemory is what all partitions together fetch ahead; each has two fetches.
+const (
+	fetchMemory = 64 << 20
+	leastFetch  = 64 << 10
+)
+
+// edges are where what was read begins and ends, in time.
+type edges struct {
+	spread  int64 // before it some partition has lost records: a source that is in several may lack numbers
+	emptied bool  // a partition has lost all of them
+	from    int64 // before it nothing was asked for
+	young   int64 // after it records may be on their way
+}
+
+// Scan reads a topic and finds the numbers that its sources lack.
+func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	rep := &Report{Topic: in.Topic, Sequence: cfg.Sequence.String(), AtMs: in.NowMs}
+	for i, p := range cfg.Source {
+		if i > 0 {
+			rep.Source += " "
+		}
+		rep.Source += p.String()
+	}
+	policy := ""
+	values, _, err := klog.Settings(ctx, in.Client, in.Topic)
+	switch {
+	case errors.Is(err, klog.ErrDenied):
+		rep.NotChecked = append(rep.NotChecked, "whether the topic is compacted: its settings may not be seen (DescribeConfigs)")
+	case err != nil:
+		return nil, err
+	default:
+		r, err := sentinel.ParseRetention(values)
+		if err != nil {
+			return nil, fmt.Errorf("settings of topic %s: %w", in.Topic, err)
+		}
+		policy = r.Policy
+	}
+	all, at, err := open(ctx, &in)
+	defer func() {
+		for _, l := range all {
+			l.close()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	d := newDetector(cfg)
+	var records, bytes int64
+	err = merge(ctx, all, func(part int32, r *record.Record) error {
+		if in.ToMs > 0 && r.TimestampMs >= in.ToMs {
+			return nil
+		}
+		if records, bytes = records+1, bytes+r.Size(); records == progressEvery {
+			in.tell(records, bytes)
+			records, bytes = 0, 0
+		}
+		return d.add(part, r)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("scan %s: %w", in.Topic, err)
+	}
+	in.tell(records, bytes)
+	rep.conclude(d, at, gap.Facts{CleanupPolicy: policy}.Compacted())
+	return rep, nil
+}
+
+const progressEvery = 1 << 15
+
+func (in *Input) tell(records, bytes int64) {
+	if in.Progress != nil && records > 0 {
+		in.Progress(records, bytes)
+	}
+}
+
+// open opens every partition. Where they end is asked for once, before anything is read. The lanes are returned also with an error.
+func open(ctx context.Context, in *Input) ([]*lane, edges, error) {
+	at := edges{from: in.FromMs, young: in.NowMs - in.Grace.Milliseconds()}
+	t, err := klog.Watermarks(ctx, in.Client, in.Topic)
+	if err != nil {
+		return nil, at, klog.Denied(err)
+	}
+	starts := map[int32]int64{}
+	if in.FromMs > 0 {
+		if starts, err = klog.OffsetsAt(ctx, in.Client, in.Topic, in.FromMs); err != nil {
+			return nil, at, err
+		}
+	}
+	oldest := map[int32]int64{}
+	for n, w := range t.Partitions {
+		if w.LogStart > 0 {
+			oldest[n] = 0
+		}
+	}
+	first, err := klog.At(ctx, in.Client, in.Topic, oldest)
+	if err != nil {
+		return nil, at, err
+	}
+	for _, s := range first {
+		if s.Offset < 0 {
+			at.emptied = true
+			continue
+		}
+		at.spread = max(at.spread, s.TimestampMs)
+	}
+	src, err := kafka.New(in.Client, kafka.Config{Topic: in.Topic, ID: t.ID, FetchBytes: int32(max(leastFetch, fetchMemory/2/len(t.Partitions)))})
+	if err != nil {
+		return nil, at, err
+	}
+	var all []*lane
+	for _, n := range t.Numbers() {
+		w := t.Partitions[n]
+		rg := partition.Range{From: max(w.LogStart, starts[n]), To: w.LSO}
+		r, err := src.Open(ctx, partition.Slice{Partition: n, Ranges: partition.Ranges{rg}}, rg.From)
+		if err != nil {
+			return all, at, klog.Denied(err)
+		}
+		all = append(all, &lane{part: n, r: r, at: -1})
+	}
+	return all, at, nil
+}
