@@ -20,6 +20,7 @@ const (
 	DefaultLayout         = "archive"
 	DefaultOnly           = "missing"
 	DefaultFormat         = "json"
+	DefaultPolicy         = "notify"
 )
 
 // WithDefaults returns a copy of r in which everything that was left out is written out.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -22,39 +23,65 @@ type node struct {
 	Properties  map[string]*node `json:"properties"`
 	Required    []string         `json:"required"`
 	MaxProps    *int             `json:"maxProperties"`
+	MinItems    *json.Number     `json:"minItems"`
+	MaxItems    *json.Number     `json:"maxItems"`
+	Items       *node            `json:"items"`
 }
 
-func root() *node {
+func (f *format) root() *node {
 	var n node
-	if err := json.Unmarshal(schemaJSON, &n); err != nil {
+	if err := json.Unmarshal(f.schema, &n); err != nil {
 		panic(fmt.Sprintf("spec: embedded schema: %v", err)) // it is compiled in, and a test reads it
 	}
 	return &n
 }
 
-// find follows path and returns the field as its parent shows it, and what it is.
-func find(path []string) (field, def *node, ok bool) {
-	r := root()
+// find follows path and returns the field as its parent shows it, and what it is. A list is looked through: its entries' fields
+// are found with the number of an entry in the path and without.
+func (f *format) find(path []string) (field, def *node, ok bool) {
+	r := f.root()
+	resolve := func(n *node) *node {
+		if name, ref := strings.CutPrefix(n.Ref, "#/$defs/"); ref {
+			return r.Defs[name]
+		}
+		return n
+	}
 	field, def = r, r
 	for _, step := range path {
+		if def.Items != nil {
+			def = resolve(def.Items)
+			if _, err := strconv.Atoi(step); err == nil {
+				field = def
+				continue
+			}
+		}
 		next := def.Properties[step]
 		if next == nil {
 			return field, def, false
 		}
-		field, def = next, next
-		if name, ref := strings.CutPrefix(next.Ref, "#/$defs/"); ref {
-			def = r.Defs[name]
-		}
+		field, def = next, resolve(next)
 	}
 	return field, def, true
 }
 
-// fieldsAt returns the keys that a mapping may have.
-func fieldsAt(path []string) []string {
-	_, def, ok := find(path)
+// entry is what the entries of a list are, and def itself for everything else.
+func (f *format) entry(def *node) *node {
+	if def.Items == nil {
+		return def
+	}
+	if name, ref := strings.CutPrefix(def.Items.Ref, "#/$defs/"); ref {
+		return f.root().Defs[name]
+	}
+	return def.Items
+}
+
+// fieldsAt returns the keys that a mapping, or each entry of a list of mappings, may have.
+func (f *format) fieldsAt(path []string) []string {
+	_, def, ok := f.find(path)
 	if !ok {
 		return nil
 	}
+	def = f.entry(def)
 	names := make([]string, 0, len(def.Properties))
 	for n := range def.Properties {
 		names = append(names, n)
@@ -63,24 +90,28 @@ func fieldsAt(path []string) []string {
 	return names
 }
 
-func patternAt(path []string) string {
-	if _, def, ok := find(path); ok {
+func (f *format) patternAt(path []string) string {
+	if _, def, ok := f.find(path); ok {
 		return def.Pattern
 	}
 	return ""
 }
 
-// Explain describes the field at a dotted path, such as spec.write.commitInterval; "" is the whole spec. An unknown path is an
-// *Error that suggests another.
-func Explain(path string) (string, error) {
+// Explain describes the field of a kind, "" for Recovery, at a dotted path, such as spec.write.commitInterval; "" is the whole spec.
+// An unknown path is an error that suggests another.
+func Explain(kind, path string) (string, error) {
+	f, err := formatOf(kind)
+	if err != nil {
+		return "", err
+	}
 	var steps []string
 	if path != "" {
 		steps = strings.Split(path, ".")
 	}
 	for i := range steps {
-		if _, _, ok := find(steps[:i+1]); !ok {
+		if _, _, ok := f.find(steps[:i+1]); !ok {
 			p := Problem{Code: CodeUnknown, Path: path, Line: 0, Message: "there is no field " + strings.Join(steps[:i+1], ".")}
-			fields := fieldsAt(steps[:i])
+			fields := f.fieldsAt(steps[:i])
 			p.Hint = "fields here: " + strings.Join(fields, ", ")
 			if near := nearest(steps[i], fields); near != "" {
 				p.Hint = "did you mean " + join(strings.Join(steps[:i], "."), near) + "?"
@@ -88,11 +119,11 @@ func Explain(path string) (string, error) {
 			return "", &pathError{p}
 		}
 	}
-	field, def, _ := find(steps)
+	field, def, _ := f.find(steps)
 	var b strings.Builder
 	name := path
 	if name == "" {
-		name = "recovery"
+		name = f.word
 	}
 	fmt.Fprintf(&b, "%s <%s>\n", name, typeName(def))
 	if d := cmpOr(field.Description, def.Description); d != "" {
@@ -101,16 +132,22 @@ func Explain(path string) (string, error) {
 	for _, line := range facts(field, def) {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
-	if len(def.Properties) > 0 {
+	inside := f.entry(def)
+	for _, line := range facts(inside, inside) {
+		if inside != def {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
+	if len(inside.Properties) > 0 {
 		b.WriteString("\nFields\n")
-		for _, n := range fieldsAt(steps) {
-			f, d, _ := find(append(slices.Clone(steps), n))
+		for _, n := range f.fieldsAt(steps) {
+			member, d, _ := f.find(append(slices.Clone(steps), n))
 			mark := ""
-			if slices.Contains(def.Required, n) {
+			if slices.Contains(inside.Required, n) {
 				mark = " (required)"
 			}
 			fmt.Fprintf(&b, "  %-15s <%s>%s\n", n, typeName(d), mark)
-			if text := cmpOr(f.Description, d.Description); text != "" {
+			if text := cmpOr(member.Description, d.Description); text != "" {
 				fmt.Fprintf(&b, "      %s\n", text)
 			}
 		}
@@ -137,6 +174,12 @@ func facts(field, def *node) []string {
 	}
 	if def.Maximum != nil {
 		out = append(out, "at most  "+def.Maximum.String())
+	}
+	if def.MinItems != nil {
+		out = append(out, "at least "+def.MinItems.String()+" of them")
+	}
+	if def.MaxItems != nil {
+		out = append(out, "at most  "+def.MaxItems.String()+" of them")
 	}
 	if h := unitHints[def.Pattern]; h != "" {
 		out = append(out, "form     "+h)
@@ -165,6 +208,8 @@ func typeName(n *node) string {
 		return "text"
 	case "boolean":
 		return "true or false"
+	case "array":
+		return "list"
 	}
 	return n.Type
 }

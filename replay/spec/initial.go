@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// InitKinds are the templates that Init knows: what the source is.
-func InitKinds() []string { return []string{"s3", "dir", "kafka", "confluent"} }
+// InitKinds are the templates that Init knows: what the source of a recovery is, or a dataset.
+func InitKinds() []string { return []string{"s3", "dir", "kafka", "confluent", "auto", "dataset"} }
 
 //go:embed templates/*.yaml
 var templates embed.FS
@@ -22,5 +22,9 @@ func Init(kind string) (string, error) {
 		}
 		return "", &pathError{p}
 	}
-	return "# yaml-language-server: $schema=./" + SchemaName + "\n" + string(text), nil
+	schema := SchemaName
+	if kind == "dataset" {
+		schema = DatasetSchemaName
+	}
+	return "# yaml-language-server: $schema=./" + schema + "\n" + string(text), nil
 }

@@ -36,36 +36,10 @@ type Options struct {
 
 // Parse reads a spec. name is how errors call the file. Everything that is wrong comes back in one *Error.
 func Parse(name string, data []byte, opts Options) (*Recovery, error) {
-	d := &document{name: name, text: string(data)}
-	if len(data) > MaxBytes {
-		return nil, d.fail(Problem{Code: CodeSyntax, Message: fmt.Sprintf("the file has %d bytes, a spec has at most %d", len(data), MaxBytes),
-			Hint: "is it the right file?"})
-	}
-	value, err := d.read(data)
-	if err != nil {
-		return nil, err
-	}
-	schema, err := compiled()
-	if err != nil {
-		return nil, fmt.Errorf("compile schema: %w", err)
-	}
-	var invalid *jsonschema.ValidationError
-	switch err := schema.Validate(value); {
-	case errors.As(err, &invalid):
-		d.schemaProblems(invalid)
-		return nil, d.error()
-	case err != nil:
-		return nil, fmt.Errorf("validate %s: %w", name, err)
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
+	d := &document{format: recoveryFormat, name: name, text: string(data)}
 	var rec Recovery
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&rec); err != nil {
-		return nil, d.fail(Problem{Code: CodeType, Message: err.Error()})
+	if err := d.parse(data, &rec); err != nil {
+		return nil, err
 	}
 	if d.problems = append(d.problems, semantics(&rec, opts)...); len(d.problems) > 0 {
 		return nil, d.error()
@@ -73,12 +47,59 @@ func Parse(name string, data []byte, opts Options) (*Recovery, error) {
 	return &rec, nil
 }
 
-// document is one file on its way to a Recovery, with what is wrong with it so far.
+// document is one file on its way to a Recovery or a Dataset, with what is wrong with it so far.
 type document struct {
+	format   *format
 	name     string
 	text     string
 	root     ast.Node
 	problems []Problem
+	// refuse finds what the schema would refuse with too few words; its problems stand for all that the schema has about the same
+	// places. It may be nil.
+	refuse func(value any) []Problem
+}
+
+// parse reads data into out by way of YAML and the schema.
+func (d *document) parse(data []byte, out any) error {
+	if len(data) > MaxBytes {
+		return d.fail(Problem{Code: CodeSyntax, Message: fmt.Sprintf("the file has %d bytes, a spec has at most %d", len(data), MaxBytes),
+			Hint: "is it the right file?"})
+	}
+	value, err := d.read(data)
+	if err != nil {
+		return err
+	}
+	schema, err := d.format.compiled()
+	if err != nil {
+		return fmt.Errorf("compile schema: %w", err)
+	}
+	var refused []Problem
+	if d.refuse != nil {
+		refused = d.refuse(value)
+	}
+	var invalid *jsonschema.ValidationError
+	switch err := schema.Validate(value); {
+	case errors.As(err, &invalid):
+		d.schemaProblems(invalid)
+		d.problems = slices.DeleteFunc(d.problems, func(p Problem) bool {
+			return slices.ContainsFunc(refused, func(r Problem) bool { return p.Path == r.Path || strings.HasPrefix(p.Path, r.Path+".") })
+		})
+	case err != nil:
+		return fmt.Errorf("validate %s: %w", d.name, err)
+	}
+	if d.problems = append(d.problems, refused...); len(d.problems) > 0 {
+		return d.error()
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", d.name, err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(out); err != nil {
+		return d.fail(Problem{Code: CodeType, Message: err.Error()})
+	}
+	return nil
 }
 
 // read parses YAML into plain values as a JSON decoder makes them.
@@ -171,20 +192,20 @@ func (d *document) schemaProblems(e *jsonschema.ValidationError) {
 	case *kind.AdditionalProperties:
 		for _, key := range k.Properties {
 			p := Problem{Code: CodeUnknown, Path: join(path, key), Message: "there is no key " + join(path, key)}
-			if near := nearest(key, fieldsAt(at)); near != "" {
+			if near := nearest(key, d.format.fieldsAt(at)); near != "" {
 				p.Hint = "did you mean " + near + "?"
 			} else {
-				p.Hint = "keys here: " + strings.Join(fieldsAt(at), ", ")
+				p.Hint = "keys here: " + strings.Join(d.format.fieldsAt(at), ", ")
 			}
 			d.problems = append(d.problems, p)
 		}
 	case *kind.Required:
 		for _, key := range k.Missing {
 			d.problems = append(d.problems, Problem{Code: CodeRequired, Path: path, Message: join(path, key) + " is missing",
-				Hint: "backstitch spec explain " + join(path, key)})
+				Hint: "backstitch spec explain " + d.format.flag() + join(path, key)})
 		}
 	case *kind.Type:
-		d.problems = append(d.problems, typeProblem(at, path, k))
+		d.problems = append(d.problems, d.typeProblem(at, path, k))
 	case *kind.Enum:
 		var want []string
 		for _, w := range k.Want {
@@ -197,21 +218,25 @@ func (d *document) schemaProblems(e *jsonschema.ValidationError) {
 		d.problems = append(d.problems, p)
 	case *kind.Pattern:
 		code := CodeValue
+		if k.Want == tokenPattern {
+			d.problems = append(d.problems, Problem{Code: CodeSecret, Path: path, Message: path + " is not a reference to a secret", Hint: unitHints[k.Want]})
+			return
+		}
 		if k.Want == durationPattern || k.Want == bytesPattern || k.Want == timePattern {
 			code = CodeUnit
 		}
 		d.problems = append(d.problems, Problem{Code: code, Path: path, Message: fmt.Sprintf("%s is %q", path, k.Got), Hint: unitHints[k.Want]})
 	case *kind.MinProperties:
-		d.problems = append(d.problems, Problem{Code: CodeOneOf, Path: path, Message: path + " says nothing", Hint: "write one of " + strings.Join(fieldsAt(at), ", ")})
+		d.problems = append(d.problems, Problem{Code: CodeOneOf, Path: path, Message: path + " says nothing", Hint: "write one of " + strings.Join(d.format.fieldsAt(at), ", ")})
 	case *kind.MaxProperties:
 		d.problems = append(d.problems, Problem{Code: CodeOneOf, Path: path, Message: fmt.Sprintf("%s has %d keys", path, k.Got),
-			Hint: "keep exactly one of " + strings.Join(fieldsAt(at), ", ")})
+			Hint: "keep exactly one of " + strings.Join(d.format.fieldsAt(at), ", ")})
 	default:
 		d.problems = append(d.problems, Problem{Code: CodeValue, Path: path, Message: path + ": " + limitText(e.ErrorKind)})
 	}
 }
 
-func typeProblem(at []string, path string, k *kind.Type) Problem {
+func (d *document) typeProblem(at []string, path string, k *kind.Type) Problem {
 	if path == "" {
 		path = "the file"
 	}
@@ -220,7 +245,7 @@ func typeProblem(at []string, path string, k *kind.Type) Problem {
 		p.Message = path + " is empty"
 		p.Hint = "write a value, or leave the key out"
 	}
-	if pattern := patternAt(at); pattern != "" && k.Got == "number" {
+	if pattern := d.format.patternAt(at); pattern != "" && k.Got == "number" {
 		p.Code, p.Message, p.Hint = CodeUnit, path+" is a bare number", unitHints[pattern]
 	}
 	return p
@@ -237,6 +262,10 @@ func limitText(k jsonschema.ErrorKind) string {
 		return fmt.Sprintf("%s is less than %s", k.Got.RatString(), k.Want.RatString())
 	case *kind.Maximum:
 		return fmt.Sprintf("%s is more than %s", k.Got.RatString(), k.Want.RatString())
+	case *kind.MinItems:
+		return fmt.Sprintf("has %d entries, want at least %d", k.Got, k.Want)
+	case *kind.MaxItems:
+		return fmt.Sprintf("has %d entries, want at most %d", k.Got, k.Want)
 	case *kind.MinLength:
 		return fmt.Sprintf("has %d characters, want at least %d", k.Got, k.Want)
 	case *kind.MaxLength:
@@ -271,7 +300,9 @@ func (d *document) error() error {
 		if p.Line == 0 {
 			p.Line, p.Column = d.place(p)
 		}
-		p.Excerpt = excerpt(d.text, p.Line, p.Column)
+		if p.Code != CodeSecret { // the line may hold the secret
+			p.Excerpt = excerpt(d.text, p.Line, p.Column)
+		}
 	}
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -315,6 +346,10 @@ func member(n ast.Node, steps []string) (key, value ast.Node) {
 		entries = n.Values
 	case *ast.MappingValueNode:
 		entries = []*ast.MappingValueNode{n}
+	case *ast.SequenceNode:
+		if i, err := strconv.Atoi(steps[0]); err == nil && i >= 0 && i < len(n.Values) {
+			return first(n.Values[i]), n.Values[i]
+		}
 	}
 	for _, e := range entries {
 		k := e.Key.GetToken().Value
@@ -323,4 +358,17 @@ func member(n ast.Node, steps []string) (key, value ast.Node) {
 		}
 	}
 	return nil, nil
+}
+
+// first is where an entry of a list begins: its first key when it is a mapping.
+func first(n ast.Node) ast.Node {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		if len(n.Values) > 0 {
+			return n.Values[0].Key
+		}
+	case *ast.MappingValueNode:
+		return n.Key
+	}
+	return n
 }

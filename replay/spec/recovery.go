@@ -72,6 +72,10 @@ type S3Source struct {
 	Endpoint string `json:"endpoint,omitempty" jsonschema:"pattern=^https?://"`
 	// Region of the bucket. Left out, it is the environment's.
 	Region string `json:"region,omitempty"`
+	// Place of an S3 Inventory of the bucket, s3://DESTINATION/PREFIX/BUCKET/CONFIG-ID, to list by. Left out, the bucket is listed.
+	Inventory string `json:"inventory,omitempty" jsonschema:"pattern=^s3://"`
+	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
 	Layout
 }
 
@@ -79,17 +83,27 @@ type S3Source struct {
 type DirSource struct {
 	// Path of the directory, absolute.
 	Path string `json:"path" jsonschema:"pattern=^/"`
+	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
 	Layout
 }
 
 // Layout says how the files of an archive are named and what is in them.
 type Layout struct {
-	// Layout of the files: archive is what backstitch archive writes, confluent is that of the Confluent S3 sink.
-	Layout string `json:"layout,omitempty" jsonschema:"enum=archive,enum=confluent,default=archive"`
+	// Layout of the files: archive is what backstitch archive writes, auto finds it out, the others are what other programs write.
+	Layout string `json:"layout,omitempty" jsonschema:"enum=archive,enum=auto,enum=confluent,enum=lenses,enum=aiven,enum=firehose,enum=oso,enum=gazette,enum=hdfs,default=archive"`
 	// Topic as the archive calls it. Left out, it is the target's.
 	Topic string `json:"topic,omitempty" jsonschema:"minLength=1,maxLength=249"`
-	// Format of confluent files: json has one JSON value per line, bin has one run of raw bytes per line.
-	Format string `json:"format,omitempty" jsonschema:"enum=json,enum=bin"`
+	// Format of the files, where a layout has several. Left out, it is found out.
+	Format string `json:"format,omitempty" jsonschema:"enum=json,enum=bin,enum=csv,enum=envelope,enum=array,enum=concat"`
+	// Fields of a record that aiven files hold, in their order. Left out, they are found out.
+	Fields []string `json:"fields,omitempty" jsonschema:"enum=key,enum=value,enum=timestamp,enum=offset,enum=headers"`
+	// Directory in front of the topic that a confluent or hdfs sink was told, topics if it was told none; empty for no directory.
+	TopicsDir *string `json:"topicsDir,omitempty"`
+	// What a confluent or hdfs sink was told to write between directories, if not a slash.
+	DirectoryDelim string `json:"directoryDelim,omitempty"`
+	// What a confluent or hdfs sink was told to write between the parts of a file's name, if not a plus sign.
+	FileDelim string `json:"fileDelim,omitempty"`
 }
 
 // KafkaSource is a topic that still has the records.
@@ -100,6 +114,8 @@ type KafkaSource struct {
 	Brokers string `json:"brokers,omitempty"`
 	// Topic to read.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
 }
 
 // Target is where records are written. Exactly one of its members is set.
@@ -118,6 +134,8 @@ type KafkaTarget struct {
 	Brokers string `json:"brokers,omitempty"`
 	// Topic to write. It must exist.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
 }
 
 // DirTarget is a directory to complete.

@@ -2,7 +2,7 @@ package spec
 
 import (
 	"bytes"
-	_ "embed" // the schema below
+	_ "embed" // the schemas below
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -11,32 +11,101 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// SchemaName is the file name under which editors find the schema.
-const SchemaName = "recovery.v1.schema.json"
+// SchemaName and DatasetSchemaName are the file names under which editors find the schemas.
+const (
+	SchemaName        = "recovery.v1.schema.json"
+	DatasetSchemaName = "dataset.v1.schema.json"
+)
 
-//go:embed recovery.v1.schema.json
-var schemaJSON []byte
+var (
+	//go:embed recovery.v1.schema.json
+	schemaJSON []byte
+	//go:embed dataset.v1.schema.json
+	datasetJSON []byte
+)
 
-// Schema returns the JSON Schema of Recovery, for editors and for people.
-func Schema() []byte { return bytes.Clone(schemaJSON) }
+// format is one kind of file: its schema, which validates, explains and knows the keys of each place.
+type format struct {
+	name     string // of the schema's file
+	word     string // what explanations call the whole
+	schema   []byte
+	compiled func() (*validator.Schema, error)
+}
 
-// generate makes the schema from the types. comments is the directory of their source, for the descriptions.
-func generate(comments string) ([]byte, error) {
+var (
+	recoveryFormat = newFormat(SchemaName, "recovery", schemaJSON)
+	datasetFormat  = newFormat(DatasetSchemaName, "dataset", datasetJSON)
+)
+
+func newFormat(name, word string, schema []byte) *format {
+	return &format{name: name, word: word, schema: schema, compiled: sync.OnceValues(func() (*validator.Schema, error) {
+		doc, err := validator.UnmarshalJSON(bytes.NewReader(schema))
+		if err != nil {
+			return nil, err
+		}
+		c := validator.NewCompiler()
+		if err := c.AddResource(name, doc); err != nil {
+			return nil, err
+		}
+		return c.Compile(name)
+	})}
+}
+
+// formatOf returns the format of a kind, "" for Recovery.
+func formatOf(kind string) (*format, error) {
+	switch kind {
+	case "", Kind:
+		return recoveryFormat, nil
+	case KindDataset:
+		return datasetFormat, nil
+	}
+	p := Problem{Code: CodeValue, Message: fmt.Sprintf("there is no kind %q", kind), Hint: "kinds: " + Kind + ", " + KindDataset}
+	if near := nearest(kind, []string{Kind, KindDataset}); near != "" {
+		p.Hint = "did you mean " + near + "?"
+	}
+	return nil, &pathError{p}
+}
+
+// flag is how a command line says which kind is meant.
+func (f *format) flag() string {
+	if f == datasetFormat {
+		return "--kind " + KindDataset + " "
+	}
+	return ""
+}
+
+// Schema returns the JSON Schema of a kind, "" for Recovery, and the name of its file, for editors and for people.
+func Schema(kind string) (name string, schema []byte, err error) {
+	f, err := formatOf(kind)
+	if err != nil {
+		return "", nil, err
+	}
+	return f.name, bytes.Clone(f.schema), nil
+}
+
+// generate makes the schema of one of the kinds from the types. comments is the directory of their source, for the descriptions.
+func generate(comments, name string) ([]byte, error) {
 	r := &jsonschema.Reflector{Anonymous: true, ExpandedStruct: true}
 	if err := r.AddGoComments("backstitch/replay/spec", comments); err != nil {
 		return nil, fmt.Errorf("read comments: %w", err)
 	}
-	s := r.Reflect(&Recovery{})
-	s.Title = "backstitch recovery"
+	var s *jsonschema.Schema
+	defaults := map[string]map[string]any{}
+	if name == DatasetSchemaName {
+		s = r.Reflect(&Dataset{})
+		s.Title = "backstitch dataset"
+	} else {
+		s = r.Reflect(&Recovery{})
+		s.Title = "backstitch recovery"
+		// The reflector drops the tags of fields whose type describes itself.
+		defaults["Write"] = map[string]any{"commitInterval": string(DefaultCommitInterval)}
+		defaults["Slices"] = map[string]any{"bytes": string(DefaultSliceBytes)}
+	}
 	for _, choice := range []string{"Source", "Target"} {
 		one := uint64(1)
 		s.Definitions[choice].MinProperties, s.Definitions[choice].MaxProperties = &one, &one
 	}
-	// The reflector drops the tags of fields whose type describes itself.
-	for def, fields := range map[string]map[string]any{
-		"Write":  {"commitInterval": string(DefaultCommitInterval)},
-		"Slices": {"bytes": string(DefaultSliceBytes)},
-	} {
+	for def, fields := range defaults {
 		for name, value := range fields {
 			field, ok := s.Definitions[def].Properties.Get(name)
 			if !ok {
@@ -51,16 +120,3 @@ func generate(comments string) ([]byte, error) {
 	}
 	return append(out, '\n'), nil
 }
-
-// compiled is the schema in the form that validates.
-var compiled = sync.OnceValues(func() (*validator.Schema, error) {
-	doc, err := validator.UnmarshalJSON(bytes.NewReader(schemaJSON))
-	if err != nil {
-		return nil, err
-	}
-	c := validator.NewCompiler()
-	if err := c.AddResource(SchemaName, doc); err != nil {
-		return nil, err
-	}
-	return c.Compile(SchemaName)
-})

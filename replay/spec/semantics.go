@@ -10,9 +10,10 @@ import (
 // same, connections that are not there. It does not ask Kafka or a store; a plan does.
 func semantics(r *Recovery, opts Options) []Problem {
 	c := &checker{opts: opts}
-	c.source(r)
-	c.target(r)
-	c.same(r)
+	c.source("spec.source", r.Spec.Source)
+	c.target("spec.target", r.Spec.Target)
+	c.same("spec.target", r.Spec.Source, r.Spec.Target)
+	c.registries(r)
 	c.bounds(r)
 	c.units(r)
 	return c.problems
@@ -27,24 +28,27 @@ func (c *checker) add(code, path, message, hint string) {
 	c.problems = append(c.problems, Problem{Code: code, Path: path, Message: message, Hint: hint})
 }
 
-func (c *checker) source(r *Recovery) {
-	switch s := r.Spec.Source; {
+func (c *checker) source(path string, s Source) {
+	switch {
 	case s.S3 != nil:
 		if s.S3.Connection != "" && (s.S3.Endpoint != "" || s.S3.Region != "") {
-			c.add(CodeTogether, "spec.source.s3.connection", "connection and endpoint or region exclude each other", "keep the connection")
+			c.add(CodeTogether, path+".s3.connection", "connection and endpoint or region exclude each other", "keep the connection")
 		}
-		c.connection("spec.source.s3.connection", s.S3.Connection, "s3")
-		c.layout("spec.source.s3", s.S3.Layout)
+		c.connection(path+".s3.connection", s.S3.Connection, "s3")
+		c.layout(path+".s3", s.S3.Layout)
+		if s.S3.Inventory != "" && s.S3.Layout.Layout != "auto" && !slices.Contains(foreignLayouts, s.S3.Layout.Layout) {
+			c.add(CodeTogether, path+".s3.inventory", "an inventory belongs to archives that others wrote", "set layout, or leave inventory out")
+		}
 	case s.Dir != nil:
-		c.layout("spec.source.dir", s.Dir.Layout)
+		c.layout(path+".dir", s.Dir.Layout)
 	case s.Kafka != nil:
-		c.kafka("spec.source.kafka", s.Kafka.Connection, s.Kafka.Brokers)
+		c.kafka(path+".kafka", s.Kafka.Connection, s.Kafka.Brokers)
 	}
 }
 
-func (c *checker) target(r *Recovery) {
-	if t := r.Spec.Target.Kafka; t != nil {
-		c.kafka("spec.target.kafka", t.Connection, t.Brokers)
+func (c *checker) target(path string, t Target) {
+	if t.Kafka != nil {
+		c.kafka(path+".kafka", t.Kafka.Connection, t.Kafka.Brokers)
 	}
 }
 
@@ -88,30 +92,82 @@ func (c *checker) connection(path, name, kind string) {
 }
 
 func (c *checker) layout(path string, l Layout) {
-	if l.Layout == "confluent" {
-		return
+	only := func(set bool, field string, layouts ...string) {
+		if set && !slices.Contains(layouts, l.Layout) {
+			c.add(CodeTogether, path+"."+field, field+" belongs to layout "+strings.Join(layouts, ", "), "set layout, or leave "+field+" out")
+		}
 	}
-	if l.Format != "" {
-		c.add(CodeTogether, path+".format", "format belongs to layout confluent", "set layout: confluent, or leave format out")
+	if formats, ok := layoutFormats[l.Layout]; l.Format != "" && ok && len(formats) > 0 && !slices.Contains(formats, l.Format) {
+		c.add(CodeValue, path+".format", fmt.Sprintf("layout %s has no format %s", l.Layout, l.Format), "formats: "+strings.Join(formats, ", "))
+	} else {
+		only(l.Format != "" && len(formats) == 0, "format", "confluent", "hdfs", "lenses", "aiven", "firehose")
 	}
+	only(len(l.Fields) > 0, "fields", "aiven")
+	only(l.TopicsDir != nil, "topicsDir", "confluent", "hdfs")
+	only(l.DirectoryDelim != "", "directoryDelim", "confluent", "hdfs")
+	only(l.FileDelim != "", "fileDelim", "confluent", "hdfs")
 }
 
+// layoutFormats are the formats that a layout's files can have.
+var layoutFormats = map[string][]string{
+	"confluent": {"json", "bin"}, "hdfs": {"json", "bin"}, "lenses": {"json", "envelope"}, "aiven": {"csv", "json", "envelope", "array"},
+	"firehose": {"concat", "bin"},
+}
+
+// foreignLayouts are the layouts that other programs write.
+var foreignLayouts = []string{"confluent", "lenses", "aiven", "firehose", "oso", "gazette", "hdfs"}
+
+// untimed are the layouts whose files hold no timestamps, whatever their writer was told.
+var untimed = []string{"confluent", "hdfs", "firehose", "gazette"}
+
 // same refuses a target that is its own reference: nothing could ever be missing.
-func (c *checker) same(r *Recovery) {
-	s, t := r.Spec.Source, r.Spec.Target
+func (c *checker) same(path string, s Source, t Target) {
 	switch {
 	case s.Kafka != nil && t.Kafka != nil:
 		if s.Kafka.Topic == t.Kafka.Topic && s.Kafka.Connection == t.Kafka.Connection && s.Kafka.Brokers == t.Kafka.Brokers {
-			c.add(CodeSame, "spec.target.kafka.topic", fmt.Sprintf("source and target are both topic %q of the same cluster", t.Kafka.Topic),
+			c.add(CodeSame, path+".kafka.topic", fmt.Sprintf("source and target are both topic %q of the same cluster", t.Kafka.Topic),
 				"name another topic, or an archive as the source")
 		}
 	case s.Dir != nil && t.Dir != nil:
 		a, b := strings.TrimRight(s.Dir.Path, "/")+"/", strings.TrimRight(t.Dir.Path, "/")+"/"
 		if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
-			c.add(CodeSame, "spec.target.dir.path", fmt.Sprintf("source %s and target %s lie in each other", s.Dir.Path, t.Dir.Path),
+			c.add(CodeSame, path+".dir.path", fmt.Sprintf("source %s and target %s lie in each other", s.Dir.Path, t.Dir.Path),
 				"a target must be a directory of its own")
 		}
 	}
+}
+
+// registries refuses to compare by schema on one side and by number on the other: every record would differ.
+func (c *checker) registries(r *Recovery) {
+	source, at := r.Spec.Source.registry()
+	target, _ := r.Spec.Target.registry()
+	const hint = "name both registries, or none to compare the numbers as bytes"
+	switch {
+	case source != "" && target == "":
+		c.add(CodeTogether, "spec.source."+at, "the source has a registry and the target has none", hint)
+	case source == "" && target != "":
+		c.add(CodeTogether, "spec.target.kafka.registry", "the target has a registry and the source has none", hint)
+	}
+}
+
+// registry is that of s, "" for none, and where it stands.
+func (s Source) registry() (url, at string) {
+	switch {
+	case s.S3 != nil:
+		return s.S3.Registry, "s3.registry"
+	case s.Dir != nil:
+		return s.Dir.Registry, "dir.registry"
+	case s.Kafka != nil:
+		return s.Kafka.Registry, "kafka.registry"
+	}
+	return "", ""
+}
+
+func (t Target) registry() (url, at string) {
+	if t.Kafka == nil {
+		return "", ""
+	}
+	return t.Kafka.Registry, "kafka.registry"
 }
 
 func (c *checker) bounds(r *Recovery) {
@@ -151,8 +207,15 @@ func (c *checker) bounds(r *Recovery) {
 	if !to.After(from) {
 		c.add(CodeEmpty, "spec.range.to", fmt.Sprintf("the range [%s,%s) is empty", g.From, g.To), "ranges are half-open; to must be later than from")
 	}
-	if s := r.Spec.Source; s.S3 != nil && s.S3.Layout.Layout == "confluent" || s.Dir != nil && s.Dir.Layout.Layout == "confluent" {
-		c.add(CodeTogether, "spec.range.from", "files of layout confluent hold no timestamps, so a range can not go by time", "use spec.range.offsets, or leave the range out")
+	layout := ""
+	switch s := r.Spec.Source; {
+	case s.S3 != nil:
+		layout = s.S3.Layout.Layout
+	case s.Dir != nil:
+		layout = s.Dir.Layout.Layout
+	}
+	if slices.Contains(untimed, layout) {
+		c.add(CodeTogether, "spec.range.from", "files of layout "+layout+" hold no timestamps, so a range can not go by time", "use spec.range.offsets, or leave the range out")
 	}
 }
 

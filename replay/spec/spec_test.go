@@ -14,19 +14,31 @@ import (
 var update = flag.Bool("update", false, "write the schema file anew")
 
 func TestSchemaFileIsThatOfTheTypes(t *testing.T) {
-	got, err := generate("./")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(SchemaName, got, 0o644); err != nil {
+	for _, f := range []*format{recoveryFormat, datasetFormat} {
+		got, err := generate("./", f.name)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		if *update {
+			if err := os.WriteFile(f.name, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(string(got), string(f.schema)); diff != "" {
+			t.Errorf("schema %s (-generated +file), write it anew with go test ./replay/spec -run Schema -update:\n%s", f.name, diff)
+		}
 	}
-	if diff := cmp.Diff(string(got), string(schemaJSON)); diff != "" {
-		t.Errorf("schema (-generated +file), write it anew with go test ./replay/spec -run Schema -update:\n%s", diff)
+}
+
+// parseAny parses either kind, as `spec validate` does.
+func parseAny(name, text string) error {
+	if KindOf([]byte(text)) == KindDataset {
+		_, err := ParseDataset(name, []byte(text), Options{})
+		return err
 	}
+	_, err := Parse(name, []byte(text), Options{})
+	return err
 }
 
 func TestTemplatesParse(t *testing.T) {
@@ -35,7 +47,7 @@ func TestTemplatesParse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Parse(kind+".yaml", []byte(text), Options{}); err != nil {
+		if err := parseAny(kind+".yaml", text); err != nil {
 			t.Errorf("%s: got %v, want a spec", kind, err)
 		}
 		if !strings.HasPrefix(text, "# yaml-language-server: $schema=") {
@@ -49,7 +61,7 @@ func TestTemplatesParse(t *testing.T) {
 			}
 			on.WriteString(line)
 		}
-		if _, err := Parse(kind+".yaml", []byte(on.String()), Options{}); err != nil {
+		if err := parseAny(kind+".yaml", on.String()); err != nil {
 			t.Errorf("%s with its comments: got %v, want a spec", kind, err)
 		}
 	}
@@ -77,7 +89,7 @@ func TestExplainedDefaultsAreTheOnesThatApply(t *testing.T) {
 		"spec.slices.records":       float64(full.Spec.Slices.Records),
 		"spec.source.dir.layout":    full.Spec.Source.Dir.Layout.Layout,
 	} {
-		field, def, ok := find(strings.Split(path, "."))
+		field, def, ok := recoveryFormat.find(strings.Split(path, "."))
 		want := field.Default
 		if want == nil {
 			want = def.Default
@@ -100,7 +112,11 @@ func TestScenarios(t *testing.T) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "explain":
-				text, err := Explain(strings.TrimSpace(d.Input))
+				kind := ""
+				if d.HasArg("dataset") {
+					kind = KindDataset
+				}
+				text, err := Explain(kind, strings.TrimSpace(d.Input))
 				if err != nil {
 					return err.Error() + "\n"
 				}
@@ -110,7 +126,17 @@ func TestScenarios(t *testing.T) {
 				if d.HasArg("connections") {
 					opts.Connections = map[string]string{"prod": "kafka", "archive": "s3"}
 				}
+				name := ""
 				r, err := Parse("job.yaml", []byte(d.Input), opts)
+				if err == nil {
+					name = r.Metadata.Name
+				}
+				if d.HasArg("dataset") {
+					var set *Dataset
+					if set, err = ParseDataset("job.yaml", []byte(d.Input), opts); err == nil {
+						name = set.Metadata.Name
+					}
+				}
 				var bad *Error
 				if errors.As(err, &bad) {
 					if bad.ExitStatus() != 2 {
@@ -121,7 +147,7 @@ func TestScenarios(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				return "ok " + r.Metadata.Name + "\n"
+				return "ok " + name + "\n"
 			}
 			t.Fatalf("unknown command %s", d.Cmd)
 			return ""
@@ -164,6 +190,12 @@ func FuzzParse(f *testing.F) {
 		var bad *Error
 		if err == nil {
 			_ = r.WithDefaults()
+		} else if errors.As(err, &bad) && len(bad.Problems) == 0 {
+			t.Error("got an error without problems")
+		}
+		set, err := ParseDataset("f", data, Options{})
+		if err == nil {
+			_ = set.WithDefaults()
 		} else if errors.As(err, &bad) && len(bad.Problems) == 0 {
 			t.Error("got an error without problems")
 		}

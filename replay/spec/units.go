@@ -41,11 +41,15 @@ var unitHints = map[string]string{
 	namePattern:       "use lower-case letters, digits, dots and dashes, and begin and end with a letter or digit",
 	"^/":              "write an absolute path",
 	"^https?://":      "write it as https://HOST:PORT",
+	labelPattern:      "use lower-case letters, digits and dashes, and begin and end with a letter or digit",
+	tokenPattern:      "write where the token is: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in the agents' notify.secretDir",
 	bucketPattern:     "use 3 to 63 lower-case letters, digits, dots and dashes",
 }
 
 const (
 	namePattern   = `^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`
+	labelPattern  = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	tokenPattern  = `^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$`
 	bucketPattern = `^[a-z0-9][a-z0-9.-]*$`
 )
 

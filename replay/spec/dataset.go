@@ -1,0 +1,110 @@
+package spec
+
+import "strconv"
+
+// The comments of these types are read by people, as those in recovery.go are.
+
+// KindDataset is the other value that kind has.
+const KindDataset = "Dataset"
+
+// Dataset is a named stream that a cluster looks after: where its truth is kept, where it must be complete, and who hears of it.
+type Dataset struct {
+	// Version of this format.
+	APIVersion string `json:"apiVersion" jsonschema:"enum=backstitch.dev/v1"`
+	// What the file describes.
+	Kind string `json:"kind" jsonschema:"enum=Dataset"`
+	// What the dataset is called.
+	Metadata DatasetMetadata `json:"metadata"`
+	// What belongs together, and what happens about it.
+	Spec DatasetSpec `json:"spec"`
+}
+
+// DatasetMetadata names the dataset.
+type DatasetMetadata struct {
+	// Name of the dataset: lower-case letters, digits and dashes. Jobs of this name, and of names that go on with a dot, such as orders.refill, are about it.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
+	// Namespace of the dataset and of its jobs.
+	Namespace string `json:"namespace,omitempty" jsonschema:"maxLength=63,pattern=^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$,default=default"`
+	// Annotations go with each notification: runbook_url, an owner, a dashboard.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// DatasetSpec says what belongs together, and what happens about it.
+type DatasetSpec struct {
+	// Where the truth is. Exactly one kind.
+	Reference Source `json:"reference"`
+	// Where it must be complete. Each has exactly one kind.
+	Targets []Target `json:"targets" jsonschema:"minItems=1,maxItems=16"`
+	// What happens when something is found. notify tells the endpoints below and changes nothing.
+	Policy string `json:"policy,omitempty" jsonschema:"enum=notify,default=notify"`
+	// When the cluster scans the targets against the reference. Left out, it scans when it is told to.
+	Schedule *DatasetSchedule `json:"schedule,omitempty"`
+	// Who hears of what happens to the dataset.
+	Notify []Notify `json:"notify,omitempty" jsonschema:"maxItems=8"`
+}
+
+// DatasetSchedule says when the cluster scans: every so often, or by a cron line.
+type DatasetSchedule struct {
+	// Time between two scans, at least 1m, such as 6h.
+	Every Duration `json:"every,omitempty"`
+	// Minute, hour, day of month, month and day of week, in UTC, such as "0 3 * * *". Instead of every.
+	Cron string `json:"cron,omitempty" jsonschema:"maxLength=128"`
+	// Bytes that each node reads per second at most, such as 20MiB. Left out, as fast as it can.
+	Rate Bytes `json:"rate,omitempty"`
+}
+
+// Notify is one endpoint that hears of what happens to the dataset. The leader of the cluster sends, at least once, and gives up on what could not be delivered for a day.
+type Notify struct {
+	// Name of the endpoint, unique in the dataset.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
+	// Format of what is sent. alertmanager raises and resolves alerts at an Alertmanager, alertmanager-webhook is what an Alertmanager itself sends to a webhook, cloudevents is CloudEvents 1.0 in structured mode, openlineage is run events of OpenLineage.
+	Format string `json:"format" jsonschema:"enum=alertmanager,enum=alertmanager-webhook,enum=cloudevents,enum=openlineage"`
+	// URL to post to. Of an alertmanager it is the base, such as http://alertmanager:9093; of the others it is the whole address. Redirects are not followed.
+	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
+	// Where the agents find a bearer token: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
+	Token string `json:"token,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
+	// What is told. Left out, it is everything that the format has words for: alerts are raised by failed and found, and resolved by succeeded.
+	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found"`
+}
+
+// NotifyOn are the values that the list on may have for a format.
+func NotifyOn(format string) []string {
+	if format == "alertmanager" || format == "alertmanager-webhook" {
+		return []string{"succeeded", "failed", "found"}
+	}
+	return []string{"started", "succeeded", "failed", "cancelled", "found"}
+}
+
+// WithDefaults returns a copy of d in which everything that was left out is written out.
+func (d *Dataset) WithDefaults() *Dataset {
+	out := *d
+	orText(&out.Metadata.Namespace, DefaultNamespace)
+	orText(&out.Spec.Policy, DefaultPolicy)
+	out.Spec.Notify = make([]Notify, len(d.Spec.Notify))
+	for i, n := range d.Spec.Notify {
+		if len(n.On) == 0 {
+			n.On = NotifyOn(n.Format)
+		}
+		out.Spec.Notify[i] = n
+	}
+	if len(out.Spec.Notify) == 0 {
+		out.Spec.Notify = nil
+	}
+	return &out
+}
+
+// Recoveries returns the dataset as pairs of reference and target, in the order of the targets: what a scan of each compares.
+func (d *Dataset) Recoveries() []*Recovery {
+	out := make([]*Recovery, len(d.Spec.Targets))
+	for i, t := range d.Spec.Targets {
+		name := d.Metadata.Name + ".scan"
+		if len(d.Spec.Targets) > 1 {
+			name += "-" + strconv.Itoa(i+1)
+		}
+		out[i] = &Recovery{
+			APIVersion: APIVersion, Kind: Kind, Metadata: Metadata{Name: name, Namespace: d.Metadata.Namespace},
+			Spec: Spec{Source: d.Spec.Reference, Target: t},
+		}
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package spec
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"backstitch/partition/due"
+
+	"github.com/goccy/go-yaml"
+)
+
+// ParseDataset reads a dataset. name is how errors call the file. Everything that is wrong comes back in one *Error.
+func ParseDataset(name string, data []byte, opts Options) (*Dataset, error) {
+	d := &document{format: datasetFormat, name: name, text: string(data), refuse: refusePolicy}
+	var set Dataset
+	if err := d.parse(data, &set); err != nil {
+		return nil, err
+	}
+	if d.problems = append(d.problems, set.semantics(opts)...); len(d.problems) > 0 {
+		return nil, d.error()
+	}
+	return &set, nil
+}
+
+// KindOf returns what a file says that it describes, "" when it does not say so. It finds nothing wrong with it.
+func KindOf(data []byte) string {
+	var head struct {
+		Kind string `yaml:"kind"`
+	}
+	if len(data) > MaxBytes || yaml.Unmarshal(data, &head) != nil {
+		return ""
+	}
+	return head.Kind
+}
+
+// laterPolicies are the policies that act on a finding. This program has nobody in the cluster who makes plans, so they are refused by
+// name: somebody who relies on a repair must not find out at night that nothing was ever going to happen.
+var laterPolicies = map[string]string{
+	"planAndWait": "no node makes plans by itself",
+	"run":         "no node makes plans, or runs them, by itself",
+}
+
+// refusePolicy finds a policy that can not be carried out, as a word or as a mapping with limits below it.
+func refusePolicy(value any) []Problem {
+	root, _ := value.(map[string]any)
+	inner, _ := root["spec"].(map[string]any)
+	var words []string
+	switch p := inner["policy"].(type) {
+	case string:
+		words = append(words, p)
+	case map[string]any:
+		for k := range p {
+			words = append(words, k)
+		}
+	}
+	slices.Sort(words)
+	for _, w := range words {
+		if why := laterPolicies[w]; why != "" {
+			return []Problem{{Code: CodeNotYet, Path: "spec.policy", Message: fmt.Sprintf("policy %s can not be carried out: %s", w, why),
+				Hint: "policy: notify, and then by hand: backstitch plan, backstitch run"}}
+		}
+	}
+	return nil
+}
+
+// semantics finds what the schema can not say.
+func (d *Dataset) semantics(opts Options) []Problem {
+	c := &checker{opts: opts}
+	noRegistry := func(path, url, at string) {
+		if url != "" {
+			c.add(CodeNotYet, path+"."+at, "agents have no access to schema registries", "leave it out, and compare by schema by hand: backstitch gaps list --registry URL")
+		}
+	}
+	url, at := d.Spec.Reference.registry()
+	noRegistry("spec.reference", url, at)
+	c.source("spec.reference", d.Spec.Reference)
+	for i, t := range d.Spec.Targets {
+		path := fmt.Sprintf("spec.targets.%d", i)
+		url, at := t.registry()
+		noRegistry(path, url, at)
+		c.target(path, t)
+		c.same(path, d.Spec.Reference, t)
+		for j, other := range d.Spec.Targets[:i] {
+			if t.place() == other.place() {
+				c.add(CodeTwice, path, fmt.Sprintf("targets %d and %d are the same", j+1, i+1), "keep one of them")
+			}
+		}
+	}
+	c.annotations(d.Metadata.Annotations)
+	c.dueTimes(d.Spec.Schedule)
+	for i, n := range d.Spec.Notify {
+		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i])
+	}
+	return c.problems
+}
+
+// Bounds of annotations: they are sent with every notification.
+const (
+	maxAnnotations     = 32
+	maxAnnotationBytes = 1024
+)
+
+func (c *checker) annotations(all map[string]string) {
+	if len(all) > maxAnnotations {
+		c.add(CodeValue, "metadata.annotations", fmt.Sprintf("metadata.annotations has %d keys", len(all)), fmt.Sprintf("at most %d", maxAnnotations))
+	}
+	for k, v := range all {
+		if k == "" || len(k)+len(v) > maxAnnotationBytes {
+			c.add(CodeValue, "metadata.annotations."+k, fmt.Sprintf("annotation %q is empty or too long", k), fmt.Sprintf("at most %d bytes with its value", maxAnnotationBytes))
+		}
+	}
+}
+
+// minEvery is the shortest time between two scans that a cluster takes.
+const minEvery = time.Minute
+
+func (c *checker) dueTimes(s *DatasetSchedule) {
+	if s == nil {
+		return
+	}
+	every, err := s.Every.Parse()
+	switch {
+	case err != nil:
+		c.add(CodeUnit, "spec.schedule.every", err.Error(), "")
+		return
+	case (s.Every == "") == (s.Cron == ""):
+		c.add(CodeTogether, "spec.schedule", "a schedule has either every or cron", "every: 6h, or cron: \"0 3 * * *\"")
+		return
+	case s.Every != "" && every < minEvery:
+		c.add(CodeValue, "spec.schedule.every", fmt.Sprintf("spec.schedule.every is %s", s.Every), "at least "+minEvery.String())
+	case s.Cron != "":
+		if err := (due.Rule{Cron: s.Cron}).Check(); err != nil {
+			c.add(CodeValue, "spec.schedule.cron", err.Error(), "five fields in UTC, such as 0 3 * * *")
+		}
+	}
+	if n, err := s.Rate.Parse(); err != nil || s.Rate != "" && n == 0 {
+		c.add(CodeUnit, "spec.schedule.rate", fmt.Sprintf("spec.schedule.rate is %s", s.Rate), unitHints[bytesPattern])
+	}
+}
+
+func (c *checker) endpoint(path string, n Notify, before []Notify) {
+	for _, b := range before {
+		if b.Name == n.Name {
+			c.add(CodeTwice, path+".name", fmt.Sprintf("two endpoints are called %s", n.Name), "give each a name of its own")
+		}
+	}
+	u, err := url.Parse(n.URL)
+	switch {
+	case err != nil || u.Hostname() == "":
+		// What the parser says repeats the URL, which may hold a secret.
+		c.add(CodeSecret, path+".url", path+".url is not a URL with a host", "write it as https://HOST:PORT/PATH")
+	case u.User != nil:
+		c.add(CodeSecret, path+".url", path+".url holds a user or a password", "take it out, and name a token: token: env:BACKSTITCH_NOTIFY_NAME")
+	case u.Fragment != "":
+		c.add(CodeValue, path+".url", path+".url has a fragment, which is never sent", "leave out what begins with #")
+	case n.Format == "alertmanager" && (u.RawQuery != "" || strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/alerts")):
+		c.add(CodeValue, path+".url", path+".url is not the base of an Alertmanager", "write what is in front of /api/v2/alerts, such as http://alertmanager:9093")
+	}
+	if err == nil && n.Token != "" && u.Scheme != "https" && !loopback(u.Hostname()) {
+		c.add(CodeTogether, path+".token", "a token would go over plain http, where anybody can read it", "use an https URL, or leave the token out")
+	}
+	for i, on := range n.On {
+		if words := NotifyOn(n.Format); !slices.Contains(words, on) {
+			c.add(CodeTogether, path+".on", fmt.Sprintf("format %s has no word for %s", n.Format, on), "one of "+strings.Join(words, ", "))
+		}
+		if slices.Contains(n.On[:i], on) {
+			c.add(CodeTwice, path+".on", fmt.Sprintf("%s stands in the list twice", on), "keep one of them")
+		}
+	}
+}
+
+// place is a target as one text, to find two that are the same.
+func (t Target) place() string {
+	switch {
+	case t.Kafka != nil:
+		return "kafka " + t.Kafka.Connection + " " + t.Kafka.Brokers + " " + t.Kafka.Topic
+	case t.Dir != nil:
+		return "dir " + strings.TrimRight(t.Dir.Path, "/") + " " + t.Dir.Topic
+	}
+	return ""
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+}
