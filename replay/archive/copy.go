@@ -191,7 +191,7 @@ func (c *copier) copyRange(ctx context.Context, build *builder, r partition.Rang
 	}
 	for {
 		chunk, err := log.Next(ctx)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return c.store(ctx, build)
 		}
 		if err != nil {

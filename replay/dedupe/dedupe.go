@@ -17,7 +17,6 @@ package dedupe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -55,7 +54,7 @@ func Load(ctx context.Context, r sink.Reader, opt Options) (*Present, error) {
 	p := &Present{opt: opt, prefix: opt.Topic + "/" + strconv.Itoa(int(opt.Partition)) + "/"}
 	for {
 		batch, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return p, nil
 		}
 		if err == nil {

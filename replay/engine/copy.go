@@ -20,10 +20,10 @@ func (e *Engine) copy(ctx context.Context) error {
 		e.step = stepCommit
 		return nil
 	}
-	batch, err := e.ahead.Next(ctx)
+	batch, err := e.read(ctx)
 	var damaged *source.DamagedError
 	switch {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF:
 		e.eof = true
 		e.step = stepCommit
 		return nil
@@ -36,9 +36,6 @@ func (e *Engine) copy(ctx context.Context) error {
 		batch.Release()
 		return fmt.Errorf("read source: %w", err)
 	}
-	c := e.ends.Counters
-	c.ReadRecords.Add(int64(len(batch.Records)))
-	c.ReadBytes.Add(batch.Bytes)
 	next := batch.Next
 	if err := e.sift(ctx, batch); err != nil {
 		batch.Release()
@@ -60,6 +57,25 @@ func (e *Engine) copy(ctx context.Context) error {
 		e.step = stepCommit
 	}
 	return nil
+}
+
+// read returns the next batch, or as much of it as the next commit may hold: sources make batches as large as they like.
+func (e *Engine) read(ctx context.Context) (*record.Batch, error) {
+	batch := e.rest
+	e.rest = nil
+	if batch == nil {
+		var err error
+		if batch, err = e.ahead.Next(ctx); err != nil {
+			return nil, err
+		}
+		e.ends.Counters.ReadRecords.Add(int64(len(batch.Records)))
+		e.ends.Counters.ReadBytes.Add(batch.Bytes)
+	}
+	if room := e.cfg.CommitRecords - e.pending.records; int64(len(batch.Records)) > room {
+		front := batch.Split(int(room))
+		e.rest, batch = batch, front
+	}
+	return batch, nil
 }
 
 // sift takes out of batch what is not to be written and adds the rest to the digest. Contents are hashed only where they decide

@@ -52,6 +52,7 @@ type Engine struct {
 	rejected []sink.Poison
 	writer   sink.Writer
 	ahead    *ahead
+	rest     *record.Batch // what a commit had no room for; it is copied next
 	present  *dedupe.Present
 	durable  sink.Progress // what the sink has
 	next     sink.Progress // what the next commit will say
@@ -292,6 +293,10 @@ func (e *Engine) recover(ctx context.Context, err error) error {
 // shut closes everything that is open and waits for the read-ahead to end.
 func (e *Engine) shut() error {
 	var errs []error
+	if e.rest != nil {
+		e.rest.Release()
+		e.rest = nil
+	}
 	if e.ahead != nil {
 		errs = append(errs, e.ahead.Close())
 		e.ahead = nil

@@ -45,7 +45,7 @@ type Writer interface {
 
 // Reader returns records of one target partition in the target's own order and with the target's own offsets.
 type Reader interface {
-	// Next returns the next batch, never empty, and io.EOF after the last one. Batch.Next is the target offset to go on at. The
+	// Next returns the next batch, never empty, and io.EOF itself, as a source's Reader does, after the last one. Batch.Next is the target offset to go on at. The
 	// caller owns the batch.
 	Next(ctx context.Context) (*record.Batch, error)
 	// Position is the target offset below which everything has been returned; after io.EOF it is where a later read begins.

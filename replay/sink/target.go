@@ -12,6 +12,9 @@ import (
 type Targets interface {
 	// Bounds returns the first offset that partition still has and the one after the last committed record.
 	Bounds(ctx context.Context, partition int32) (start, end int64, err error)
+	// Settled waits until everything that is in partition now is decided, so that Bounds has it or never will. What was
+	// committed is not yet seen while an older transaction of anybody is open.
+	Settled(ctx context.Context, partition int32) error
 	// Read reads the committed records at offsets [from, to) of partition; it ends at the end of committed data of now when
 	// that comes first.
 	Read(ctx context.Context, partition int32, from, to int64) (Reader, error)

@@ -32,6 +32,9 @@ func (s *Sink) Bounds(_ context.Context, part int32) (start, end int64, err erro
 	return 0, e.To, err
 }
 
+// Settled does nothing: an entry is there whole or is not there.
+func (s *Sink) Settled(context.Context, int32) error { return nil }
+
 // Read reads [from, to) of part.
 func (s *Sink) Read(ctx context.Context, part int32, from, to int64) (sink.Reader, error) {
 	_, end, err := s.Bounds(ctx, part)

@@ -108,7 +108,7 @@ func (w *writer) addProgress(ctx context.Context, text string, cursor int64) err
 // end ends the transaction with a commit.
 func (w *writer) end(ctx context.Context) error {
 	if w.written > 0 {
-		if err := w.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		if err := w.endWritten(ctx, kgo.TryCommit); err != nil {
 			return err
 		}
 		if err := w.cl.BeginTransaction(); err != nil {

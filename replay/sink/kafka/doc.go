@@ -6,6 +6,7 @@
 //     data see each record once, and the next owner learns exactly what they see.
 //   - A writer that met an error is dead. Nothing of the client's own recovery is used: it would take a new producer epoch,
 //     and so fence the owner that has just fenced us.
+//   - A commit is what a broker answered. What the client says about it alone does not count.
 //   - Key, value, headers, timestamp and partition are those of the record. Headers are only ever added, at the end.
 //   - Transactions run under the older protocol (without the part of KIP-890 that raises the producer epoch at each end),
 //     also on brokers that know the newer one. A commit that holds only progress is then three requests that the client's
@@ -21,5 +22,5 @@
 // What is not here: when to commit (replay/engine), what is missing (replay/dedupe), decoding of fetched batches
 // (replay/klog, replay/kbatch).
 //
-// Reading order: config.go, sink.go (open), writer.go (write), commit.go, errors.go, read.go.
+// Reading order: config.go, sink.go (open), writer.go (write), commit.go, ends.go, errors.go, read.go.
 package kafka

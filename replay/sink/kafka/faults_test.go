@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func records(tb testing.TB, n int) []record.Record {
 	return replaytest.Records(replaytest.Seed(tb), 0, n)
 }
 
-func write(t *testing.T, w sink.Writer, rs []record.Record, cursor int64) {
+func write(t testing.TB, w sink.Writer, rs []record.Record, cursor int64) {
 	t.Helper()
 	err := w.Write(t.Context(), &record.Batch{Records: rs, Bytes: 1})
 	if err == nil {
@@ -34,7 +35,7 @@ func write(t *testing.T, w sink.Writer, rs []record.Record, cursor int64) {
 	}
 }
 
-func begin(t *testing.T, s *Sink, slice partition.Slice, epoch partition.Epoch) (sink.Writer, sink.Progress) {
+func begin(t testing.TB, s *Sink, slice partition.Slice, epoch partition.Epoch) (sink.Writer, sink.Progress) {
 	t.Helper()
 	w, p, err := s.Open(t.Context(), slice, epoch)
 	if err != nil {
@@ -147,6 +148,70 @@ func TestClosingAZombieFencesNobody(t *testing.T) {
 	write(t, w, rs[10:], 30)
 	if n := len(k.Committed(topic, 0)); n != 30 {
 		t.Errorf("%d records visible, want 30", n)
+	}
+}
+
+// A job that may set nothing aside fails at a record that the brokers refuse, and nobody opens its lane again. What the lane had
+// written before must not keep readers of committed data waiting until the brokers give the transaction up.
+func TestClosingAfterARefusedRecordLeavesNoTransactionOpen(t *testing.T) {
+	k := replaytest.NewKafka(t, topic)
+	s := open(t, config(k))
+	defer s.Close()
+	rs := records(t, 20)
+	slice := replaytest.FillSlice(job, 0, 0, rs)
+	w, _ := begin(t, s, slice, 1)
+	refused(t, k, w, rs)
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	if p := k.PartitionInfo(topic, 0); p.HighWatermark == 0 || p.LastStableOffset != p.HighWatermark {
+		t.Errorf("readers of committed data get to %d of %d, want to the end", p.LastStableOffset, p.HighWatermark)
+	}
+	w, p := begin(t, s, slice, 2)
+	if p.Cursor != 0 || len(k.Committed(topic, 0)) != 0 {
+		t.Errorf("cursor %d with %d records visible, want none", p.Cursor, len(k.Committed(topic, 0)))
+	}
+	write(t, w, rs, 20)
+}
+
+// The same, when somebody else has the lane by then.
+func TestClosingAZombieAfterARefusedRecordFencesNobody(t *testing.T) {
+	k := replaytest.NewKafka(t, topic)
+	s := open(t, config(k))
+	defer s.Close()
+	rs := records(t, 20)
+	slice := replaytest.FillSlice(job, 0, 0, rs)
+	zombie, _ := begin(t, s, slice, 1)
+	refused(t, k, zombie, rs)
+	w, _ := begin(t, s, slice, 2)
+	write(t, w, rs[:10], 10)
+	if err := zombie.Close(); err != nil {
+		t.Error(err)
+	}
+	write(t, w, rs[10:], 20)
+	if n := len(k.Committed(topic, 0)); n != 20 {
+		t.Errorf("%d records visible, want 20", n)
+	}
+}
+
+// refused writes ten records, and one that the brokers do not take.
+func refused(t *testing.T, k *replaytest.Kafka, w sink.Writer, rs []record.Record) {
+	t.Helper()
+	if err := w.Write(t.Context(), &record.Batch{Records: slices.Clone(rs[:10]), Bytes: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.(*writer).cl.Flush(t.Context()); err != nil { // the first batch is there before the second is refused
+		t.Fatal(err)
+	}
+	h := k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.MessageTooLarge, Count: 1})
+	defer h.Remove()
+	err := w.Write(t.Context(), &record.Batch{Records: slices.Clone(rs[10:11]), Bytes: 1})
+	if err == nil {
+		err = w.Commit(t.Context(), sink.Progress{Cursor: 11})
+	}
+	var rejected *sink.RejectedError
+	if !errors.As(err, &rejected) || rejected.Offset != rs[10].Offset {
+		t.Fatalf("got %v, want that the record at %d is rejected", err, rs[10].Offset)
 	}
 }
 

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -25,6 +24,25 @@ func (w *writer) Recent(ctx context.Context, from int64) (sink.Reader, error) {
 func (s *Sink) Bounds(ctx context.Context, part int32) (start, end int64, err error) {
 	mark, err := s.watermark(ctx, part)
 	return mark.LogStart, mark.LSO, err
+}
+
+// Settled waits until the last stable offset is where the end was, for as long as the brokers let one of our own transactions live.
+func (s *Sink) Settled(ctx context.Context, part int32) error {
+	mark, err := s.watermark(ctx, part)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.TransactionTimeout)
+	defer cancel()
+	for end := mark.End; mark.LSO < end; {
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("wait for the transaction that is open at offset %d of %s/%d: %w", mark.LSO, s.cfg.Topic, part, err)
+		}
+		if mark, err = s.watermark(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Read reads [from, to) of part.
@@ -87,7 +105,7 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 		}
 		chunk, err := r.log.Next(ctx)
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF:
 			r.next, r.log = r.stop, nil
 			continue
 		case err != nil:

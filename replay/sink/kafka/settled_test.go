@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,5 +74,37 @@ func TestOpenAtTheEndWaitsUntilAllIsVisible(t *testing.T) {
 	}
 	if got := k.Committed(topic, 0); len(got) != len(rs) {
 		t.Errorf("%d records are visible, want %d", len(got), len(rs))
+	}
+}
+
+// Settled answers when all that was there is decided, or says what it waits for.
+func TestSettledWaitsForEveryTransaction(t *testing.T) {
+	k := replaytest.NewKafka(t, topic)
+	cfg := config(k)
+	cfg.TransactionTimeout = time.Second
+	s := open(t, cfg)
+	defer s.Close()
+	if err := s.Settled(t.Context(), 0); err != nil {
+		t.Fatalf("an empty partition: %v", err)
+	}
+	other := k.Client(kgo.TransactionalID("other"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer other.Close()
+	if err := other.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("undecided")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Settled(t.Context(), 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a transaction is open: got %v, want %v", err, context.DeadlineExceeded)
+	}
+	if err := other.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Settled(t.Context(), 0); err != nil {
+		t.Errorf("it is decided: %v", err)
+	}
+	if _, end, err := s.Bounds(t.Context(), 0); err != nil || end < 1 {
+		t.Errorf("bounds end at %d (%v), want after the record", end, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"backstitch/partition"
@@ -46,7 +47,7 @@ func New(cfg Config) (*Sink, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.MaxVersions(versions())}, cfg.Client...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.MaxVersions(versions()), kgo.DisableClientMetrics()}, cfg.Client...)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
 	}
@@ -89,24 +90,42 @@ func (s *Sink) Open(ctx context.Context, slice partition.Slice, epoch partition.
 }
 
 func (s *Sink) open(ctx context.Context, slice partition.Slice, epoch partition.Epoch) (*writer, sink.Progress, error) {
-	if err := s.checkTopic(ctx, slice.Partition); err != nil {
-		return nil, sink.Progress{}, err
-	}
 	l := s.lane(slice.Lane())
 	id := TransactionalID(s.cfg.Cluster, slice.Lane())
-	cl, err := s.producer(id, s.batchBytes(ctx))
+	var batchBytes atomic.Int32
+	batchBytes.Store(s.cfg.BatchBytes)
+	ends := &ends{}
+	cl, err := s.producer(id, ends, func(string) int32 { return batchBytes.Load() })
 	if err != nil {
 		return nil, sink.Progress{}, err
 	}
 	w := &writer{
 		s: s, cl: cl, id: id, lane: l, slice: slice, epoch: epoch,
 		room:   semaphore.NewWeighted(s.cfg.InFlightBytes),
+		ends:   ends,
 		prefix: s.cfg.SourceTopic + "/" + strconv.Itoa(int(slice.Partition)) + "/",
 		job:    []byte(slice.ID.Job),
 	}
 	w.first.Store(math.MaxInt64)
 	w.last.Store(-1)
+	// What the topic is takes as long to learn as fencing takes, and work stands still meanwhile. A topic that is another one does
+	// not forbid to fence: the lane is ours in any case.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	described := make(chan error, 1)
+	go func() {
+		err := s.checkTopic(ctx, slice.Partition)
+		if err == nil {
+			batchBytes.Store(s.batchBytes(ctx))
+		} else {
+			stop()
+		}
+		described <- err
+	}()
 	p, err := w.fence(ctx)
+	if topic := <-described; topic != nil {
+		err = topic // it says more than that fencing was given up
+	}
 	if err != nil {
 		cl.Close()
 		return nil, sink.Progress{}, err
@@ -117,14 +136,16 @@ func (s *Sink) open(ctx context.Context, slice partition.Slice, epoch partition.
 	return w, p, nil
 }
 
-// producer makes the client of one writer.
-func (s *Sink) producer(id string, batchBytes int32) (*kgo.Client, error) {
+// producer makes the client of one writer. batchBytes is asked when the first record is written.
+func (s *Sink) producer(id string, ends *ends, batchBytes func(topic string) int32) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.MaxVersions(versions()),
+		kgo.DisableClientMetrics(), // a client for each slice would introduce itself, and say goodbye
 		kgo.TransactionalID(id),
+		kgo.WithHooks(ends),
 		kgo.TransactionTimeout(s.cfg.TransactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(batchBytes),
+		kgo.ProducerBatchMaxBytesFn(batchBytes),
 		kgo.ProducerBatchCompression(s.cfg.Compression),
 		kgo.ProducerLinger(s.cfg.Linger),
 		kgo.MaxBufferedRecords(math.MaxInt32), // the writer bounds bytes

@@ -34,7 +34,8 @@ type writer struct {
 	prefix string // of origin headers
 	job    []byte
 	room   *semaphore.Weighted // bytes in flight
-	pid    int64               // producer id and epoch: they never change in the life of a writer
+	ends   *ends
+	pid    int64 // producer id and epoch: they never change in the life of a writer
 	pepoch int16
 
 	// Owned by the goroutine that writes.
@@ -272,18 +273,32 @@ func (w *writer) err() error {
 // opened again, or after the transaction timeout; until then readers of committed data wait.
 const abortTimeout = 2 * time.Second
 
+// undecided says whether the transaction is as it was begun: nothing has failed, or only records that the brokers refused. Nobody
+// may ever open the lane of those again, when their refusal fails the job. After every other failure the brokers may have ended it
+// already, or be about to.
+func (w *writer) undecided() bool {
+	if !w.failed.Load() {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var rejected *sink.RejectedError
+	_, refused := rejection(w.failure.err)
+	return refused || errors.As(w.failure.err, &rejected)
+}
+
 // Close gives up what is not committed.
 func (w *writer) Close() error {
 	if w.closed {
 		return nil
 	}
 	w.closed = true
-	if w.written > 0 && !w.failed.Load() {
+	if w.written > 0 && w.undecided() {
 		ctx, cancel := context.WithTimeout(context.Background(), abortTimeout)
 		defer cancel()
 		if w.cl.AbortBufferedRecords(ctx) == nil {
 			// Best effort, see abortTimeout.
-			_ = w.cl.EndTransaction(ctx, kgo.TryAbort)
+			_ = w.endWritten(ctx, kgo.TryAbort)
 		}
 	}
 	w.cl.Close()
