@@ -12,16 +12,23 @@ var ErrDisagrees = errors.New("report and its numbers disagree")
 
 // Check judges the report again from its numbers. A pass must be one by every figure, partition by partition.
 func (r *Report) Check() error {
-	cs, err := r.comparisons()
+	cs, writers, err := r.book()
 	if err != nil {
 		return err
 	}
-	for _, c := range cs {
-		if err := consistent(c); err != nil {
+	for i, c := range cs {
+		err := consistent(c)
+		if err == nil && writers.Level(c) != c.Evidence {
+			err = fmt.Errorf("it claims %s, and %s, which read it, is not known to have written nothing of it", c.Evidence, name(string(c.ReadBy)))
+		}
+		if err == nil {
+			err = windowsDisagree(r.Comparisons[i].Windows, c)
+		}
+		if err != nil {
 			return fmt.Errorf("partition %d: %w: %w", c.Partition, err, ErrDisagrees)
 		}
 	}
-	verdict, evidence := fsm.Judge(cs)
+	verdict, evidence := fsm.Judge(cs, writers)
 	if verdict.String() != r.Verdict || evidence.String() != r.Evidence {
 		return fmt.Errorf("it says %s at %s, its numbers say %s at %s: %w", r.Verdict, r.Evidence, verdict, evidence, ErrDisagrees)
 	}
@@ -48,6 +55,13 @@ func consistent(c fsm.Comparison) error {
 	return nil
 }
 
+func name(node string) string {
+	if node == "" {
+		return "nobody"
+	}
+	return node
+}
+
 // Difference is one figure that another run of the comparison found to be another one.
 type Difference struct {
 	Partition int32  `json:"partition"`
@@ -57,7 +71,8 @@ type Difference struct {
 }
 
 // Differences compares the report with a comparison that was run again. None means that the proof stands.
-func (r *Report) Differences(again []fsm.Comparison) []Difference {
+// windows are those of the new run, by partition; where one of the two has none, they are not compared.
+func (r *Report) Differences(again []fsm.Comparison, windows map[int32][]fsm.Window) []Difference {
 	now := map[int32]Comparison{}
 	for _, c := range again {
 		now[c.Partition] = freeze(c)
@@ -87,6 +102,7 @@ func (r *Report) Differences(again []fsm.Comparison) []Difference {
 				out = append(out, Difference{was.Partition, f.what, f.was, f.is})
 			}
 		}
+		out = append(out, was.windowDifferences(windows[was.Partition])...)
 	}
 	for _, c := range again {
 		if _, left := now[c.Partition]; left {

@@ -2,7 +2,10 @@ package report
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -13,33 +16,54 @@ const Version = 1
 
 // Report is one proof of one job.
 type Report struct {
-	Version     int          `json:"version"`
-	Proof       string       `json:"proof"` // id
-	Job         string       `json:"job"`
-	Name        string       `json:"name"`
-	Namespace   string       `json:"namespace"`
-	Plan        string       `json:"plan"`              // SHA-256 of the plan, 64 hexadecimal digits
-	Cluster     string       `json:"cluster,omitempty"` // id of the backstitch cluster
-	Source      string       `json:"source"`            // what was the reference, for people
-	Target      string       `json:"target"`
-	Dataset     string       `json:"dataset"` // the target's topic
-	Verdict     string       `json:"verdict"`
-	Evidence    string       `json:"evidence"`
-	Comparisons []Comparison `json:"comparisons"`
-	UnixNanos   int64        `json:"unixNanos"`
-	By          string       `json:"by"`
-	Index       uint64       `json:"index"` // of the log entry that recorded the proof
-	Written     int64        `json:"written"`
-	Suppressed  int64        `json:"suppressed"` // found in the target already
-	Quarantined int64        `json:"quarantined"`
+	Version      int          `json:"version"`
+	Proof        string       `json:"proof"` // id
+	Job          string       `json:"job"`
+	Name         string       `json:"name"`
+	Namespace    string       `json:"namespace"`
+	Plan         string       `json:"plan"`              // SHA-256 of the plan, 64 hexadecimal digits
+	Cluster      string       `json:"cluster,omitempty"` // id of the backstitch cluster
+	Source       string       `json:"source"`            // what was the reference, for people
+	Target       string       `json:"target"`
+	Dataset      string       `json:"dataset"` // the target's topic
+	Verdict      string       `json:"verdict"`
+	Evidence     string       `json:"evidence"`
+	At           string       `json:"at"` // RFC 3339, UTC
+	By           string       `json:"by"`
+	Index        uint64       `json:"index"` // of the log entry that recorded the proof, 0 when none did
+	Written      int64        `json:"written"`
+	Suppressed   int64        `json:"suppressed"` // found in the target already
+	Quarantined  int64        `json:"quarantined"`
+	WritersKnown bool         `json:"writersKnown"`         // whether the cluster noted who wrote; without, nothing is E4
+	Left         []string     `json:"left,omitempty"`       // places that the reference could not give
+	NotChecked   []string     `json:"notChecked,omitempty"` // what no partition's comparison could see
+	Nodes        []Node       `json:"nodes,omitempty"`
+	Comparisons  []Comparison `json:"comparisons,omitempty"`
+	Timeline     []Event      `json:"timeline,omitempty"`
+}
+
+// Node is a member of the cluster, so that ids can be read.
+type Node struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Zone string `json:"zone,omitempty"`
+}
+
+// Event is a fact of the book: who did what, when and why.
+type Event struct {
+	Index uint64 `json:"index"`
+	At    string `json:"at"` // RFC 3339, UTC, of the proposer's clock
+	Who   string `json:"who"`
+	What  string `json:"what"`
+	Why   string `json:"why,omitempty"`
 }
 
 // Side is one side of a comparison.
 type Side struct {
 	Records int64  `json:"records"`
 	Bytes   int64  `json:"bytes"`
-	Sum     string `json:"sum"`   // multiset hash, 32 hexadecimal digits
-	Chain   string `json:"chain"` // ordered hash
+	Sum     string `json:"sum"`             // multiset hash, 32 hexadecimal digits
+	Chain   string `json:"chain,omitempty"` // ordered hash; windows have none
 }
 
 // Comparison is fsm.Comparison in the form of the document.
@@ -60,6 +84,19 @@ type Comparison struct {
 	Detail                string   `json:"detail,omitempty"`
 	NotChecked            []string `json:"notChecked,omitempty"`
 	ReadBy                string   `json:"readBy,omitempty"`
+	WrittenBy             []string `json:"writtenBy,omitempty"` // nodes that were given fill slices of it
+	Windows               []Window `json:"windows,omitempty"`
+}
+
+// Window is fsm.Window in the form of the document.
+type Window struct {
+	From     int64 `json:"from"`
+	To       int64 `json:"to"`
+	FromMs   int64 `json:"fromMs"`
+	ToMs     int64 `json:"toMs"`
+	Filled   int64 `json:"filled"` // records that the plan found missing
+	Expected Side  `json:"expected"`
+	Actual   Side  `json:"actual"`
 }
 
 // About is what a report says besides the proof.
@@ -72,6 +109,18 @@ type About struct {
 	Written         int64
 	Suppressed      int64
 	Quarantined     int64
+	Left            []string
+	Writers         fsm.Writers
+	Windows         map[int32][]fsm.Window // by partition
+	Nodes           []Node
+	Timeline        []Event
+}
+
+// never is what no comparison ever looks at.
+var never = []string{
+	"whether the reference itself is complete",
+	"what consumers made of the records",
+	"records that others wrote into the target after the plan was made",
 }
 
 // New makes the report of a proof.
@@ -79,13 +128,27 @@ func New(p fsm.Proof, a About) *Report {
 	r := &Report{
 		Version: Version, Proof: string(p.ID), Job: string(p.Job), Name: a.Name, Namespace: a.Namespace, Plan: hex.EncodeToString(a.PlanHash[:]),
 		Cluster: a.Cluster, Source: a.Source, Target: a.Target, Dataset: a.Dataset, Verdict: p.Verdict.String(), Evidence: p.Evidence.String(),
-		UnixNanos: p.UnixNanos, By: p.By, Index: p.Index, Written: a.Written, Suppressed: a.Suppressed, Quarantined: a.Quarantined,
+		At: stamp(p.UnixNanos), By: p.By, Index: p.Index, Written: a.Written, Suppressed: a.Suppressed, Quarantined: a.Quarantined,
+		WritersKnown: a.Writers.Known, Left: a.Left, NotChecked: slices.Clone(never), Nodes: a.Nodes, Timeline: a.Timeline,
 	}
+	bare := 0
 	for _, c := range p.Comparisons {
-		r.Comparisons = append(r.Comparisons, freeze(c))
+		out := freeze(c)
+		for _, id := range a.Writers.Of(c.Partition) {
+			out.WrittenBy = append(out.WrittenBy, string(id))
+		}
+		if out.Windows = addingUp(a.Windows[c.Partition], c); out.Windows == nil && c.Expected.Records > 0 {
+			bare++
+		}
+		r.Comparisons = append(r.Comparisons, out)
+	}
+	if bare > 0 {
+		r.NotChecked = append(r.NotChecked, fmt.Sprintf("numbers per window of %d of %d partitions: none are kept for this proof", bare, len(r.Comparisons)))
 	}
 	return r
 }
+
+func stamp(unixNanos int64) string { return time.Unix(0, unixNanos).UTC().Format(time.RFC3339Nano) }
 
 func freeze(c fsm.Comparison) Comparison {
 	return Comparison{
@@ -122,19 +185,21 @@ func (c *Comparison) thaw() (fsm.Comparison, error) {
 	return out, err
 }
 
-func (s *Side) thaw() (fsm.Side, error) {
-	out := fsm.Side{Records: s.Records, Bytes: s.Bytes}
-	for _, f := range []struct {
-		text string
-		to   *[16]byte
-	}{{s.Sum, &out.Sum}, {s.Chain, &out.Chain}} {
-		b, err := hex.DecodeString(f.text)
-		if err != nil || len(b) != len(f.to) {
-			return out, fmt.Errorf("hash %q: want 32 hexadecimal digits", f.text)
-		}
-		*f.to = [16]byte(b)
+func (s *Side) thaw() (out fsm.Side, err error) {
+	out.Records, out.Bytes = s.Records, s.Bytes
+	if out.Sum, err = thawHash(s.Sum); err != nil {
+		return out, err
 	}
-	return out, nil
+	out.Chain, err = thawHash(s.Chain)
+	return out, err
+}
+
+func thawHash(text string) (out [16]byte, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(out) {
+		return out, fmt.Errorf("hash %q: want 32 hexadecimal digits", text)
+	}
+	return [16]byte(b), nil
 }
 
 func parseVerdict(s string) (fsm.Verdict, error) {
@@ -155,17 +220,28 @@ func parseEvidence(s string) (fsm.Evidence, error) {
 	return 0, fmt.Errorf("evidence %q: want E0 to E4", s)
 }
 
-// Comparisons of the report in the form of the book.
-func (r *Report) comparisons() ([]fsm.Comparison, error) {
-	out := make([]fsm.Comparison, 0, len(r.Comparisons))
+// book returns comparisons and writers in the form of the book.
+func (r *Report) book() ([]fsm.Comparison, fsm.Writers, error) {
+	cs, w := make([]fsm.Comparison, 0, len(r.Comparisons)), fsm.Writers{Known: r.WritersKnown}
 	for i := range r.Comparisons {
 		c, err := r.Comparisons[i].thaw()
 		if err != nil {
-			return nil, fmt.Errorf("partition %d: %w", r.Comparisons[i].Partition, err)
+			return nil, w, fmt.Errorf("partition %d: %w", r.Comparisons[i].Partition, err)
 		}
-		out = append(out, c)
+		cs = append(cs, c)
+		l := fsm.LaneWriters{Partition: c.Partition}
+		for _, id := range r.Comparisons[i].WrittenBy {
+			l.Nodes = append(l.Nodes, partition.NodeID(id))
+		}
+		w.Lanes = append(w.Lanes, l)
 	}
-	return out, nil
+	slices.SortFunc(w.Lanes, func(a, b fsm.LaneWriters) int { return int(a.Partition) - int(b.Partition) })
+	for i := 1; i < len(w.Lanes); i++ {
+		if w.Lanes[i].Partition == w.Lanes[i-1].Partition {
+			return nil, w, errors.New("a partition is there twice")
+		}
+	}
+	return cs, w, nil
 }
 
 // ExitStatus is what a command ends with that shows this report: 0, 4 or 5.

@@ -31,6 +31,9 @@ type class struct {
 	missing *match.Positions
 	surplus match.Positions // target offsets
 	chain   [2]record.Chain
+	// there chooses the records of the reference whose order counts; nil for all. It is set by chains.
+	there  func(*record.Record) bool
+	filled bool // the job was to write this class
 
 	// Records that others wrote after the plan and that stand for a refilled one, and the positions of those.
 	late       match.Totals
@@ -56,7 +59,7 @@ func (r *reference) Next(ctx context.Context) (*record.Batch, error) {
 		if errors.As(err, &damaged) && r.outside(damaged) {
 			continue
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		if err != nil && err != io.EOF {
 			err = &referenceError{err}
 		}
 		return b, err
@@ -147,8 +150,11 @@ func (k *class) compare(ctx context.Context) error {
 	defer meter.flush()
 	k.out, err = match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, NewBag: k.c.cfg.NewBag, Watch: match.Watch{
 		WantTarget: k.want,
-		Reference:  func(r *record.Record, _ [16]byte) { meter.add(r.Size()) },
-		Target:     func(r *record.Record, _ [16]byte) { meter.add(r.Size()) },
+		Reference: func(r *record.Record, d record.Digest) {
+			meter.add(d.Bytes)
+			k.c.ledger.count(r, d.Hash, k.filled)
+		},
+		Target: func(_ *record.Record, d record.Digest) { meter.add(d.Bytes) },
 	}})
 	if err != nil {
 		return fmt.Errorf("compare %s: %w", k.name, err)
@@ -173,23 +179,32 @@ func (k *class) chains(ctx context.Context) error {
 	defer ref.Close()
 	defer tgt.Close()
 	// A refilled record for which another writer's stands is not at its place in the target, so it is in neither chain.
-	there := func(r *record.Record) bool { return !k.missing.Contains(r.Offset) && !k.suppressed.Contains(r.Offset) }
+	k.there = func(r *record.Record) bool { return !k.missing.Contains(r.Offset) && !k.suppressed.Contains(r.Offset) }
 	if k.suppressed.Len() > 0 {
 		written, ok, err := k.written(ctx)
 		if err != nil {
 			return err
 		}
 		if ok {
-			there = func(r *record.Record) bool { return written.Contains(r.Offset) }
+			k.there = func(r *record.Record) bool { return written.Contains(r.Offset) }
 		}
 	}
-	if k.chain[0], err = k.foldAll(ctx, ref, there); err != nil {
+	k.chain[0], err = k.foldAll(ctx, ref, func(r *record.Record) bool {
+		if k.missing.Contains(r.Offset) {
+			k.c.ledger.lose(r, record.Hash(r, k.c.fields))
+		}
+		return k.there(r)
+	})
+	if err != nil {
 		return err
 	}
-	k.chain[1], err = k.foldAll(ctx, tgt, func(r *record.Record) bool {
-		return (k.want == nil || k.want(r)) && !k.surplus.Contains(r.Offset)
-	})
+	k.chain[1], err = k.foldAll(ctx, tgt, k.matchedTarget)
 	return err
+}
+
+// matchedTarget chooses the records of the target that have a partner in this class.
+func (k *class) matchedTarget(r *record.Record) bool {
+	return (k.want == nil || k.want(r)) && !k.surplus.Contains(r.Offset)
 }
 
 // written lists the positions that the job's matched records name as theirs; ok is false when one names none, or two name the same.
@@ -203,7 +218,7 @@ func (k *class) written(ctx context.Context) (out match.Positions, ok bool, err 
 	defer tgt.Close()
 	ok = true
 	err = each(ctx, tgt, func(r *record.Record) error {
-		if (k.want != nil && !k.want(r)) || k.surplus.Contains(r.Offset) {
+		if !k.matchedTarget(r) {
 			return nil
 		}
 		o, named := origin(r)
@@ -229,7 +244,7 @@ func (k *class) foldAll(ctx context.Context, r match.Reader, want func(*record.R
 func each(ctx context.Context, r match.Reader, f func(*record.Record) error) error {
 	for {
 		b, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
@@ -316,7 +331,15 @@ func (c *comparison) survivors(ctx context.Context) error {
 		}
 	}
 	if k.chain[0] != k.chain[1] {
-		c.out.NotChecked = append(c.out.NotChecked, "order of the records from before the job: it is not that of the reference")
+		at, _, ok, err := k.disorder(ctx)
+		if err != nil {
+			return err
+		}
+		text := "order of the records from before the job: it is not that of the reference"
+		if ok {
+			text += ", first at " + c.name(at)
+		}
+		c.out.NotChecked = append(c.out.NotChecked, text)
 	}
 	c.fold(k)
 	return nil
@@ -324,7 +347,7 @@ func (c *comparison) survivors(ctx context.Context) error {
 
 // preexisting tells copies from records that the reference does not know, among those from before the job.
 func (k *class) preexisting(ctx context.Context) error {
-	copies, err := k.copies(ctx)
+	copies, _, err := k.copies(ctx)
 	if err != nil {
 		return err
 	}
@@ -335,33 +358,36 @@ func (k *class) preexisting(ctx context.Context) error {
 	return nil
 }
 
-// copies counts the surplus records whose content the reference has. It takes them out of the bag.
-func (k *class) copies(ctx context.Context) (int64, error) {
+// copies counts the surplus records whose content the reference has, and returns the lowest offset of them. It takes them out of
+// the bag.
+func (k *class) copies(ctx context.Context) (n, first int64, err error) {
 	all := &class{c: k.c, ranges: k.c.wanted}
 	ref, err := all.openReference(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer ref.Close()
 	var h record.Hasher
-	var n int64
+	first = -1
 	err = each(ctx, ref, func(r *record.Record) error {
 		if k.out.Surplus.Len() == 0 {
 			return errEnough
 		}
 		hash := h.Hash(r, k.c.fields)
 		for {
-			_, ok, err := k.out.Surplus.Take(hash)
+			at, ok, err := k.out.Surplus.Take(hash)
 			if err != nil || !ok {
 				return err
 			}
-			n++
+			if n++; first < 0 || int64(at) < first {
+				first = int64(at)
+			}
 		}
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return n, err
+	return n, first, err
 }
 
 // errEnough ends each early.
@@ -380,7 +406,7 @@ func (c *comparison) refilled(ctx context.Context) error {
 	if len(s.Filled) == 0 {
 		return nil
 	}
-	k := &class{c: c, name: "refilled records", ranges: c.filled, from: s.TargetTo, to: c.to, want: c.ours}
+	k := &class{c: c, name: "refilled records", ranges: c.filled, from: s.TargetTo, to: c.to, want: c.ours, filled: true}
 	if !c.work.Recipe.Write.OriginHeaders {
 		k.want = nil // everything since the plan may be ours
 	}
@@ -408,7 +434,15 @@ func (c *comparison) refilled(ctx context.Context) error {
 	}
 	if k.chain[0] != k.chain[1] {
 		c.out.OrderViolations++
-		c.say("refilled records are not in the reference's order")
+		text := "refilled records are not in the reference's order"
+		at, wanted, ok, err := k.disorder(ctx)
+		if err != nil {
+			return err
+		}
+		if ok {
+			text += fmt.Sprintf(": %s stands where reference offset %d should%s", c.name(at), wanted, c.window(wanted))
+		}
+		c.say(text)
 	}
 	c.fold(k)
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/replay/open"
 
@@ -17,7 +16,7 @@ var ErrNoSlices = errors.New("job has no verify slices")
 
 // Job compares all partitions of a job, parallel at a time, in the order of its slices. Slices of other kinds are passed over.
 // quarantined is by partition what the job has set aside. Nothing is written; fsm.Judge adds the result up.
-func (v *Verifier) Job(ctx context.Context, slices []partition.Slice, quarantined map[int32]partition.Ranges, ends *open.Ends, parallel int) ([]fsm.Comparison, error) {
+func (v *Verifier) Job(ctx context.Context, slices []partition.Slice, quarantined map[int32]partition.Ranges, ends *open.Ends, parallel int) ([]Result, error) {
 	var todo []partition.Slice
 	for _, s := range slices {
 		if s.Kind == partition.SliceVerify {
@@ -27,12 +26,14 @@ func (v *Verifier) Job(ctx context.Context, slices []partition.Slice, quarantine
 	if len(todo) == 0 {
 		return nil, ErrNoSlices
 	}
-	out := make([]fsm.Comparison, len(todo))
+	out := make([]Result, len(todo))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, parallel))
 	for i, s := range todo {
 		g.Go(func() error {
-			c, err := v.Verify(gctx, s, quarantined[s.Partition], ends)
+			c, err := v.Compare(gctx, Work{
+				Slice: s, Quarantined: quarantined[s.Partition], Recipe: ends.Recipe, Reference: ends.Source, Target: ends.Targets,
+			})
 			if err != nil {
 				return fmt.Errorf("verify partition %d: %w", s.Partition, err)
 			}

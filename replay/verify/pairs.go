@@ -65,11 +65,11 @@ func (k *class) explain(ctx context.Context) error {
 		r := &lost[i]
 		j := partner(r, strange, used)
 		if j < 0 {
-			k.c.say(fmt.Sprintf("the record at reference offset %d is missing", r.Offset))
+			k.c.say(fmt.Sprintf("the record at reference offset %d is missing%s", r.Offset, k.c.window(r.Offset)))
 			continue
 		}
 		used[j] = true
-		k.c.say(fmt.Sprintf("%s: %s differs from reference offset %d", k.c.name(strange[j].Offset), differs(&r.Record, &strange[j].Record, k.c.fields), r.Offset))
+		k.c.say(fmt.Sprintf("%s: %s differs from reference offset %d%s", k.c.name(strange[j].Offset), differs(&r.Record, &strange[j].Record, k.c.fields), r.Offset, k.c.window(r.Offset)))
 	}
 	return nil
 }
@@ -204,10 +204,10 @@ func (k *class) others(ctx context.Context) error {
 func (k *class) introduced(ctx context.Context) error {
 	c := k.c
 	if !c.work.Recipe.Write.OriginHeaders {
-		copies, err := k.copies(ctx)
+		copies, first, err := k.copies(ctx)
 		c.out.IntroducedDuplicates += copies
 		if copies > 0 {
-			c.say(fmt.Sprintf("%d records were written again since the plan, though the target has them", copies))
+			c.say(fmt.Sprintf("%d records were written again since the plan, though the target has them, the first at %s", copies, c.name(first)))
 		}
 		return err // what the reference does not know is newer than the job
 	}

@@ -42,10 +42,26 @@ type Verifier struct{ cfg Config }
 func New(cfg Config) *Verifier { return &Verifier{cfg: cfg} }
 
 // Verify compares the partition of one verify slice. quarantined is what the job has set aside of it, ends are those of the job.
-func (v *Verifier) Verify(ctx context.Context, slice partition.Slice, quarantined partition.Ranges, ends *open.Ends) (fsm.Comparison, error) {
-	return v.Compare(ctx, Work{
+func (v *Verifier) Verify(ctx context.Context, slice partition.Slice, quarantined partition.Ranges, ends *open.Ends) (fsm.Comparison, []fsm.Window, error) {
+	r, err := v.Compare(ctx, Work{
 		Slice: slice, Quarantined: quarantined, Recipe: ends.Recipe, Reference: ends.Source, Target: ends.Targets,
 	})
+	return r.Comparison, r.Windows, err
+}
+
+// Result is a comparison with both sides' numbers per window. There are no windows where nothing could be compared.
+type Result struct {
+	fsm.Comparison
+	Windows []fsm.Window
+}
+
+// Comparisons leaves the windows out.
+func Comparisons(rs []Result) []fsm.Comparison {
+	out := make([]fsm.Comparison, len(rs))
+	for i, r := range rs {
+		out[i] = r.Comparison
+	}
+	return out
 }
 
 // Work is one partition to compare.
@@ -60,30 +76,55 @@ type Work struct {
 }
 
 // Compare is Verify for callers that have their own ends.
-func (v *Verifier) Compare(ctx context.Context, w Work) (fsm.Comparison, error) {
+func (v *Verifier) Compare(ctx context.Context, w Work) (Result, error) {
 	if w.Slice.Kind != partition.SliceVerify {
-		return fsm.Comparison{}, fmt.Errorf("slice %s is of kind %s, want verify", w.Slice.ID, w.Slice.Kind)
+		return Result{}, fmt.Errorf("slice %s is of kind %s, want verify", w.Slice.ID, w.Slice.Kind)
 	}
-	c := &comparison{cfg: v.cfg, work: w, fields: w.Reference.Fields() & w.Target.Fields()}
-	// Only what the job was to write can be in its quarantine; a list that says more must not hide what was lost.
-	absent := minus(w.Slice.Filled, minus(w.Slice.Filled, w.Quarantined))
-	c.wanted, c.filled = minus(w.Slice.Ranges, absent), minus(w.Slice.Filled, absent)
-	c.out = fsm.Comparison{
-		Partition: w.Slice.Partition, Range: w.Slice.Ranges.Span(), Evidence: fsm.E3,
-		NotChecked: gap.NotChecked(w.Reference.Fields(), w.Target.Fields()), Quarantined: absent.Len(),
-	}
+	c := v.comparison(w)
 	err := c.run(ctx)
+	if err == nil && c.out.Missing > 0 {
+		// Nothing that the job wrote is missing before all is decided that was written up to now. Once is enough: the job had
+		// written everything before it was to be compared.
+		var more bool
+		if more, err = c.settled(ctx); more && err == nil {
+			c = v.comparison(w)
+			err = c.run(ctx)
+		}
+	}
 	var ref *referenceError
 	if errors.As(err, &ref) && ctx.Err() == nil && final(err) {
 		// It can not be proved any more, and trying again does not help. That is a result.
 		c.out.Verdict, c.out.Evidence, c.out.Detail = fsm.Indeterminate, fsm.E0, "the reference can not be read: "+ref.Error()
-		return c.out, nil
+		return Result{Comparison: c.out}, nil
 	}
 	if err != nil {
-		return fsm.Comparison{}, err
+		return Result{}, err
 	}
-	c.conclude()
-	return c.out, nil
+	windows := c.conclude()
+	return Result{c.out, windows}, nil
+}
+
+func (v *Verifier) comparison(w Work) *comparison {
+	c := &comparison{cfg: v.cfg, work: w, fields: w.Reference.Fields() & w.Target.Fields()}
+	// Only what the job was to write can be in its quarantine; a list that says more must not hide what was lost.
+	absent := minus(w.Slice.Filled, minus(w.Slice.Filled, w.Quarantined))
+	c.wanted, c.filled = minus(w.Slice.Ranges, absent), minus(w.Slice.Filled, absent)
+	c.ledger = newLedger(w.Slice.Ranges, c.fields)
+	c.out = fsm.Comparison{
+		Partition: w.Slice.Partition, Range: w.Slice.Ranges.Span(), Evidence: fsm.E3,
+		NotChecked: gap.NotChecked(w.Reference.Fields(), w.Target.Fields()), Quarantined: absent.Len(),
+	}
+	return c
+}
+
+// settled waits until what is in the target is decided, and says whether more of it can be seen than was compared.
+func (c *comparison) settled(ctx context.Context) (more bool, err error) {
+	part := c.work.Slice.Partition
+	if err := c.work.Target.Settled(ctx, part); err != nil {
+		return false, err
+	}
+	_, to, err := c.work.Target.Bounds(ctx, part)
+	return to > c.to, err
 }
 
 // final reports whether err is about what is there, and not about a connection.
@@ -107,6 +148,7 @@ type comparison struct {
 	// What is expected to be in the target, and of that what the job was to write: both without what is in quarantine.
 	wanted, filled partition.Ranges
 
+	ledger   *ledger
 	from, to int64 // bounds of the target now
 	detail   []string
 	chain    [2]record.Chain // reference, target
@@ -151,6 +193,15 @@ func (c *comparison) name(offset int64) string {
 	return fmt.Sprintf("%s offset %d", gap.Name(c.topic(), c.work.Slice.Partition), offset)
 }
 
+// window is how people call the window of a position of the reference.
+func (c *comparison) window(o int64) string {
+	i := c.ledger.at(o)
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (window %d of %d, reference offsets %s)", i+1, len(c.ledger.windows), c.ledger.windows[i].Range)
+}
+
 func (c *comparison) topic() string {
 	if t := c.work.Recipe.Target.Topic; t != "" {
 		return t
@@ -180,13 +231,20 @@ func (c *comparison) fold(k *class) {
 	c.chain[1].Fold(k.chain[1])
 }
 
-// conclude decides.
-func (c *comparison) conclude() {
+// conclude decides, and closes the ledger.
+func (c *comparison) conclude() []fsm.Window {
 	o := &c.out
 	o.Expected.Sum, o.Actual.Sum = c.sum[0].Bytes(), c.sum[1].Bytes()
 	o.Expected.Chain, o.Actual.Chain = [16]byte(c.chain[0]), [16]byte(c.chain[1])
 	if o.Expected.Records == 0 {
 		o.Expected.Chain, o.Actual.Chain = [16]byte{}, [16]byte{}
+	}
+	windows, adds := c.ledger.close(o.Expected, o.Actual)
+	if o.Expected.Records == 0 {
+		windows = nil
+	} else if !adds {
+		windows = nil
+		o.NotChecked = append(o.NotChecked, "numbers per window: they do not add up to those of the partition; please report this")
 	}
 	switch {
 	case o.Missing > 0 || o.IntroducedDuplicates > 0 || o.OrderViolations > 0:
@@ -205,10 +263,11 @@ func (c *comparison) conclude() {
 		if o.Expected.Chain != o.Actual.Chain {
 			o.Evidence = fsm.E2 // the order of survivors was another before the job; their contents are proved all the same
 		}
-		return
+		return windows
 	}
 	if len(c.detail) == 0 && o.Missing > 0 {
 		c.say(fmt.Sprintf("%d records are missing", o.Missing))
 	}
 	o.Detail = strings.Join(slices.Compact(c.detail), "; ")
+	return windows
 }
