@@ -1,4 +1,4 @@
 package open
 
 // Confluent lets tests see how an archive is read.
-var Confluent = (*Opener).confluent
+var Limits = (*Opener).limits

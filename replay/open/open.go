@@ -10,7 +10,9 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/connect"
 	"backstitch/replay/engine"
+	"backstitch/replay/foreign"
 	"backstitch/replay/klog"
+	"backstitch/replay/layout"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/sink"
@@ -18,8 +20,8 @@ import (
 	kafkasink "backstitch/replay/sink/kafka"
 	"backstitch/replay/source"
 	"backstitch/replay/source/archive"
-	"backstitch/replay/source/confluent"
 	kafkasource "backstitch/replay/source/kafka"
+	"backstitch/replay/throttle"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -35,6 +37,8 @@ type Config struct {
 	// InFlightBytes bounds what one writer has on its way, and with it how large an object may be to be decoded at once; 0 is the
 	// defaults of sink and source.
 	InFlightBytes int64
+	// Pace bounds how fast archives are read for a scan, nil does not. Jobs that write have their own limits.
+	Pace *throttle.Limiter
 	// Client are further options for clients that read or write Kafka, e.g. a logger.
 	Client []kgo.Opt
 }
@@ -128,27 +132,33 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	if err != nil {
 		return nil, err
 	}
-	switch src.Layout {
-	case "archive":
+	switch {
+	case src.Layout == layout.Archive:
 		return archive.New(b, archive.Config{Topic: src.Topic})
-	case "confluent":
-		return confluent.New(b, o.confluent(src))
+	case layout.Foreign(src.Layout):
+		opts := Layout(src)
+		opts.Limits = o.limits()
+		return layout.Open(b, opts)
 	}
 	return nil, fmt.Errorf("layout %q: %w", src.Layout, ErrRecipe)
 }
 
-// confluent is how a Confluent archive is read.
-func (o *Opener) confluent(src *recovery.Source) confluent.Config {
-	cfg := confluent.DefaultConfig(src.Topic)
-	if src.Format != "" {
-		cfg.Format = confluent.Format(src.Format)
+// Layout is what a recipe says of an archive that somebody else wrote.
+func Layout(src *recovery.Source) layout.Options {
+	return layout.Options{
+		Layout: src.Layout, Topic: src.Topic, Format: src.Format, Fields: src.Fields, Keys: src.Keys, Headers: src.Headers,
+		TopicsDir: src.TopicsDir, DirDelim: src.DirDelim, FileDelim: src.FileDelim,
 	}
-	cfg.Keys, cfg.Headers = src.Keys, src.Headers
+}
+
+// limits bound what reading such an archive may take.
+func (o *Opener) limits() foreign.Limits {
+	l := foreign.DefaultLimits()
 	if o.cfg.InFlightBytes > 0 {
 		// An object that is decoded at once is held until its last record has arrived, with the next one beside it already.
-		cfg.WholeBytes = min(cfg.WholeBytes, o.cfg.InFlightBytes*3/2)
+		l.WholeBytes = min(l.WholeBytes, o.cfg.InFlightBytes*3/2)
 	}
-	return cfg
+	return l
 }
 
 func (o *Opener) target(job partition.JobID, ends *Ends) error {

@@ -14,13 +14,18 @@ import (
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
 	"backstitch/replay/spec"
+	"backstitch/replay/throttle"
 )
 
 // Options are what Build needs besides the spec.
 type Options struct {
+	// Pace bounds how fast topics and directories are read, nil does not. Whoever makes Clients paces archives.
+	Pace    *throttle.Limiter
 	Cluster string           // id of the backstitch cluster, "" when there is none yet
 	Now     func() time.Time // for what would expire
 	Scan    gap.Config
+	// Compare is how reference and target are compared; nil is gap.Scan. A ledger has another way to the same report.
+	Compare func(ctx context.Context, in gap.Input, cfg gap.Config, a gap.Anchors) (*gap.Report, error)
 }
 
 // DefaultOptions scans as gap.DefaultConfig does. The caller sets Now.
@@ -35,6 +40,9 @@ func Build(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) 
 // BuildWithScan is Build for callers that show the scan, too.
 func BuildWithScan(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) (*Plan, *gap.Report, error) {
 	b := &builder{spec: r.WithDefaults(), opt: opt}
+	if err := b.numbers(); err != nil {
+		return nil, nil, err
+	}
 	if err := b.scan(ctx, clients); err != nil {
 		return nil, nil, err
 	}
@@ -55,67 +63,162 @@ type builder struct {
 	spec   *spec.Recovery
 	opt    Options
 	recipe Recipe
+	topic  string // of the reference, as the spec calls it
+	scope  gap.Scope
+	parts  []int32 // that are selected, nil for all
+	pinned *Survey // of a scan in pieces
 	state  State
 	fields record.Fields // of the reference
+	about  About
 	extent map[int32]gap.Extent
 	report *gap.Report
 }
 
-// scan opens both ends, finds out what they are, and compares them.
+// scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded.
 func (b *builder) scan(ctx context.Context, clients Clients) error {
-	recipe, scope, err := NewRecipe(b.spec)
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	e, err := b.open(ctx, clients)
 	if err != nil {
 		return err
 	}
-	b.recipe = recipe
-	parts, err := b.spec.Spec.Select.Partitions.Parse()
-	if err != nil {
-		return err
-	}
-	end, err := clients.Target(ctx, recipe.Target)
-	if err != nil {
-		return explainEnd(err, CodeNoTarget, "the target "+targetName(recipe.Target)+" is not there",
-			"The topic must exist, with the partitions that the reference has; backstitch does not create it.")
-	}
-	defer end.Close()
-	if b.state, err = end.Describe(ctx); err != nil {
-		return explainEnd(err, CodeNoTarget, "the target "+targetName(recipe.Target)+" can not be described", "")
-	}
-	b.recipe.Target.ClusterID, b.recipe.Target.TopicID = b.state.ClusterID, b.state.TopicID
-	ref, err := clients.Reference(ctx, recipe.Source)
-	if err != nil {
-		return explainEnd(err, CodeNoReference, "the reference "+sourceName(recipe.Source)+" is not there",
-			"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
-	}
-	defer ref.Close()
-	b.fields = ref.Fields()
-	if b.recipe.Source.Layout == "confluent" {
-		b.recipe.Source.Keys, b.recipe.Source.Headers = b.fields&record.FieldKey != 0, b.fields&record.FieldHeaders != 0
-	}
-	if b.extent, err = ref.Extents(ctx, parts, scope.FromMs); err != nil {
-		return explainEnd(err, CodeNoReference, "the reference "+sourceName(recipe.Source)+" has nothing",
-			"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
-	}
-	for _, n := range parts {
-		if _, ok := b.extent[n]; !ok {
-			return &Error{Code: CodePartition, Title: fmt.Sprintf("the reference has no partition %d", n), Exit: exitUsage,
-				Why:  fmt.Sprintf("Of those selected, %s has %s.", sourceName(recipe.Source), list(slices.Sorted(maps.Keys(b.extent)))),
-				Hint: "change spec.select.partitions"}
-		}
-	}
-	in := gap.Input{Dataset: b.state.Topic, ReferenceTopic: recipe.Source.Topic, Reference: ref, Extents: b.extent, Target: end, Scope: scope}
-	if err := b.facts(ctx, ref, end, &in); err != nil {
-		return err
-	}
-	if b.report, err = gap.Scan(ctx, in, b.opt.Scan); err != nil {
+	defer e.close()
+	if err := b.compare(ctx, e); err != nil {
 		return err
 	}
 	return b.judge()
 }
 
+// prepare reads the spec.
+func (b *builder) prepare() (err error) {
+	if b.recipe, b.scope, err = NewRecipe(b.spec); err != nil {
+		return err
+	}
+	b.topic = b.recipe.Source.Topic
+	b.parts, err = b.spec.Spec.Select.Partitions.Parse()
+	return err
+}
+
+// ends are a reference and a target that are open.
+type ends struct {
+	ref Reference
+	end End
+}
+
+func (e ends) close() {
+	e.ref.Close()
+	e.end.Close()
+}
+
+// open opens both ends and finds out what they are. The caller closes them.
+func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error) {
+	e.end, err = clients.Target(ctx, b.recipe.Target)
+	if err != nil {
+		return e, explainEnd(err, CodeNoTarget, "the target "+targetName(b.recipe.Target)+" is not there",
+			"The topic must exist, with the partitions that the reference has; backstitch does not create it.")
+	}
+	defer func() {
+		if err != nil {
+			e.end.Close()
+		}
+	}()
+	if b.state, err = e.end.Describe(ctx); err != nil {
+		return e, explainEnd(err, CodeNoTarget, "the target "+targetName(b.recipe.Target)+" can not be described", "")
+	}
+	b.recipe.Target.ClusterID, b.recipe.Target.TopicID = b.state.ClusterID, b.state.TopicID
+	e.ref, err = clients.Reference(ctx, b.recipe.Source)
+	if err != nil {
+		return e, explainEnd(err, CodeNoReference, "the reference "+sourceName(b.recipe.Source)+" is not there",
+			"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
+	}
+	b.fields = e.ref.Fields()
+	if b.scope.Timed() && b.fields&record.FieldTimestamp == 0 {
+		e.ref.Close()
+		return e, &Error{Code: CodeNoTime, Title: "the reference holds no timestamps, so a range can not go by time", Exit: exitUsage,
+			Why:  fmt.Sprintf("%s holds %s of each record.", sourceName(b.recipe.Source), fieldsText(b.fields)),
+			Hint: "use spec.range.offsets, or leave the range out"}
+	}
+	return e, nil
+}
+
+// compare looks at what there is and compares it.
+func (b *builder) compare(ctx context.Context, e ends) (err error) {
+	if b.extent, err = e.ref.Extents(ctx, b.parts, b.scope.FromMs); err != nil {
+		return b.nothing(err)
+	}
+	if err := b.selected(slices.Sorted(maps.Keys(b.extent))); err != nil {
+		return err
+	}
+	in, err := b.input(ctx, e)
+	if err != nil {
+		return err
+	}
+	in.Extents = b.extent
+	closeRegistries, err := b.registries(&in)
+	if err != nil {
+		return err
+	}
+	defer closeRegistries()
+	if b.recipe.Source.Layout == "kafka" {
+		in.Reference = b.opt.Pace.Source(in.Reference)
+	}
+	in.Target = b.opt.Pace.Targets(in.Target)
+	if b.report, err = b.compareBy(ctx, e.ref, e.end, in); err != nil {
+		return err
+	}
+	if err := b.causes(ctx, e.ref, e.end); err != nil {
+		return fmt.Errorf("look for the cause of what is missing: %w", err)
+	}
+	return nil
+}
+
+func (b *builder) nothing(err error) error {
+	return explainEnd(err, CodeNoReference, "the reference "+sourceName(b.recipe.Source)+" has nothing",
+		"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
+}
+
+// selected refuses a spec that selects a partition which the reference has not.
+func (b *builder) selected(have []int32) error {
+	for _, n := range b.parts {
+		if !slices.Contains(have, n) {
+			return &Error{Code: CodePartition, Title: fmt.Sprintf("the reference has no partition %d", n), Exit: exitUsage,
+				Why:  fmt.Sprintf("Of those selected, %s has %s.", sourceName(b.recipe.Source), list(have)),
+				Hint: "change spec.select.partitions"}
+		}
+	}
+	return nil
+}
+
+// input is what gap.Scan wants to know, without extents.
+func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
+	b.about = e.ref.About()
+	b.recipe.Source = b.about.Source
+	if err := b.whole(); err != nil {
+		return gap.Input{}, err
+	}
+	in := gap.Input{
+		Redelivers: b.about.Redelivers, Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: e.ref, Target: e.end, Scope: b.scope,
+	}
+	return in, b.facts(ctx, e.ref, e.end, &in)
+}
+
+// whole refuses to compare an archive without partitions with a topic that has several: each of its records would look lost in
+// the first one.
+func (b *builder) whole() error {
+	if n := len(b.state.Partitions); b.about.Whole && n > 1 {
+		return &Error{Code: CodePartition, Title: "the reference knows no partitions, the target has " + fmt.Sprint(n), Exit: exitUsage,
+			Why:  sourceName(b.recipe.Source) + " does not say of which partition a record was, so it can only be compared with a topic of one.",
+			Hint: "compare it with a topic of one partition"}
+	}
+	return nil
+}
+
 // facts adds what is known besides the records.
-func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) error {
-	in.Facts = gap.Facts{CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}}
+func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
+	in.Facts = gap.Facts{
+		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence, Notes: b.about.Notes,
+	}
 	for part := range b.extent {
 		if _, ok := b.state.Partition(part); !ok && b.state.Kind != "dir" {
 			in.Missing = append(in.Missing, part)
@@ -125,18 +228,8 @@ func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Inp
 	for _, p := range b.state.Partitions {
 		in.Facts.TargetStarts[p.Partition] = p.LogStart
 	}
-	seen, err := ref.TopicID(ctx)
-	if err != nil {
-		return fmt.Errorf("ask the reference for its topic id: %w", err)
-	}
-	if seen != "" && b.state.TopicID != "" {
-		in.Facts.Recreated = "no"
-		if seen != b.state.TopicID {
-			in.Facts.Recreated = "yes"
-		}
-	}
-	if b.recipe.Source.Layout == "kafka" {
-		in.Facts.Recreated = "" // another topic on purpose
+	if in.Facts.Recreated, err = b.recreated(ctx, ref); err != nil {
+		return err
 	}
 	if in.Scope.Timed() && in.Fields()&record.FieldTimestamp != 0 {
 		if in.TargetFrom, err = end.OffsetsAt(ctx, in.Scope.FromMs); err != nil {
@@ -144,6 +237,24 @@ func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Inp
 		}
 	}
 	return nil
+}
+
+// recreated says whether the target has another topic id than the reference saw, "" where nobody knows or it is so on purpose. A part sees
+// its own objects and the survey saw the first of all, so there the survey's word counts.
+func (b *builder) recreated(ctx context.Context, ref Reference) (string, error) {
+	if b.pinned != nil {
+		return b.pinned.Header.Facts.Recreated, nil
+	}
+	seen, err := ref.TopicID(ctx)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("ask the reference for its topic id: %w", err)
+	case seen == "" || b.state.TopicID == "" || b.recipe.Source.Layout == "kafka":
+		return "", nil
+	case seen != b.state.TopicID:
+		return "yes", nil
+	}
+	return "no", nil
 }
 
 // judge refuses a comparison from which nothing can be concluded.
@@ -175,12 +286,14 @@ func (b *builder) judge() error {
 
 // damaged reports whether a part of the reference could not be read: then nobody knows whether it is empty.
 func (b *builder) damaged() bool {
-	return slices.ContainsFunc(b.report.Findings, func(f gap.Finding) bool { return f.Kind == gap.Corrupt })
+	return slices.ContainsFunc(b.report.Findings, func(f gap.Finding) bool { return f.Kind == gap.Corrupt || f.Kind == gap.NotComparable })
 }
 
 // unreadable reports whether a part of partition n of the reference could not be read.
 func (b *builder) unreadable(n int32) bool {
-	return slices.ContainsFunc(b.report.Findings, func(f gap.Finding) bool { return f.Kind == gap.Corrupt && f.Partition == n })
+	return slices.ContainsFunc(b.report.Findings, func(f gap.Finding) bool {
+		return (f.Kind == gap.Corrupt || f.Kind == gap.NotComparable) && f.Partition == n
+	})
 }
 
 // plan freezes what the scan found.
@@ -395,21 +508,24 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	case s.Source.S3 != nil:
 		c := s.Source.S3
 		out.Source = Source{Layout: c.Layout.Layout, URL: "s3://" + c.Bucket, Endpoint: c.Endpoint, Region: c.Region, Connection: c.Connection,
-			Topic: c.Layout.Topic, Format: c.Layout.Format}
+			Topic: c.Layout.Topic, Inventory: c.Inventory}
+		out.Source.archive(&c.Layout)
+		out.Source.Registry = c.Registry
 		if prefix := strings.Trim(c.Prefix, "/"); prefix != "" {
 			out.Source.URL += "/" + prefix
 		}
 	case s.Source.Dir != nil:
 		c := s.Source.Dir
-		out.Source = Source{Layout: c.Layout.Layout, URL: c.Path, Topic: c.Layout.Topic, Format: c.Layout.Format}
+		out.Source = Source{Layout: c.Layout.Layout, URL: c.Path, Topic: c.Layout.Topic, Registry: c.Registry}
+		out.Source.archive(&c.Layout)
 	case s.Source.Kafka != nil:
 		c := s.Source.Kafka
-		out.Source = Source{Layout: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic}
+		out.Source = Source{Layout: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic, Registry: c.Registry}
 	}
 	switch {
 	case s.Target.Kafka != nil:
 		c := s.Target.Kafka
-		out.Target = Target{Kind: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic}
+		out.Target = Target{Kind: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic, Registry: c.Registry}
 	case s.Target.Dir != nil:
 		out.Target = Target{Kind: "dir", Path: s.Target.Dir.Path, Topic: s.Target.Dir.Topic}
 	}
@@ -433,6 +549,11 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 		}
 	}
 	return out, scope, nil
+}
+
+// archive takes over what a spec says of an archive's layout.
+func (s *Source) archive(l *spec.Layout) {
+	s.Format, s.Fields, s.TopicsDir, s.DirDelim, s.FileDelim = l.Format, l.Fields, l.TopicsDir, l.DirectoryDelim, l.FileDelim
 }
 
 // ceilMs is the first millisecond that is not before t, so that [from,to) holds the same records at Kafka's precision.

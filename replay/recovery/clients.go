@@ -28,6 +28,24 @@ type Reference interface {
 	Check(ctx context.Context, objects []partition.Object) ([]string, error)
 	// TopicID is the id of the topic that the reference was made of, "" when it does not say.
 	TopicID(ctx context.Context) (string, error)
+	// About is what was found out about it. It is complete once Extents was asked.
+	About() About
+}
+
+// About is what a reference found out about itself.
+type About struct {
+	// Source is that which was asked for, with what it left open: the layout, its format and fields.
+	Source Source
+	// Evidence says, for people, how the layout was recognised; "" when the spec named it.
+	Evidence string
+	// Notes are for people: which objects hold the same records.
+	Notes []string
+	// Whole says that the reference knows no partitions: all of its records are of partition 0.
+	Whole bool
+	// Unplaced says that its positions are no offsets of a topic, and can not be compared with any.
+	Unplaced bool
+	// Redelivers says that one record may be in the reference more often than it was sent.
+	Redelivers bool
 }
 
 // End is the side that must be complete.

@@ -18,6 +18,11 @@ const (
 	CodePartition   = "BST-E1129" // a partition that is selected is not there
 	CodeSwapped     = "BST-E1130" // the target is an archive: source and target are swapped
 	CodeOverwrite   = "BST-E1131" // the file to save the plan to is something else
+	CodeNoTime      = "BST-E1132" // the range goes by time, and the reference has none
+	CodeInventory   = "BST-E1134" // the inventory of the archive can not be used
+	CodeLayout      = "BST-E1133" // the layout of the archive can not be told
+	CodeMoved       = "BST-E1135" // what a scan began with is not there any more
+	CodeNumbers     = "BST-E1136" // the two sides number their schemas differently, and what was asked for can not tell
 )
 
 // Exit statuses.

@@ -27,7 +27,8 @@ const (
 // preflight looks at what would go wrong later. What the target says it will refuse ends the plan; what people must know
 // becomes a note.
 func (b *builder) preflight(p *Plan) error {
-	c := &preflight{b: b, p: p, oldest: b.oldest()}
+	c := &preflight{b: b, p: p}
+	c.oldest, c.newest = b.span()
 	c.write()
 	if err := c.limits(); err != nil {
 		return err
@@ -40,6 +41,7 @@ type preflight struct {
 	b      *builder
 	p      *Plan
 	oldest int64 // timestamp of the oldest record to write, 0 when it is not known
+	newest int64 // and of the newest
 }
 
 func (c *preflight) check(name, status, text string) {
@@ -50,15 +52,18 @@ func (c *preflight) note(code, text string) {
 	c.p.Notes = append(c.p.Notes, Note{Code: code, Text: text})
 }
 
-// oldest is the earliest timestamp around what is to be written.
-func (b *builder) oldest() int64 {
-	var oldest int64
+// span is the earliest and the latest timestamp around what is to be written.
+func (b *builder) span() (oldest, newest int64) {
 	for _, f := range b.report.Findings {
-		if f.Recoverable && f.FirstMs != 0 && (oldest == 0 || f.FirstMs < oldest) {
+		if !f.Recoverable || f.FirstMs == 0 {
+			continue
+		}
+		if oldest == 0 || f.FirstMs < oldest {
 			oldest = f.FirstMs
 		}
+		newest = max(newest, f.LastMs)
 	}
-	return oldest
+	return oldest, newest
 }
 
 func (c *preflight) write() {
@@ -125,6 +130,11 @@ func (c *preflight) age(refuse func(why, hint string) error) error {
 	now := c.b.opt.Now().UnixMilli()
 	deletes := l.CleanupPolicy == "delete" || l.CleanupPolicy == "compact,delete" || l.CleanupPolicy == "delete,compact"
 	switch {
+	case l.RetentionMs > 0 && deletes && c.newest < now-l.RetentionMs:
+		// Nothing of it would stay: a broker deletes by the times of records, whenever they were written.
+		return refuse(fmt.Sprintf("The newest record to write is of %s, and topic %s keeps %s: it would delete all of them at its next check.",
+			gap.Moment(c.newest), topic, days(l.RetentionMs)),
+			"kafka-configs --alter --entity-type topics --entity-name "+topic+" --add-config retention.ms=-1, and set it back when readers have them")
 	case l.RetentionMs > 0 && deletes && c.oldest < now-l.RetentionMs:
 		c.check("retention", "warn", fmt.Sprintf("the oldest record is of %s, the topic keeps %s", gap.Moment(c.oldest), days(l.RetentionMs)))
 		c.note(NoteRetention, fmt.Sprintf("Some records are older than what topic %s keeps (%s). It will delete them again. Raise its retention.ms first.",
@@ -158,6 +168,12 @@ func days(ms int64) string {
 
 // content notes what the scan showed besides what is missing.
 func (c *preflight) content() {
+	if text := c.b.about.Evidence; text != "" {
+		c.check("layout", "ok", text)
+	}
+	for _, n := range c.b.report.Facts.Notes {
+		c.check("archive", "ok", n)
+	}
 	if fields := c.b.fields; fields != record.AllFields && !c.p.Empty() {
 		missing := fieldsText(record.AllFields &^ fields)
 		c.note(NoteFields, fmt.Sprintf("The reference holds %s only. Records are written without %s, and the proof does not look at them.", fieldsText(fields), missing))

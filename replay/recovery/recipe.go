@@ -13,18 +13,26 @@ type Recipe struct {
 
 // Source names the reference.
 type Source struct {
-	Layout     string `json:"layout"`               // "archive" (ours), "confluent" or "kafka"
+	Layout     string `json:"layout"`               // "archive" (ours), one of replay/layout, or "kafka"; "auto" only before a plan is made
 	URL        string `json:"url,omitempty"`        // s3://bucket/prefix or a directory, for archives
 	Endpoint   string `json:"endpoint,omitempty"`   // of an S3-compatible store, "" for AWS
 	Region     string `json:"region,omitempty"`     // "" for the environment's
 	Brokers    string `json:"brokers,omitempty"`    // host:port,... for layout kafka
 	Connection string `json:"connection,omitempty"` // agent-side object that holds addresses and credentials; wins over the above
 	Topic      string `json:"topic"`                // as it is called in the reference
-	Format     string `json:"format,omitempty"`     // confluent: "json" or "bin"
+	Format     string `json:"format,omitempty"`     // of an archive's objects, found out by the plan where the spec does not say
 	Keys       bool   `json:"keys,omitempty"`       // confluent: value files have .keys companions, found out by the plan
 	Headers    bool   `json:"headers,omitempty"`    // confluent: the same of .headers
-	FromMs     int64  `json:"fromMs,omitempty"`     // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
-	ToMs       int64  `json:"toMs,omitempty"`
+	// Fields are the parts of a record that objects hold, in their order, for layouts in which that differs.
+	Fields []string `json:"fields,omitempty"`
+	// TopicsDir, DirDelim and FileDelim are what the writer was told; nil and "" are its defaults.
+	TopicsDir *string `json:"topicsDir,omitempty"`
+	DirDelim  string  `json:"dirDelim,omitempty"`
+	FileDelim string  `json:"fileDelim,omitempty"`
+	Inventory string  `json:"inventory,omitempty"` // where an S3 inventory of the archive lies; "" lists the archive itself
+	FromMs    int64   `json:"fromMs,omitempty"`    // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
+	ToMs      int64   `json:"toMs,omitempty"`
+	Registry  string  `json:"registry,omitempty"` // URL of the registry that numbers in front of its values are of; no plan has one
 }
 
 // Target names where records are written.
@@ -36,6 +44,7 @@ type Target struct {
 	Topic      string `json:"topic,omitempty"`
 	TopicID    string `json:"topicId,omitempty"` // another id means that the topic was recreated since the plan
 	Path       string `json:"path,omitempty"`    // for kind dir
+	Registry   string `json:"registry,omitempty"`
 }
 
 // Write says how.

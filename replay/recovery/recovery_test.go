@@ -39,6 +39,7 @@ type world struct {
 	target  *gaptest.Target
 	state   recovery.State
 	grows   func() // between the description of the target and the scan
+	asked   recovery.Source
 	noRef   bool
 	noEnd   bool
 }
@@ -80,6 +81,8 @@ func (r reference) Check(_ context.Context, objects []partition.Object) ([]strin
 
 func (r reference) TopicID(context.Context) (string, error) { return r.w.topicID, nil }
 
+func (r reference) About() recovery.About { return recovery.About{Source: r.w.asked} }
+
 type end struct {
 	*gaptest.Target
 	w *world
@@ -103,7 +106,8 @@ func (e end) Describe(ctx context.Context) (recovery.State, error) {
 
 func (e end) OffsetsAt(context.Context, int64) (map[int32]int64, error) { return nil, nil }
 
-func (w *world) Reference(context.Context, recovery.Source) (recovery.Reference, error) {
+func (w *world) Reference(_ context.Context, s recovery.Source) (recovery.Reference, error) {
+	w.asked = s
 	if w.noRef {
 		return nil, fmt.Errorf("%w: no object below orders/", recovery.ErrNoReference)
 	}
@@ -187,6 +191,7 @@ func TestScenarios(t *testing.T) {
 		"damage":    func(w *world) { w.ref.Damaged[60] = 70 },
 		"keyless":   func(w *world) { w.fields = record.FieldValue },
 		"old":       func(w *world) { w.state.Limits.RetentionMs = 3_600_000 },
+		"aging":     func(w *world) { w.state.Limits.RetentionMs = 86_370_000 }, // which keeps what is of the 30th second and later
 		"before":    func(w *world) { w.state.Limits.TimestampBeforeMs = 3_600_000 },
 		"append":    func(w *world) { w.state.Limits.TimestampType = "LogAppendTime" },
 		"compact":   func(w *world) { w.state.Limits.CleanupPolicy = "compact" },
@@ -249,6 +254,39 @@ func TestScenarios(t *testing.T) {
 			return b.String()
 		})
 	})
+}
+
+// Scenario S24: what is put back would be deleted again at once, or would have other times. Nothing is planned before that is
+// mended, and the refusal says how.
+func TestS24ATopicThatWouldNotKeepWhatIsPutBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*recovery.Limits)
+		next   string
+	}{
+		"short retention": {func(l *recovery.Limits) { l.RetentionMs = 3_600_000 }, "retention.ms=-1"},
+		"LogAppendTime":   {func(l *recovery.Limits) { l.TimestampType = "LogAppendTime" }, "message.timestamp.type=CreateTime"},
+		"old is refused":  {func(l *recovery.Limits) { l.TimestampBeforeMs = 3_600_000 }, "message.timestamp.before.max.ms"},
+	} {
+		w := newWorld()
+		c.change(&w.state.Limits)
+		_, err := build(t, w, "")
+		var bad *recovery.Error
+		if !errors.As(err, &bad) || bad.Code != recovery.CodePreflight || !strings.Contains(bad.Next(), c.next) {
+			t.Errorf("%s: got %v, want a refusal that names %s", name, err, c.next)
+		}
+	}
+	// A topic that keeps some of it takes it, and the plan warns.
+	w := newWorld()
+	w.state.Limits.RetentionMs = 86_370_000
+	p := mustBuild(t, w, "")
+	if !slices.ContainsFunc(p.Notes, func(n recovery.Note) bool { return n.Code == recovery.NoteRetention }) {
+		t.Errorf("some are older than retention: got notes %+v", p.Notes)
+	}
+	// Raised, it is planned without a word of that.
+	w.state.Limits.RetentionMs = -1
+	if p = mustBuild(t, w, ""); slices.ContainsFunc(p.Notes, func(n recovery.Note) bool { return n.Code == recovery.NoteRetention }) {
+		t.Errorf("with retention raised: got notes %+v", p.Notes)
+	}
 }
 
 func TestThePlanNamesExactlyWhatIsMissing(t *testing.T) {

@@ -29,6 +29,7 @@ type Slot struct {
 	Owner      partition.NodeID // "" when nobody has it
 	Done       bool
 	Finished   fsm.FinishSlice
+	Ledger     fsm.SaveLedger // the newest
 	Failures   []fsm.FailSlice
 	Checkpoint fsm.Checkpoint
 }
@@ -146,7 +147,7 @@ func (c *Control) Wait(ctx context.Context, done func(slot func(partition.SliceI
 // Node is the control plane as one node sees it.
 func (c *Control) Node(id partition.NodeID) *NodeControl { return &NodeControl{c: c, id: id} }
 
-// NodeControl satisfies worker.Control and worker.Releaser.
+// NodeControl satisfies worker.Control, worker.LedgerKeeper and worker.Releaser.
 type NodeControl struct {
 	c    *Control
 	id   partition.NodeID
@@ -253,6 +254,20 @@ func (n *NodeControl) Finish(_ context.Context, cmd fsm.FinishSlice) (fsm.Result
 	if code == fsm.OK {
 		s.Done, s.Finished, s.Checkpoint = true, cmd, cmd.Checkpoint
 		n.c.bump()
+	}
+	return fsm.Result{Code: code, Index: n.c.index}, nil
+}
+
+// SaveLedger keeps the numbers per window.
+func (n *NodeControl) SaveLedger(_ context.Context, cmd fsm.SaveLedger) (fsm.Result, error) {
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	if n.c.cut[n.id] {
+		return fsm.Result{}, ErrCut
+	}
+	s, code := n.mine(cmd.Slice, cmd.Epoch)
+	if code == fsm.OK {
+		s.Ledger = cmd
 	}
 	return fsm.Result{Code: code, Index: n.c.index}, nil
 }

@@ -293,7 +293,7 @@ func readAll(t testing.TB, r sink.Reader, err error) []record.Record {
 	var out []record.Record
 	for {
 		b, err := r.Next(t.Context())
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return out
 		}
 		if err != nil {

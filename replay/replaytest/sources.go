@@ -48,7 +48,7 @@ func ReadSlice(tb testing.TB, s source.Source, slice partition.Slice, cursor par
 	last := partition.Offset(-1)
 	for {
 		b, err := r.Next(tb.Context())
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return out
 		}
 		if err != nil {
@@ -160,7 +160,7 @@ func testCancelled(t *testing.T, c SourceCase) {
 	for range len(c.Want) + 1 {
 		b, err := r.Next(ctx)
 		if err != nil {
-			if !errors.Is(err, context.Canceled) && !errors.Is(err, io.EOF) {
+			if !errors.Is(err, context.Canceled) && err != io.EOF {
 				t.Errorf("got %v, want %v", err, context.Canceled)
 			}
 			return

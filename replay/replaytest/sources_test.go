@@ -93,12 +93,11 @@ func TestConfluent(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		cfg := confluent.DefaultConfig("orders")
-		listing, err := confluent.Catalog(t.Context(), b, cfg, nil)
+		s, err := confluent.New(b, confluent.DefaultConfig("orders"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := confluent.New(b, cfg)
+		listing, err := s.Catalog(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,18 @@ type Control interface {
 	Fail(ctx context.Context, cmd fsm.FailSlice) (fsm.Result, error)
 }
 
+// LedgerKeeper is a Control that keeps both sides' numbers per window beside a comparison. A cluster of an older version refuses with
+// NeedsVersion; a comparison is worth something without them.
+type LedgerKeeper interface {
+	SaveLedger(ctx context.Context, cmd fsm.SaveLedger) (fsm.Result, error)
+}
+
+// ScanKeeper is a Control that keeps what slices of scans found. Without one they fail.
+type ScanKeeper interface {
+	// FinishScanSlice ends a lease as Finish does.
+	FinishScanSlice(ctx context.Context, cmd fsm.FinishScanSlice) (fsm.Result, error)
+}
+
 // Releaser is a Control that takes leases back, so that a worker that drains need not let them run out.
 type Releaser interface {
 	Release(ctx context.Context, leases []fsm.Lease) error

@@ -9,6 +9,8 @@ import (
 	"backstitch/replay/connect"
 	"backstitch/replay/engine"
 	"backstitch/replay/open"
+	"backstitch/replay/recovery"
+	"backstitch/replay/scan"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
 )
@@ -44,6 +46,7 @@ var failures = []struct {
 	{sink.ErrProgress, "BST-E5204", false, "the progress kept in the target can not be used: cancel the job and make a new plan"},
 	{engine.ErrProgressLost, "BST-E5205", false, "the target has forgotten this job's progress, e.g. its group offsets expired: cancel the job and make a new plan"},
 	{open.ErrRecipe, "BST-E5301", false, "run agents of the version that made the plan"},
+	{scan.ErrRecipe, "BST-E5301", false, "run agents of one version"},
 	{errKind, "BST-E5302", false, "run agents of the version that made the plan"},
 	{errInvalid, "BST-E5303", false, "run agents of one version; when they are, report it with the agent's log"},
 	{context.DeadlineExceeded, "BST-E5901", true, "the source or the target did not answer in time; it is tried again"},
@@ -65,6 +68,10 @@ func Classify(err error) Failure {
 	if errors.As(err, &conn) {
 		down := conn.Code == connect.CodeKafkaDown || conn.Code == connect.CodeStoreDown
 		return Failure{Code: conn.Code, Err: err, Hint: conn.Hint, Retry: down}
+	}
+	var refused *recovery.Error
+	if errors.As(err, &refused) {
+		return Failure{Code: refused.Code, Err: err, Hint: refused.Hint}
 	}
 	for _, f := range failures {
 		if errors.Is(err, f.is) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"backstitch/replay/connect"
+	"backstitch/replay/recovery"
+	"backstitch/replay/scan"
 	"backstitch/replay/sink"
 	"backstitch/replay/worker"
 )
@@ -26,6 +28,8 @@ func TestAnAgentThatIsStarvedDoesNotEndTheJob(t *testing.T) {
 		{"no memory in the kernel", os.NewSyscallError("mmap", syscall.ENOMEM), "BST-E5902", true},
 		{"a wrong address", &connect.Error{Code: connect.CodeConfig, Object: "s3", Err: os.ErrNotExist}, connect.CodeConfig, false},
 		{"no broker", &connect.Error{Code: connect.CodeKafkaDown, Object: "b:9092", Err: syscall.ECONNREFUSED}, connect.CodeKafkaDown, true},
+		{"a scan whose target was made anew", fmt.Errorf("scan partition 3: %w", &recovery.Error{Code: recovery.CodeMoved}), recovery.CodeMoved, false},
+		{"a scan of a newer program", fmt.Errorf("survey: %w", scan.ErrRecipe), "BST-E5301", false},
 		{"not allowed", fmt.Errorf("open sink: %w", sink.ErrDenied), "BST-E5203", false},
 	}
 	for _, test := range tests {

@@ -36,7 +36,7 @@ type renewal struct {
 
 func newLoop(w *Worker) *loop {
 	return &loop{
-		w: w, table: NewTable(w.cfg.Lanes, w.cfg.LeaseTime, w.deps.Now()), runs: make(map[Lease]*run),
+		w: w, table: NewTable(w.cfg.Lanes, w.cfg.ScanLanes, w.cfg.LeaseTime, w.deps.Now()), runs: make(map[Lease]*run),
 		results: make(chan *run), renewals: make(chan renewal),
 	}
 }

@@ -84,7 +84,7 @@ func TestProofOfAJobWithQuarantine(t *testing.T) {
 	if c.Verdict != fsm.Pass || c.Evidence != fsm.E3 || c.Quarantined != 2 || c.Expected.Records != 38 || c.Actual != c.Expected {
 		t.Errorf("got %+v, want a pass at E3 of 38 records with 2 set aside", c)
 	}
-	if verdict, _ := fsm.Judge([]fsm.Comparison{*c}); verdict != fsm.Pass {
+	if verdict, _ := fsm.Judge([]fsm.Comparison{*c}, fsm.Writers{}); verdict != fsm.Pass {
 		t.Errorf("judged %s, want pass", verdict)
 	}
 	want := append(append([]record.Record(nil), rs[:17]...), rs[19:]...)
@@ -97,7 +97,7 @@ func TestProofOfAJobWithQuarantine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ends.Close()
-	again, err := verify.New(verify.DefaultConfig()).Verify(t.Context(), check, nil, ends)
+	again, _, err := verify.New(verify.DefaultConfig()).Verify(t.Context(), check, nil, ends)
 	if err != nil || again.Verdict != fsm.Fail || again.Missing != 2 {
 		t.Errorf("without the list: got %+v, %v, want a fail with 2 missing", again, err)
 	}

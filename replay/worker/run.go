@@ -23,6 +23,7 @@ type run struct {
 	stop     context.CancelCauseFunc
 	engine   atomic.Pointer[engine.Engine]
 	draining atomic.Bool
+	seen     seen // of a slice of a scan
 
 	// Set by do, read after it.
 	err      error
@@ -39,12 +40,12 @@ func (r *run) cancel(cause error) { r.stop(cause) }
 func (r *run) stopping() bool     { return r.ctx.Err() != nil }
 func (r *run) cause() error       { return context.Cause(r.ctx) }
 
-// drain makes a fill slice commit and stop. A verify slice has nothing to keep.
+// drain makes a fill slice commit and stop. Others have nothing to keep.
 func (r *run) drain() {
 	r.draining.Store(true)
 	if e := r.engine.Load(); e != nil {
 		e.Drain()
-	} else if r.work.Slice.Kind == partition.SliceVerify {
+	} else if r.work.Slice.Kind != partition.SliceFill {
 		r.stop(engine.ErrDrained)
 	}
 }
@@ -54,6 +55,9 @@ func (r *run) checkpoint() (fsm.Checkpoint, bool) {
 	if e := r.engine.Load(); e != nil {
 		return e.Checkpoint()
 	}
+	if r.work.Slice.Kind.Reads() {
+		return r.seen.checkpoint(r.work.Epoch, r.w.deps.Now()), true
+	}
 	return fsm.Checkpoint{}, false
 }
 
@@ -62,7 +66,12 @@ func (r *run) do() {
 	log := r.w.deps.Log.With("job", string(r.work.Slice.ID.Job), "slice", r.work.Slice.ID.String(), "epoch", uint64(r.work.Epoch))
 	begun := r.w.deps.Now()
 	finish := fsm.FinishSlice{Slice: r.work.Slice.ID, Owner: r.w.cfg.Node, Epoch: r.work.Epoch}
-	r.err = r.slice(&finish)
+	tell := func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) }
+	if r.work.Slice.Kind.Reads() {
+		tell, r.err = r.look(&finish.Checkpoint)
+	} else {
+		r.err = r.slice(&finish)
+	}
 	log = log.With("dur", r.w.deps.Now().Sub(begun))
 	switch {
 	case r.ctx.Err() != nil, errors.Is(r.err, engine.ErrDrained):
@@ -77,7 +86,7 @@ func (r *run) do() {
 	default:
 		log.Info("slice done", "n", finish.Checkpoint.Records, "bytes", finish.Checkpoint.Bytes)
 		failpoint.Reach(failpoint.WorkerBeforeFinish)
-		res := r.report(func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) })
+		res := r.report(tell)
 		if res.Code == fsm.Invalid {
 			f := Refused(res)
 			log.Error("slice failed", "err", f.Err, "code", f.Code, "retry", f.Retry)
@@ -97,13 +106,17 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 	failpoint.Reach(failpoint.WorkerOpened)
 	switch r.work.Slice.Kind {
 	case partition.SliceVerify:
-		c, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, r.work.Quarantined, j.ends)
+		c, windows, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, r.work.Quarantined, j.ends)
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
 		failpoint.Reach(failpoint.WorkerVerified)
 		c.ReadBy = r.w.cfg.Node
 		j.verified(c.Verdict)
+		if keeper, ok := r.w.deps.Control.(LedgerKeeper); ok && len(windows) > 0 {
+			ledger := fsm.SaveLedger{Slice: r.work.Slice.ID, Owner: r.w.cfg.Node, Epoch: r.work.Epoch, Windows: windows}
+			r.ask(func(ctx context.Context) (fsm.Result, error) { return keeper.SaveLedger(ctx, ledger) })
+		}
 		finish.Comparison = &c
 		finish.Checkpoint = fsm.Checkpoint{
 			Epoch: r.work.Epoch, Cursor: r.work.Slice.Ranges.Span().To, Records: c.Actual.Records, Bytes: c.Actual.Bytes,
@@ -137,8 +150,18 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 	return nil
 }
 
-// report tells Control, again and again, until it answers or the lease is lost, and returns the answer.
+// report tells Control what came of the slice, and returns the answer.
 func (r *run) report(tell func(context.Context) (fsm.Result, error)) fsm.Result {
+	res, answered := r.ask(tell)
+	if answered {
+		failpoint.Reach(failpoint.WorkerReported)
+		r.reported = true
+	}
+	return res
+}
+
+// ask tells Control, again and again, until it answers or the lease is lost.
+func (r *run) ask(tell func(context.Context) (fsm.Result, error)) (res fsm.Result, answered bool) {
 	for r.ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(r.ctx, r.w.cfg.LeaseTime)
 		res, err := tell(ctx)
@@ -147,14 +170,12 @@ func (r *run) report(tell func(context.Context) (fsm.Result, error)) fsm.Result 
 			if res.Code != fsm.OK {
 				r.w.deps.Log.Info("report refused", "slice", r.work.Slice.ID.String(), "code", uint16(res.Code), "object", res.Object)
 			}
-			failpoint.Reach(failpoint.WorkerReported)
-			r.reported = true
-			return res
+			return res, true
 		}
 		r.w.deps.Log.Warn("report not answered", "slice", r.work.Slice.ID.String(), "err", err)
 		sleep(r.ctx, r.w.cfg.CheckpointEvery)
 	}
-	return fsm.Result{}
+	return fsm.Result{}, false
 }
 
 // Fail is the report of a slice that failed with f at now, after so many failures before. A passing failure says when the slice

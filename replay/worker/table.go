@@ -46,6 +46,7 @@ type task struct {
 // Table is which leases a node holds and what became of each. One goroutine uses it.
 type Table struct {
 	lanes     int
+	scans     int // lanes of scans, beside the others
 	leaseTime time.Duration
 
 	tasks    map[Lease]*task
@@ -84,10 +85,10 @@ const (
 // Progress is what the run of a lease knows to be durable, false when it knows nothing yet.
 type Progress func(Lease) (fsm.Checkpoint, bool)
 
-// NewTable makes an empty table of a node that runs so many slices at a time and counts as renewed now.
-func NewTable(lanes int, leaseTime time.Duration, now time.Time) *Table {
+// NewTable makes an empty table of a node that runs so many slices at a time, and so many of scans beside them, and counts as renewed now.
+func NewTable(lanes, scans int, leaseTime time.Duration, now time.Time) *Table {
 	return &Table{
-		lanes: lanes, leaseTime: leaseTime, renewed: now,
+		lanes: lanes, scans: scans, leaseTime: leaseTime, renewed: now,
 		tasks: make(map[Lease]*task), attempts: make(map[partition.SliceID]int),
 	}
 }
@@ -130,23 +131,21 @@ func (t *Table) Start() (work []fsm.Work) {
 	if t.Resting() {
 		return nil
 	}
-	n := 0
+	// A scan may take hours. It must not keep a repair waiting, so the two do not share lanes.
+	free := map[bool]int{false: t.lanes, true: t.scans} // by whether the slice is of a scan
 	lanes := make(map[partition.Lane]bool)
 	for _, k := range t.tasks {
 		if k.state == running {
-			n++
+			free[k.work.Slice.Kind.Reads()]--
 			lanes[k.work.Slice.Lane()] = true
 		}
 	}
 	for _, id := range t.order {
-		if n >= t.lanes {
-			break
-		}
 		k := t.tasks[id]
-		if k == nil || k.state != waiting || lanes[k.work.Slice.Lane()] {
+		if k == nil || k.state != waiting || lanes[k.work.Slice.Lane()] || free[k.work.Slice.Kind.Reads()] <= 0 {
 			continue
 		}
-		n++
+		free[k.work.Slice.Kind.Reads()]--
 		lanes[k.work.Slice.Lane()] = true
 		k.state, k.began, k.stopping = running, true, false
 		work = append(work, k.work)

@@ -25,7 +25,7 @@ func nameOf(w fsm.Work) worker.Lease { return worker.Lease{Slice: w.Slice.ID, Ep
 
 // tableOf holds the given work and has started what it may.
 func tableOf(now time.Time, work ...fsm.Work) *worker.Table {
-	t := worker.NewTable(2, leaseTime, now)
+	t := worker.NewTable(2, 2, leaseTime, now)
 	t.Assign(fsm.Assignment{Work: work})
 	t.Start()
 	return t
@@ -37,7 +37,7 @@ func knows(c fsm.Checkpoint, ok bool) worker.Progress {
 
 func TestTableStartsOneSliceOfALane(t *testing.T) {
 	now := time.Unix(100, 0)
-	tab := worker.NewTable(2, leaseTime, now)
+	tab := worker.NewTable(2, 2, leaseTime, now)
 	a, b, c, d := work(0, 0, 1), work(1, 0, 1), work(2, 1, 1), work(3, 2, 1)
 	tab.Assign(fsm.Assignment{Work: []fsm.Work{a, b, c, d}})
 	if diff := cmp.Diff(tab.Start(), []fsm.Work{a, c}); diff != "" {
@@ -46,6 +46,30 @@ func TestTableStartsOneSliceOfALane(t *testing.T) {
 	tab.Over(nameOf(a), worker.EndFinished)
 	if diff := cmp.Diff(tab.Start(), []fsm.Work{b}); diff != "" {
 		t.Fatalf("after one has ended (-got +want):\n%s", diff)
+	}
+}
+
+// A scan that takes hours never keeps a repair waiting, nor the other way round.
+func TestTableKeepsScansApart(t *testing.T) {
+	now := time.Unix(100, 0)
+	tab := worker.NewTable(2, 2, leaseTime, now)
+	scan := func(n uint32, part int32) fsm.Work {
+		w := work(n, part, 1)
+		w.Slice.ID.Job, w.Slice.Kind = "bs-scan", partition.SliceScan
+		return w
+	}
+	a, b, c, d, e := scan(0, 0), scan(1, 1), scan(2, 2), work(0, 0, 1), work(1, 1, 1)
+	tab.Assign(fsm.Assignment{Work: []fsm.Work{a, b, c, d, e}})
+	if diff := cmp.Diff(tab.Start(), []fsm.Work{a, b, d, e}); diff != "" {
+		t.Fatalf("first (-got +want):\n%s", diff)
+	}
+	tab.Over(nameOf(d), worker.EndFinished)
+	if got := tab.Start(); len(got) != 0 {
+		t.Fatalf("a lane of a repair went to %v", got)
+	}
+	tab.Over(nameOf(a), worker.EndFinished)
+	if diff := cmp.Diff(tab.Start(), []fsm.Work{c}); diff != "" {
+		t.Fatalf("after a scan has ended (-got +want):\n%s", diff)
 	}
 }
 

@@ -19,7 +19,8 @@ import (
 // Config bounds what a worker does at a time.
 type Config struct {
 	Node            partition.NodeID
-	Lanes           int           // slices that run at a time
+	Lanes           int           // slices that write or verify at a time
+	ScanLanes       int           // slices of scans that run beside them
 	MemoryBytes     int64         // for batches on their way, all lanes together
 	CheckpointEvery time.Duration // between two batched checkpoints
 	LeaseTime       time.Duration // without a renewal for that long everything stops
@@ -32,6 +33,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Lanes:           4,
+		ScanLanes:       2,
 		MemoryBytes:     128 << 20,
 		CheckpointEvery: 500 * time.Millisecond,
 		LeaseTime:       2500 * time.Millisecond,
@@ -48,6 +50,8 @@ func (c Config) Validate() error {
 		return errors.New("worker: no node id")
 	case c.Lanes < 1:
 		return fmt.Errorf("worker: %d lanes", c.Lanes)
+	case c.ScanLanes < 1:
+		return fmt.Errorf("worker: %d lanes for scans", c.ScanLanes)
 	case c.MemoryBytes < int64(c.Lanes)<<20:
 		return fmt.Errorf("worker: %d bytes for %d lanes, want at least 1 MiB each", c.MemoryBytes, c.Lanes)
 	case c.CheckpointEvery <= 0, c.LeaseTime < 2*c.CheckpointEvery:
@@ -69,7 +73,15 @@ type Opener interface {
 // Verifier compares the reference with the target for one verify slice, of which quarantined are the positions that the job could
 // not write. It reads both and writes nothing.
 type Verifier interface {
-	Verify(ctx context.Context, slice partition.Slice, quarantined partition.Ranges, ends *open.Ends) (fsm.Comparison, error)
+	Verify(ctx context.Context, slice partition.Slice, quarantined partition.Ranges, ends *open.Ends) (fsm.Comparison, []fsm.Window, error)
+}
+
+// Scanner does the slices of scans. replay/scan has one.
+type Scanner interface {
+	// Survey finds out which partitions a scan has.
+	Survey(ctx context.Context, w fsm.Work) (fsm.Survey, error)
+	// Scan compares one of them, and tells progress of each stretch that it has read.
+	Scan(ctx context.Context, w fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, error)
 }
 
 // Deps are what a worker is given.
@@ -77,6 +89,7 @@ type Deps struct {
 	Control  Control
 	Opener   Opener
 	Verifier Verifier
+	Scanner  Scanner       // nil fails slices of scans
 	Spill    spill.Options // for what others wrote into a target
 	Now      func() time.Time
 	Log      *slog.Logger          // nil is silent

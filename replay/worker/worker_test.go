@@ -75,8 +75,9 @@ func (p *plant) Open(context.Context, partition.JobID, []byte) (*open.Ends, erro
 	return &open.Ends{Recipe: recovery.Recipe{Version: 1, Write: recovery.Write{MaxQuarantine: 5}}, Source: p.memory, Sink: gated, Targets: s}, nil
 }
 
-func (p *plant) Verify(ctx context.Context, slice partition.Slice, _ partition.Ranges, _ *open.Ends) (fsm.Comparison, error) {
-	return p.verify(ctx, slice)
+func (p *plant) Verify(ctx context.Context, slice partition.Slice, _ partition.Ranges, _ *open.Ends) (fsm.Comparison, []fsm.Window, error) {
+	c, err := p.verify(ctx, slice)
+	return c, []fsm.Window{{Range: slice.Ranges.Span()}}, err
 }
 
 // gatedSink is a slow target.
@@ -484,6 +485,9 @@ func TestVerifySlices(t *testing.T) {
 		if diff := cmp.Diff(p.control.Slot(s.ID).Finished.Comparison, want); diff != "" {
 			t.Errorf("comparison (-got +want):\n%s", diff)
 		}
+		if l := p.control.Slot(s.ID).Ledger; l.Slice != s.ID || l.Owner != "n1" || l.Epoch != 1 || len(l.Windows) != 1 {
+			t.Errorf("ledger: got %+v, want the windows of this lease", l)
+		}
 	})
 }
 
@@ -506,6 +510,7 @@ func TestDrainHandsOver(t *testing.T) {
 		<-entered
 		w.Drain()
 		w.Drain()
+		synctest.Wait() // the worker has seen it before the slice goes on, or the slice could be done first
 		close(gate)
 		p.wait("lease given back", func(slot func(partition.SliceID) replaytest.Slot) bool { return slot(s.ID).Owner == "" })
 		if got := p.control.Slot(s.ID).Checkpoint; got.Cursor != 7 || got.Records != 7 {

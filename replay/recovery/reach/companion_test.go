@@ -74,7 +74,7 @@ func TestCompanionsAreOfThePlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v, _ := fsm.Judge(cs); v != fsm.Pass {
+			if v, _ := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); v != fsm.Pass {
 				t.Errorf("got %+v, want a pass", cs)
 			}
 			if got := l.kafka.Committed("orders", 0); len(got) != 20 || (string(got[7].Key) == `"k7"` || string(got[7].Key) == "k7") != withKeys {

@@ -2,7 +2,6 @@ package reach
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"backstitch/replay/connect"
@@ -17,7 +16,7 @@ type Clients struct{ cfg open.Config }
 
 var _ recovery.Clients = (*Clients)(nil)
 
-// New makes clients. Only Env, Kafka, S3 and Client of cfg matter. It connects to nothing.
+// New makes clients. Only Env, Kafka, S3, Client and Pace of cfg matter. It connects to nothing.
 func New(cfg open.Config) *Clients { return &Clients{cfg: cfg} }
 
 // kafka makes a client and makes sure that a broker answers.
@@ -67,5 +66,3 @@ func unknown(name, kind string) error {
 	return &connect.Error{Code: connect.CodeConfig, Object: "connection " + name, Err: fmt.Errorf("no %s connection of that name is configured here", kind),
 		Hint: "add connections." + name + "." + kind + " to the configuration"}
 }
-
-var errLayout = errors.New("unknown layout")

@@ -176,7 +176,7 @@ func TestFromLossToProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verdict, evidence := fsm.Judge(cs); verdict != fsm.Pass || evidence != fsm.E3 {
+	if verdict, evidence := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); verdict != fsm.Pass || evidence != fsm.E3 {
 		t.Fatalf("got %s at %s, want a pass at E3: %+v", verdict, evidence, cs)
 	}
 	// A second look finds nothing to do.
@@ -190,7 +190,7 @@ func TestFromLossToProof(t *testing.T) {
 	if cs, err = v.Job(t.Context(), sub.Slices, nil, ends, 2); err != nil {
 		t.Fatal(err)
 	}
-	if verdict, _ := fsm.Judge(cs); verdict != fsm.Fail {
+	if verdict, _ := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); verdict != fsm.Fail {
 		t.Errorf("a record twice: got %s, want fail", verdict)
 	}
 }
@@ -213,7 +213,7 @@ func TestATimeRangeIsPlannedExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verdict, evidence := fsm.Judge(cs); verdict != fsm.Pass || evidence != fsm.E3 {
+	if verdict, evidence := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); verdict != fsm.Pass || evidence != fsm.E3 {
 		t.Errorf("got %s at %s, want a pass at E3: %+v", verdict, evidence, cs)
 	}
 }
@@ -297,7 +297,7 @@ func TestIntoADirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verdict, evidence := fsm.Judge(cs); verdict != fsm.Pass || evidence != fsm.E3 {
+	if verdict, evidence := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); verdict != fsm.Pass || evidence != fsm.E3 {
 		t.Errorf("got %s at %s, want a pass at E3: %+v", verdict, evidence, cs)
 	}
 	if again, err := recovery.Build(t.Context(), r, l.clients, l.options()); err != nil || !again.Empty() {

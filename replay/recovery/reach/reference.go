@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"strings"
+	"io"
 
 	"backstitch/partition"
 	format "backstitch/replay/archive"
@@ -13,10 +12,10 @@ import (
 	"backstitch/replay/connect"
 	"backstitch/replay/gap"
 	"backstitch/replay/klog"
+	"backstitch/replay/layout"
 	"backstitch/replay/recovery"
 	"backstitch/replay/source"
 	"backstitch/replay/source/archive"
-	"backstitch/replay/source/confluent"
 	kafkasource "backstitch/replay/source/kafka"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -34,7 +33,7 @@ func (c *Clients) Reference(ctx context.Context, s recovery.Source) (recovery.Re
 			cl.Close()
 			return nil, err
 		}
-		return &topic{Source: src, cl: cl, name: s.Topic}, nil
+		return &topic{Source: src, cl: cl, name: s.Topic, about: recovery.About{Source: s}}, nil
 	}
 	store, err := c.store(s)
 	if err != nil {
@@ -47,28 +46,26 @@ func (c *Clients) Reference(ctx context.Context, s recovery.Source) (recovery.Re
 	if err := connect.PingBucket(ctx, b); err != nil {
 		return nil, err
 	}
-	switch s.Layout {
-	case "archive":
-		src, err := archive.New(b, archive.Config{Topic: s.Topic})
-		if err != nil {
+	b = c.cfg.Pace.Bucket(b)
+	if s.Inventory != "" {
+		if b, err = c.inventory(ctx, b, s, store); err != nil {
 			return nil, err
 		}
-		return &own{Source: src, b: b, topic: s.Topic}, nil
-	case "confluent":
-		cfg := confluent.DefaultConfig(s.Topic)
-		if s.Format != "" {
-			cfg.Format = confluent.Format(s.Format)
-		}
-		if cfg.Keys, cfg.Headers, err = confluent.Companions(ctx, b, cfg); err != nil {
-			return nil, missing(err)
-		}
-		src, err := confluent.New(b, cfg)
-		if err != nil {
-			return nil, err
-		}
-		return &foreign{Source: src, b: b, cfg: cfg}, nil
 	}
-	return nil, fmt.Errorf("layout %q: %w", s.Layout, errLayout)
+	about := recovery.About{Source: s}
+	if s.Layout == layout.Auto {
+		if err := detect(ctx, b, &about); err != nil {
+			return nil, err
+		}
+	}
+	if about.Source.Layout != layout.Archive {
+		return others(ctx, b, about)
+	}
+	src, err := archive.New(b, archive.Config{Topic: s.Topic})
+	if err != nil {
+		return nil, err
+	}
+	return &own{Source: src, b: b, topic: s.Topic, about: about}, nil
 }
 
 // missing marks what a listing did not find.
@@ -82,9 +79,23 @@ func missing(err error) error {
 // topic is a Kafka topic as a reference.
 type topic struct {
 	source.Source
-	cl   *kgo.Client
-	name string
+	cl    *kgo.Client
+	name  string
+	about recovery.About
 }
+
+// About has found out nothing.
+func (t *topic) About() recovery.About { return t.about }
+
+// Describe and EpochEnds are those of a topic, on whichever side it stands.
+func (t *topic) Describe(ctx context.Context) (recovery.State, error) { return t.log().Describe(ctx) }
+
+// EpochEnds asks the brokers.
+func (t *topic) EpochEnds(ctx context.Context, part int32, epochs []int32) (map[int32]gap.EpochEnd, error) {
+	return t.log().EpochEnds(ctx, part, epochs)
+}
+
+func (t *topic) log() *kafkaEnd { return &kafkaEnd{cl: t.cl, topic: t.name} }
 
 // Extents are log start to last stable offset.
 func (t *topic) Extents(ctx context.Context, parts []int32, fromMs int64) (map[int32]gap.Extent, error) {
@@ -125,7 +136,11 @@ type own struct {
 	b     bucket.Bucket
 	topic string
 	first *partition.Object // some object, for its topic id
+	about recovery.About
 }
+
+// About says how the layout was recognised.
+func (a *own) About() recovery.About { return a.about }
 
 // Extents are what the names of the objects span.
 func (a *own) Extents(ctx context.Context, parts []int32, fromMs int64) (map[int32]gap.Extent, error) {
@@ -147,6 +162,37 @@ func (a *own) Extents(ctx context.Context, parts []int32, fromMs int64) (map[int
 	return out, nil
 }
 
+var _ recovery.Positioned = (*own)(nil)
+
+// Newest is what the footers of the last objects say. One that can not be read says nothing; the scan names it.
+func (a *own) Newest(ctx context.Context, extents map[int32]gap.Extent) (int64, error) {
+	var ms int64
+	for _, e := range extents {
+		if len(e.Objects) == 0 {
+			continue
+		}
+		last := e.Objects[len(e.Objects)-1]
+		f, err := format.ReadFooter(ctx, a.b, last.Key, last.ETag, last.Size)
+		switch {
+		case err == nil:
+			ms = max(ms, f.MaxTime)
+		case errors.Is(err, format.ErrCorrupt), errors.Is(err, format.ErrVersion), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, bucket.ErrNotFound), errors.Is(err, bucket.ErrChanged):
+		default:
+			return 0, err
+		}
+	}
+	return ms, nil
+}
+
+// Span is what an object's name says.
+func (a *own) Span(o partition.Object) partition.Range {
+	n, err := format.ParseName(o.Key)
+	if err != nil {
+		panic("reach: a catalog lists names of objects only: " + err.Error())
+	}
+	return partition.Range{From: n.First, To: n.Last + 1}
+}
+
 // TopicID is what an object's footer says.
 func (a *own) TopicID(ctx context.Context) (string, error) {
 	if a.first == nil {
@@ -165,54 +211,6 @@ func (a *own) TopicID(ctx context.Context) (string, error) {
 // Check lists once and compares.
 func (a *own) Check(ctx context.Context, objects []partition.Object) ([]string, error) {
 	return check(ctx, a.b, a.topic+"/", objects)
-}
-
-// foreign is an archive in Confluent's layout.
-type foreign struct {
-	source.Source
-	b   bucket.Bucket
-	cfg confluent.Config
-}
-
-// Extents counts the lines of all files. Positions above the last file do not exist, but a damaged file's length is not known.
-func (f *foreign) Extents(ctx context.Context, parts []int32, _ int64) (map[int32]gap.Extent, error) {
-	listing, err := confluent.Catalog(ctx, f.b, f.cfg, parts)
-	if err != nil {
-		return nil, missing(err)
-	}
-	out := map[int32]gap.Extent{}
-	for n, list := range listing.Objects {
-		e := gap.Extent{Objects: list, Range: partition.Range{From: list[0].Base}}
-		for _, o := range list {
-			if o.Count < 0 {
-				e.Range.To = math.MaxInt64
-				break
-			}
-			e.Range.To = max(e.Range.To, o.Base+o.Count)
-		}
-		for _, d := range listing.Damaged {
-			for _, o := range list {
-				if o.Key == d.Object {
-					e.Damaged = append(e.Damaged, d)
-				}
-			}
-		}
-		out[n] = e
-	}
-	return out, nil
-}
-
-// TopicID is not in such files.
-func (f *foreign) TopicID(context.Context) (string, error) { return "", nil }
-
-// Check lists once and compares. Companions are part of an object's ETag; they are checked when the object is read.
-func (f *foreign) Check(ctx context.Context, objects []partition.Object) ([]string, error) {
-	plain := make([]partition.Object, 0, len(objects))
-	for _, o := range objects {
-		o.ETag, _, _ = strings.Cut(o.ETag, "|")
-		plain = append(plain, o)
-	}
-	return check(ctx, f.b, "", plain)
 }
 
 // check says which objects are gone or other.
