@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/pprof"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,7 +75,11 @@ func newRunner(t testing.TB, input string, size Size) *runner {
 	stop = sync.OnceValue(stop)
 	t.Cleanup(func() { _ = stop() })
 	b := openBucket(t, dir, servers, fromS3)
-	listing, err := confluent.Catalog(t.Context(), b, confluent.DefaultConfig(topicName), nil)
+	archive, err := confluent.New(b, confluent.DefaultConfig(topicName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listing, err := archive.Catalog(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,12 +164,6 @@ func (r *runner) report(input string, n int) {
 	}
 	shares := r.shares()
 	fmt.Printf("engine %-12s checkpoint %.1f %% and proof %.1f %% of CPU, by profile labels\n", input, 100*shares[sink.LabelCheckpoint], 100*shares[sink.LabelProof])
-}
-
-func mid(fs []Figures) Figures {
-	s := slices.Clone(fs)
-	slices.SortFunc(s, func(a, b Figures) int { return int(a.CPU - b.CPU) })
-	return s[len(s)/2]
 }
 
 // profiled is over how many runs the shares are taken: a profile has a sample each 10 ms.

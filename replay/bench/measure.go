@@ -86,7 +86,7 @@ func check(ctx context.Context, load Load, partitions int32, count int64, want r
 		}
 		for {
 			b, err := r.Next(ctx)
-			if errors.Is(err, io.EOF) {
+			if err == io.EOF {
 				break
 			}
 			if err != nil {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 )
@@ -32,4 +33,11 @@ func median(xs []float64) float64 {
 		return s[n/2]
 	}
 	return (s[n/2-1] + s[n/2]) / 2
+}
+
+// mid returns the run in the middle by CPU per record.
+func mid(fs []Figures) Figures {
+	s := slices.Clone(fs)
+	slices.SortFunc(s, func(a, b Figures) int { return cmp.Compare(a.PerRecord(), b.PerRecord()) })
+	return s[len(s)/2]
 }
