@@ -9,7 +9,7 @@ import (
 )
 
 // The audit trail: who asked for what, why, and what came of it. It is written by Apply, so all replicas hold the same one,
-// and each record's hash covers the one before it. Checkpoints and digest comparisons are not in it: they are the machine's
+// and each record's hash covers the one before it. Checkpoints and digest comparisons are not in it, nor are ledgers and deliveries: they are the machine's
 // pulse, not decisions, and would push the decisions out.
 
 // MaxAuditRecords is how many records are kept; the oldest go first.
@@ -33,7 +33,11 @@ type AuditRecord struct {
 }
 
 func audited(number uint16) bool {
-	return number != SaveCheckpoints{}.Op() && number != CompareDigest{}.Op()
+	switch number {
+	case SaveCheckpoints{}.Op(), SaveLedger{}.Op(), SettleNotices{}.Op(), CompareDigest{}.Op():
+		return false
+	}
+	return true
 }
 
 // audit appends one record and forgets the oldest one when there are too many.

@@ -41,6 +41,9 @@ const (
 	Invalid        Code = 12 // the command contradicts itself or exceeds a limit; Object says how
 	OtherInstance  Code = 13 // a different data directory already uses this node id
 	DigestMismatch Code = 14 // kept free: op 091 latches a replica that differs instead
+
+	UnknownSchedule Code = 15
+	UnknownDataset  Code = 16 // no such dataset, or no such endpoint of it
 )
 
 // String returns the word that the API and logs use, e.g. "stale-epoch".
@@ -76,6 +79,10 @@ func (c Code) String() string {
 		return "other-instance"
 	case DigestMismatch:
 		return "digest-mismatch"
+	case UnknownSchedule:
+		return "unknown-schedule"
+	case UnknownDataset:
+		return "unknown-dataset"
 	}
 	return fmt.Sprintf("code %d", uint16(c))
 }

@@ -10,6 +10,8 @@ var (
 	ErrDiverged = errors.New("BST-E0302: the book of record differs from the leader's (set the data directory aside and let the node rejoin)")
 	// ErrSnapshot says that a snapshot stream is not what Persist wrote. Nothing was restored from it.
 	ErrSnapshot = errors.New("BST-E0303: snapshot is damaged")
+	// ErrClosed says that the book is about to be closed, or is.
+	ErrClosed = errors.New("the book of record is closed")
 	// errApplied answers an entry that this book already holds. It is met after a restart only, when nobody waits for it.
 	errApplied = errors.New("entry is applied already")
 )

@@ -27,6 +27,19 @@ func (v Verdict) String() string {
 	return "unknown"
 }
 
+// Meaning says in a sentence what the verdict is. Documents quote it.
+func (v Verdict) Meaning() string {
+	switch v {
+	case Pass:
+		return "every record of the reference is in the target, once, and nothing that was checked differs"
+	case Fail:
+		return "something that was checked differs; the place is named"
+	case Indeterminate:
+		return "nothing could be compared, or the reference can not be read any more; never a pass"
+	}
+	return "unknown"
+}
+
 // Evidence is how much a comparison looked at. E0 is watermark arithmetic and is never called verified, E1 counted records,
 // E2 compared an order-free multiset hash of canonical records, E3 also their order, E4 is E3 read by a node that did not
 // write. The numbers are stored.
@@ -42,6 +55,23 @@ const (
 
 // String returns "E0" to "E4".
 func (e Evidence) String() string { return "E" + string('0'+rune(e)) }
+
+// Meaning says in a sentence what was looked at. Documents quote it.
+func (e Evidence) Meaning() string {
+	switch e {
+	case E0:
+		return "nothing but arithmetic of watermarks and offsets; never called verified"
+	case E1:
+		return "records were counted, range by range"
+	case E2:
+		return "the same records are on both sides, as a multiset of 128-bit hashes of their canonical form"
+	case E3:
+		return "the same records in the same order: E2, and a hash chain per partition over keys, values, headers and timestamps"
+	case E4:
+		return "the same records in the same order, as in E3, read from the target by a node that wrote nothing of the partition"
+	}
+	return "unknown"
+}
 
 // Side is what one side of a comparison holds.
 type Side struct {
@@ -88,13 +118,18 @@ type Proof struct {
 }
 
 // Judge folds comparisons into a verdict and the lowest evidence level. Fail outweighs indeterminate outweighs pass, and
-// zero records compared is indeterminate whatever the parts say.
-func Judge(cs []Comparison) (Verdict, Evidence) {
+// zero records compared is indeterminate whatever the parts say. A comparison that claims E4 counts as E3 unless w says that
+// another node read than wrote.
+func Judge(cs []Comparison, w Writers) (Verdict, Evidence) {
+	return judge(cs, w.Level)
+}
+
+func judge(cs []Comparison, level func(Comparison) Evidence) (Verdict, Evidence) {
 	verdict, evidence := Pass, E4
 	var compared int64
 	for _, c := range cs {
 		compared += c.Expected.Records
-		evidence = min(evidence, c.Evidence)
+		evidence = min(evidence, level(c))
 		switch {
 		case c.Verdict == Fail:
 			verdict = Fail

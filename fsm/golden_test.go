@@ -35,6 +35,20 @@ var (
 	goldenMember = Member{ID: "a", Name: "node-a", Instance: [16]byte{5}, Role: RoleVoter, State: MemberDraining, Zone: "east",
 		Weight: 100, APIAddr: "10.0.0.1:7420", RPCAddr: "10.0.0.1:7421", GossipAddr: "10.0.0.1:7422", Version: "v0.1.0", MaxOp: 94,
 		Why: "kernel update", ModifyIndex: 300}
+	goldenWindow = Window{Range: partition.Range{From: 100, To: 70_000}, FromMs: 1_700_000_000_000, ToMs: 1_700_000_000_001, Filled: 20,
+		Expected: WindowSide{Records: 300, Bytes: 1 << 33, Sum: [16]byte{9}}, Actual: WindowSide{Records: 299, Bytes: 4, Sum: [16]byte{7}}}
+	goldenOrder = ScanOrder{Name: "orders-gap", Namespace: "shop", Dataset: "orders", Pair: "kafka:abc/orders s3://archive", Recipe: []byte(`{"v":1}`),
+		RateBytes: 20 << 20, Whole: true, Priority: 20, Keep: 300}
+	goldenCounts = ScanCounts{Comparable: 1, Compared: 70_000, Matched: 69_000, Target: 69_500, Missing: 1_000, MissingBytes: 1 << 33,
+		Duplicates: 2, Extra: 3, Findings: 400, Unknown: 5}
+	goldenSurvey = Survey{Partitions: []SurveyPart{{Partition: 7, Bytes: 1 << 33}}, Header: []byte(`{"d":1}`)}
+	goldenPart   = ScanPart{Slice: goldenSlice, Partition: 7, By: "a", UnixNanos: 1_700_000_000_000_000_009, Counts: goldenCounts, Truncated: true,
+		Body: []byte{0x28, 0xb5}}
+	goldenDataset = Dataset{Name: "shop/orders", Document: []byte("{}"), Annotations: []Annotation{{"runbook_url", "https://wiki/orders"}},
+		Reference: Place{"s3://acme", "orders"}, Targets: []Place{{"kafka://h:9092", "orders"}},
+		Endpoints: []Endpoint{{Name: "pager", Format: FormatAlertmanager, URL: "http://am:9093", Token: "env:BACKSTITCH_NOTIFY_AM", On: 1<<NoticeFailed | 1<<NoticeSucceeded}},
+		Orders:    []ScanOrder{goldenOrder}, EveryNanos: 3_600_000_000_000, Cron: "0 * * * *",
+		CreatedBy: "cli:root", CreatedUnixNanos: 1, ChangedBy: "cli:ann", ChangedUnixNanos: 2, CreateIndex: 70, ModifyIndex: 300}
 	goldenFrozen = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
 		Ranges:  partition.Ranges{{From: 100, To: 200}, {From: 300, To: 70_000}},
 		Objects: []partition.Object{{Key: "topics/a.json.gz", ETag: "9b2c", Size: 1 << 20, Base: 100, Count: -1}},
@@ -52,7 +66,16 @@ var goldenCommands = []Command{
 	FailSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Err: "BST-E0107: broker is gone", Retry: true, NotBeforeUnixNanos: 1_700_000_000_000_000_003},
 	GrantLeases{[]Grant{{Slice: goldenSlice, Owner: "a", Seen: 2}}}, RevokeLeases{[]Lease{{Slice: goldenSlice, Owner: "a", Epoch: 3}}},
 	SaveCheckpoints{Owner: "a", Entries: []SliceCheckpoint{{goldenSlice, goldenPoint}}},
-	RecordProof{goldenProof}, RaiseVersion{2}, CompareDigest{Index: 70_000, Digest: [32]byte{3, 31: 4}},
+	RecordProof{goldenProof}, PutProofKey{Key: [32]byte{6, 31: 7}, Replaces: [32]byte{5, 31: 8}},
+	SaveLedger{Slice: goldenSlice, Owner: "a", Epoch: 3, Windows: []Window{goldenWindow}}, RaiseVersion{2}, CompareDigest{Index: 70_000, Digest: [32]byte{3, 31: 4}},
+	SubmitScan{ID: "bs-7f3k2m", Order: &goldenOrder, Schedule: "hourly", DueUnixNanos: 1_700_000_000_000_000_006, NextUnixNanos: 1_700_000_000_000_000_007},
+	FinishScanSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Survey: &goldenSurvey, Part: &goldenPart}, FinishScan{"bs-7f3k2m"},
+	PutSchedule{Name: "hourly", Order: &goldenOrder, EveryNanos: 3_600_000_000_000, Cron: "0 * * * *", NextUnixNanos: 1_700_000_000_000_000_008},
+	PutDataset{Name: goldenDataset.Name, Document: goldenDataset.Document, Annotations: goldenDataset.Annotations,
+		Reference: goldenDataset.Reference, Targets: goldenDataset.Targets, Endpoints: goldenDataset.Endpoints, Orders: goldenDataset.Orders,
+		EveryNanos: goldenDataset.EveryNanos, Cron: goldenDataset.Cron, NextUnixNanos: 1_700_000_000_000_000_010, Seen: 300},
+	DeleteDataset{Name: "shop/orders", Seen: 300},
+	SettleNotices{Dataset: "shop/orders", Endpoint: "pager", UpTo: 301, Sent: 2, Dropped: 1, Why: "410 Gone"},
 	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
 }
 
@@ -67,7 +90,14 @@ var goldenValues = map[string]any{
 	"book_slice_state": SliceState{ID: goldenSlice, Kind: partition.SliceFill, Partition: 7, Status: SliceLeased, Owner: "a", Epoch: 3,
 		Checkpoint: goldenPoint, Attempts: 2, NotBeforeUnixNanos: 4, Err: "BST-E0107", Comparison: &goldenComparison,
 		Quarantine: goldenQuarantine, ModifyIndex: 300},
-	"book_proof":        goldenProof,
+	"book_proof": goldenProof,
+	"book_proof_key": ProofKey{Key: [32]byte{6, 31: 7}, SinceIndex: 70_000, SinceUnixNanos: 1_700_000_000_000_000_004, By: "cli:root",
+		UntilIndex: 70_001, UntilUnixNanos: 1_700_000_000_000_000_005},
+	"book_ledger":       Ledger{Slice: goldenSlice, Epoch: 3, Windows: []Window{goldenWindow}},
+	"book_dataset":      goldenDataset,
+	"book_notice":       Notice{Dataset: "shop/orders", Index: 301, UnixNanos: 3, Kind: NoticeFailed, Job: "bs-7f3k2m", JobName: "orders.refill", Why: "w", Proof: "r-abc", Scan: &goldenCounts},
+	"book_delivery":     Delivery{Dataset: "shop/orders", Endpoint: "pager", Settled: 301, Sent: 2, Dropped: 1, Why: "410 Gone", UnixNanos: 4},
+	"book_writers":      laneWriters{Nodes: []partition.NodeID{"a", "b"}},
 	"book_member":       goldenMember,
 	"book_lane":         lane{Open: true, Head: 3, Last: 300, Kind: partition.SliceFill, To: 70_000},
 	"book_meta":         meta{Index: 70_000, Term: 3, Digest: [32]byte{1}},
@@ -79,9 +109,15 @@ var goldenValues = map[string]any{
 	"book_lease_holder": leaseHolder{Node: "a"},
 	"book_member_name":  memberName{ID: "a"},
 	"book_proof_ref":    proofRef{ID: "r-abc"},
-	"book_version":      clusterVersion{Version: 2},
-	"book_mark":         mark{},
-	"book_slot":         slotRef{Slot: 1},
+	"book_scan": Scan{Job: "bs-7f3k2m", Dataset: "orders", Pair: "p", Schedule: "hourly", DueUnixNanos: 1_700_000_000_000_000_006,
+		RateBytes: 20 << 20, Whole: true, Keep: 300, Header: []byte("{}"), Counts: goldenCounts, Truncated: 1},
+	"book_scan_part": goldenPart,
+	"book_scan_ref":  scanRef{Job: "bs-7f3k2m"},
+	"book_schedule": Schedule{Name: "hourly", Order: goldenOrder, EveryNanos: 1, Cron: "0 * * * *", NextUnixNanos: 1_700_000_000_000_000_007,
+		Last: "bs-7f3k2m", LastUnixNanos: 1_700_000_000_000_000_006, PutBy: "cli:root", PutUnixNanos: 1_700_000_000_000_000_005, ModifyIndex: 300},
+	"book_version": clusterVersion{Version: 2},
+	"book_mark":    mark{},
+	"book_slot":    slotRef{Slot: 1},
 }
 
 const goldenDir = "testdata/wire"

@@ -116,10 +116,10 @@ func (c *census) state(s *SliceState) {
 		c.leased++
 	case s.Status == SliceFailed:
 		j.failed++
-	case s.Status == SliceDone && s.Kind == partition.SliceFill:
-		j.fillDone++
-	case s.Status == SliceDone:
+	case s.Status == SliceDone && s.Kind == partition.SliceVerify:
 		j.verifyDone++
+	case s.Status == SliceDone:
+		j.fillDone++
 	}
 }
 

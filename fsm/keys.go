@@ -35,6 +35,16 @@ const (
 	kindProofOfJob  kind = 'P' // job, index -> proofRef
 	kindSlice       kind = 's' // job, number -> partition.Slice
 	kindSliceState  kind = 't' // job, number -> SliceState
+	kindProofKey    kind = 'q' // index -> ProofKey
+	kindLedger      kind = 'w' // job, number, epoch -> Ledger
+	kindDataset     kind = 'D' // dataset -> Dataset
+	kindNotice      kind = 'N' // dataset, index -> Notice
+	kindDelivery    kind = 'E' // dataset, endpoint -> Delivery
+	kindWriters     kind = 'W' // job, partition -> laneWriters; job -> mark of a job whose writers are noted
+	kindScan        kind = 'c' // job -> Scan
+	kindScanPart    kind = 'C' // job, number -> ScanPart
+	kindScanGroup   kind = 'g' // group, index -> scanRef
+	kindSchedule    kind = 'S' // name -> Schedule
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -63,6 +73,7 @@ type (
 	leaseHolder    struct{ Node partition.NodeID }
 	memberName     struct{ ID partition.NodeID }
 	proofRef       struct{ ID ProofID }
+	scanRef        struct{ Job partition.JobID }
 	clusterVersion struct{ Version uint32 }
 	requestAt      struct{ ID [16]byte }
 	// pastRequest is what a request id returned when it was first seen.
@@ -100,6 +111,10 @@ func key(k kind, parts ...[]byte) []byte {
 
 func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func writersKey(l partition.Lane) []byte {
+	return key(kindWriters, ended(l.Job), u32(uint32(l.Partition)))
+}
 
 // ended is an id of variable length with its end.
 func ended[S ~string](id S) []byte { return append([]byte(id), 0) }
@@ -171,6 +186,24 @@ func (k kind) String() string {
 		return "slice"
 	case kindSliceState:
 		return "slice state"
+	case kindProofKey:
+		return "proof key"
+	case kindLedger:
+		return "ledger"
+	case kindDataset:
+		return "dataset"
+	case kindNotice:
+		return "notice"
+	case kindDelivery:
+		return "delivery of notices"
+	case kindWriters:
+		return "writers"
+	case kindScan, kindScanGroup:
+		return "scan"
+	case kindScanPart:
+		return "scanned partition"
+	case kindSchedule:
+		return "schedule"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -214,6 +247,26 @@ func (k kind) newValue() any {
 		return new(partition.Slice)
 	case kindSliceState:
 		return new(SliceState)
+	case kindProofKey:
+		return new(ProofKey)
+	case kindLedger:
+		return new(Ledger)
+	case kindDataset:
+		return new(Dataset)
+	case kindNotice:
+		return new(Notice)
+	case kindDelivery:
+		return new(Delivery)
+	case kindWriters:
+		return new(laneWriters)
+	case kindScan:
+		return new(Scan)
+	case kindScanPart:
+		return new(ScanPart)
+	case kindScanGroup:
+		return new(scanRef)
+	case kindSchedule:
+		return new(Schedule)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

@@ -8,10 +8,38 @@ import "backstitch/partition"
 // grant gives a slice to owner under the next epoch, away from whoever held it.
 func (t *tx) grant(s SliceState, owner partition.NodeID) {
 	t.dropLease(s)
+	t.noteWriter(s, owner)
 	s.Status, s.Owner, s.Epoch = SliceLeased, owner, s.Epoch+1
 	t.write(ownedKey(owner, s.ID), mark{})
 	t.write(sliceKey(kindLeased, s.ID), leaseHolder{Node: owner})
 	t.putState(s)
+}
+
+// ending is the state of a slice that its owner says is over. answer is set when nothing is left to do: only the newest owner ends a slice, and
+// who says it twice is told yes.
+func (t *tx) ending(id partition.SliceID, owner partition.NodeID, epoch partition.Epoch, subject string) (s SliceState, answer *Result) {
+	s, ok := t.state(id)
+	switch {
+	case !ok:
+		r := t.refuse(UnknownSlice, subject)
+		return s, &r
+	case s.Status == SliceDone && s.Epoch == epoch:
+		r := t.ok()
+		return s, &r
+	}
+	if code := held(s, owner, epoch); code != OK {
+		r := t.refuse(code, subject)
+		return s, &r
+	}
+	return s, nil
+}
+
+// end makes a slice done at its last checkpoint, and lets the lane go on.
+func (t *tx) end(s SliceState, last Checkpoint) {
+	t.dropLease(s)
+	s.Status, s.Owner, s.Err, s.NotBeforeUnixNanos, s.Checkpoint = SliceDone, "", "", 0, last
+	t.putState(s)
+	t.advance(s)
 }
 
 // dropLease removes the lease of s from both indexes; the caller writes the state.

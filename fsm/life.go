@@ -27,8 +27,10 @@ func (t *tx) activate(job partition.JobID, locks []string) {
 	t.write(jobKey(kindJobActive, job), mark{})
 }
 
-// retire ends leases and locks of a job that became terminal.
-func (t *tx) retire(j Job, state JobState) {
+// retire ends leases and locks of a job that became terminal, for the reason of the command.
+func (t *tx) retire(j Job, state JobState) { t.retireFor(j, state, t.env.Reason) }
+
+func (t *tx) retireFor(j Job, state JobState, why string) {
 	t.releaseJob(j.ID)
 	var f jobFrozen
 	t.read(jobKey(kindJobFrozen, j.ID), &f)
@@ -36,7 +38,7 @@ func (t *tx) retire(j Job, state JobState) {
 		t.remove(key(kindLock, []byte(name)))
 	}
 	t.remove(jobKey(kindJobActive, j.ID))
-	j.State, j.ResumeState, j.Why, j.FinishedUnixNanos = state, 0, t.env.Reason, t.env.UnixNanos
+	j.State, j.ResumeState, j.Why, j.FinishedUnixNanos = state, 0, why, t.env.UnixNanos
 	t.putJob(j)
 }
 
@@ -54,7 +56,11 @@ func (t *tx) wrongState(j Job) Result {
 	return t.refuse(WrongState, fmt.Sprintf("job %s is %s", j.ID, j.State))
 }
 
-// runs reports whether slices of a kind may run in the present state of the job.
-func (j Job) runs(k partition.SliceKind) bool {
-	return j.State == JobRunning && k == partition.SliceFill || j.State == JobVerifying && k == partition.SliceVerify
+// Runs reports whether slices of a kind may run in the present state of the job. Those of a scan, which never verifies, run and are
+// counted as fill slices are.
+func (j Job) Runs(k partition.SliceKind) bool {
+	if k == partition.SliceVerify {
+		return j.State == JobVerifying
+	}
+	return j.State == JobRunning
 }

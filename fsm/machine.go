@@ -33,6 +33,7 @@ type Machine struct {
 	db *storage.DB
 
 	auditKept uint64 // MaxAuditRecords, fewer in tests
+	readers   readers
 
 	// Owned by Raft's goroutine.
 	digests [digestsKept]pastDigest
@@ -56,8 +57,8 @@ var (
 	_ raft.BatchingFSM = (*Machine)(nil)
 )
 
-// Open reads where the book in db stands and verifies all of it, see VerifyState. It starts nothing, and there is nothing
-// to close but db. Errors: storage.ErrDamaged, storage.ErrNewer (a newer program raised the cluster version),
+// Open reads where the book in db stands and verifies all of it, see VerifyState. It starts nothing; before db
+// is closed, EndReading. Errors: storage.ErrDamaged, storage.ErrNewer (a newer program raised the cluster version),
 // storage.ErrDisk.
 func Open(db *storage.DB) (*Machine, error) {
 	m := &Machine{db: db, auditKept: MaxAuditRecords, changed: make(chan struct{}), latched: make(chan struct{})}
@@ -68,6 +69,15 @@ func Open(db *storage.DB) (*Machine, error) {
 		return nil, fmt.Errorf("open book of record: %w", err)
 	}
 	return m, nil
+}
+
+// EndReading refuses further views, with ErrClosed, and waits until those that there are have been closed. It errs when ctx ends
+// before that.
+func (m *Machine) EndReading(ctx context.Context) error {
+	if err := m.readers.end(ctx); err != nil {
+		return fmt.Errorf("wait for readers of the book: %w", err)
+	}
+	return nil
 }
 
 // load finds the slot and its meta, and clears what an interrupted restore left in the other slot.

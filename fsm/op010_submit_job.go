@@ -50,6 +50,7 @@ func (c SubmitJob) apply(t *tx) Result {
 	}
 	t.write(jobKey(kindJobFrozen, c.ID), &jobFrozen{Recipe: c.Recipe, Locks: c.Locks})
 	t.activate(c.ID, c.Locks)
+	t.noteWriters(c.ID)
 	t.putJob(Job{
 		ID: c.ID, Name: c.Name, Namespace: c.Namespace, State: JobPlanned, PlanHash: c.PlanHash, Priority: c.Priority,
 		Records: c.Records, Bytes: c.Bytes, Slices: c.Slices, Why: t.env.Reason,

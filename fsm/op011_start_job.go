@@ -33,6 +33,7 @@ func (c StartJob) apply(t *tx) Result {
 			j.State = JobVerifying
 		}
 		t.putJob(j)
+		t.tell(NoticeStarted, j, t.env.Reason, "")
 		return t.ok()
 	})
 }

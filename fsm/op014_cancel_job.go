@@ -23,6 +23,7 @@ func (c CancelJob) apply(t *tx) Result {
 			return t.wrongState(j)
 		}
 		t.retire(j, JobCancelled)
+		t.tell(NoticeCancelled, j, t.env.Reason, "")
 		return t.ok()
 	})
 }

@@ -10,7 +10,7 @@ import (
 // proof of this job; Failed needs a failed slice, or that Proof is one that did not pass. All leases and locks end.
 //
 // Since: 1. Proposed by: the leader. Refused: UnknownJob, WrongState, UnknownProof, Incomplete, Invalid. A job that ended in
-// State already is OK.
+// State already is OK. A scan is ended by FinishScan, and is in the wrong state for this.
 type FinishJob struct {
 	ID    partition.JobID
 	State JobState // JobSucceeded or JobFailed
@@ -34,6 +34,9 @@ func (c FinishJob) apply(t *tx) Result {
 		default:
 			return t.wrongState(j)
 		}
+		if t.isScan(j.ID) {
+			return t.notOfScan(j.ID)
+		}
 		var proof Proof
 		if c.Proof != "" {
 			if !t.read(key(kindProof, []byte(c.Proof)), &proof) {
@@ -47,6 +50,7 @@ func (c FinishJob) apply(t *tx) Result {
 			return t.refuse(Incomplete, why)
 		}
 		t.retire(j, c.State)
+		t.tell(endNotice(c.State), j, t.env.Reason, c.Proof)
 		return t.ok()
 	})
 }

@@ -24,6 +24,9 @@ func (c RetryJob) apply(t *tx) Result {
 		if j.State != JobFailed {
 			return t.wrongState(j)
 		}
+		if t.isScan(j.ID) && j.FailedSlices == 0 {
+			return t.refuse(WrongState, fmt.Sprintf("scan %s compared everything there was; a new scan looks again", j.ID))
+		}
 		var f jobFrozen
 		t.read(jobKey(kindJobFrozen, j.ID), &f)
 		if lock, by, locked := t.lockedBy(j.ID, f.Locks); locked {
@@ -41,6 +44,7 @@ func (c RetryJob) apply(t *tx) Result {
 		}
 		j.Why, j.FinishedUnixNanos = t.env.Reason, 0
 		t.putJob(j)
+		t.tell(NoticeStarted, j, t.env.Reason, "")
 		return t.ok()
 	})
 }

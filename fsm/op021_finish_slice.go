@@ -10,7 +10,8 @@ import (
 //
 // Since: 1. Proposed by: the owner. Refused: UnknownSlice, StaleEpoch, WrongState, Invalid (a verify slice without a
 // comparison, or with one of another partition; a fill slice with one, or that has not reached its end; too many quarantined
-// records). Finishing a done slice under the epoch that finished it is OK.
+// records; a slice of a scan; since version 2 a comparison that somebody else than the owner has read, or that claims E4). Finishing a done slice
+// under the epoch that finished it is OK.
 type FinishSlice struct {
 	Slice      partition.SliceID
 	Owner      partition.NodeID
@@ -26,27 +27,18 @@ func (FinishSlice) Op() uint16 { return 21 }
 func (c FinishSlice) subject() string { return "slice " + c.Slice.String() }
 
 func (c FinishSlice) apply(t *tx) Result {
-	s, ok := t.state(c.Slice)
-	if !ok {
-		return t.refuse(UnknownSlice, c.subject())
-	}
-	if s.Status == SliceDone && s.Epoch == c.Epoch {
-		return t.ok()
-	}
-	if code := held(s, c.Owner, c.Epoch); code != OK {
-		return t.refuse(code, c.subject())
+	s, answer := t.ending(c.Slice, c.Owner, c.Epoch, c.subject())
+	if answer != nil {
+		return *answer
 	}
 	var frozen partition.Slice
 	t.read(sliceKey(kindSlice, c.Slice), &frozen)
-	if why := c.invalid(s, frozen); why != "" {
+	if why := c.invalid(s, frozen, t.version()); why != "" {
 		return t.refuse(Invalid, fmt.Sprintf("%s: %s", c.subject(), why))
 	}
 	j, _ := t.job(c.Slice.Job)
-	t.dropLease(s)
-	s.Status, s.Owner, s.Err, s.NotBeforeUnixNanos = SliceDone, "", "", 0
-	s.Checkpoint, s.Comparison, s.Quarantine = c.Checkpoint, c.Comparison, c.Quarantine
-	t.putState(s)
-	t.advance(s)
+	s.Comparison, s.Quarantine = c.Comparison, c.Quarantine
+	t.end(s, c.Checkpoint)
 	if s.Kind == partition.SliceFill {
 		j.FillDone++
 	} else {
@@ -56,8 +48,10 @@ func (c FinishSlice) apply(t *tx) Result {
 	return t.ok()
 }
 
-func (c FinishSlice) invalid(s SliceState, frozen partition.Slice) string {
+func (c FinishSlice) invalid(s SliceState, frozen partition.Slice, version uint32) string {
 	switch {
+	case s.Kind.Reads():
+		return fmt.Sprintf("a %s slice ends with what it found", s.Kind)
 	case c.Checkpoint.Epoch != c.Epoch:
 		return fmt.Sprintf("checkpoint of epoch %d under epoch %d", c.Checkpoint.Epoch, c.Epoch)
 	case c.Checkpoint.Cursor < s.Checkpoint.Cursor:
@@ -68,6 +62,10 @@ func (c FinishSlice) invalid(s SliceState, frozen partition.Slice) string {
 		return "a verify slice without a comparison"
 	case s.Kind == partition.SliceVerify && c.Comparison.Partition != s.Partition:
 		return fmt.Sprintf("compared partition %d, not %d", c.Comparison.Partition, s.Partition)
+	case s.Kind == partition.SliceVerify && version >= writersSince && c.Comparison.ReadBy != c.Owner:
+		return fmt.Sprintf("read by %q, and finished by %q", c.Comparison.ReadBy, c.Owner)
+	case s.Kind == partition.SliceVerify && version >= writersSince && c.Comparison.Evidence > E3:
+		return fmt.Sprintf("a reader can not claim %s", c.Comparison.Evidence)
 	case s.Kind == partition.SliceFill && c.Comparison != nil:
 		return "a fill slice with a comparison"
 	case s.Kind == partition.SliceFill && c.Checkpoint.Cursor < frozen.Ranges.Span().To:

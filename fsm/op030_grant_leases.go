@@ -53,7 +53,7 @@ func (t *tx) grantable(g Grant) (SliceState, Code) {
 	switch {
 	case s.Epoch != g.Seen:
 		return s, StaleEpoch
-	case s.Status != SliceWaiting && s.Status != SliceLeased, !j.runs(s.Kind), m.State != MemberActive:
+	case s.Status != SliceWaiting && s.Status != SliceLeased, !j.Runs(s.Kind), m.State != MemberActive:
 		return s, WrongState
 	case !t.isHead(s):
 		return s, LaneBusy

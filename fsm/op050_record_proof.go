@@ -7,7 +7,8 @@ import (
 	"backstitch/fsm/wire"
 )
 
-// RecordProof stores a proof and makes it the newest of its job. The verdict must be the one that Judge gives.
+// RecordProof stores a proof and makes it the newest of its job. The verdict must be the one that Judge gives, and no comparison
+// may claim E4 that a writer of its partition has read.
 //
 // Since: 1. Proposed by: the leader, and the API for a verify that a person ran. Refused: UnknownJob, Exists (the
 // same id with other content; the same content again is OK), Invalid. Index is set by the book.
@@ -24,12 +25,16 @@ func (c RecordProof) subject() string {
 
 func (c RecordProof) apply(t *tx) Result {
 	p := c.Proof
-	if why := p.invalid(); why != "" {
+	w := t.writers(p.Job, p.Comparisons)
+	if why := p.invalid(w, t.version()); why != "" {
 		return t.refuse(Invalid, fmt.Sprintf("%s: %s", c.subject(), why))
 	}
 	j, ok := t.job(p.Job)
 	if !ok {
 		return t.refuse(UnknownJob, string(p.Job))
+	}
+	if t.isScan(p.Job) {
+		return t.refuse(Invalid, fmt.Sprintf("job %s is a scan: it writes nothing that could be proved", p.Job))
 	}
 	var have Proof
 	if t.read(key(kindProof, []byte(p.ID)), &have) {
@@ -46,11 +51,22 @@ func (c RecordProof) apply(t *tx) Result {
 	return t.ok()
 }
 
-func (p Proof) invalid() string {
+// invalid says what contradicts itself. Before writersSince, older programs took any claim of E4, and so
+// must this one.
+func (p Proof) invalid(w Writers, version uint32) string {
 	if p.ID == "" || len(p.ID) > maxIDBytes {
 		return fmt.Sprintf("an id of %d bytes, want 1 to %d", len(p.ID), maxIDBytes)
 	}
-	if verdict, evidence := Judge(p.Comparisons); p.Verdict != verdict || p.Evidence != evidence {
+	level := w.Level
+	if version < writersSince {
+		level = func(c Comparison) Evidence { return c.Evidence }
+	}
+	for _, c := range p.Comparisons {
+		if level(c) != c.Evidence {
+			return fmt.Sprintf("partition %d claims %s, and the book can not say that its reader %q wrote nothing of it", c.Partition, c.Evidence, c.ReadBy)
+		}
+	}
+	if verdict, evidence := judge(p.Comparisons, level); p.Verdict != verdict || p.Evidence != evidence {
 		return fmt.Sprintf("it says %s at %s, its comparisons say %s at %s", p.Verdict, p.Evidence, verdict, evidence)
 	}
 	return ""

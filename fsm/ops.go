@@ -7,7 +7,7 @@ import (
 )
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x
-// checkpoints, 05x proofs, 09x members, version and digest. A number that was released is never given to something else:
+// checkpoints, 05x findings and proofs, 06x datasets, 09x members, version and digest. A number that was released is never given to something else:
 // an op that is not used any more stays here and applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
@@ -42,6 +42,15 @@ var opTable = [...]opSpec{
 	{31, "revoke-leases", 1, decodeOp[RevokeLeases]},
 	{40, "save-checkpoints", 1, decodeOp[SaveCheckpoints]},
 	{50, "record-proof", 1, decodeOp[RecordProof]},
+	{51, "put-proof-key", 2, decodeOp[PutProofKey]},
+	{52, "save-ledger", 2, decodeOp[SaveLedger]},
+	{53, "submit-scan", 3, decodeOp[SubmitScan]},
+	{54, "finish-scan-slice", 3, decodeOp[FinishScanSlice]},
+	{55, "finish-scan", 3, decodeOp[FinishScan]},
+	{56, "put-schedule", 3, decodeOp[PutSchedule]},
+	{60, "put-dataset", 3, decodeOp[PutDataset]},
+	{61, "delete-dataset", 3, decodeOp[DeleteDataset]},
+	{62, "settle-notices", 3, decodeOp[SettleNotices]},
 	{90, "raise-version", 1, decodeOp[RaiseVersion]},
 	{91, "compare-digest", 1, decodeOp[CompareDigest]},
 	{92, "put-member", 1, decodeOp[PutMember]},
@@ -53,13 +62,21 @@ const (
 	// FirstVersion is the cluster version of a new cluster.
 	FirstVersion uint32 = 1
 	// LatestVersion is the highest cluster version that this program can take part in.
-	LatestVersion uint32 = 1
-	// MaxOp is the highest op number that this program can apply; it goes into Member.MaxOp.
-	MaxOp uint16 = 94
+	LatestVersion uint32 = 3
+	// MaxOp is what this program says of itself in Member.MaxOp: its highest op number, and one more with each cluster version
+	// that only fills gaps below it. It tells versions apart and is not itself an op.
+	MaxOp uint16 = 96
+	// writersSince is the version from which on the book notes who may have written a partition.
+	writersSince uint32 = 2
+	// datasetsSince is the version from which on the book notes what happens to a dataset.
+	datasetsSince uint32 = 3
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
-var versionNeeds = [LatestVersion + 1]uint16{1: 94}
+var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96}
+
+// VersionNeeds returns the Member.MaxOp that a cluster version wants of every member.
+func VersionNeeds(version uint32) uint16 { return versionNeeds[version] }
 
 // Since returns the cluster version from which on an op may be proposed; ok is false for a number that this program does
 // not know.

@@ -31,10 +31,13 @@ type generator struct {
 	epoch map[partition.SliceID]partition.Epoch
 	owner map[partition.SliceID]partition.NodeID
 	proof int
+	due   map[string]int64 // by schedule
+	seen  map[DatasetName]uint64
 }
 
 func newGenerator(r *rand.Rand) *generator {
-	return &generator{r: r, jobs: 1, epoch: map[partition.SliceID]partition.Epoch{}, owner: map[partition.SliceID]partition.NodeID{}}
+	return &generator{r: r, jobs: 1, epoch: map[partition.SliceID]partition.Epoch{}, owner: map[partition.SliceID]partition.NodeID{},
+		due: map[string]int64{}, seen: map[DatasetName]uint64{}}
 }
 
 func (g *generator) envelope() Envelope {
@@ -97,7 +100,7 @@ func (g *generator) command() Command {
 			g.jobs++
 		}
 		id := jobName(g.jobs - 1)
-		return SubmitJob{ID: id, Slices: slicesPerJob, Locks: []string{fmt.Sprintf("t/%d", g.r.IntN(g.jobs))}, Recipe: []byte(id)}
+		return SubmitJob{ID: id, Name: g.datasetName(), Slices: slicesPerJob, Locks: []string{fmt.Sprintf("t/%d", g.r.IntN(g.jobs))}, Recipe: []byte(id)}
 	case n < 10:
 		job := g.job()
 		return AddSlices{Job: job, Slices: g.slices(job)}
@@ -123,10 +126,21 @@ func (g *generator) command() Command {
 		return RemoveMember{g.node()}
 	case n < 37:
 		g.proof++
-		c := Comparison{Verdict: Verdict(1 + g.r.IntN(3)), Evidence: E3, Expected: Side{Records: 5}, NotChecked: []string{"timestamps"}}
-		return RecordProof{Proof{ID: g.proofID(), Job: g.job(), Verdict: c.Verdict, Evidence: E3, Comparisons: []Comparison{c}}}
+		level := E3 + Evidence(g.r.IntN(2))
+		c := Comparison{Verdict: Verdict(1 + g.r.IntN(3)), Evidence: level, Expected: Side{Records: 5}, NotChecked: []string{"timestamps"}, ReadBy: g.node()}
+		return RecordProof{Proof{ID: g.proofID(), Job: g.job(), Verdict: c.Verdict, Evidence: level, Comparisons: []Comparison{c}}}
+	case n < 39:
+		return PutProofKey{Key: [32]byte{byte(g.r.IntN(6))}, Replaces: [32]byte{byte(g.r.IntN(6))}}
+	case n < 40:
+		return g.dataset()
+	case n < 42:
+		return g.ledger()
+	case n < 43:
+		return g.schedule()
 	case n < 55:
 		return g.grants()
+	case n < 56:
+		return FinishScan{g.scanJob()}
 	case n < 58:
 		id, owner, epoch := g.held()
 		return RevokeLeases{[]Lease{{id, owner, epoch}}}
@@ -136,17 +150,62 @@ func (g *generator) command() Command {
 	case n < 75:
 		return g.finish()
 	case n < 76:
-		return RaiseVersion{uint32(g.r.IntN(3))}
+		return RaiseVersion{uint32(g.r.IntN(4))}
+	case n < 80:
+		return g.submitScan()
+	case n < 88:
+		return g.finishScanSlice()
 	}
 	return g.checkpoints()
 }
 
 func (g *generator) proofID() ProofID { return ProofID(fmt.Sprintf("r-%d", g.r.IntN(g.proof+1))) }
 
+// scans have ids of their own letters, so that few commands for jobs that write miss.
+func scanName(n int) partition.JobID { return partition.JobID(fmt.Sprintf("bs-scan%c", 'a'+n)) }
+
+const scanNames = 12
+
+func (g *generator) scanJob() partition.JobID { return scanName(g.r.IntN(scanNames)) }
+
+func (g *generator) order() *ScanOrder {
+	return &ScanOrder{Pair: fmt.Sprintf("pair %d", g.r.IntN(2)), Recipe: []byte("{}"), Keep: 1 + uint32(g.r.IntN(2)), Whole: g.r.IntN(2) == 0}
+}
+
+func (g *generator) schedule() Command {
+	c := PutSchedule{Name: fmt.Sprintf("s%d", g.r.IntN(2)), Order: g.order(), EveryNanos: int64(MinEvery), NextUnixNanos: 1 + g.r.Int64N(1<<41)}
+	if g.r.IntN(9) == 0 {
+		return PutSchedule{Name: c.Name}
+	}
+	return c
+}
+
+func (g *generator) submitScan() Command {
+	if name := fmt.Sprintf("s%d", g.r.IntN(2)); g.r.IntN(2) == 0 && g.due[name] != 0 {
+		return SubmitScan{ID: ScanID(name, g.due[name]), Schedule: name, DueUnixNanos: g.due[name], NextUnixNanos: g.due[name] + int64(MinEvery)}
+	}
+	return SubmitScan{ID: g.scanJob(), Order: g.order()}
+}
+
+// finishScanSlice is a survey of three partitions or one of them, by whoever holds the slice.
+func (g *generator) finishScanSlice() Command {
+	id := partition.SliceID{Job: g.scanJob(), N: uint32(g.r.IntN(4))}
+	c := FinishScanSlice{Slice: id, Owner: g.owner[id], Epoch: g.epoch[id], Checkpoint: Checkpoint{Epoch: g.epoch[id], Records: 5}}
+	if id.N == 0 {
+		c.Survey = &Survey{Partitions: []SurveyPart{{Partition: 0}, {Partition: 1}, {Partition: 4}}, Header: []byte("{}")}
+		return c
+	}
+	c.Part = &ScanPart{Partition: []int32{0, 1, 4}[id.N-1], Counts: ScanCounts{Comparable: 1, Compared: g.r.Int64N(9), Matched: 1}, Body: []byte("b")}
+	return c
+}
+
 func (g *generator) grants() Command {
 	var c GrantLeases
 	for range 1 + g.r.IntN(6) {
 		id := g.slice()
+		if g.r.IntN(3) == 0 {
+			id = partition.SliceID{Job: g.scanJob(), N: uint32(g.r.IntN(4))}
+		}
 		grant := Grant{Slice: id, Owner: g.node(), Seen: g.epoch[id]}
 		c.Grants = append(c.Grants, grant)
 	}
@@ -157,9 +216,35 @@ func (g *generator) finish() Command {
 	id, owner, epoch := g.held()
 	c := FinishSlice{Slice: id, Owner: owner, Epoch: epoch, Checkpoint: Checkpoint{Epoch: epoch, Cursor: 1000, Records: 10}}
 	if id.N >= 6 {
-		c.Comparison = &Comparison{Partition: int32(id.N % 3), Verdict: Pass, Evidence: E3, Expected: Side{Records: 3}}
+		c.Comparison = &Comparison{Partition: int32(id.N % 3), Verdict: Pass, Evidence: E3, Expected: Side{Records: 3}, ReadBy: owner}
 	} else if g.r.IntN(3) == 0 {
 		c.Quarantine = []Quarantined{{Offset: 4, Code: "BST-Q0001", Reason: "bad"}}
+	}
+	return c
+}
+
+func (g *generator) ledger() Command {
+	id, owner, epoch := g.held()
+	c := SaveLedger{Slice: id, Owner: owner, Epoch: epoch}
+	for n := range 1 + g.r.Int64N(3) {
+		c.Windows = append(c.Windows, Window{Range: partition.Range{From: n, To: n + 1}, Expected: WindowSide{Records: g.r.Int64N(9)}})
+	}
+	return c
+}
+
+func (g *generator) datasetName() string { return string(rune('x' + g.r.IntN(3))) }
+
+func (g *generator) dataset() Command {
+	name := DatasetName("default/" + g.datasetName())
+	switch g.r.IntN(8) {
+	case 0:
+		return DeleteDataset{Name: name, Seen: g.seen[name]}
+	case 1, 2, 3:
+		return SettleNotices{Dataset: name, Endpoint: string(rune('e' + g.r.IntN(3))), UpTo: g.r.Uint64N(2000), Sent: 1}
+	}
+	c := PutDataset{Name: name, Document: []byte{byte(g.r.IntN(3))}, Reference: Place{"s3://b", "p"}, Targets: []Place{{"kafka://h", "t"}}, Seen: g.seen[name]}
+	for n := range g.r.IntN(3) {
+		c.Endpoints = append(c.Endpoints, Endpoint{Name: string(rune('e' + n)), Format: FormatCloudEvents, URL: "https://bus", On: everyKind})
 	}
 	return c
 }
@@ -176,8 +261,29 @@ func (g *generator) checkpoints() Command {
 
 // learn looks at the book now and then, as a leader does.
 func (g *generator) learn(t testing.TB, v *View) {
+	schedules, err := v.Schedules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range schedules {
+		g.due[s.Name] = s.NextUnixNanos
+	}
+	sets, err := v.Datasets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range sets {
+		g.seen[d.Name] = d.ModifyIndex
+	}
+	names := make([]partition.JobID, 0, g.jobs+scanNames)
 	for n := range g.jobs {
-		for s, err := range v.SliceStates(jobName(n)) {
+		names = append(names, jobName(n))
+	}
+	for n := range scanNames {
+		names = append(names, scanName(n))
+	}
+	for _, name := range names {
+		for s, err := range v.SliceStates(name) {
 			if err != nil {
 				t.Fatal(err)
 			}

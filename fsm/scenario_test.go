@@ -65,6 +65,15 @@ func promised() []string {
 		31: {UnknownSlice, StaleEpoch, WrongState},
 		40: {UnknownSlice, StaleEpoch, WrongState},
 		50: {UnknownJob, Exists, Invalid},
+		51: {Exists, WrongState, Invalid},
+		52: {UnknownSlice, StaleEpoch, WrongState, Invalid},
+		53: {Exists, UnknownSchedule, WrongState, Invalid},
+		54: {UnknownSlice, StaleEpoch, WrongState, Invalid},
+		55: {UnknownJob, WrongState, Incomplete},
+		56: {UnknownSchedule, Invalid},
+		60: {WrongState, Invalid},
+		61: {UnknownDataset, WrongState},
+		62: {UnknownDataset, Invalid},
 		90: {NeedsVersion, Invalid},
 		92: {OtherInstance, Exists, NeedsVersion, Invalid},
 		93: {UnknownMember, WrongState, Invalid},
@@ -106,6 +115,9 @@ func (s *scenario) command(t *testing.T, line string) string {
 		k, v, _ := strings.Cut(w, "=")
 		a.m[k] = v
 	}
+	if now := a.num("now"); now != 0 {
+		s.clock = now
+	}
 	env := Envelope{Actor: "cli:tester", Reason: a.str("why"), UnixNanos: s.clock}
 	if id := a.str("request"); id != "" {
 		copy(env.RequestID[:], id)
@@ -120,7 +132,9 @@ func (s *scenario) command(t *testing.T, line string) string {
 	name := OpName(cmd.Op())
 	changed := s.facts() != before
 	if r.Code != OK {
-		if !strings.HasPrefix(r.Object, "the request id") { // any op may meet that
+		since, _ := Since(cmd.Op())
+		early := since > FirstVersion && r.Code == NeedsVersion
+		if !early && !strings.HasPrefix(r.Object, "the request id") { // any op may meet these
 			s.seen[name+" "+r.Code.String()] = true
 		}
 		if changed {
@@ -171,7 +185,7 @@ func (a args) slice() partition.SliceID {
 	a.t.Helper()
 	id := a.str("slice")
 	job, n, _ := strings.Cut(id, "/")
-	s := partition.SliceID{Job: partition.JobID(job)}
+	s := partition.SliceID{Job: dueScan(job)}
 	if _, err := fmt.Sscan(n, &s.N); err != nil {
 		a.t.Fatalf("slice=%s: %v", id, err)
 	}
@@ -179,6 +193,65 @@ func (a args) slice() partition.SliceID {
 }
 
 func (a args) job() partition.JobID { return partition.JobID(a.str("job")) }
+
+// scan is a job by its id, or as SCHEDULE@DUE the scan that a schedule ordered.
+func (a args) scan() partition.JobID { return dueScan(a.str("job")) }
+
+func dueScan(name string) partition.JobID {
+	schedule, due, ok := strings.Cut(name, "@")
+	if !ok {
+		return partition.JobID(name)
+	}
+	var n int64
+	fmt.Sscan(due, &n)
+	return ScanID(schedule, n)
+}
+
+// order reads pair=..., and recipe=, keep=, rate= and whole= beside it.
+func (a args) order() *ScanOrder {
+	a.t.Helper()
+	pair, ok := a.m["pair"]
+	if !ok {
+		return nil
+	}
+	delete(a.m, "pair")
+	o := &ScanOrder{Name: "gap", Pair: pair, Recipe: []byte("{}"), RateBytes: a.num("rate"), Whole: a.str("whole") != "", Keep: uint32(a.num("keep"))}
+	if recipe, ok := a.m["recipe"]; ok {
+		delete(a.m, "recipe")
+		o.Recipe = []byte(recipe)
+	}
+	return o
+}
+
+// finishScanSlice reads parts=0,1 of a survey, or part=0 with compared=, missing=, unknown= and body= (its size).
+func (a args) finishScanSlice() FinishScanSlice {
+	a.t.Helper()
+	c := FinishScanSlice{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Checkpoint: a.checkpoint()}
+	c.Epoch = c.Checkpoint.Epoch
+	if made := a.num("made"); made != 0 {
+		c.Checkpoint.Epoch = partition.Epoch(made)
+	}
+	if parts, ok := a.m["parts"]; ok {
+		c.Survey = &Survey{Header: make([]byte, 1+a.num("header"))}
+		for _, p := range strings.FieldsFunc(parts, func(r rune) bool { return r == ',' }) {
+			var n int32
+			fmt.Sscan(p, &n)
+			c.Survey.Partitions = append(c.Survey.Partitions, SurveyPart{Partition: n, Bytes: 100})
+		}
+		delete(a.m, "parts")
+	}
+	if part, ok := a.m["part"]; ok {
+		c.Part = &ScanPart{Truncated: a.str("cut") != "", Body: make([]byte, a.num("body"))}
+		fmt.Sscan(part, &c.Part.Partition)
+		n, missing, unknown := a.num("compared"), a.num("missing"), a.num("unknown")
+		c.Part.Counts = ScanCounts{Comparable: 1, Compared: n, Matched: n - missing, Target: n, Missing: missing, Findings: missing + unknown, Unknown: unknown}
+		if unknown > 0 && n == 0 {
+			c.Part.Counts.Comparable = 0
+		}
+		delete(a.m, "part")
+	}
+	return c
+}
 
 func (a args) checkpoint() Checkpoint {
 	return Checkpoint{Epoch: partition.Epoch(a.num("epoch")), Cursor: a.num("cursor"), Records: a.num("records")}
@@ -194,6 +267,10 @@ func (a args) comparison(name string) *Comparison {
 		a.t.Fatal(err)
 	}
 	c.Verdict = map[string]Verdict{"pass": Pass, "fail": Fail}[verdict]
+	c.ReadBy = partition.NodeID(a.str("by"))
+	if level := a.str("at"); level != "" {
+		c.Evidence = Evidence(level[1] - '0')
+	}
 	return c
 }
 
@@ -201,7 +278,7 @@ func (a args) command(name string) Command {
 	a.t.Helper()
 	switch name {
 	case "submit-job":
-		c := SubmitJob{ID: a.job(), Name: a.str("name"), Recipe: []byte("{}"), Slices: uint32(a.num("slices")),
+		c := SubmitJob{ID: a.job(), Name: a.str("name"), Namespace: a.str("namespace"), Recipe: []byte("{}"), Slices: uint32(a.num("slices")),
 			Priority: uint8(a.num("priority")), Records: a.num("records")}
 		c.PlanHash[0] = byte(a.num("plan"))
 		if locks := a.str("locks"); locks != "" {
@@ -211,18 +288,18 @@ func (a args) command(name string) Command {
 	case "start-job":
 		return StartJob{a.job()}
 	case "pause-job":
-		return PauseJob{a.job()}
+		return PauseJob{a.scan()}
 	case "resume-job":
-		return ResumeJob{a.job()}
+		return ResumeJob{a.scan()}
 	case "cancel-job":
-		return CancelJob{a.job()}
+		return CancelJob{a.scan()}
 	case "begin-verify":
 		return BeginVerify{a.job()}
 	case "finish-job":
 		return FinishJob{ID: a.job(), Proof: ProofID(a.str("proof")),
 			State: map[string]JobState{"succeeded": JobSucceeded, "failed": JobFailed, "paused": JobPaused}[a.str("state")]}
 	case "retry-job":
-		return RetryJob{a.job()}
+		return RetryJob{a.scan()}
 	case "add-slices":
 		return a.addSlices()
 	case "finish-slice":
@@ -245,12 +322,43 @@ func (a args) command(name string) Command {
 	case "record-proof":
 		p := Proof{ID: ProofID(a.str("proof")), Job: a.job(), Evidence: E3}
 		if c := a.comparison("compared"); c != nil {
-			p.Comparisons, p.Verdict = []Comparison{*c}, c.Verdict
+			p.Comparisons, p.Verdict, p.Evidence = []Comparison{*c}, c.Verdict, c.Evidence
 		}
 		if a.str("claims") == "pass" {
 			p.Verdict = Pass
 		}
 		return RecordProof{p}
+	case "put-proof-key":
+		var c PutProofKey
+		copy(c.Key[:], a.str("key"))
+		copy(c.Replaces[:], a.str("replaces"))
+		return c
+	case "save-ledger":
+		c := SaveLedger{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Epoch: partition.Epoch(a.num("epoch"))}
+		for range a.num("windows") {
+			n := int64(len(c.Windows)) * 10
+			c.Windows = append(c.Windows, Window{Range: partition.Range{From: n, To: n + 10}, Expected: WindowSide{Records: a.num("records")}})
+		}
+		return c
+	case "submit-scan":
+		c := SubmitScan{ID: a.job(), Order: a.order(), Schedule: a.str("schedule"), DueUnixNanos: a.num("due"), NextUnixNanos: a.num("next")}
+		if c.ID == "" {
+			c.ID = ScanID(c.Schedule, c.DueUnixNanos)
+		}
+		return c
+	case "finish-scan-slice":
+		return a.finishScanSlice()
+	case "finish-scan":
+		return FinishScan{a.scan()}
+	case "put-schedule":
+		return PutSchedule{Name: a.str("name"), Order: a.order(), EveryNanos: a.num("every"), Cron: a.str("cron"), NextUnixNanos: a.num("next")}
+	case "put-dataset":
+		return a.putDataset()
+	case "delete-dataset":
+		return DeleteDataset{Name: DatasetName(a.str("dataset")), Seen: uint64(a.num("seen"))}
+	case "settle-notices":
+		return SettleNotices{Dataset: DatasetName(a.str("dataset")), Endpoint: a.str("endpoint"), UpTo: uint64(a.num("upto")),
+			Sent: uint32(a.num("sent")), Dropped: uint32(a.num("dropped")), Why: a.str("because")}
 	case "raise-version":
 		return RaiseVersion{uint32(a.num("version"))}
 	case "put-member":
@@ -266,6 +374,51 @@ func (a args) command(name string) Command {
 	}
 	a.t.Fatalf("no command %q", name)
 	return nil
+}
+
+// putDataset reads endpoints=pager:started+failed,bus:all.
+func (a args) putDataset() PutDataset {
+	a.t.Helper()
+	c := PutDataset{Name: DatasetName(a.str("dataset")), Document: []byte(a.str("document")), Seen: uint64(a.num("seen")),
+		Reference: Place{"s3://b", "orders"}, Targets: make([]Place, a.num("targets"))}
+	for i := range c.Targets {
+		c.Targets[i] = Place{"kafka://h:1", fmt.Sprint("t", i)}
+	}
+	c.EveryNanos, c.NextUnixNanos = a.num("every"), a.num("next")
+	namespace, name := c.Name.Split()
+	if other := a.str("about"); other != "" {
+		name = other
+	}
+	for range a.num("scans") {
+		c.Orders = append(c.Orders, ScanOrder{Name: name + ".scan", Namespace: namespace, Dataset: name, Pair: "p", Recipe: []byte("{}")})
+	}
+	for pair := range strings.SplitSeq(a.str("annotations"), ",") {
+		if k, v, ok := strings.Cut(pair, ":"); ok {
+			c.Annotations = append(c.Annotations, Annotation{k, v})
+		}
+	}
+	token, url := a.str("token"), a.str("url")
+	for text := range strings.SplitSeq(a.str("endpoints"), ",") {
+		name, on, ok := strings.Cut(text, ":")
+		if !ok {
+			continue
+		}
+		e := Endpoint{Name: name, Format: FormatCloudEvents, URL: "https://bus/" + name, Token: token}
+		if url != "" {
+			e.URL = url
+		}
+		for word := range strings.SplitSeq(on, "+") {
+			k, known := ParseNoticeKind(word)
+			switch {
+			case word == "all":
+				e.On = everyKind
+			case known:
+				e.On |= 1 << k
+			}
+		}
+		c.Endpoints = append(c.Endpoints, e)
+	}
+	return c
 }
 
 // addSlices reads slices=0:fill:p0:0-10,1:verify:p0:0-10.
@@ -312,6 +465,7 @@ func (s *scenario) show() string {
 				fmt.Fprintf(&b, " why %q", j.Why)
 			}
 			b.WriteByte('\n')
+			parts := s.showScan(v, &b, j.ID)
 			for st, err := range v.SliceStates(j.ID) {
 				if err != nil {
 					s.t.Fatal(err)
@@ -324,12 +478,53 @@ func (s *scenario) show() string {
 				if st.Err != "" {
 					fmt.Fprintf(&b, " err %s", st.Err)
 				}
+				ledgers, err := v.Ledgers(st.ID)
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				if p, ok := parts[st.ID]; ok {
+					fmt.Fprintf(&b, " found by %s: compared %d missing %d unknown %d body %d", p.By, p.Counts.Compared, p.Counts.Missing, p.Counts.Unknown, len(p.Body))
+				}
+				for _, l := range ledgers {
+					fmt.Fprintf(&b, " ledger of epoch %d: %d windows", l.Epoch, len(l.Windows))
+				}
 				b.WriteByte('\n')
+			}
+			w, err := v.Writers(j.ID)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			for _, l := range w.Lanes {
+				fmt.Fprintf(&b, "  p%d written by %v\n", l.Partition, l.Nodes)
 			}
 		}
 		s.showRest(v, &b)
 	})
 	return b.String()
+}
+
+// showScan prints what a scan has besides its job, and returns its partitions.
+func (s *scenario) showScan(v *View, b *strings.Builder, job partition.JobID) map[partition.SliceID]ScanPart {
+	parts := map[partition.SliceID]ScanPart{}
+	scan, ok, err := v.Scan(job)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if !ok {
+		return parts
+	}
+	fmt.Fprintf(b, "  scan of %s: compared %d missing %d unknown %d truncated %d", scan.Pair, scan.Counts.Compared, scan.Counts.Missing, scan.Counts.Unknown, scan.Truncated)
+	if scan.Schedule != "" {
+		fmt.Fprintf(b, " by %s due %d", scan.Schedule, scan.DueUnixNanos)
+	}
+	b.WriteByte('\n')
+	for p, err := range v.ScanParts(job) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		parts[p.Slice] = p
+	}
+	return parts
 }
 
 func (s *scenario) showRest(v *View, b *strings.Builder) {
@@ -354,5 +549,48 @@ func (s *scenario) showRest(v *View, b *strings.Builder) {
 			fmt.Fprintf(b, " holds %s@%d", w.Slice.ID, w.Epoch)
 		}
 		b.WriteByte('\n')
+	}
+	schedules, err := v.Schedules()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, c := range schedules {
+		fmt.Fprintf(b, "schedule %s every %d cron %q next %d last %q of %d\n", c.Name, c.EveryNanos, c.Cron, c.NextUnixNanos, c.Last, c.LastUnixNanos)
+	}
+	s.showDatasets(v, b)
+	keys, err := v.ProofKeys()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, k := range keys {
+		fmt.Fprintf(b, "proof key %q since %d until %d\n", strings.TrimRight(string(k.Key[:]), "\x00"), k.SinceIndex, k.UntilIndex)
+	}
+}
+
+func (s *scenario) showDatasets(v *View, b *strings.Builder) {
+	sets, err := v.Datasets()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, d := range sets {
+		fmt.Fprintf(b, "dataset %s %q since %d changed %d\n", d.Name, d.Document, d.CreateIndex, d.ModifyIndex)
+		told, err := v.Deliveries(d.Name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, e := range told {
+			fmt.Fprintf(b, "  %s is told up to %d, sent %d dropped %d %s\n", e.Endpoint, e.Settled, e.Sent, e.Dropped, e.Why)
+		}
+		waiting, err := v.Notices(d.Name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, n := range waiting {
+			fmt.Fprintf(b, "  %d %s %s %s %s %s", n.Index, n.Kind, n.Job, n.JobName, n.Proof, n.Why)
+			if n.Scan != nil {
+				fmt.Fprintf(b, " missing %d", n.Scan.Missing)
+			}
+			b.WriteByte('\n')
+		}
 	}
 }

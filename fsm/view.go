@@ -25,6 +25,9 @@ type View struct {
 
 // View returns the book as of now. Close it.
 func (m *Machine) View() *View {
+	if !m.readers.begin() {
+		return &View{m: m, err: ErrClosed}
+	}
 	// Slot and index come from the snapshot itself: apply and restore commit first and publish then.
 	snap := m.db.Pebble().NewSnapshot()
 	v := &View{book: book{r: snap}, m: m, snap: snap}
@@ -41,7 +44,13 @@ func (m *Machine) View() *View {
 }
 
 // Close gives the view free.
-func (v *View) Close() error { return v.snap.Close() }
+func (v *View) Close() error {
+	if v.snap == nil {
+		return nil
+	}
+	defer v.m.readers.done()
+	return v.snap.Close()
+}
 
 // failed latches the machine over a read error and returns it.
 func (v *View) failed(err error) error {
@@ -252,6 +261,11 @@ func (v *View) work(id partition.SliceID, recipes map[partition.JobID][]byte) (W
 	w := Work{Slice: s, Epoch: st.Epoch, Recipe: recipe, Seen: st.Checkpoint}
 	if s.Kind == partition.SliceVerify {
 		w.Quarantined, err = v.Quarantined(s.Lane())
+	}
+	if s.Kind.Reads() {
+		var scan Scan
+		_, err = v.read(jobKey(kindScan, id.Job), &scan)
+		w.RateBytes, w.Survey = scan.RateBytes, scan.Header
 	}
 	return w, err
 }

@@ -1,0 +1,200 @@
+package fsm
+
+import (
+	"fmt"
+
+	"backstitch/partition"
+)
+
+// The outbox. What happens to a dataset is written down as a notice by the command that makes it happen, so that no leader can forget
+// it; how far each endpoint has been told is a fact too. Sending is the leader's business and may happen twice, if it dies
+// between sending and saying so.
+
+// NoticeKind is what happened. The numbers are stored; never reuse one.
+type NoticeKind uint8
+
+const (
+	NoticeStarted   NoticeKind = 1 // a job about the dataset runs, for the first time or again
+	NoticeSucceeded NoticeKind = 2 // it ended with a passing proof; a scan, with nothing found
+	NoticeFailed    NoticeKind = 3
+	NoticeCancelled NoticeKind = 4
+	NoticeFound     NoticeKind = 5 // a scan succeeded, and something is wrong
+)
+
+// String returns the word that specs and the API use.
+func (k NoticeKind) String() string {
+	switch k {
+	case NoticeStarted:
+		return "started"
+	case NoticeSucceeded:
+		return "succeeded"
+	case NoticeFailed:
+		return "failed"
+	case NoticeCancelled:
+		return "cancelled"
+	case NoticeFound:
+		return "found"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// ParseNoticeKind is the other way round; ok is false for a word that is none.
+func ParseNoticeKind(word string) (k NoticeKind, ok bool) {
+	for k := NoticeStarted; k <= NoticeFound; k++ {
+		if k.String() == word {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
+// Notice is one thing that happened to a dataset. Dataset and Index name it for ever.
+type Notice struct {
+	Dataset   DatasetName
+	Index     uint64 // of the command that made it happen
+	UnixNanos int64
+	Kind      NoticeKind
+	Job       partition.JobID
+	JobName   string
+	Why       string
+	Proof     ProofID     // that ended the job, "" when none did
+	Scan      *ScanCounts // of a scan, nil for a job that writes
+}
+
+// Delivery is how far an endpoint has been told.
+type Delivery struct {
+	Dataset  DatasetName
+	Endpoint string
+	Settled  uint64 // index up to which every notice was delivered or given up
+	Sent     uint64 // notices delivered
+	Dropped  uint64 // notices given up
+	// Why is the reason of the newest one that was given up.
+	Why       string
+	UnixNanos int64 // of the newest change
+}
+
+func noticeKey(n DatasetName, index uint64) []byte { return key(kindNotice, ended(n), u64(index)) }
+
+func deliveryKey(n DatasetName, endpoint string) []byte {
+	return key(kindDelivery, ended(n), []byte(endpoint))
+}
+
+// endNotice is what is told of a job that ended by itself.
+func endNotice(s JobState) NoticeKind {
+	if s == JobSucceeded {
+		return NoticeSucceeded
+	}
+	return NoticeFailed
+}
+
+// tell writes down what happened to j, if it is about a dataset whose endpoints want to hear of it.
+func (t *tx) tell(k NoticeKind, j Job, why string, proof ProofID) {
+	if t.version() < datasetsSince {
+		return // older programs would keep another book
+	}
+	name := DatasetOf(j.Namespace, j.Name)
+	scan, scans := t.scanOf(j.ID)
+	if scan.Dataset != "" {
+		name = DatasetOf(j.Namespace, scan.Dataset)
+	}
+	d, ok := t.dataset(name)
+	if !ok {
+		return
+	}
+	n := Notice{Dataset: d.Name, Index: t.index, UnixNanos: t.env.UnixNanos, Kind: k, Job: j.ID, JobName: j.Name, Why: why, Proof: proof}
+	if scans {
+		n.Scan = &scan.Counts
+		if k == NoticeSucceeded && scan.Counts.Findings > 0 {
+			n.Kind = NoticeFound
+		}
+	}
+	for _, e := range d.Endpoints {
+		if e.Hears(n.Kind) {
+			t.makeRoom(d)
+			t.write(noticeKey(d.Name, t.index), &n)
+			return
+		}
+	}
+}
+
+// makeRoom gives up the oldest notice of a dataset that has too many, so that endpoints that never answer can not fill the book.
+func (t *tx) makeRoom(d Dataset) {
+	keys := t.keys(key(kindNotice, ended(d.Name)))
+	if len(keys) < maxNoticesOfDataset {
+		return
+	}
+	var n Notice
+	t.read(keys[0], &n)
+	for _, e := range d.Endpoints {
+		var have Delivery
+		k := deliveryKey(d.Name, e.Name)
+		if t.read(k, &have) && have.Settled < n.Index {
+			if e.Hears(n.Kind) {
+				have.Dropped++
+				have.Why = fmt.Sprintf("more than %d notices were waiting", maxNoticesOfDataset)
+			}
+			have.Settled, have.UnixNanos = n.Index, t.env.UnixNanos
+			t.write(k, &have)
+		}
+	}
+	t.remove(keys[0])
+}
+
+// forgetSettled removes the notices that no endpoint waits for: each was told, or does not want to hear of it.
+func (t *tx) forgetSettled(d Dataset) {
+	settled := make([]uint64, len(d.Endpoints))
+	for i, e := range d.Endpoints {
+		var have Delivery
+		t.read(deliveryKey(d.Name, e.Name), &have)
+		settled[i] = have.Settled
+	}
+	for _, k := range t.keys(key(kindNotice, ended(d.Name))) {
+		var n Notice
+		t.read(k, &n)
+		waits := false
+		for i, e := range d.Endpoints {
+			waits = waits || e.Hears(n.Kind) && settled[i] < n.Index
+		}
+		if !waits {
+			t.remove(k)
+		}
+	}
+}
+
+// Notices returns the notices of a dataset that some endpoint waits for, oldest first.
+func (v *View) Notices(n DatasetName) ([]Notice, error) {
+	var out []Notice
+	for n, err := range each[Notice](v, key(kindNotice, ended(n)), nil) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// Waiting returns the names of the datasets that have notices.
+func (v *View) Waiting() ([]DatasetName, error) {
+	var out []DatasetName
+	for n, err := range each[Notice](v, key(kindNotice), nil) {
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == 0 || out[len(out)-1] != n.Dataset {
+			out = append(out, n.Dataset)
+		}
+	}
+	return out, nil
+}
+
+// Deliveries returns how far each endpoint of a dataset has been told, by name.
+func (v *View) Deliveries(n DatasetName) ([]Delivery, error) {
+	var out []Delivery
+	for d, err := range each[Delivery](v, key(kindDelivery, ended(n)), nil) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
