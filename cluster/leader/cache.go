@@ -10,7 +10,8 @@ import (
 
 // This file keeps what the leader knows about active jobs between turns. A job can have ten thousand slices and a turn
 // comes several times a second, so a turn reads one state per lane: only the first unfinished slice of a lane can change.
-// The exceptions are an operator's retry, which the counters of the job betray (they fall), and new jobs.
+// The exceptions are an operator's retry, which the counters of the job betray (they fall), a scan whose survey has added slices, and new
+// jobs.
 
 type cache struct {
 	book Book
@@ -18,8 +19,9 @@ type cache struct {
 }
 
 type cachedJob struct {
-	slices []Slice
-	lanes  []*cachedLane
+	slices  []Slice
+	lanes   []*cachedLane
+	writers *fsm.Writers // nobody writes while a job verifies, so they are read once
 }
 
 type cachedLane struct {
@@ -28,6 +30,8 @@ type cachedLane struct {
 	held   partition.NodeID
 	since  time.Duration // when this leader first saw the head wait for notBefore
 	before int64
+	idle   time.Duration // since when this leader has seen the head wait for an owner; meaningful when waits
+	waits  bool
 }
 
 func newCache(book Book) *cache {
@@ -49,7 +53,13 @@ func (c *cache) refresh(active []fsm.Job, now time.Duration) ([]Job, error) {
 		if err := c.follow(j, cj, now); err != nil {
 			return nil, fmt.Errorf("read slice states of job %s: %w", j.ID, err)
 		}
+		if err := c.wrote(j, cj); err != nil {
+			return nil, fmt.Errorf("read writers of job %s: %w", j.ID, err)
+		}
 		job := Job{Job: j, Slices: cj.slices}
+		if cj.writers != nil {
+			job.Writers = *cj.writers
+		}
 		if err := c.compared(&job, cj); err != nil {
 			return nil, fmt.Errorf("read comparisons of job %s: %w", j.ID, err)
 		}
@@ -101,13 +111,28 @@ func (cj *cachedJob) outdated(j fsm.Job) bool {
 	for _, s := range cj.slices {
 		switch {
 		case s.Status != fsm.SliceDone:
-		case s.Kind == partition.SliceFill:
-			fill++
 		case s.Kind == partition.SliceVerify:
 			verify++
+		default:
+			fill++
 		}
 	}
 	return len(cj.slices) != int(j.Slices) || fill > j.FillDone || verify > j.VerifyDone
+}
+
+func (c *cache) wrote(j fsm.Job, cj *cachedJob) error {
+	if j.State != fsm.JobVerifying {
+		cj.writers = nil
+		return nil
+	}
+	if cj.writers != nil {
+		return nil
+	}
+	w, err := c.book.Writers(j.ID)
+	if err == nil {
+		cj.writers = &w
+	}
+	return err
 }
 
 func (l *cachedLane) skipDone(cj *cachedJob) {
@@ -118,16 +143,12 @@ func (l *cachedLane) skipDone(cj *cachedJob) {
 
 // follow reads the heads of all lanes, again and again until no head is found done.
 func (c *cache) follow(j fsm.Job, cj *cachedJob, now time.Duration) error {
-	kind := partition.SliceFill
-	if j.State == fsm.JobVerifying {
-		kind = partition.SliceVerify
-	}
 	todo := cj.lanes
 	for len(todo) > 0 {
 		var read []*cachedLane
 		var ids []partition.SliceID
 		for _, l := range todo {
-			if l.head < len(l.slices) && cj.slices[l.slices[l.head]].Kind == kind {
+			if l.head < len(l.slices) && j.Runs(cj.slices[l.slices[l.head]].Kind) {
 				read = append(read, l)
 				ids = append(ids, partition.SliceID{Job: j.ID, N: cj.slices[l.slices[l.head]].N})
 			}
@@ -159,6 +180,12 @@ func (l *cachedLane) update(s *Slice, st fsm.SliceState, now time.Duration) {
 		l.before, l.since = st.NotBeforeUnixNanos, now
 	}
 	s.Waited = now - l.since
+	if waits := st.Status == fsm.SliceWaiting; waits != l.waits || now < l.idle {
+		l.waits, l.idle = waits, now
+	}
+	if s.Idle = 0; l.waits {
+		s.Idle = now - l.idle
+	}
 }
 
 // compared fills in the comparisons of a job whose verify slices are all done.

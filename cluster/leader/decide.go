@@ -3,6 +3,7 @@ package leader
 import (
 	"slices"
 
+	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/plan"
 )
@@ -13,21 +14,33 @@ import (
 // the earlier one fails, the later one is refused, and both are decided again in the next turn.
 func Decide(in Input) []Proposal {
 	d := &decision{in: in, health: assess(in)}
+	d.jobs.slots = func(m fsm.Member) (weight, perWeight uint32) { return m.Weight, in.Limits.LanesPerWeight }
+	d.scans.slots = func(m fsm.Member) (weight, perWeight uint32) { return min(m.Weight, 1), in.Limits.ScanLanes }
 	for _, j := range ranked(in.Jobs) {
 		d.job(j)
 	}
-	d.grant()
+	d.grant(&d.jobs)
+	d.grant(&d.scans)
+	d.orderScans()
 	d.upkeep()
 	return d.out
 }
 
 // decision is one call of Decide.
 type decision struct {
-	in      Input
-	health  map[partition.NodeID]health
+	in     Input
+	health map[partition.NodeID]health
+	jobs   pool // of jobs that write
+	scans  pool // of scans, so that one which takes hours never keeps a repair waiting
+	out    []Proposal
+}
+
+// pool is lanes that share the slots of the members.
+type pool struct {
 	running []lane // leased to a member that keeps its leases
 	wanted  []lane // need an owner, those whose turn it is first
-	out     []Proposal
+	// slots is how many of these lanes a member may run: the product of the two.
+	slots func(m fsm.Member) (weight, perWeight uint32)
 }
 
 func (d *decision) propose(p Proposal) { d.out = append(d.out, p) }

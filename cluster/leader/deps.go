@@ -20,17 +20,22 @@ type Book interface {
 	States(ids []partition.SliceID) ([]fsm.SliceState, error)
 	// HasProof reports whether a proof of that name is recorded.
 	HasProof(id fsm.ProofID) (bool, error)
+	// Writers returns who may have written the partitions of a job.
+	Writers(job partition.JobID) (fsm.Writers, error)
 	// Wait blocks until an index above after is applied and returns the applied index. It also returns when ctx ends.
 	Wait(ctx context.Context, after uint64) (uint64, error)
 }
 
 // Overview is the part of the book that is read in every turn. It is small: members, and jobs that run.
 type Overview struct {
-	Applied uint64
-	Digest  [32]byte // as of Applied
-	Version uint32
-	Members []fsm.Member
-	Jobs    []fsm.Job // running and verifying
+	Applied  uint64
+	Digest   [32]byte // as of Applied
+	Version  uint32
+	Members  []fsm.Member
+	ProofKey [32]byte  // the present one of the book, zero when there never was one
+	Jobs     []fsm.Job // running and verifying
+	// Schedules are those of scans, by name.
+	Schedules []Schedule
 }
 
 // Proposer applies a command through Raft. It returns once the command is applied here, or an error when that is not known.
@@ -43,7 +48,7 @@ type Rumours interface {
 	Rumours() map[partition.NodeID]Rumour
 }
 
-// Config is what a Loop needs. All fields but Versions and Wall are required.
+// Config is what a Loop needs. All fields but Versions, ProofKey and Wall are required.
 type Config struct {
 	Self     partition.NodeID
 	Book     Book
@@ -51,6 +56,8 @@ type Config struct {
 	Rumours  Rumours
 	Limits   Limits
 	Versions []VersionStep
+	// ProofKey is the public half of this node's proof key, zero when it has none.
+	ProofKey [32]byte
 	// Tick is the longest time between two turns. A change of the book starts one earlier.
 	Tick time.Duration
 	// MinTurn is the shortest time between the starts of two turns, so that a busy book does not keep the leader deciding.

@@ -24,6 +24,7 @@ type fakeBook struct {
 	slices  map[partition.JobID][]Slice
 	states  map[partition.SliceID]*fsm.SliceState
 	proofs  map[fsm.ProofID]fsm.Proof
+	wrote   map[partition.Lane][]partition.NodeID
 	owners  map[fsm.Lease]bool // every lease ever granted; Owner is "" in the key
 	stolen  int                // leased slices that were granted or revoked
 	reads   int                // states read
@@ -35,6 +36,7 @@ func newFakeBook(t interface{ Errorf(string, ...any) }, nodes int) *fakeBook {
 	b := &fakeBook{
 		t: t, changed: make(chan struct{}), jobs: map[partition.JobID]*fsm.Job{}, slices: map[partition.JobID][]Slice{},
 		states: map[partition.SliceID]*fsm.SliceState{}, proofs: map[fsm.ProofID]fsm.Proof{}, owners: map[fsm.Lease]bool{},
+		wrote: map[partition.Lane][]partition.NodeID{},
 	}
 	for i := range nodes {
 		b.members = append(b.members, fsm.Member{ID: partition.NodeID(fmt.Sprintf("node-%d", i)), State: fsm.MemberActive, Weight: 4, MaxOp: 94})
@@ -112,6 +114,18 @@ func (b *fakeBook) HasProof(id fsm.ProofID) (bool, error) {
 	defer b.mu.Unlock()
 	_, ok := b.proofs[id]
 	return ok, nil
+}
+
+func (b *fakeBook) Writers(job partition.JobID) (fsm.Writers, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := fsm.Writers{Known: true}
+	for _, s := range b.slices[job] {
+		if s.Kind == partition.SliceVerify {
+			w.Lanes = append(w.Lanes, fsm.LaneWriters{Partition: s.Partition, Nodes: b.wrote[partition.Lane{Job: job, Partition: s.Partition}]})
+		}
+	}
+	return w, nil
 }
 
 func (b *fakeBook) Wait(ctx context.Context, after uint64) (uint64, error) {
@@ -219,6 +233,9 @@ func (b *fakeBook) grant(g fsm.Grant) fsm.Code {
 		b.t.Errorf("slice %s was leased twice at epoch %d", g.Slice, st.Epoch)
 	}
 	b.owners[lease] = true
+	if l := (partition.Lane{Job: g.Slice.Job, Partition: st.Partition}); st.Kind == partition.SliceFill && !slices.Contains(b.wrote[l], g.Owner) {
+		b.wrote[l] = append(b.wrote[l], g.Owner)
+	}
 	return fsm.OK
 }
 

@@ -12,16 +12,18 @@ import (
 )
 
 // grant gives owners to the lanes that want one. As many lanes are tried as there are free slots, in the order of their
-// turn, so that a job of high priority never queues behind one of low priority because both like the same node.
-func (d *decision) grant() {
-	d.sortWanted()
-	chosen, left := d.wanted, []lane(nil)
-	if free := d.freeSlots(); len(chosen) > free {
-		chosen, left = chosen[:free], chosen[free:]
+// turn, so that a job of high priority never queues behind one of low priority because both like the same node. A lane that waits
+// for a witness leaves its turn to the next one: the slot that it may not have must not stay empty.
+func (d *decision) grant(p *pool) {
+	d.sortWanted(p)
+	owners := map[partition.Lane]partition.NodeID{}
+	for left, free := p.wanted, d.freeSlots(p); free > 0 && len(left) > 0; {
+		chosen := left[:min(free, len(left))]
+		left = left[len(chosen):]
+		free -= d.place(p, chosen, owners)
 	}
-	owners := d.place(chosen)
 	fresh, moved, homeless := []fsm.Grant(nil), map[string][]fsm.Grant{}, map[string][]fsm.Lease{}
-	for _, l := range append(slices.Clone(chosen), left...) {
+	for _, l := range p.wanted {
 		owner := owners[l.Lane]
 		g := fsm.Grant{Slice: l.slice(), Owner: owner, Seen: l.head.Epoch}
 		switch why := fmt.Sprintf("%s %s", l.head.Owner, l.reason); {
@@ -54,7 +56,7 @@ func (d *decision) proposeGrants(gs []fsm.Grant, why string) {
 
 // sortWanted puts the lane whose turn it is first: by job, then lanes that were running before those that were not, then
 // the lane with most left to do, because the longest lane decides when the job ends.
-func (d *decision) sortWanted() {
+func (d *decision) sortWanted(p *pool) {
 	rank := map[partition.JobID]plan.Rank{}
 	for _, j := range d.in.Jobs {
 		rank[j.ID] = plan.Rank{Job: j.ID, Priority: j.Priority, CreatedUnixNanos: j.CreatedUnixNanos}
@@ -65,7 +67,7 @@ func (d *decision) sortWanted() {
 		}
 		return 1
 	}
-	slices.SortFunc(d.wanted, func(a, b lane) int {
+	slices.SortFunc(p.wanted, func(a, b lane) int {
 		return cmp.Or(
 			rank[a.Job].Compare(rank[b.Job]),
 			cmp.Compare(moved(a), moved(b)),
@@ -76,55 +78,77 @@ func (d *decision) sortWanted() {
 }
 
 // freeSlots is how many more slices the members that take work can run.
-func (d *decision) freeSlots() int {
+func (d *decision) freeSlots(p *pool) int {
 	used := map[partition.NodeID]int{}
-	for _, l := range d.running {
+	for _, l := range p.running {
 		used[l.head.Owner]++
 	}
 	free := 0
 	for _, m := range d.in.Members {
 		if d.health[m.ID].takes {
-			free += max(0, int(m.Weight)*int(d.in.Limits.LanesPerWeight)-used[m.ID])
+			weight, per := p.slots(m)
+			free += max(0, int(weight)*int(per)-used[m.ID])
 		}
 	}
 	return free
 }
 
-// place asks partition/assign for the owners of chosen, given what runs already. A lane that ran before goes back to the
-// same node, which has its producer and its connections, unless the slice failed there, or is to be verified: whoever
-// wrote a partition should not be the one who reads it back.
-func (d *decision) place(chosen []lane) map[partition.Lane]partition.NodeID {
+// place asks partition/assign for the owners of chosen, given what runs already and what was placed before, adds them to owners
+// and returns how many it found. A lane that ran before goes back to the same node, which has its producer and its connections,
+// unless the slice failed there, or is to be verified: whoever wrote a partition should not be the one who reads it back.
+func (d *decision) place(p *pool, chosen []lane, owners map[partition.Lane]partition.NodeID) (placed int) {
 	members := make([]partition.Member, 0, len(d.in.Members))
+	perWeight := d.in.Limits.LanesPerWeight
 	for _, m := range d.in.Members {
-		members = append(members, partition.Member{ID: m.ID, Zone: m.Zone, Weight: m.Weight, Eligible: d.health[m.ID].takes})
+		var weight uint32
+		weight, perWeight = p.slots(m)
+		members = append(members, partition.Member{ID: m.ID, Zone: m.Zone, Weight: weight, Eligible: d.health[m.ID].takes})
 	}
-	items := make([]assign.Item, 0, len(d.running)+len(chosen))
-	for _, l := range d.running {
+	items := make([]assign.Item, 0, len(p.running)+len(p.wanted))
+	for _, l := range p.running {
 		if d.health[l.head.Owner].takes {
 			items = append(items, assign.Item{Key: key(l), Weight: l.bytes, Current: l.head.Owner, Pinned: true})
+		}
+	}
+	for _, l := range p.wanted {
+		if owner := owners[l.Lane]; owner != "" {
+			items = append(items, assign.Item{Key: key(l), Weight: l.bytes, Current: owner, Pinned: true})
 		}
 	}
 	lanes := make(map[string]partition.Lane, len(chosen))
 	for _, l := range chosen {
 		it := assign.Item{Key: key(l), Weight: l.bytes}
 		switch held := cmp.Or(l.head.Owner, l.head.Held); {
+		case l.head.Kind == partition.SliceVerify:
+			it.Avoid = l.writers
+			if held != "" {
+				it.Avoid = append(slices.Clone(l.writers), held)
+			}
+			if d.hasWitness(l) && l.head.Idle < d.in.Limits.Witness {
+				it.Never = l.writers
+			}
 		case held == "":
-		case l.reason != "" || l.head.Attempts > 0 || l.head.Kind == partition.SliceVerify:
+		case l.reason != "" || l.head.Attempts > 0:
 			it.Avoid = []partition.NodeID{held}
 		default:
 			it.Current = held
 		}
 		items, lanes[it.Key] = append(items, it), l.Lane
 	}
-	owners := make(map[partition.Lane]partition.NodeID, len(chosen))
-	for _, p := range assign.Assign(members, items, assign.Options{
-		SlackPercent: d.in.Limits.SlackPercent, SlotsPerWeight: d.in.Limits.LanesPerWeight,
-	}) {
-		if l, ok := lanes[p.Key]; ok {
-			owners[l] = p.Owner
+	for _, a := range assign.Assign(members, items, assign.Options{SlackPercent: d.in.Limits.SlackPercent, SlotsPerWeight: perWeight}) {
+		if l, ok := lanes[a.Key]; ok && a.Owner != "" {
+			owners[l] = a.Owner
+			placed++
 		}
 	}
-	return owners
+	return placed
+}
+
+// hasWitness reports whether a node takes work that wrote nothing of the lane.
+func (d *decision) hasWitness(l lane) bool {
+	return slices.ContainsFunc(d.in.Members, func(m fsm.Member) bool {
+		return d.health[m.ID].takes && m.Weight > 0 && !slices.Contains(l.writers, m.ID)
+	})
 }
 
 // key names a lane for the hash. Both fill and verify slices of a lane have the same one.

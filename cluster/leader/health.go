@@ -66,8 +66,11 @@ func suspect(in Input, id partition.NodeID) (hints []string, lost bool) {
 	if r.Refused {
 		hints = append(hints, "its port refuses")
 	}
-	if in.Now >= in.Limits.Grace && silence >= in.Limits.Silence {
+	switch before := r.Before + silence; {
+	case in.Now >= in.Limits.Grace && silence >= in.Limits.Silence:
 		hints = append(hints, fmt.Sprintf("it has been silent for %s", silence.Round(10*time.Millisecond)))
+	case r.Before > 0 && before >= in.Limits.Silence:
+		hints = append(hints, fmt.Sprintf("it led and has not answered for %s", before.Round(10*time.Millisecond)))
 	}
 	return hints, len(hints) >= 2 || silence >= in.Limits.Lease
 }

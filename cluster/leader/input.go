@@ -12,7 +12,8 @@ type Input struct {
 	// Now is the time since this leader began to watch, on its monotonic clock. It starts again from zero when the leader
 	// finds that it was itself stopped for longer than Limits.Stall.
 	Now time.Duration
-	// Wall is the leader's wall clock; it is only compared with SliceState.NotBeforeUnixNanos and stamped on proofs.
+	// Wall is the leader's wall clock; it is only compared with SliceState.NotBeforeUnixNanos and with when schedules are due, and stamped on
+	// proofs.
 	Wall    time.Time
 	Self    partition.NodeID // this leader, which is never lost to itself
 	Jobs    []Job            // every job that is running or verifying
@@ -22,6 +23,11 @@ type Input struct {
 	Rumours map[partition.NodeID]Rumour
 	Limits  Limits
 
+	Schedules []Schedule // of scans, by name
+
+	OwnProofKey [32]byte // public half of this node's, zero when it has none
+	ProofKey    [32]byte // the present one of the book, zero when there never was one
+
 	Version  uint32        // replicated cluster version
 	Versions []VersionStep // that this program knows, ascending
 
@@ -30,12 +36,21 @@ type Input struct {
 	LastDigest DigestMark
 }
 
+// Schedule is a schedule of scans. Busy says that its last scan has not ended.
+type Schedule struct {
+	fsm.Schedule
+	Busy bool
+}
+
 // Rumour is what this leader has heard about one node. All of it is a hint.
 type Rumour struct {
 	GossipAlive bool
 	// Silence is the time since the node's last renewal reached this leader, or since the leader began if there was none.
 	Silence time.Duration
-	// Refused is true when the connection to the node was lost and its port has refused every dial since. A process that is
+	// Before is how long the node had not answered this one when this leader began. Only of the leader before it is that known, and
+	// only until it is heard.
+	Before time.Duration
+	// Refused is true when there is no connection to the node and its port has refused every dial since. A process that is
 	// merely stopped does not refuse: its kernel goes on accepting.
 	Refused bool
 }
@@ -56,11 +71,16 @@ type DigestMark struct {
 type Job struct {
 	fsm.Job
 	Slices []Slice // all of the job, by number
+	// Writers says who may have written the job's partitions, once it verifies.
+	Writers fsm.Writers
 	// Comparisons are those of the verify slices, by slice number, once all verify slices are done; nil before.
 	Comparisons []Compared
 	// ProofRecorded reports whether the book has the proof that Comparisons make.
 	ProofRecorded bool
 }
+
+// scans reports whether the job is a scan: those begin with a survey.
+func (j Job) scans() bool { return len(j.Slices) > 0 && j.Slices[0].Kind == partition.SliceSurvey }
 
 // Compared is the result of one verify slice. Index is the log index that recorded it: it tells the same numbers of two
 // runs of a retried job apart.
@@ -83,6 +103,8 @@ type Slice struct {
 	// Waited is how long this leader has seen the slice wait for NotBeforeUnixNanos. That time was set by another node's
 	// wall clock, which may be hours off; see Limits.MaxBackoff.
 	Waited time.Duration
+	// Idle is how long this leader has seen the slice wait for an owner.
+	Idle time.Duration
 	// Held is who last held a lease of this slice or, while it was never leased, of the lane's slice before it. "" when this
 	// leader did not see it.
 	Held partition.NodeID

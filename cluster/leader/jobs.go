@@ -13,6 +13,8 @@ type lane struct {
 	head   Slice // the first slice that is not done
 	bytes  int64 // estimate of all that is left in the lane, head included
 	reason string
+	// writers may have written what a verify slice reads. It goes to somebody else as long as there is somebody.
+	writers []partition.NodeID
 }
 
 func (l lane) slice() partition.SliceID { return partition.SliceID{Job: l.Job, N: l.head.N} }
@@ -20,6 +22,13 @@ func (l lane) slice() partition.SliceID { return partition.SliceID{Job: l.Job, N
 // job adds what j needs next: a change of its state, or its lanes to running and wanted.
 func (d *decision) job(j Job) {
 	switch {
+	case j.scans() && j.FillDone+j.FailedSlices >= j.FillSlices:
+		d.propose(Proposal{
+			Command: fsm.FinishScan{ID: j.ID},
+			Reason:  fmt.Sprintf("%d slices of the scan are done and %d failed for good", j.FillDone, j.FailedSlices),
+		})
+	case j.scans():
+		d.lanes(j, &d.scans)
 	case j.State == fsm.JobRunning && j.FillDone >= j.FillSlices:
 		d.propose(Proposal{
 			Command: fsm.BeginVerify{ID: j.ID},
@@ -29,20 +38,18 @@ func (d *decision) job(j Job) {
 		if len(j.Comparisons) == int(j.VerifySlices) {
 			d.finish(j)
 		}
-	case j.State == fsm.JobRunning:
-		d.lanes(j, partition.SliceFill)
-	case j.State == fsm.JobVerifying:
-		d.lanes(j, partition.SliceVerify)
+	case j.State == fsm.JobRunning || j.State == fsm.JobVerifying:
+		d.lanes(j, &d.jobs)
 	}
 }
 
 // lanes sorts the lanes of j by what they need. A failed slice blocks its own lane only: the others go on to their end, so
 // that a retry has as little left to do as possible, and then the job fails.
-func (d *decision) lanes(j Job, kind partition.SliceKind) {
+func (d *decision) lanes(j Job, p *pool) {
 	heads := map[int32]int{} // partition to index in lanes
 	var lanes []lane
 	for _, s := range j.Slices {
-		if s.Kind != kind || s.Status == fsm.SliceDone {
+		if !j.Runs(s.Kind) || s.Status == fsm.SliceDone {
 			continue
 		}
 		i, ok := heads[s.Partition]
@@ -53,6 +60,11 @@ func (d *decision) lanes(j Job, kind partition.SliceKind) {
 		}
 		lanes[i].bytes += s.Bytes
 	}
+	if j.State == fsm.JobVerifying {
+		for i := range lanes {
+			lanes[i].writers = j.Writers.Of(lanes[i].Partition)
+		}
+	}
 	var failed []lane
 	for _, l := range lanes {
 		switch l.head.Status {
@@ -60,20 +72,20 @@ func (d *decision) lanes(j Job, kind partition.SliceKind) {
 			failed = append(failed, l)
 		case fsm.SliceLeased:
 			if l.reason = d.lossOf(l.head.Owner); l.reason != "" {
-				d.wanted = append(d.wanted, l)
+				p.wanted = append(p.wanted, l)
 			} else {
-				d.running = append(d.running, l)
+				p.running = append(p.running, l)
 			}
 		case fsm.SliceWaiting:
 			if d.mayStart(l.head) {
-				d.wanted = append(d.wanted, l)
+				p.wanted = append(p.wanted, l)
 			}
 		}
 	}
-	if len(failed) > 0 && len(failed) == len(lanes) {
+	if len(failed) > 0 && len(failed) == len(lanes) && !j.scans() {
 		d.propose(Proposal{
 			Command: fsm.FinishJob{ID: j.ID, State: fsm.JobFailed},
-			Reason:  fmt.Sprintf("%d %s slices failed for good, the first is %s, and nothing else is left to do", len(failed), kind, failed[0].slice()),
+			Reason:  fmt.Sprintf("%d %s slices failed for good, the first is %s, and nothing else is left to do", len(failed), failed[0].head.Kind, failed[0].slice()),
 		})
 	}
 }

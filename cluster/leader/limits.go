@@ -18,8 +18,13 @@ type Limits struct {
 	Stall time.Duration
 	// MaxBackoff is how long a slice is kept waiting for its NotBefore at most.
 	MaxBackoff time.Duration
+	// Witness is how long a verify slice waits for a node that did not write its partition, while there is one and it is full. Then
+	// whoever has room reads it.
+	Witness time.Duration
 	// LanesPerWeight is how many slices a node runs at a time per unit of its weight, which is its number of lanes.
 	LanesPerWeight uint32
+	// ScanLanes is how many slices of scans a node runs beside those that write, whatever its weight.
+	ScanLanes uint32
 	// SlackPercent is how far above its fair share of bytes a node may be loaded before lanes prefer another one.
 	SlackPercent uint32
 	// MaxGrants bounds the entries of one proposed GrantLeases or RevokeLeases.
@@ -29,7 +34,8 @@ type Limits struct {
 }
 
 // DefaultLimits returns the limits of a production cluster. Lease is 2.5 s: longer than a stop-the-world pause that people
-// see in practice, and than the two seconds that gossip forgives. Silence is two renewals of 500 ms.
+// see in practice, and than the two seconds that gossip forgives. Silence is two renewals of 500 ms. Witness is about what a verify
+// slice takes: a place becomes free in that time, and a level of evidence is not worth much more of it.
 func DefaultLimits() Limits {
 	return Limits{
 		Lease:          2500 * time.Millisecond,
@@ -37,7 +43,9 @@ func DefaultLimits() Limits {
 		Grace:          1500 * time.Millisecond,
 		Stall:          time.Second,
 		MaxBackoff:     time.Minute,
+		Witness:        time.Minute,
 		LanesPerWeight: 1,
+		ScanLanes:      2,
 		SlackPercent:   25,
 		MaxGrants:      1000,
 		DigestEvery:    30 * time.Second,
@@ -51,7 +59,7 @@ func (l Limits) Validate() error {
 		value time.Duration
 	}{
 		{"lease", l.Lease}, {"silence", l.Silence}, {"grace", l.Grace}, {"stall", l.Stall},
-		{"max backoff", l.MaxBackoff}, {"digest every", l.DigestEvery},
+		{"max backoff", l.MaxBackoff}, {"witness", l.Witness}, {"digest every", l.DigestEvery},
 	} {
 		if d.value <= 0 {
 			return fmt.Errorf("leader limit %s is %s: want more than 0", d.name, d.value)
@@ -64,6 +72,8 @@ func (l Limits) Validate() error {
 		return fmt.Errorf("leader limit grace is %s: want at least silence, %s", l.Grace, l.Silence)
 	case l.LanesPerWeight == 0:
 		return fmt.Errorf("leader limit lanes per weight is 0: want at least 1")
+	case l.ScanLanes == 0:
+		return fmt.Errorf("leader limit scan lanes is 0: want at least 1")
 	case l.MaxGrants <= 0:
 		return fmt.Errorf("leader limit max grants is %d: want at least 1", l.MaxGrants)
 	}

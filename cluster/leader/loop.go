@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -125,7 +126,8 @@ func (l *Loop) Turn(ctx context.Context) (uint64, error) {
 	proposals := Decide(Input{
 		Now: now, Wall: l.cfg.Wall(), Self: l.cfg.Self,
 		Jobs: jobs, Members: over.Members, Rumours: rumours, Limits: l.cfg.Limits,
-		Version: over.Version, Versions: l.cfg.Versions,
+		Schedules: over.Schedules, Version: over.Version, Versions: l.cfg.Versions,
+		OwnProofKey: l.cfg.ProofKey, ProofKey: over.ProofKey,
 		Applied: over.Applied, Digest: over.Digest, LastDigest: l.lastDigest,
 	})
 	for _, p := range proposals {
@@ -176,8 +178,14 @@ func (l *Loop) propose(ctx context.Context, p Proposal, now time.Duration) error
 		log.Info("a job is filled and will be verified", "job", string(c.ID))
 	case fsm.RecordProof:
 		log.Info("recorded a proof", "job", string(c.Proof.Job), "proof", string(c.Proof.ID), "verdict", c.Proof.Verdict.String())
+	case fsm.SubmitScan:
+		log.Info("started a scan that was due", "job", string(c.ID), "schedule", c.Schedule)
+	case fsm.FinishScan:
+		log.Info("ended a scan", "job", string(c.ID))
 	case fsm.RaiseVersion:
 		log.Info("raised the cluster version", "version", c.Version)
+	case fsm.PutProofKey:
+		log.Info("a proof key speaks for the cluster now", "key", hex.EncodeToString(c.Key[:]))
 	case fsm.CompareDigest:
 		l.lastDigest = DigestMark{At: now, Index: c.Index}
 		log.Debug("compared digests")

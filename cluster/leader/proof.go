@@ -31,9 +31,9 @@ func ProofID(job partition.JobID, cs []Compared) fsm.ProofID {
 func makeProof(j Job, by partition.NodeID, wall time.Time) fsm.Proof {
 	cs := make([]fsm.Comparison, len(j.Comparisons))
 	for i, c := range j.Comparisons {
-		cs[i] = c.Comparison
+		cs[i] = j.Writers.Attest(c.Comparison)
 	}
-	verdict, evidence := fsm.Judge(cs)
+	verdict, evidence := fsm.Judge(cs, j.Writers)
 	return fsm.Proof{
 		ID: ProofID(j.ID, j.Comparisons), Job: j.ID, Verdict: verdict, Evidence: evidence, Comparisons: cs,
 		UnixNanos: wall.UnixNano(), By: string(by),

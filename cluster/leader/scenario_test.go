@@ -2,6 +2,7 @@ package leader
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 //
 //	decide [now=DURATION] [lanes=N] [max-grants=N]
 //	member ID [ZONE|-] [WEIGHT] [draining|left] [maxop=N]
-//	rumour ID [dead] [refused] [silent=DURATION]     (a member without a line is alive and was just heard)
+//	rumour ID [dead] [refused] [silent=DURATION] [before=DURATION]     (a member without a line is alive and was just heard)
 //	unheard ID
 //	job ID STATE [prio=N] [created=N]
 //	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [held=ID]
@@ -46,7 +47,12 @@ func TestScenarios(t *testing.T) {
 			for line := range strings.Lines(d.Input) {
 				parseLine(t, &in, strings.Fields(line))
 			}
-			return render(Decide(in))
+			out := render(Decide(in))
+			slices.Reverse(in.Members) // the order in which members are read decides nothing
+			if again := render(Decide(in)); again != out {
+				t.Errorf("%s: with the members in another order:\n%s", d.Pos, again)
+			}
+			return out
 		})
 	})
 }
@@ -110,6 +116,9 @@ func parseLine(t *testing.T, in *Input, f []string) {
 		if v := opts["silent"]; v != "" {
 			r.Silence = duration(t, v)
 		}
+		if v := opts["before"]; v != "" {
+			r.Before = duration(t, v)
+		}
 		in.Rumours[partition.NodeID(words[1])] = r
 	case "unheard":
 		delete(in.Rumours, partition.NodeID(words[1]))
@@ -123,12 +132,21 @@ func parseLine(t *testing.T, in *Input, f []string) {
 			j.CreatedUnixNanos = number[int64](t, v)
 		}
 		in.Jobs = append(in.Jobs, j)
-	case "fill", "verify":
+	case "schedule": // schedule NAME every=1h next=SECONDS [busy]
+		s := Schedule{Busy: has("busy")}
+		s.Name, s.NextUnixNanos, s.Cron = words[1], number[int64](t, opts["next"])*int64(time.Second), strings.ReplaceAll(opts["cron"], "_", " ")
+		if v := opts["every"]; v != "" {
+			s.EveryNanos = int64(duration(t, v))
+		}
+		in.Schedules = append(in.Schedules, s)
+	case "fill", "verify", "survey", "scan":
 		s := Slice{
 			N: number[uint32](t, words[1]), Partition: number[int32](t, words[2][1:]), Bytes: number[int64](t, words[3]),
 			Held: partition.NodeID(opts["held"]),
 		}
-		s.Kind = map[string]partition.SliceKind{"fill": partition.SliceFill, "verify": partition.SliceVerify}[words[0]]
+		s.Kind = map[string]partition.SliceKind{
+			"fill": partition.SliceFill, "verify": partition.SliceVerify, "survey": partition.SliceSurvey, "scan": partition.SliceScan,
+		}[words[0]]
 		s.Status = map[string]fsm.SliceStatus{
 			"waiting": fsm.SliceWaiting, "leased": fsm.SliceLeased, "done": fsm.SliceDone, "failed": fsm.SliceFailed,
 		}[words[4]]
@@ -143,6 +161,8 @@ func parseLine(t *testing.T, in *Input, f []string) {
 				s.Attempts = number[uint32](t, v)
 			case "notbefore":
 				s.NotBeforeUnixNanos = number[int64](t, v) * int64(time.Second)
+			case "idle":
+				s.Idle = duration(t, v)
 			case "waited":
 				s.Waited = duration(t, v)
 			}
@@ -153,13 +173,27 @@ func parseLine(t *testing.T, in *Input, f []string) {
 	case "result":
 		v := map[string]fsm.Verdict{"pass": fsm.Pass, "fail": fsm.Fail, "indeterminate": fsm.Indeterminate}[words[1]]
 		job.Comparisons = append(job.Comparisons, Compared{
-			Comparison: fsm.Comparison{Verdict: v, Evidence: fsm.E3, Expected: fsm.Side{Records: number[int64](t, words[2])}},
+			Comparison: fsm.Comparison{Partition: int32(len(job.Comparisons)), ReadBy: partition.NodeID(opts["by"]), Verdict: v, Evidence: fsm.E3, Expected: fsm.Side{Records: number[int64](t, words[2])}},
 			Index:      uint64(100 + len(job.Comparisons)),
 		})
+	case "writers": // of a partition; "writers" alone: known, and nobody wrote
+		job.Writers.Known = true
+		if len(words) > 1 {
+			l := fsm.LaneWriters{Partition: number[int32](t, words[1][1:])}
+			for _, w := range words[2:] {
+				l.Nodes = append(l.Nodes, partition.NodeID(w))
+			}
+			job.Writers.Lanes = append(job.Writers.Lanes, l)
+		}
 	case "recorded":
 		job.ProofRecorded = true
 	case "version":
 		in.Version = number[uint32](t, words[1])
+	case "proof-key": // this node's, and the book's
+		copy(in.OwnProofKey[:], words[1])
+		if len(words) > 2 {
+			copy(in.ProofKey[:], words[2])
+		}
 	case "step":
 		in.Versions = append(in.Versions, VersionStep{Version: number[uint32](t, words[1]), MaxOp: number[uint16](t, words[2])})
 	case "book":
@@ -178,7 +212,7 @@ func count(j *fsm.Job, s Slice) {
 	if s.Status == fsm.SliceFailed {
 		j.FailedSlices++
 	}
-	if s.Kind == partition.SliceFill {
+	if s.Kind != partition.SliceVerify {
 		j.FillSlices, j.FillDone = j.FillSlices+1, j.FillDone+done
 	} else {
 		j.VerifySlices, j.VerifyDone = j.VerifySlices+1, j.VerifyDone+done
@@ -209,8 +243,17 @@ func render(ps []Proposal) string {
 				c.Proof.ID, c.Proof.Verdict, c.Proof.Evidence, len(c.Proof.Comparisons), c.Proof.By, p.Reason)
 		case fsm.FinishJob:
 			fmt.Fprintf(&b, "finish %s: %s, proof %q (%s)\n", c.ID, c.State, c.Proof, p.Reason)
+		case fsm.FinishScan:
+			fmt.Fprintf(&b, "finish scan %s (%s)\n", c.ID, p.Reason)
+		case fsm.SubmitScan:
+			fmt.Fprintf(&b, "submit scan %s of %s due %d, next %d (%s)\n", c.ID, c.Schedule, c.DueUnixNanos/1e9, c.NextUnixNanos/1e9, p.Reason)
+			if c.ID != fsm.ScanID(c.Schedule, c.DueUnixNanos) {
+				b.WriteString("and that is not its id\n")
+			}
 		case fsm.RaiseVersion:
 			fmt.Fprintf(&b, "raise version to %d (%s)\n", c.Version, p.Reason)
+		case fsm.PutProofKey:
+			fmt.Fprintf(&b, "put proof key %s (%s)\n", strings.TrimRight(string(c.Key[:]), "\x00"), p.Reason)
 		case fsm.CompareDigest:
 			fmt.Fprintf(&b, "compare digest of %d (%s)\n", c.Index, p.Reason)
 		}

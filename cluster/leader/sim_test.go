@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -157,6 +158,12 @@ func TestSimulatedFaults(t *testing.T) {
 		for id, j := range s.book.jobs {
 			if j.State != fsm.JobSucceeded {
 				t.Fatalf("job %s is %s after %s", id, j.State, s.now)
+			}
+			for _, c := range s.book.proofs[j.Proof].Comparisons {
+				wrote := s.book.wrote[partition.Lane{Job: id, Partition: c.Partition}]
+				if (c.Evidence == fsm.E4) == slices.Contains(wrote, c.ReadBy) {
+					t.Fatalf("job %s partition %d, written by %v and read by %s: got %s", id, c.Partition, wrote, c.ReadBy, c.Evidence)
+				}
 			}
 		}
 	})

@@ -9,6 +9,7 @@ import (
 // upkeep adds what is due whether or not there are jobs.
 func (d *decision) upkeep() {
 	d.raiseVersion()
+	d.firstProofKey()
 	d.compareDigest()
 }
 
@@ -24,7 +25,7 @@ func (d *decision) raiseVersion() {
 	if next.Version > 0 {
 		d.propose(Proposal{
 			Command: fsm.RaiseVersion{Version: next.Version},
-			Reason:  fmt.Sprintf("every member can apply op %03d", next.MaxOp),
+			Reason:  "every member can apply what it brings",
 		})
 	}
 }
@@ -41,6 +42,16 @@ func (d *decision) allApply(op uint16) bool {
 		known = true
 	}
 	return known
+}
+
+// firstProofKey makes this node's key the one that speaks for the cluster, if there never was one. Another key takes over only when a
+// person says so: a file that was left behind on one node must not turn the keys round with each change of leader.
+func (d *decision) firstProofKey() {
+	since, _ := fsm.Since(fsm.PutProofKey{}.Op())
+	if d.in.Version < since || d.in.OwnProofKey == ([32]byte{}) || d.in.ProofKey != ([32]byte{}) {
+		return
+	}
+	d.propose(Proposal{Command: fsm.PutProofKey{Key: d.in.OwnProofKey}, Reason: "the first proof key"})
 }
 
 // compareDigest is due when its time has come and the book has changed since: beyond the last comparison's index lies at
