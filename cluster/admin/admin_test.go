@@ -105,6 +105,17 @@ func TestRefusalsAreProblemsWithACode(t *testing.T) {
 	}
 }
 
+// A node that lags does not know a job that was just submitted through another one: whether there is such a job is for the book to
+// say, not for this node's copy of it.
+func TestAnIDThatThisNodeDoesNotKnowIsLeftToTheBook(t *testing.T) {
+	node := newFake(t)
+	var p client.Problem
+	w := ask(t, api(t, node), http.MethodPost, "/v1/jobs/bs-zzz/cancel", "", "{}", &p)
+	if w.Code != http.StatusNotFound || p.Code != client.CodeNotFound || node.index != 1 {
+		t.Errorf("cancel of an unknown id: got %d %s after %d proposals, want 404 %s after 1", w.Code, p.Code, node.index, client.CodeNotFound)
+	}
+}
+
 func TestFailuresOfTheNodeSayWhetherItMayHaveHappened(t *testing.T) {
 	node := newFake(t)
 	h := api(t, node)
@@ -116,6 +127,7 @@ func TestFailuresOfTheNodeSayWhetherItMayHaveHappened(t *testing.T) {
 	}{
 		{cluster.ErrNoLeader, 503, client.CodeNoLeader},
 		{fmt.Errorf("wait: %w", cluster.ErrOutcomeUnknown), 504, client.CodeOutcomeUnknown},
+		{fmt.Errorf("%w: %w", cluster.ErrOutcomeUnknown, cluster.ErrNoLeader), 504, client.CodeOutcomeUnknown},
 		{cluster.ErrNotReady, 503, client.CodeNotReady},
 		{errPlanted, 500, client.CodeInternal},
 	} {

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,6 +29,12 @@ func (s *Server) listJobs(ctx context.Context, in *struct{ Blocking }) (*indexed
 		for job, err := range view.Jobs() {
 			if err != nil {
 				return out, err
+			}
+			if _, scan, err := view.Scan(job.ID); err != nil || scan {
+				if err != nil {
+					return out, err
+				}
+				continue // they are listed at /v1/scans
 			}
 			shown, err := describeJob(view, job)
 			if err != nil {
@@ -140,7 +147,8 @@ func (s *Server) jobAfter(ctx context.Context, id partition.JobID, index uint64)
 	}{JobPath: JobPath{ID: string(id)}})
 }
 
-// jobID resolves an id or a name.
+// jobID resolves an id or a name. An id that this node does not know is left to the book to refuse: the job may have been
+// submitted through another node a moment ago.
 func (s *Server) jobID(ref string) (partition.JobID, error) {
 	view, err := s.node.View()
 	if err != nil {
@@ -148,6 +156,12 @@ func (s *Server) jobID(ref string) (partition.JobID, error) {
 	}
 	defer view.Close()
 	job, err := findJob(view, ref)
+	var p *problem
+	if errors.As(err, &p) && p.Code == client.CodeNotFound {
+		if id, notID := partition.ParseJobID(ref); notID == nil {
+			return id, nil
+		}
+	}
 	if err != nil {
 		return "", s.failed(err)
 	}
@@ -170,7 +184,12 @@ func findJob(view *fsm.View, ref string) (fsm.Job, error) {
 		if err != nil {
 			return fsm.Job{}, err
 		}
-		if job.Name == ref && job.CreateIndex > newest.CreateIndex {
+		if job.Name != ref || job.CreateIndex <= newest.CreateIndex {
+			continue
+		}
+		if _, scan, err := view.Scan(job.ID); err != nil {
+			return fsm.Job{}, err
+		} else if !scan { // a scan is called as the job that would mend what it finds
 			newest = job
 		}
 	}

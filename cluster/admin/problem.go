@@ -61,6 +61,10 @@ func refused(result fsm.Result, object string) error {
 		return notFound("member", object, "backstitch cluster members")
 	case fsm.UnknownProof:
 		return notFound("proof", object, "backstitch report show "+object)
+	case fsm.UnknownSchedule:
+		return notFound("schedule", object, "backstitch scan schedules")
+	case fsm.UnknownDataset:
+		return notFound("dataset", object, "backstitch dataset list")
 	case fsm.StaleEpoch:
 		return newProblem(http.StatusConflict, client.CodeWrongState, "the lease has moved on", because, "backstitch status")
 	case fsm.WrongState, fsm.LaneBusy:
@@ -84,6 +88,11 @@ func refused(result fsm.Result, object string) error {
 	return newProblem(http.StatusInternalServerError, client.CodeInternal, fmt.Sprintf("unexpected refusal %d", result.Code), because, "")
 }
 
+func undecided(err error) error {
+	return newProblem(http.StatusGatewayTimeout, client.CodeOutcomeUnknown, "proposed, and no answer yet", err.Error(),
+		"repeat the request with the same Idempotency-Key")
+}
+
 // failed turns an error of the node into a problem.
 func (s *Server) failed(err error) error {
 	var (
@@ -95,12 +104,13 @@ func (s *Server) failed(err error) error {
 		return nil
 	case errors.As(err, &p):
 		return p
+	case errors.Is(err, cluster.ErrOutcomeUnknown): // before all others, which say that nothing happened
+		return undecided(err)
 	case errors.Is(err, cluster.ErrNoLeader):
 		return newProblem(http.StatusServiceUnavailable, client.CodeNoLeader, "no leader", err.Error(),
 			"backstitch cluster status   names the voters that are missing")
-	case errors.Is(err, cluster.ErrOutcomeUnknown), errors.Is(err, context.DeadlineExceeded):
-		return newProblem(http.StatusGatewayTimeout, client.CodeOutcomeUnknown, "proposed, and no answer yet", err.Error(),
-			"repeat the request with the same Idempotency-Key")
+	case errors.Is(err, context.DeadlineExceeded):
+		return undecided(err)
 	case errors.Is(err, cluster.ErrNotReady), errors.Is(err, context.Canceled):
 		return newProblem(http.StatusServiceUnavailable, client.CodeNotReady, "this node can not serve", err.Error(), "ask another node: --addr HOST:7420")
 	case errors.Is(err, cluster.ErrUnknownNode):

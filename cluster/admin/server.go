@@ -32,7 +32,12 @@ type Config struct {
 	Logger   *slog.Logger
 	Clock    func() time.Time // for the time that commands carry
 	Gatherer prometheus.Gatherer
+	// Report makes the report of a proof from a view of the book: the bytes of a file. It errs with ErrNoReport when there is no such proof.
+	Report func(view *fsm.View, id fsm.ProofID) ([]byte, error)
 }
+
+// ErrNoReport says that the book has no such proof.
+var ErrNoReport = errors.New("no such proof")
 
 // Server serves the API of one node.
 type Server struct {
@@ -103,9 +108,18 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/jobs/{id}/recipe", "show-recipe", "What was submitted", s.showRecipe)
 	read(api, "/v1/jobs/{id}/proofs", "list-proofs", "The proofs of a job, newest first", s.listProofs)
 	read(api, "/v1/proofs/{id}", "show-proof", "One proof", s.showProof)
+	read(api, "/v1/proofs/{id}/report", "show-report", "The report of a proof, signed if this cluster has a proof key", s.showReport)
+	read(api, "/v1/cluster/proof-keys", "list-proof-keys", "Every key that ever signed for the cluster, oldest first", s.listProofKeys)
+	read(api, "/v1/scans", "list-scans", "The scans that are kept, newest first", s.listScans)
+	read(api, "/v1/scans/{id}", "show-scan", "One scan", s.showScan)
+	read(api, "/v1/scans/{id}/findings", "show-scan-findings", "What a scan found, partition by partition", s.scanFindings)
+	read(api, "/v1/scan-schedules", "list-scan-schedules", "Schedules of scans, by name", s.listSchedules)
 	read(api, "/v1/cluster", "show-cluster", "The cluster as this node sees it", s.showCluster)
 	read(api, "/v1/members", "list-members", "Every node that the cluster knows", s.listMembers)
 	read(api, "/v1/raft/peers", "list-peers", "The Raft configuration", s.listPeers)
+
+	read(api, "/v1/datasets", "list-datasets", "All datasets", s.listDatasets)
+	read(api, "/v1/datasets/{namespace}/{name}", "show-dataset", "One dataset, and how far its endpoints have been told", s.showDataset)
 
 	write(api, "/v1/jobs", "submit-job", "Hand in a frozen plan", s.submitJob)
 	write(api, "/v1/jobs/{id}/pause", "pause-job", "Stop a job at its checkpoints",
@@ -117,11 +131,21 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/jobs/{id}/retry", "retry-job", "Run the failed slices of a job again",
 		s.act("retry", func(id partition.JobID) fsm.Command { return fsm.RetryJob{ID: id} }))
 	write(api, "/v1/jobs/{id}/proofs", "record-proof", "Add a proof made from outside", s.recordProof)
+	write(api, "/v1/scans", "submit-scan", "Start a scan", s.submitScan)
+	write(api, "/v1/scans/{id}/cancel", "cancel-scan", "End a scan for good", s.cancelScan)
+	write(api, "/v1/scan-schedules", "put-scan-schedule", "Make or replace a schedule of scans", s.putSchedule)
+	huma.Register(api, operation(http.MethodDelete, "/v1/scan-schedules/{name}", "remove-scan-schedule", "Remove a schedule of scans"), s.removeSchedule)
 	write(api, "/v1/members/{id}/drain", "drain-member", "Make a node hand over its slices", s.drain)
 	write(api, "/v1/members/{id}/uncordon", "uncordon-member", "Let a drained node take work again", s.uncordon)
+	write(api, "/v1/cluster/proof-keys", "use-proof-key", "Let another key sign for the cluster", s.useProofKey)
 	write(api, "/v1/cluster/join", "join-cluster", "Make this node meet others", s.join)
 	write(api, "/v1/cluster/leave", "leave-cluster", "Make this node leave for good", s.leave)
 	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)
+	write(api, "/v1/datasets", "put-dataset", "Make or replace a dataset", s.putDataset)
+	huma.Register(api, operation(http.MethodDelete, "/v1/datasets/{namespace}/{name}", "delete-dataset", "Forget a dataset; jobs about it stay"), s.deleteDataset)
+	triggers := operation(http.MethodPost, "/v1/triggers/alertmanager", "trigger-alertmanager", "Scan the datasets that firing alerts name")
+	triggers.MaxBodyBytes = maxTrigger
+	huma.Register(api, triggers, s.trigger)
 	huma.Register(api, operation(http.MethodDelete, "/v1/raft/peers/{id}", "remove-peer", "Take a node out of the Raft group"), s.removePeer)
 
 	read(api, "/v1/chaos/faults", "list-faults", "What is done to this node on purpose; only in staging and dev", s.listFaults)

@@ -109,8 +109,8 @@ func (j Job) Terminal() bool {
 // SliceState is the changing part of a slice.
 type SliceState struct {
 	ID         string     `json:"id" example:"bs-7f3k2m/00000012"`
-	Kind       string     `json:"kind" enum:"fill,verify"`
-	Partition  int32      `json:"partition"`
+	Kind       string     `json:"kind" enum:"fill,verify,survey,scan"`
+	Partition  int32      `json:"partition" doc:"-1 of a survey"`
 	Status     string     `json:"status" enum:"waiting,leased,done,failed"`
 	Owner      string     `json:"owner,omitempty" doc:"node id"`
 	OwnerName  string     `json:"ownerName,omitempty"`

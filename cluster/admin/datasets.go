@@ -1,0 +1,209 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"backstitch/cluster/client"
+	"backstitch/fsm"
+	"backstitch/partition/due"
+)
+
+type DatasetPath struct {
+	Namespace string `path:"namespace" maxLength:"128"`
+	Name      string `path:"name" maxLength:"128"`
+}
+
+func (p DatasetPath) name() fsm.DatasetName { return fsm.DatasetName(p.Namespace + "/" + p.Name) }
+
+func (s *Server) listDatasets(context.Context, *struct{}) (*indexed[client.Datasets], error) {
+	return reading(s, func(view *fsm.View) (client.Datasets, error) {
+		out := client.Datasets{Datasets: []client.Dataset{}}
+		all, err := view.Datasets()
+		if err != nil {
+			return out, err
+		}
+		for _, d := range all {
+			shown, err := describeDataset(view, d)
+			if err != nil {
+				return out, err
+			}
+			out.Datasets = append(out.Datasets, shown)
+		}
+		return out, nil
+	})
+}
+
+func (s *Server) showDataset(_ context.Context, in *DatasetPath) (*indexed[client.Dataset], error) {
+	return reading(s, func(view *fsm.View) (client.Dataset, error) {
+		d, ok, err := view.Dataset(in.name())
+		if err != nil {
+			return client.Dataset{}, err
+		}
+		if !ok {
+			return client.Dataset{}, unknownDataset(in.name())
+		}
+		return describeDataset(view, d)
+	})
+}
+
+func unknownDataset(n fsm.DatasetName) error {
+	return notFound("dataset", string(n), "backstitch dataset list")
+}
+
+// putDataset makes or replaces a dataset. When the first scan is due is computed here, as for any other schedule.
+func (s *Server) putDataset(ctx context.Context, in *struct {
+	Keyed
+	Body client.PutDataset
+}) (*indexed[client.Dataset], error) {
+	b := in.Body
+	cmd := fsm.PutDataset{
+		Name: fsm.DatasetName(b.Namespace + "/" + b.Name), Document: b.Document, Reference: fsm.Place(b.Reference), Cron: b.Cron, Seen: b.Seen,
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.Annotations)) {
+		cmd.Annotations = append(cmd.Annotations, fsm.Annotation{Key: k, Value: b.Annotations[k]})
+	}
+	for _, t := range b.Targets {
+		cmd.Targets = append(cmd.Targets, fsm.Place(t))
+	}
+	for _, o := range b.Orders {
+		cmd.Orders = append(cmd.Orders, orderFact(o))
+	}
+	for _, e := range b.Endpoints {
+		made, err := endpointFact(e)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Endpoints = append(cmd.Endpoints, made)
+	}
+	env := s.envelope(ctx, in.Keyed, "dataset", b.Reason)
+	if b.Every != "" || b.Cron != "" {
+		rule := due.Rule{Cron: b.Cron}
+		if b.Every != "" {
+			var err error
+			if rule.Every, err = time.ParseDuration(b.Every); err != nil {
+				return nil, invalid(err.Error(), "e.g. schedule: {every: 6h}")
+			}
+		}
+		now := time.Unix(0, env.UnixNanos)
+		next, err := rule.Next(now, now)
+		if err != nil {
+			return nil, invalid(err.Error(), "e.g. schedule: {every: 6h}, or schedule: {cron: '0 3 * * *'}")
+		}
+		cmd.EveryNanos, cmd.NextUnixNanos = int64(rule.Every), next.UnixNano()
+	}
+	if err := s.allows(cmd); err != nil {
+		return nil, err
+	}
+	result, err := s.propose(ctx, env, cmd, string(cmd.Name))
+	if err != nil {
+		return nil, overtaken(cmd.Name, result, err)
+	}
+	if err := s.applied(ctx, result.Index); err != nil {
+		return nil, s.failed(err)
+	}
+	return s.showDataset(ctx, &DatasetPath{Namespace: b.Namespace, Name: b.Name})
+}
+
+// overtaken says it plainly when somebody else was quicker.
+func overtaken(n fsm.DatasetName, result fsm.Result, err error) error {
+	if result.Code != fsm.WrongState {
+		return err
+	}
+	return newProblem(http.StatusConflict, client.CodeCheckIndex, "the dataset has changed since you looked", result.Object,
+		"backstitch dataset show "+string(n)+"     then the same command again")
+}
+
+func endpointFact(e client.DatasetEndpoint) (fsm.Endpoint, error) {
+	out := fsm.Endpoint{Name: e.Name, URL: e.URL, Token: e.Token}
+	var ok bool
+	if out.Format, ok = fsm.ParseEndpointFormat(e.Format); !ok {
+		return out, invalid(fmt.Sprintf("endpoint %q has format %q, which there is not", e.Name, e.Format), "backstitch spec explain --kind Dataset spec.notify.format")
+	}
+	for _, word := range e.On {
+		k, ok := fsm.ParseNoticeKind(word)
+		if !ok {
+			return out, invalid(fmt.Sprintf("endpoint %q is told of %q, which there is not", e.Name, word), "backstitch spec explain --kind Dataset spec.notify.on")
+		}
+		out.On |= 1 << k
+	}
+	return out, nil
+}
+
+func (s *Server) deleteDataset(ctx context.Context, in *struct {
+	DatasetPath
+	Keyed
+	Seen uint64 `query:"seen" doc:"modifyIndex of the version that is deleted"`
+}) (*indexed[client.Done], error) {
+	cmd := fsm.DeleteDataset{Name: in.name(), Seen: in.Seen}
+	if err := s.allows(cmd); err != nil {
+		return nil, err
+	}
+	result, err := s.propose(ctx, s.envelope(ctx, in.Keyed, "delete-dataset", ""), cmd, string(in.name()))
+	if err != nil {
+		return nil, overtaken(in.name(), result, err)
+	}
+	if err := s.applied(ctx, result.Index); err != nil {
+		return nil, s.failed(err)
+	}
+	return &indexed[client.Done]{Index: result.Index, Leader: string(s.node.Leader())}, nil
+}
+
+func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
+	namespace, name := d.Name.Split()
+	out := client.Dataset{
+		Namespace: namespace, Name: name, Document: d.Document, Reference: client.Place(d.Reference), Targets: []client.Place{},
+		Endpoints: []client.DatasetEndpoint{}, Deliveries: []client.Delivery{}, Cron: d.Cron, Scannable: len(d.Orders) > 0,
+		CreatedBy: d.CreatedBy, CreatedAt: time.Unix(0, d.CreatedUnixNanos).UTC(),
+		ChangedBy: d.ChangedBy, ChangedAt: time.Unix(0, d.ChangedUnixNanos).UTC(), Index: d.ModifyIndex,
+	}
+	if d.EveryNanos != 0 {
+		out.Every = time.Duration(d.EveryNanos).String()
+	}
+	for _, a := range d.Annotations {
+		if out.Annotations == nil {
+			out.Annotations = map[string]string{}
+		}
+		out.Annotations[a.Key] = a.Value
+	}
+	for _, t := range d.Targets {
+		out.Targets = append(out.Targets, client.Place(t))
+	}
+	waiting, err := view.Notices(d.Name)
+	if err != nil {
+		return out, err
+	}
+	told, err := view.Deliveries(d.Name)
+	if err != nil {
+		return out, err
+	}
+	for _, e := range d.Endpoints {
+		shown := client.DatasetEndpoint{Name: e.Name, Format: e.Format.String(), URL: e.URL, Token: e.Token, On: []string{}}
+		for k := fsm.NoticeStarted; k <= fsm.NoticeFound; k++ {
+			if e.Hears(k) {
+				shown.On = append(shown.On, k.String())
+			}
+		}
+		out.Endpoints = append(out.Endpoints, shown)
+		for _, t := range told {
+			if t.Endpoint == e.Name {
+				out.Deliveries = append(out.Deliveries, describeDelivery(e, t, waiting))
+			}
+		}
+	}
+	return out, nil
+}
+
+func describeDelivery(e fsm.Endpoint, t fsm.Delivery, waiting []fsm.Notice) client.Delivery {
+	out := client.Delivery{Endpoint: e.Name, Sent: t.Sent, Dropped: t.Dropped, Why: t.Why, At: instant(t.UnixNanos)}
+	for _, n := range waiting {
+		if n.Index > t.Settled && e.Hears(n.Kind) {
+			out.Waiting++
+		}
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package notify
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"backstitch/fsm"
+)
+
+// Two ways to Prometheus' world. An Alertmanager is told of alerts by its API v2, and routes, silences and groups them as all others;
+// that is what most people have. A receiver that an Alertmanager would call can be called directly instead, with payload version 4
+// (prometheus.io/docs/alerting/latest/configuration/#webhook_config).
+//
+// What goes wrong raises an alert and what goes well afterwards resolves it. So the labels name the dataset and not the job: two alerts
+// are the same when their labels are.
+
+// alarm is what an event says about one alert.
+type alarm struct {
+	name, severity string
+	firing         bool
+}
+
+// alarms are the alerts that an event raises or resolves. A repair does not resolve what a scan has found: the next scan does.
+func alarms(e Event) []alarm {
+	failed := e.Kind == fsm.NoticeFailed
+	found := e.Kind == fsm.NoticeFound
+	switch {
+	case !failed && !found && e.Kind != fsm.NoticeSucceeded:
+		return nil
+	case e.Scan == nil:
+		return []alarm{{"BackstitchRecoveryFailed", "critical", failed}}
+	case failed:
+		return []alarm{{"BackstitchScanFailed", "warning", true}}
+	}
+	return []alarm{{"BackstitchGapDetected", "critical", found}, {"BackstitchScanFailed", "warning", false}}
+}
+
+const (
+	// alertLasts is how long an Alertmanager shows the alert if nothing resolves it. Without an end it would resolve it by itself
+	// after its resolve_timeout, 5 minutes, since nobody repeats it.
+	alertLasts = 24 * time.Hour
+)
+
+// alert is one alert, in the form that both ways share.
+type alert struct {
+	Status       string            `json:"status,omitempty"` // webhook only
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"` // the zero time while it fires, in a webhook
+	GeneratorURL string            `json:"generatorURL"`
+	Fingerprint  string            `json:"fingerprint,omitempty"` // webhook only
+}
+
+// webhook is payload version 4.
+type webhook struct {
+	Version           string            `json:"version"`
+	GroupKey          string            `json:"groupKey"`
+	TruncatedAlerts   uint64            `json:"truncatedAlerts"`
+	Status            string            `json:"status"`
+	Receiver          string            `json:"receiver"`
+	GroupLabels       map[string]string `json:"groupLabels"`
+	CommonLabels      map[string]string `json:"commonLabels"`
+	CommonAnnotations map[string]string `json:"commonAnnotations"`
+	ExternalURL       string            `json:"externalURL"`
+	Alerts            []alert           `json:"alerts"`
+}
+
+// alerts is the body of POST /api/v2/alerts.
+func alerts(e Event) []alert {
+	var out []alert
+	for _, m := range alarms(e) {
+		a := newAlert(e, m)
+		if m.firing {
+			a.EndsAt = e.Time.Add(alertLasts)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+func newAlert(e Event, m alarm) alert {
+	a := alert{
+		Labels: map[string]string{
+			"alertname": m.name, "cluster": e.Cluster, "namespace": e.Namespace, "dataset": e.Dataset, "severity": m.severity,
+		},
+		Annotations:  map[string]string{"summary": e.summary(), "job_id": e.Job, "notice_id": e.ID},
+		StartsAt:     e.Time,
+		GeneratorURL: "urn:backstitch:cluster:" + e.Cluster + ":job:" + e.Job,
+	}
+	for _, n := range e.Annotations {
+		if k := labelName(n.Key); a.Annotations[k] == "" {
+			a.Annotations[k] = n.Value
+		}
+	}
+	if e.Proof != nil {
+		a.Annotations["proof_id"] = string(e.Proof.ID)
+	}
+	if !m.firing {
+		a.EndsAt = e.Time
+	}
+	return a
+}
+
+func alertWebhook(receiver string, e Event) webhook {
+	group := map[string]string{"namespace": e.Namespace, "dataset": e.Dataset}
+	out := webhook{
+		Version: "4", GroupKey: groupKey(group), Status: "resolved", Receiver: receiver, GroupLabels: group,
+		ExternalURL: "urn:backstitch:cluster:" + e.Cluster,
+	}
+	for _, m := range alarms(e) {
+		a := newAlert(e, m)
+		a.Status, a.Fingerprint = "resolved", fingerprint(a.Labels)
+		if m.firing {
+			a.Status, out.Status = "firing", "firing"
+		}
+		out.Alerts = append(out.Alerts, a)
+		out.CommonLabels, out.CommonAnnotations = common(out.CommonLabels, a.Labels), common(out.CommonAnnotations, a.Annotations)
+	}
+	return out
+}
+
+// common keeps of have what all has too; a nil have is the beginning.
+func common(have, all map[string]string) map[string]string {
+	if have == nil {
+		return maps.Clone(all)
+	}
+	maps.DeleteFunc(have, func(k, v string) bool { return all[k] != v })
+	return have
+}
+
+// labelName makes a name that every Alertmanager takes: older ones answer 400 to acme.com/ticket.
+func labelName(k string) string {
+	out := []byte(k)
+	for i, c := range out {
+		if letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'; !letter && (i == 0 || c < '0' || c > '9') {
+			out[i] = '_'
+		}
+	}
+	return string(out)
+}
+
+// groupKey is written as an Alertmanager writes that of a route without matchers.
+func groupKey(labels map[string]string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		parts = append(parts, fmt.Sprintf("%s=%q", k, labels[k]))
+	}
+	return "{}:{" + strings.Join(parts, ", ") + "}"
+}
+
+// fingerprint is Prometheus' own: FNV-1a over names and values in order, each ended by 0xff.
+func fingerprint(labels map[string]string) string {
+	const offset, prime = 14695981039346656037, 1099511628211
+	sum := uint64(offset)
+	add := func(s string) {
+		for i := range len(s) {
+			sum = (sum ^ uint64(s[i])) * prime
+		}
+		sum = (sum ^ 0xff) * prime
+	}
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		add(k)
+		add(labels[k])
+	}
+	return fmt.Sprintf("%016x", sum)
+}

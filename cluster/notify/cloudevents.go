@@ -1,0 +1,99 @@
+package notify
+
+import (
+	"time"
+
+	"backstitch/fsm"
+)
+
+// CloudEvents 1.0 in structured mode: everything is in the body, so a proxy that drops headers loses nothing. Source and id name an
+// event, and a receiver may take two of the same for one (cloudevents/spec, section "id").
+
+type envelope struct {
+	SpecVersion     string    `json:"specversion"`
+	ID              string    `json:"id"`
+	Source          string    `json:"source"`
+	Type            string    `json:"type"`
+	Subject         string    `json:"subject"`
+	Time            time.Time `json:"time"`
+	DataContentType string    `json:"datacontenttype"`
+	Data            jobData   `json:"data"`
+}
+
+// jobData is the data of dev.backstitch.job.*.v1, .scan.*.v1 and .gap.*.v1. Fields are only added.
+type jobData struct {
+	Namespace   string            `json:"namespace"`
+	Dataset     string            `json:"dataset"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Index       uint64            `json:"index"` // of the cluster's log: events of one dataset are in its order
+	Job         string            `json:"job"`
+	JobName     string            `json:"jobName"`
+	Why         string            `json:"why,omitempty"`
+	Reference   placeData         `json:"reference"`
+	Targets     []placeData       `json:"targets"`
+	Proof       *proofData        `json:"proof,omitempty"`
+	Scan        *scanData         `json:"scan,omitempty"`
+}
+
+// scanData are the numbers of a scan; of one that has only begun they are zero.
+type scanData struct {
+	Comparable   int64 `json:"comparablePartitions"`
+	Compared     int64 `json:"comparedRecords"`
+	Missing      int64 `json:"missingRecords"`
+	MissingBytes int64 `json:"missingBytes"`
+	Duplicates   int64 `json:"duplicateRecords"`
+	Extra        int64 `json:"extraRecords"`
+	Findings     int64 `json:"findings"`
+	Unknown      int64 `json:"unknownFindings"`
+}
+
+type placeData struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+type proofData struct {
+	ID       string `json:"id"`
+	Verdict  string `json:"verdict"`
+	Evidence string `json:"evidence"`
+	numbers
+}
+
+var cloudTypes = map[fsm.NoticeKind]string{
+	fsm.NoticeStarted: "dev.backstitch.job.started.v1", fsm.NoticeSucceeded: "dev.backstitch.job.completed.v1",
+	fsm.NoticeFailed: "dev.backstitch.job.failed.v1", fsm.NoticeCancelled: "dev.backstitch.job.cancelled.v1",
+}
+
+var scanTypes = map[fsm.NoticeKind]string{
+	fsm.NoticeStarted: "dev.backstitch.scan.started.v1", fsm.NoticeSucceeded: "dev.backstitch.scan.completed.v1",
+	fsm.NoticeFailed: "dev.backstitch.scan.failed.v1", fsm.NoticeCancelled: "dev.backstitch.scan.cancelled.v1",
+	fsm.NoticeFound: "dev.backstitch.gap.detected.v1",
+}
+
+func cloudEvent(e Event) envelope {
+	d := jobData{
+		Namespace: e.Namespace, Dataset: e.Dataset, Index: e.Index, Job: e.Job, JobName: e.JobName, Why: e.Why,
+		Reference: placeData(e.Reference), Targets: []placeData{},
+	}
+	for _, a := range e.Annotations {
+		if d.Annotations == nil {
+			d.Annotations = map[string]string{}
+		}
+		d.Annotations[a.Key] = a.Value
+	}
+	for _, t := range e.Targets {
+		d.Targets = append(d.Targets, placeData(t))
+	}
+	if p := e.Proof; p != nil {
+		d.Proof = &proofData{ID: string(p.ID), Verdict: p.Verdict.String(), Evidence: p.Evidence.String(), numbers: sums(p)}
+	}
+	kind := cloudTypes[e.Kind]
+	if c := e.Scan; c != nil {
+		kind = scanTypes[e.Kind]
+		d.Scan = &scanData{c.Comparable, c.Compared, c.Missing, c.MissingBytes, c.Duplicates, c.Extra, c.Findings, c.Unknown}
+	}
+	return envelope{
+		SpecVersion: "1.0", ID: e.ID, Source: "urn:backstitch:cluster:" + e.Cluster, Type: kind,
+		Subject: e.Namespace + "/" + e.Dataset, Time: e.Time, DataContentType: "application/json", Data: d,
+	}
+}

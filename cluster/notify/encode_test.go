@@ -1,0 +1,212 @@
+package notify
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/partition"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	theDataset = fsm.Dataset{
+		Name: "shop/orders", Document: []byte("{}"), Annotations: []fsm.Annotation{{Key: "runbook_url", Value: "https://wiki.internal/orders"}},
+		Reference: fsm.Place{Namespace: "s3://acme-archive", Name: "orders"},
+		Targets:   []fsm.Place{{Namespace: "kafka://h:9092", Name: "orders"}, {Namespace: "file", Name: "/copy"}},
+	}
+	theProof = fsm.Proof{ID: "r-abc", Job: "bs-7f3k2m", Verdict: fsm.Fail, Evidence: fsm.E3, Comparisons: []fsm.Comparison{
+		{Partition: 0, Range: partition.Range{From: 0, To: 100}, Verdict: fsm.Pass, Evidence: fsm.E3, Expected: fsm.Side{Records: 100}, Actual: fsm.Side{Records: 100}},
+		{Partition: 7, Range: partition.Range{From: 40, To: 90}, Verdict: fsm.Fail, Evidence: fsm.E3, Expected: fsm.Side{Records: 50}, Actual: fsm.Side{Records: 49},
+			Missing: 2, Extra: 1, IntroducedDuplicates: 3},
+	}}
+	at = time.Date(2026, 11, 20, 5, 0, 2, 123_000_000, time.UTC)
+)
+
+func notice(k fsm.NoticeKind, index uint64) fsm.Notice {
+	n := fsm.Notice{Dataset: theDataset.Name, Index: index, UnixNanos: at.UnixNano(), Kind: k, Job: "bs-7f3k2m", JobName: "orders.refill"}
+	if k == fsm.NoticeFailed {
+		n.Why, n.Proof = "proof r-abc: fail at E3", "r-abc"
+	}
+	return n
+}
+
+func event(k fsm.NoticeKind) Event {
+	n := notice(k, 300)
+	var proof *fsm.Proof
+	switch k {
+	case fsm.NoticeFailed:
+		proof = &theProof
+	case fsm.NoticeSucceeded:
+		good := theProof
+		good.Verdict, good.Comparisons = fsm.Pass, good.Comparisons[:1]
+		proof = &good
+	}
+	return NewEvent("c1", "v0.1.0", theDataset, n, []string{"kafka:abc/orders/0", "kafka:abc/orders/7"}, proof)
+}
+
+// scanEvent is an event of a scan of the first target.
+func scanEvent(k fsm.NoticeKind) Event {
+	n := notice(k, 300)
+	n.Proof, n.Why, n.JobName, n.Scan = "", "", "orders.scan", &fsm.ScanCounts{}
+	if k != fsm.NoticeStarted {
+		n.Scan = &fsm.ScanCounts{Comparable: 2, Compared: 150, Matched: 150, Target: 150}
+	}
+	if k == fsm.NoticeFound {
+		n.Scan = &fsm.ScanCounts{Comparable: 2, Compared: 150, Matched: 147, Target: 150, Missing: 3, MissingBytes: 300, Extra: 1, Findings: 3, Unknown: 1}
+	}
+	d := theDataset
+	d.Targets = d.Targets[:1]
+	return NewEvent("c1", "v0.1.0", d, n, nil, nil)
+}
+
+// TestPayloads compares each format's bytes, for each kind that it has a word for, with files that were read beside the specifications.
+func TestPayloads(t *testing.T) {
+	all := []fsm.NoticeKind{fsm.NoticeStarted, fsm.NoticeSucceeded, fsm.NoticeFailed, fsm.NoticeCancelled}
+	alarming := []fsm.NoticeKind{fsm.NoticeSucceeded, fsm.NoticeFailed}
+	for format, kinds := range map[fsm.EndpointFormat][]fsm.NoticeKind{
+		fsm.FormatAlertmanager: alarming, fsm.FormatAlertWebhook: alarming, fsm.FormatCloudEvents: all, fsm.FormatOpenLineage: all,
+	} {
+		for _, k := range kinds {
+			payload(t, format, "job."+k.String(), event(k))
+		}
+		for _, k := range append(kinds, fsm.NoticeFound) {
+			payload(t, format, "scan."+k.String(), scanEvent(k))
+		}
+	}
+}
+
+func payload(t *testing.T, format fsm.EndpointFormat, name string, e Event) {
+	t.Helper()
+	m, err := Encode(fsm.Endpoint{Name: "pager", Format: format, URL: "https://host/base/"}, e)
+	if err != nil {
+		t.Errorf("%s %s: %v", format, name, err)
+		return
+	}
+	var pretty bytes.Buffer
+	pretty.WriteString("POST " + m.URL + "\nContent-Type: " + m.ContentType + "\nIdempotency-Key: " + m.ID + "\n\n")
+	if err := json.Indent(&pretty, m.Body, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	pretty.WriteByte('\n')
+	golden(t, format.String()+"."+name, pretty.Bytes())
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(got), string(want)); diff != "" {
+		t.Errorf("%s (-got +want), write it anew with -update:\n%s", path, diff)
+	}
+}
+
+func TestAlertsHaveNoWordForSomeKinds(t *testing.T) {
+	for _, f := range []fsm.EndpointFormat{fsm.FormatAlertmanager, fsm.FormatAlertWebhook} {
+		for _, k := range []fsm.NoticeKind{fsm.NoticeStarted, fsm.NoticeCancelled} {
+			if m, err := Encode(fsm.Endpoint{Format: f, URL: "https://h"}, event(k)); err == nil {
+				t.Errorf("%s %s: got %s, want an error", f, k, m.Body)
+			}
+		}
+	}
+	if _, err := Encode(fsm.Endpoint{Format: 99, URL: "https://h"}, event(fsm.NoticeFailed)); err == nil {
+		t.Error("format 99: got no error")
+	}
+}
+
+// TestAResolvedAlertIsTheOneThatFired: an Alertmanager tells alerts apart by their labels alone.
+func TestAResolvedAlertIsTheOneThatFired(t *testing.T) {
+	for _, row := range []struct{ fires, resolves Event }{
+		{event(fsm.NoticeFailed), event(fsm.NoticeSucceeded)},
+		{scanEvent(fsm.NoticeFound), scanEvent(fsm.NoticeSucceeded)},
+	} {
+		fired, resolved := alerts(row.fires)[0], alerts(row.resolves)[0]
+		if diff := cmp.Diff(resolved.Labels, fired.Labels); diff != "" {
+			t.Errorf("labels differ:\n%s", diff)
+		}
+		if !fired.EndsAt.After(fired.StartsAt) || resolved.EndsAt.After(resolved.StartsAt) {
+			t.Errorf("fired until %s, resolved at %s", fired.EndsAt, resolved.EndsAt)
+		}
+	}
+	failed, found := alerts(scanEvent(fsm.NoticeFailed))[0], alerts(scanEvent(fsm.NoticeFound))[1]
+	if diff := cmp.Diff(found.Labels, failed.Labels); diff != "" || found.EndsAt.After(found.StartsAt) {
+		t.Errorf("a scan that went well does not resolve one that failed:\n%s", diff)
+	}
+}
+
+// The sum is the one that Prometheus' own test of its label signatures expects.
+func TestFingerprint(t *testing.T) {
+	if got, want := fingerprint(map[string]string{"name": "garland, briggs", "fear": "love is not enough"}), "507a62d79ee76c9a"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAnnotationsOfAlertsHaveNamesThatAllTake(t *testing.T) {
+	for k, want := range map[string]string{"runbook_url": "runbook_url", "acme.com/ticket-1": "acme_com_ticket_1", "7up": "_up", "é": "__"} {
+		if got := labelName(k); got != want {
+			t.Errorf("%s: got %s, want %s", k, got, want)
+		}
+	}
+}
+
+func TestRunIDIsTheSameForEachEventOfARun(t *testing.T) {
+	if got, want := runID("c1", "bs-7f3k2m"), "9ab5313f-1eee-5aab-9523-d4c3116fb3c5"; got != want {
+		t.Errorf("got %s, want the UUIDv5 %s", got, want)
+	}
+	start, end := runEvent(event(fsm.NoticeStarted)), runEvent(event(fsm.NoticeFailed))
+	if start.Run.RunID != end.Run.RunID || start.Job.Name != end.Job.Name || start.Job.Namespace != end.Job.Namespace {
+		t.Errorf("START of run %s of %s, FAIL of run %s of %s", start.Run.RunID, start.Job.Name, end.Run.RunID, end.Job.Name)
+	}
+}
+
+func TestEventIDs(t *testing.T) {
+	seen := map[string]string{}
+	for _, cluster := range []string{"c1", "c2"} {
+		for _, index := range []uint64{300, 301} {
+			e := NewEvent(cluster, "v", theDataset, notice(fsm.NoticeFailed, index), nil, nil)
+			again := NewEvent(cluster, "another version", theDataset, notice(fsm.NoticeFailed, index), nil, &theProof)
+			if e.ID != again.ID {
+				t.Errorf("one notice has ids %s and %s", e.ID, again.ID)
+			}
+			if other := seen[e.ID]; other != "" {
+				t.Errorf("two notices have id %s", e.ID)
+			}
+			seen[e.ID] = cluster
+		}
+	}
+}
+
+func TestTargetsOfAJob(t *testing.T) {
+	kafka, dir := theDataset.Targets[0], theDataset.Targets[1]
+	for _, row := range []struct {
+		lock string
+		want []fsm.Place
+	}{
+		{"kafka:abc/orders/3", []fsm.Place{kafka}}, {"dir:/copy/3", []fsm.Place{dir}},
+		{"kafka:abc/other-orders/3", []fsm.Place{kafka, dir}}, {"nonsense", []fsm.Place{kafka, dir}},
+	} {
+		if diff := cmp.Diff(written(theDataset.Targets, []string{row.lock}), row.want); diff != "" {
+			t.Errorf("%s (-got +want):\n%s", row.lock, diff)
+		}
+	}
+}

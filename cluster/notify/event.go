@@ -1,0 +1,104 @@
+package notify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"backstitch/fsm"
+)
+
+// Event is a notice with what a receiver wants to know besides.
+type Event struct {
+	// ID is the same whoever sends it and however often.
+	ID          string
+	Cluster     string // id
+	Program     string // version of the sender
+	Namespace   string // of the dataset
+	Dataset     string // its name
+	Annotations []fsm.Annotation
+	Kind        fsm.NoticeKind
+	Index       uint64
+	Time        time.Time // UTC
+	Job         string    // id
+	JobName     string
+	Why         string
+	Reference   fsm.Place
+	Targets     []fsm.Place     // that the job writes, as far as its locks tell; otherwise all
+	Proof       *fsm.Proof      // nil when none ended the job
+	Scan        *fsm.ScanCounts // nil for a job that writes
+}
+
+// NewEvent makes the event of a notice. locks are those of its job; proof is the one that the notice names, nil for none.
+func NewEvent(cluster, program string, d fsm.Dataset, n fsm.Notice, locks []string, proof *fsm.Proof) Event {
+	namespace, name := d.Name.Split()
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", cluster, n.Dataset, n.Index))
+	return Event{
+		ID: hex.EncodeToString(sum[:16]), Cluster: cluster, Program: program, Namespace: namespace, Dataset: name, Annotations: d.Annotations,
+		Kind: n.Kind, Index: n.Index, Time: time.Unix(0, n.UnixNanos).UTC(), Job: string(n.Job), JobName: n.JobName, Why: n.Why,
+		Reference: d.Reference, Targets: written(d.Targets, locks), Proof: proof, Scan: n.Scan,
+	}
+}
+
+// written returns the targets that locks name: "kafka:CLUSTER-ID/TOPIC/PARTITION" and "dir:PATH/PARTITION".
+func written(targets []fsm.Place, locks []string) []fsm.Place {
+	var out []fsm.Place
+	for _, t := range targets {
+		for _, lock := range locks {
+			at := strings.LastIndex(lock, "/")
+			if at < 0 {
+				continue
+			}
+			kind, place, _ := strings.Cut(lock[:at], ":")
+			if kind == "dir" && place == strings.TrimRight(t.Name, "/") || kind == "kafka" && strings.HasSuffix(place, "/"+t.Name) {
+				out = append(out, t)
+				break
+			}
+		}
+	}
+	if len(out) == 0 {
+		return targets
+	}
+	return out
+}
+
+// summary is one line for people.
+func (e Event) summary() string {
+	what := "job"
+	if e.Scan != nil {
+		what = "scan"
+	}
+	text := fmt.Sprintf("%s/%s: %s %s (%s) %s", e.Namespace, e.Dataset, what, e.JobName, e.Job, e.Kind)
+	if e.Kind == fsm.NoticeFound {
+		text += fmt.Sprintf(" %d missing, %d duplicate and %d extra records, and %d places about which nothing can be said",
+			e.Scan.Missing, e.Scan.Duplicates, e.Scan.Extra, e.Scan.Unknown)
+	}
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	return text
+}
+
+// numbers are a proof's sums over its partitions.
+type numbers struct {
+	Partitions int   `json:"partitions"`
+	Expected   int64 `json:"expectedRecords"`
+	Actual     int64 `json:"actualRecords"`
+	Missing    int64 `json:"missingRecords"`
+	Extra      int64 `json:"extraRecords"`
+	Introduced int64 `json:"introducedDuplicates"`
+}
+
+func sums(p *fsm.Proof) (n numbers) {
+	n.Partitions = len(p.Comparisons)
+	for _, c := range p.Comparisons {
+		n.Expected += c.Expected.Records
+		n.Actual += c.Actual.Records
+		n.Missing += c.Missing
+		n.Extra += c.Extra
+		n.Introduced += c.IntroducedDuplicates
+	}
+	return n
+}
