@@ -101,11 +101,10 @@ func (p pilot) FetchServerStats(ctx context.Context, servers map[raft.ServerID]*
 // removal waits for a commit, and the library wants this call to return at once.
 func (p pilot) RemoveFailedServer(s *autopilot.Server) {
 	p.n.log.Warn("a node has been gone for too long and loses its place", "peer", s.Name, "id", string(s.ID))
-	future := p.n.raft.RemoveServer(s.ID, 0, raftChange)
 	p.n.applies.Add(1)
 	go func() {
 		defer p.n.applies.Done()
-		if err := future.Error(); err != nil {
+		if err := p.n.ask(func() raft.Future { return p.n.raft.RemoveServer(s.ID, 0, raftChange) }); err != nil {
 			p.n.log.Warn("take a dead node out", "peer", s.Name, "err", err)
 		}
 	}()

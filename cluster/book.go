@@ -26,6 +26,16 @@ func (b *book) Overview() (leader.Overview, error) {
 	if out.Members, err = v.Members(); err != nil {
 		return out, fmt.Errorf("read members: %w", err)
 	}
+	keys, err := v.ProofKeys()
+	if err != nil {
+		return out, fmt.Errorf("read proof keys: %w", err)
+	}
+	if len(keys) > 0 {
+		out.ProofKey = keys[len(keys)-1].Key
+	}
+	if out.Schedules, err = schedules(v); err != nil {
+		return out, fmt.Errorf("read schedules: %w", err)
+	}
 	jobs, err := v.ActiveJobs()
 	if err != nil {
 		return out, fmt.Errorf("read jobs: %w", err)
@@ -34,6 +44,27 @@ func (b *book) Overview() (leader.Overview, error) {
 		if j.State == fsm.JobRunning || j.State == fsm.JobVerifying {
 			out.Jobs = append(out.Jobs, j)
 		}
+	}
+	return out, nil
+}
+
+// schedules returns those of scans, with whether their last scan has ended.
+func schedules(v *fsm.View) ([]leader.Schedule, error) {
+	list, err := v.Schedules()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]leader.Schedule, 0, len(list))
+	for _, s := range list {
+		busy := false
+		if s.Last != "" {
+			j, ok, err := v.Job(s.Last)
+			if err != nil {
+				return nil, err
+			}
+			busy = ok && !j.State.Terminal()
+		}
+		out = append(out, leader.Schedule{Schedule: s, Busy: busy})
 	}
 	return out, nil
 }
@@ -86,6 +117,13 @@ func (b *book) HasProof(id fsm.ProofID) (bool, error) {
 	defer v.Close()
 	_, ok, err := v.Proof(id)
 	return ok, err
+}
+
+// Writers returns who may have written the partitions of a job.
+func (b *book) Writers(job partition.JobID) (fsm.Writers, error) {
+	v := b.machine.View()
+	defer v.Close()
+	return v.Writers(job)
 }
 
 // Wait blocks until something above after is applied.

@@ -21,6 +21,9 @@ import (
 // The trap is two nodes that each see enough others and make two clusters. So only the node with the lowest id among those that
 // it wants to make the cluster of may do so, and it must first have the promise of every other one, which each writes down
 // durably and gives once. Two sets that share a node can not both be complete; two sets that share none have never met.
+//
+// The other trap is a vote that was forgotten. A node without Raft state starts Raft only with the data that gave the promise, or
+// after the leader of its cluster has taken away the vote that it may have had.
 
 const (
 	meetEvery    = 100 * time.Millisecond
@@ -46,26 +49,41 @@ func (n *Node) findOrMake(ctx context.Context) ([]wire.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for raft state: %w", err)
 	}
-	n.mu.Lock()
-	m := n.mark
-	n.mu.Unlock()
-	switch {
-	case exists:
+	if exists {
 		n.phase(PhaseJoining, "Raft state is here")
 		return nil, nil
-	case m.Cluster != "" && n.identity.Generation > 1:
-		// This node was of the cluster and has forgotten what it acknowledged and whom it voted for.
-		return nil, n.beReadmitted(ctx)
-	case m.Cluster != "" && (len(m.Servers) == 0 || m.Servers[0].ID != n.id):
-		// It was let in, or gave its promise, and stopped before Raft wrote anything.
-		n.phase(PhaseJoining, "was let in before")
+	}
+	if m := n.currentMark(); m.Cluster == "" || (m.admits(n.identity.Generation) && n.plans(m)) {
+		servers, err := n.findOrMakeFirst(ctx)
+		if err != nil || len(servers) > 0 {
+			return servers, err
+		}
+	}
+	if m := n.currentMark(); m.admits(n.identity.Generation) {
+		// It gave its promise, or was let in, and Raft wrote nothing since: there is no vote that it could have forgotten.
+		n.phase(PhaseJoining, "bound to cluster "+m.Cluster)
 		return nil, nil
-	case n.cfg.BootstrapExpect == 0:
+	}
+	return nil, n.beLetIn(ctx)
+}
+
+// findOrMakeFirst is for a node that is bound to nobody else's cluster. It returns servers when this node makes one.
+func (n *Node) findOrMakeFirst(ctx context.Context) ([]wire.Server, error) {
+	if n.cfg.BootstrapExpect == 0 {
 		n.phase(PhaseMeeting, "looking for a cluster to join")
 		return nil, n.find(ctx)
 	}
 	n.phase(PhaseMeeting, fmt.Sprintf("waiting for %d voters that want to make a cluster", n.cfg.BootstrapExpect))
 	return n.makeCluster(ctx)
+}
+
+// plans reports whether m is this node's own plan for a cluster, which it has not carried out.
+func (n *Node) plans(m mark) bool { return len(m.Servers) > 0 && m.Servers[0].ID == n.id }
+
+func (n *Node) currentMark() mark {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mark
 }
 
 // noDouble refuses to start Raft beside another process with this node's id. The two would vote twice, and one could even be
@@ -116,9 +134,9 @@ func (n *Node) adopt(replies []*wire.HelloReply) (bool, error) {
 		err := n.changeMark(func(m *mark) {
 			switch {
 			case m.Cluster == r.Who.Cluster:
-			case m.Cluster == "", len(m.Servers) > 0 && m.Servers[0].ID == n.id:
+			case m.Cluster == "", n.plans(*m):
 				// A plan of our own that nobody else can have carried out is void.
-				m.Cluster, m.Servers = r.Who.Cluster, nil
+				m.Cluster, m.Servers, m.Generation = r.Who.Cluster, nil, 0
 			default:
 				failure = n.foreign(r.Who)
 			}
@@ -251,11 +269,11 @@ func (n *Node) promise(cluster string, servers []wire.Server, by string) error {
 	}
 	var refused error
 	err = n.changeMark(func(m *mark) {
-		if m.Cluster != "" && m.Cluster != cluster {
+		if m.Cluster != "" {
 			refused = &wire.Failure{Reason: wire.Refused, Code: CodePromised, Text: n.cfg.Name + " is bound to cluster " + m.Cluster}
 			return
 		}
-		m.Cluster, m.Servers = cluster, toMark(servers)
+		m.Cluster, m.Servers, m.Generation = cluster, toMark(servers), n.identity.Generation
 		n.promised = n.promised || by != n.id
 	})
 	failpoint.Reach(failpoint.BootstrapPromiseGiven)

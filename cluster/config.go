@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,6 +38,9 @@ type Config struct {
 
 	TLS           TLSFiles // all three or none
 	GossipKeyFile string   // "" for unencrypted gossip
+	ProofKeyFile  string   // "" for reports that nobody signs
+
+	Notify Notify // how endpoints of datasets are told
 
 	Raft      RaftTimings
 	Autopilot Autopilot
@@ -52,6 +56,12 @@ type Config struct {
 	ProposeTimeout time.Duration
 	// SnapshotsKept is how many Raft snapshots stay on disk.
 	SnapshotsKept int
+}
+
+// Notify says where this node finds tokens for endpoints, and whom it may tell, when it leads.
+type Notify struct {
+	SecretDir string         // directory of the files that tokens come from, "" for none
+	Allow     []netip.Prefix // addresses that may be told although they look like metadata services
 }
 
 // Environment is what a cluster is there for.

@@ -15,12 +15,12 @@ import (
 // cmd asserts the fit, since neither room knows the other.
 
 // Assignment waits until this node's leases differ from those it returned as of index after, and returns them all. An index
-// that it did not return last is answered at once. It also returns when ctx ends.
+// that it did not return last is answered at once. It also returns when ctx ends. A node that has been started has no leases before
+// its book has caught up: those that it knows of may have moved while it was dead, and taking them up would fence whoever has
+// them now.
 func (n *Node) Assignment(ctx context.Context, after uint64) (fsm.Assignment, error) {
-	if !closed(n.started) {
-		if err := n.untilStarted(ctx); err != nil {
-			return fsm.Assignment{}, err
-		}
+	if err := n.untilCurrent(ctx); err != nil {
+		return fsm.Assignment{}, err
 	}
 	for {
 		if err := n.gate(ctx); err != nil {
@@ -47,9 +47,9 @@ func (n *Node) Assignment(ctx context.Context, after uint64) (fsm.Assignment, er
 	}
 }
 
-func (n *Node) untilStarted(ctx context.Context) error {
+func (n *Node) untilCurrent(ctx context.Context) error {
 	select {
-	case <-n.started:
+	case <-n.current:
 		return nil
 	case <-n.died:
 		return n.notReady()
@@ -102,7 +102,11 @@ func (n *Node) Checkpoint(ctx context.Context, entries []fsm.SliceCheckpoint) ([
 		if id == n.id {
 			return n.answer(ctx, req)
 		}
-		return n.pool.Call(ctx, id, addr, req, nil, true)
+		answer, err := n.pool.Call(ctx, id, addr, req, nil, true)
+		if err == nil {
+			n.contacts.answers(partition.NodeID(id))
+		}
+		return answer, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("renew: %w", err)
@@ -119,6 +123,34 @@ func (n *Node) Finish(ctx context.Context, cmd fsm.FinishSlice) (fsm.Result, err
 		return fsm.Result{}, err
 	}
 	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
+// FinishScanSlice ends the lease of a slice of a scan with what it found.
+func (n *Node) FinishScanSlice(ctx context.Context, cmd fsm.FinishScanSlice) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
+// SaveLedger keeps the numbers per window of a comparison. A cluster of an older version refuses it with NeedsVersion, and is not asked.
+func (n *Node) SaveLedger(ctx context.Context, cmd fsm.SaveLedger) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	if ok, err := n.allows(cmd); err != nil || !ok {
+		return fsm.Result{Code: fsm.NeedsVersion}, err
+	}
+	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
+// allows reports whether the cluster's version lets a command be proposed: an older program would stop at it.
+func (n *Node) allows(cmd fsm.Command) (bool, error) {
+	v := n.stores.machine.View()
+	defer v.Close()
+	version, err := v.Version()
+	since, known := fsm.Since(cmd.Op())
+	return known && since <= version, err
 }
 
 // Fail ends a lease without success.

@@ -147,6 +147,37 @@ func TestADamagedTableIsSetAside(t *testing.T) {
 	})
 }
 
+// TestDamageThatNoCheckReadsIsSetAside: a block that only a compaction reads is whole as far as a start can tell.
+func TestDamageThatNoCheckReadsIsSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		c.WaitVoters(3)
+		m := follower(c)
+		mustSubmit(t, m, "bs-a")
+		m.Node.Fatal(storage.Damaged("/data/data/pebble/000005.sst", errors.New("checksum mismatch")))
+		if err := m.WaitEnd(); cluster.ExitStatus(err) != cluster.ExitLatched {
+			t.Fatalf("got %v (exit status %d), want %d, at which a supervisor starts it again", err, cluster.ExitStatus(err), cluster.ExitLatched)
+		}
+		m.Start()
+		c.WaitServing(m)
+		if s := m.Node.Status(context.Background()); !strings.Contains(s.SetAside, "damaged") {
+			t.Errorf("status: set aside: got %q, want a directory", s.SetAside)
+		}
+		c.WaitVoters(3)
+		c.WaitSame()
+		if !hasJob(t, m, "bs-a") {
+			t.Errorf("the book did not come back")
+		}
+		m.Stop()
+		m.Start()
+		c.WaitServing(m)
+		if s := m.Node.Status(context.Background()); s.SetAside != "" {
+			t.Errorf("the start after that set %q aside once more", s.SetAside)
+		}
+	})
+}
+
 func TestAShortenedLogDoesNotVote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clustertest.New(t, 3)
@@ -244,6 +275,39 @@ func TestAFullDiskEndsTheNodeAndNothingElse(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where the others are is noted for bad days. A node that can open no file at that moment notes it later.
+func TestANodeThatCanNotNoteItsPeersGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		var lack atomic.Bool
+		var refused atomic.Int64
+		m := c.Member(0)
+		m.Wrap = func(fs vfs.FS) vfs.FS {
+			return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if lack.Load() && op.Kind == errorfs.OpCreate && strings.Contains(op.Path, "cluster.json") {
+					refused.Add(1)
+					return syscall.EMFILE
+				}
+				return nil
+			}))
+		}
+		c.StartAll()
+		c.WaitServing(m)
+		lack.Store(true)
+		noted := func() bool {
+			text, err := storage.ReadFile(m.FS, "/data/cluster.json")
+			return err == nil && strings.Contains(string(text), `"peers"`)
+		}
+		c.Eventually("a note to be refused", func() bool { return refused.Load() > 0 })
+		if noted() {
+			t.Fatal("the peers are noted already: nothing was refused that matters")
+		}
+		lack.Store(false)
+		c.Eventually("the peers to be noted", noted)
+		mustSubmit(t, m, "bs-goeson")
+	})
 }
 
 func TestNewerDataIsRefused(t *testing.T) {

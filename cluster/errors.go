@@ -47,6 +47,7 @@ const (
 	CodeLastVoter    = "BST-E0410" // the cluster would be left without a quorum
 	CodeJoinRefused  = "BST-E0411"
 	CodeProtected    = "BST-E0412" // faults are injected on purpose only in staging and dev
+	CodeProofKey     = "BST-E0413" // the file with the proof key can not be used
 )
 
 // Error is a fault as an operator meets it: which object, why, and what to type next.

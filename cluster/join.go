@@ -18,7 +18,8 @@ import (
 // This file lets nodes in: the asking side and the leader's side of Join and Readmit.
 //
 // Why Readmit exists: a node that lost its log still counts as a voter for the others, and with an empty log it would vote for
-// anybody. Entries that it helped to commit could then be lost. So before it starts Raft, the leader takes its vote away. That
+// anybody. Entries that it helped to commit could then be lost. So before it starts Raft, the leader takes its vote away. A node
+// that seems new asks as well: it may have lost more than its data. That
 // change is itself committed by a majority of the rest, and whoever could win an election without those entries would need a
 // vote from that majority. Afterwards the node is a learner like any new one; autopilot gives the vote back once it has caught
 // up.
@@ -29,19 +30,27 @@ const (
 	raftChange  = 5 * time.Second // for one change of the Raft configuration to be accepted
 )
 
-// beReadmitted asks until the leader has taken this node's vote away.
-func (n *Node) beReadmitted(ctx context.Context) error {
-	n.phase(PhaseWaiting, "data was lost; the leader must take this node's vote away before it may come back")
+// beLetIn asks until the leader has taken away the vote that this node may have, and notes that it may start Raft now.
+func (n *Node) beLetIn(ctx context.Context) error {
+	if n.currentMark().Generation == 0 {
+		n.phase(PhaseJoining, "asks the leader of cluster "+n.ClusterID()+" to be let in")
+	} else {
+		n.phase(PhaseWaiting, "data was lost; the leader must take this node's vote away before it may come back")
+	}
 	if len(n.cfg.RetryJoin) == 0 && len(n.knownAddresses()) == 0 {
 		return &Error{Code: CodeCannotRejoin, Object: "node " + n.cfg.Name, Kind: ErrCannotRejoin, Cause: storage.ErrDamaged,
 			Hint: "if others exist: --retry-join HOST:7422. If this was the only node: backstitch cluster snapshot restore FILE into a new one; the old data is kept beside it"}
 	}
 	said := ""
 	for {
+		// Whoever has the leader's own id finds no leader; who that is says its double.
+		if err := n.noDouble(ctx); err != nil {
+			return err
+		}
 		_, err := n.askLeader(ctx, &wire.Readmit{From: n.who()})
 		if err == nil {
-			n.phase(PhaseJoining, "let in again as a learner; the book comes from the leader")
-			return nil
+			n.phase(PhaseJoining, "let in as a learner; the book comes from the leader")
+			return n.changeMark(func(m *mark) { m.Generation = n.identity.Generation })
 		}
 		if fatal := n.refusal(err); fatal != nil {
 			return fatal
@@ -111,6 +120,7 @@ func (n *Node) joined(ctx context.Context, done *wire.Done) error {
 			return nil // the node ends, or its book has latched, which keepHouse sees
 		}
 	}
+	n.nowCurrent.Do(func() { close(n.current) })
 	n.phase(PhaseServing, "member of cluster "+done.Cluster)
 	return nil
 }
@@ -230,11 +240,11 @@ func (n *Node) putServer(m fsm.Member) error {
 			continue
 		}
 		if m.Role == fsm.RoleWorker && s.Suffrage == raft.Voter {
-			return n.raftFailure(n.raft.DemoteVoter(id, 0, raftChange).Error())
+			return n.raftFailure(n.ask(func() raft.Future { return n.raft.DemoteVoter(id, 0, raftChange) }))
 		}
 		return nil
 	}
-	return n.raftFailure(n.raft.AddNonvoter(id, raft.ServerAddress(m.ID), 0, raftChange).Error())
+	return n.raftFailure(n.ask(func() raft.Future { return n.raft.AddNonvoter(id, raft.ServerAddress(m.ID), 0, raftChange) }))
 }
 
 // readmit is the leader's side of Readmit.
@@ -257,7 +267,7 @@ func (n *Node) readmit(ctx context.Context, req *wire.Readmit) (*wire.Done, erro
 			continue
 		}
 		n.log.Warn("a node lost its data; taking its vote away until it has caught up", "peer", req.From.Name, "id", req.From.ID)
-		if err := n.raft.DemoteVoter(s.ID, 0, raftChange).Error(); err != nil {
+		if err := n.ask(func() raft.Future { return n.raft.DemoteVoter(s.ID, 0, raftChange) }); err != nil {
 			return nil, n.raftFailure(err)
 		}
 	}

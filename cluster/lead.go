@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"backstitch/cluster/leader"
+	"backstitch/cluster/notify"
+	"backstitch/fsm"
 	"backstitch/partition"
 
+	"github.com/hashicorp/raft"
 	autopilot "github.com/hashicorp/raft-autopilot"
 )
 
@@ -72,7 +75,7 @@ func (n *Node) startLeading(ctx context.Context) (end func()) {
 // lead does a leader's work until ctx ends, which is when leadership is lost.
 func (n *Node) lead(ctx context.Context) error {
 	for {
-		if err := n.raft.Barrier(barrier).Error(); err == nil {
+		if err := n.ask(func() raft.Future { return n.raft.Barrier(barrier) }); err == nil {
 			break
 		} else if err := n.nap(ctx, firstNap); err != nil {
 			return nil
@@ -95,6 +98,10 @@ func (n *Node) lead(ctx context.Context) error {
 
 	conf := leader.DefaultConfig()
 	conf.Self, conf.Book, conf.Proposer, conf.Rumours = partition.NodeID(n.id), &book{n.stores.machine}, n, n
+	conf.Versions = versions()
+	if n.proofKey != nil {
+		conf.ProofKey = [32]byte(n.proofKey.Public())
+	}
 	conf.Limits, conf.Clock, conf.Logger = n.cfg.Leader, n.deps.Clock, n.log
 	loop, err := leader.New(conf)
 	if err != nil {
@@ -107,12 +114,40 @@ func (n *Node) lead(ctx context.Context) error {
 		defer tasks.Done()
 		n.probeLost(ctx)
 	}()
+	if err := n.tellEndpoints(ctx, &tasks); err != nil {
+		return err
+	}
 	pilot.Start(ctx)
 	defer func() { <-pilot.Stop() }()
 	return loop.Run(ctx)
 }
 
-// probeLost dials the ports of nodes whose connections are gone. A process that died leaves a port that refuses; one that is
+// tellEndpoints starts telling the endpoints of datasets what happens, until ctx ends.
+func (n *Node) tellEndpoints(ctx context.Context, tasks *sync.WaitGroup) error {
+	conf := notify.DefaultConfig()
+	conf.Self, conf.Cluster, conf.Program, conf.Book, conf.Proposer = n.id, n.ClusterID(), n.cfg.Version, n, n
+	conf.Client, conf.SecretDir, conf.Env = notify.NewClient(n.cfg.Notify.Allow), n.cfg.Notify.SecretDir, n.deps.Env
+	if n.deps.Receivers != nil {
+		conf.Client.Transport = n.deps.Receivers
+	}
+	if conf.Env == nil {
+		conf.Env = func(string) (string, bool) { return "", false }
+	}
+	conf.Clock, conf.Logger = n.deps.Clock, n.log
+	loop, err := notify.New(conf)
+	if err != nil {
+		return err
+	}
+	tasks.Go(func() {
+		defer conf.Client.CloseIdleConnections()
+		if err := loop.Run(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("endpoints of datasets are not told any more", "err", err) // the leader's loop reads the same book and ends the node
+		}
+	})
+	return nil
+}
+
+// probeLost dials the ports of nodes that have no connection to this leader. A process that died leaves a port that refuses; one that is
 // only stopped, or cut off, does not.
 func (n *Node) probeLost(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
@@ -123,20 +158,41 @@ func (n *Node) probeLost(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, id := range n.contacts.lost() {
-			addr, _, err := n.resolve(string(id))
-			if err != nil {
-				continue
-			}
-			dial, cancel := context.WithTimeout(ctx, probeTime)
-			conn, err := n.net.Dial(dial, addr)
-			cancel()
-			if err == nil {
-				conn.Close()
-			}
-			n.contacts.probed(id, errors.Is(err, syscall.ECONNREFUSED))
+		var round sync.WaitGroup // side by side: one that does not answer must not keep the others waiting
+		for _, id := range n.contacts.lost(n.others()) {
+			round.Go(func() { n.probe(ctx, id) })
+		}
+		round.Wait()
+	}
+}
+
+func (n *Node) probe(ctx context.Context, id partition.NodeID) {
+	addr, _, err := n.resolve(string(id))
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	conn, err := n.net.Dial(ctx, addr)
+	if err == nil {
+		conn.Close()
+	}
+	n.contacts.probed(id, errors.Is(err, syscall.ECONNREFUSED))
+}
+
+// others are the members besides this node that have not left.
+func (n *Node) others() []partition.NodeID {
+	members, err := n.bookMembers()
+	if err != nil {
+		return nil // the loop reads the same book and reports it
+	}
+	var out []partition.NodeID
+	for _, m := range members {
+		if string(m.ID) != n.id && m.State != fsm.MemberLeft {
+			out = append(out, m.ID)
 		}
 	}
+	return out
 }
 
 // Rumours tells the leader's loop what has been heard of each member.
@@ -151,4 +207,12 @@ func (n *Node) Rumours() map[partition.NodeID]leader.Rumour {
 		alive[m.ID] = string(m.ID) == n.id || (ok && p.Alive)
 	}
 	return n.contacts.rumours(alive)
+}
+
+// versions lists what each cluster version that this program knows wants of the members.
+func versions() (out []leader.VersionStep) {
+	for v := fsm.FirstVersion; v <= fsm.LatestVersion; v++ {
+		out = append(out, leader.VersionStep{Version: v, MaxOp: fsm.VersionNeeds(v)})
+	}
+	return out
 }

@@ -17,21 +17,30 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// This file is the small file "cluster" beside the data: to which cluster this node belongs, and with whom it promised to make
-// it. It outlives a data directory that was set aside, so a node that lost its data neither makes a second cluster nor votes
-// before it was let in again.
+// This file is the small file "cluster" beside the data: to which cluster this node belongs, with whom it promised to make it,
+// and with which data it may vote. It outlives data that is set aside, so a node that lost its data neither makes a second
+// cluster nor votes before it was let in again.
 
 const markFile = "cluster.json"
 
 // mark is what the file holds.
 type mark struct {
 	Cluster string `json:"cluster"`
+	// Generation is that of the data with which this node may start Raft although there is no Raft state in them: it gave its
+	// promise with them, or the leader let it in with them. It is written with the promise, in one file, so no crash can
+	// separate the two; data that are lost later have a higher generation. 0 is nothing yet.
+	Generation uint32 `json:"generation,omitempty"`
 	// Servers are those that the cluster is to be made of, while this node has promised and not seen it happen.
 	Servers []markServer `json:"servers,omitempty"`
 	// Peers are RPC addresses by node id, as last known: whom to ask when the book is lost.
 	Peers map[string]string `json:"peers,omitempty"`
 	// Rebuild, if not empty, is why the data must be set aside at the next start.
 	Rebuild string `json:"rebuild,omitempty"`
+}
+
+// admits reports whether a node without Raft state may start Raft with data of that generation.
+func (m *mark) admits(generation uint32) bool {
+	return m.Cluster != "" && m.Generation == generation && generation > 0
 }
 
 type markServer struct {

@@ -3,8 +3,10 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +268,28 @@ func TestTransferAndRemove(t *testing.T) {
 	})
 }
 
+// Whoever removes the machine that burnt does so while the others still take it for the leader.
+func TestALeaderThatIsGoneIsRemovedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		c.WaitVoters(3)
+		old := c.WaitLeader()
+		other := c.Member(0)
+		if other == old {
+			other = c.Member(1)
+		}
+		old.Kill()
+		if leader := other.Node.Leader(); leader != old.Node.ID() {
+			t.Fatalf("the others believe in %q, want the one that is gone", leader)
+		}
+		if err := other.Node.RemovePeer(context.Background(), old.Name, "burnt"); err != nil {
+			t.Errorf("remove: %v", err)
+		}
+		c.WaitVoters(2)
+	})
+}
+
 func TestTheLastVoterThatAnswersIsNotRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clustertest.New(t, 3)
@@ -298,4 +322,35 @@ func TestANodeThatHasEndedSaysSo(t *testing.T) {
 			t.Errorf("drain through a node that has ended: got %v, want not ready", err)
 		}
 	})
+}
+
+// TestANodeStopsWhileItIsAsked: what Raft has queued when it is shut down it never answers, and a node that waits for it would
+// never end.
+func TestANodeStopsWhileItIsAsked(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			c := clustertest.New(t, 1)
+			c.StartAll()
+			m := c.Member(0)
+			var asking sync.WaitGroup
+			busy := make(chan struct{})
+			for i := range 16 {
+				asking.Add(1)
+				go func() {
+					defer asking.Done()
+					for n := 0; ; n++ {
+						if _, err := submit(t, m, jobID(fmt.Sprintf("bs-%d-%d", i, n))); err != nil {
+							return
+						}
+						if i == 0 && n == 9 {
+							close(busy)
+						}
+					}
+				}()
+			}
+			<-busy
+			m.Stop()
+			asking.Wait()
+		})
+	}
 }

@@ -151,7 +151,11 @@ func (m *mux) serve(ctx context.Context, c *muxConn) {
 			return s.Allow(m.files.Subject().Cluster, "", access.Node)
 		}))
 		if err := secure.HandshakeContext(ctx); err != nil {
-			m.log.Info("connection refused", "from", c.RemoteAddr().String(), "err", err)
+			level := slog.LevelInfo
+			if errors.Is(err, io.EOF) {
+				level = slog.LevelDebug // somebody looked whether there is a port
+			}
+			m.log.Log(ctx, level, "connection refused", "from", c.RemoteAddr().String(), "err", err)
 			c.Close()
 			return
 		}

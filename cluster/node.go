@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,10 @@ type Deps struct {
 	Clock func() time.Time
 	// Registerer gets the metrics of the node; nil for none.
 	Registerer prometheus.Registerer
+	// Env looks up an environment variable that a token comes from, as os.LookupEnv does; nil for none.
+	Env func(name string) (string, bool)
+	// Receivers takes what is posted to the endpoints of datasets; nil is the network.
+	Receivers http.RoundTripper
 	// FS is where the data directory lies; nil is the disk.
 	FS vfs.FS
 	// Network replaces TCP, and Gossip the sockets of gossip.
@@ -51,15 +56,16 @@ type Deps struct {
 // goroutine, and answers ErrNotReady until the node is far enough.
 type Node struct {
 	// Immutable after New.
-	cfg   Config
-	deps  Deps
-	log   *slog.Logger
-	fs    vfs.FS
-	net   Network
-	files *access.Files // nil without TLS
-	hurts *inject.Set   // faults on purpose; nil where the environment forbids them
-	boot  [16]byte      // of this process
-	died  chan struct{} // closed when Run must end
+	cfg      Config
+	deps     Deps
+	log      *slog.Logger
+	fs       vfs.FS
+	net      Network
+	files    *access.Files    // nil without TLS
+	proofKey *access.ProofKey // nil for reports that nobody signs
+	hurts    *inject.Set      // faults on purpose; nil where the environment forbids them
+	boot     [16]byte         // of this process
+	died     chan struct{}    // closed when Run must end
 
 	// Set by Run, before opened is closed, and never changed after.
 	opened   chan struct{}
@@ -70,6 +76,10 @@ type Node struct {
 	mux      *mux
 	pool     *wire.Pool
 	stores   *stores
+
+	// Closed once the book had what the leader's had when it let this node in.
+	current    chan struct{}
+	nowCurrent sync.Once
 
 	// Set by Run, before started is closed, and never changed after.
 	started chan struct{}
@@ -90,6 +100,7 @@ type Node struct {
 	seen   fsm.Assignment // the last one that Assignment returned
 
 	applies sync.WaitGroup
+	handed  handed
 	slots   chan struct{} // bounds proposals in flight
 
 	restores sync.Mutex // one restore at a time
@@ -125,7 +136,7 @@ func New(cfg Config, deps Deps) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, deps: deps, log: deps.Logger.With("node", cfg.Name), fs: deps.FS, net: deps.Network,
-		died: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
+		died: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}), current: make(chan struct{}),
 		contacts: newContacts(deps.Clock), slots: make(chan struct{}, maxProposals),
 		metrics: newMetrics(),
 	}
@@ -159,6 +170,13 @@ func New(cfg Config, deps Deps) (*Node, error) {
 			return nil, &Error{Code: CodeGossip, Object: cfg.GossipKeyFile, Kind: ErrConfig, Cause: err, Hint: "backstitch cluster ca DIR"}
 		}
 	}
+	if cfg.ProofKeyFile != "" {
+		key, err := access.LoadProofKey(cfg.ProofKeyFile)
+		if err != nil {
+			return nil, &Error{Code: CodeProofKey, Object: cfg.ProofKeyFile, Kind: ErrConfig, Cause: err, Hint: "backstitch cluster proof-key create FILE"}
+		}
+		n.proofKey = key
+	}
 	if deps.Registerer != nil {
 		if err := n.metrics.register(deps.Registerer, n); err != nil {
 			return nil, err
@@ -188,12 +206,19 @@ func (n *Node) ClusterID() string {
 // TLS is what the node's certificate files hold now, nil without TLS. The HTTP API is served with the same.
 func (n *Node) TLS() *access.Files { return n.files }
 
+// ProofKey is what this node signs reports with, nil when it has none.
+func (n *Node) ProofKey() *access.ProofKey { return n.proofKey }
+
 // View is this node's own replica as of now. The caller closes it. It errs with ErrNotReady until the book is open.
 func (n *Node) View() (*fsm.View, error) {
 	if !n.readable() {
 		return nil, n.notReady()
 	}
-	return n.stores.machine.View(), nil
+	v := n.stores.machine.View()
+	if errors.Is(v.Err(), fsm.ErrClosed) {
+		return nil, errors.Join(n.notReady(), v.Close())
+	}
+	return v, nil
 }
 
 // Wait blocks until an index above after is applied here, and returns the applied index. It also returns when ctx ends.

@@ -180,9 +180,14 @@ func (s *stores) fits() error {
 }
 
 // fatal is told by storage that the disk failed. What was acknowledged until now is safe; nothing may be from here on. Damage is
-// set aside at the next start, so there has to be one.
+// set aside at the next start, so there has to be one. That start is told: the block may be one that no check reads, only a compaction a
+// moment later, and the node would end at this start and at every other.
 func (n *Node) fatal(err error) {
 	if damaged(err) {
+		why := err.Error()
+		if failed := n.changeMark(func(m *mark) { m.Rebuild = why }); failed != nil {
+			err = errors.Join(err, failed)
+		}
 		err = fmt.Errorf("%w: %w", ErrRestart, err)
 	}
 	if n.deps.Fatal != nil {

@@ -59,13 +59,13 @@ func (n *Node) transferHere(to string) (*wire.Done, error) {
 	if n.raft.State() != raft.Leader {
 		return nil, n.notLeader()
 	}
-	var future raft.Future
-	if to == "" {
-		future = n.raft.LeadershipTransfer()
-	} else {
-		future = n.raft.LeadershipTransferToServer(raft.ServerID(to), raft.ServerAddress(to))
-	}
-	if err := future.Error(); err != nil {
+	err := n.ask(func() raft.Future {
+		if to == "" {
+			return n.raft.LeadershipTransfer()
+		}
+		return n.raft.LeadershipTransferToServer(raft.ServerID(to), raft.ServerAddress(to))
+	})
+	if err != nil {
 		return nil, &wire.Failure{Reason: wire.Refused, Code: CodeLastVoter, Text: "leadership could not be moved: " + err.Error(),
 			Hint: "backstitch cluster raft list-peers   (only a healthy voter can lead)"}
 	}
@@ -81,8 +81,8 @@ func (n *Node) RemovePeer(ctx context.Context, id, reason string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := n.askLeader(ctx, &wire.Remove{From: n.who(), ID: string(m.ID)}); err != nil {
-		return fmt.Errorf("remove %s: %w", m.Name, n.operateError(err))
+	if err := n.untilRemoved(ctx, m.ID); err != nil {
+		return fmt.Errorf("remove %s: %w", m.Name, err)
 	}
 	if _, err := n.Propose(ctx, n.envelope(reason), fsm.RemoveMember{ID: m.ID}); err != nil {
 		return fmt.Errorf("remove %s from the book: %w", m.Name, err)
@@ -117,7 +117,7 @@ func (n *Node) removeHere(ctx context.Context, r *wire.Remove) (*wire.Done, erro
 			Text: fmt.Sprintf("without it %d of %d voters would answer, and %d are needed", alive, voters, voters/2+1),
 			Hint: "bring the other voters back first, or add one: backstitch agent --role voter --bootstrap-expect 0 --retry-join HOST:7422"}
 	}
-	if err := n.raft.RemoveServer(raft.ServerID(r.ID), 0, raftChange).Error(); err != nil {
+	if err := n.ask(func() raft.Future { return n.raft.RemoveServer(raft.ServerID(r.ID), 0, raftChange) }); err != nil {
 		return nil, n.raftFailure(err)
 	}
 	return &wire.Done{Cluster: n.ClusterID(), Index: n.raft.AppliedIndex()}, nil
@@ -175,7 +175,7 @@ func (n *Node) Leave(ctx context.Context, reason string) error {
 		}
 	}
 	// First out of the group, then out of the book: a node that stops between the two is removed again at its next Leave.
-	if err := n.untilRemoved(ctx); err != nil {
+	if err := n.untilRemoved(ctx, self); err != nil {
 		return fmt.Errorf("leave: %w", err)
 	}
 	if err := n.setOwnState(ctx, reason, fsm.MemberLeft); err != nil {
@@ -189,10 +189,11 @@ func (n *Node) Leave(ctx context.Context, reason string) error {
 	return nil
 }
 
-// untilRemoved asks the leader, whoever it is by then.
-func (n *Node) untilRemoved(ctx context.Context) error {
+// untilRemoved asks the leader, whoever it is by then: the node that is to be removed may have led until a moment ago. Removing
+// twice does no more than removing once.
+func (n *Node) untilRemoved(ctx context.Context, id partition.NodeID) error {
 	for {
-		_, err := n.askLeader(ctx, &wire.Remove{From: n.who(), ID: n.id})
+		_, err := n.askLeader(ctx, &wire.Remove{From: n.who(), ID: string(id)})
 		var f *wire.Failure
 		if err == nil || (errors.As(err, &f) && f.Reason == wire.Refused) {
 			return n.operateError(err)

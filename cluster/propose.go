@@ -72,9 +72,19 @@ func (n *Node) untilDone(ctx context.Context, repeatable bool, try func(ctx cont
 	if !closed(n.started) {
 		return nil, n.notReady()
 	}
+	// Once an attempt may have happened, nothing that comes after it says that the command did not.
 	unknown := false
+	told := func(err error) error {
+		if unknown {
+			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+		return err
+	}
 	var last error = ErrNoLeader
 	for nap := firstNap; ; nap = min(2*nap, lastNap) {
+		if !n.readable() {
+			return nil, told(n.notReady())
+		}
 		id := n.leaderID()
 		if id != "" {
 			addr, _, err := n.resolve(id)
@@ -91,22 +101,19 @@ func (n *Node) untilDone(ctx context.Context, repeatable bool, try func(ctx cont
 			last = err
 			switch n.certainty(err) {
 			case refusedForGood:
-				return nil, err
+				return nil, told(err)
 			case maybe:
 				unknown = true
 				if !repeatable {
-					return nil, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+					return nil, told(err)
 				}
 			}
 		}
 		if err := n.napOrStop(ctx, nap); err != nil {
-			if unknown {
-				return nil, fmt.Errorf("%w: %w", ErrOutcomeUnknown, last)
-			}
 			if errors.Is(last, ErrNoLeader) {
-				return nil, fmt.Errorf("%w within the time given", ErrNoLeader)
+				return nil, told(fmt.Errorf("%w within the time given", ErrNoLeader))
 			}
-			return nil, fmt.Errorf("%w: %w", ErrNoLeader, last)
+			return nil, told(fmt.Errorf("%w: %w", ErrNoLeader, last))
 		}
 	}
 }
@@ -132,6 +139,9 @@ const (
 )
 
 func (n *Node) certainty(err error) certainty {
+	if errors.Is(err, ErrOutcomeUnknown) {
+		return maybe // before all others: why nobody knows is in the same error, a leader that is gone for one
+	}
 	var f *wire.Failure
 	if errors.As(err, &f) {
 		switch f.Reason {
@@ -147,7 +157,7 @@ func (n *Node) certainty(err error) certainty {
 		return surelyNot
 	case errors.Is(err, fsm.ErrLatched):
 		return refusedForGood
-	case wire.Sent(err), errors.Is(err, ErrOutcomeUnknown):
+	case wire.Sent(err):
 		return maybe
 	}
 	var call *wire.CallError
@@ -182,12 +192,17 @@ func (n *Node) applyHere(ctx context.Context, data []byte) (fsm.Result, error) {
 		return fsm.Result{}, fmt.Errorf("%w: %w", ErrNoLeader, ctx.Err()) // never handed to Raft
 	}
 	failpoint.Reach(failpoint.ProposeBefore)
+	if !n.handed.enter() {
+		<-n.slots
+		return fsm.Result{}, n.notLeader()
+	}
 	future := n.raft.Apply(data, enqueue)
 	done := make(chan error, 1)
 	n.applies.Add(1)
 	go func() {
 		defer n.applies.Done()
 		err := future.Error()
+		n.handed.leave()
 		<-n.slots
 		done <- err
 	}()
@@ -235,14 +250,20 @@ func NewRequestID() (id [16]byte) {
 
 // bookMember reads one member of the local book.
 func (n *Node) bookMember(id partition.NodeID) (fsm.Member, bool, error) {
-	v := n.stores.machine.View()
+	v, err := n.View()
+	if err != nil {
+		return fsm.Member{}, false, err
+	}
 	defer v.Close()
 	return v.Member(id)
 }
 
 // bookMembers reads all members, by id.
 func (n *Node) bookMembers() ([]fsm.Member, error) {
-	v := n.stores.machine.View()
+	v, err := n.View()
+	if err != nil {
+		return nil, err
+	}
 	defer v.Close()
 	return v.Members()
 }

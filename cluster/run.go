@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"backstitch/cluster/member"
@@ -27,6 +28,8 @@ const (
 	maxProposals = 256 // proposals in flight
 	housekeeping = 200 * time.Millisecond
 	handover     = 2 * time.Second // for the transfer of leadership at the end
+	lastAnswers  = 2 * time.Second // for what Raft has to answer before it is shut down
+	lastReaders  = 2 * time.Second // for requests that read the book when the node ends
 )
 
 // Run takes part in the cluster until ctx ends, the node leaves, or it can not go on. It returns when every goroutine is gone:
@@ -39,6 +42,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	defer func() {
 		n.applies.Wait()
 		n.stopped(err) // before the stores go: whoever asks from here on gets ErrNotReady
+		n.endReading()
 		err = errors.Join(err, n.closeStores())
 	}()
 	listener, err := n.net.Listen(n.cfg.BindAddr)
@@ -167,6 +171,9 @@ func (n *Node) takePart(ctx context.Context) error {
 	<-ctx.Done()
 	n.handOver()
 	stopLeading()
+	if !n.handed.drain(lastAnswers) {
+		n.log.Warn("Raft did not answer all that it was given")
+	}
 	shutdown := n.raft.Shutdown()
 	n.mux.raft.Close()
 	if err := shutdown.Error(); err != nil {
@@ -204,14 +211,9 @@ func (n *Node) startRaft(servers []wire.Server) (<-chan bool, error) {
 		Stream: n.mux.raft, MaxPool: 4, Timeout: n.cfg.Raft.Transport, Logger: conf.Logger, MsgpackUseNewTimeFormat: true,
 	})
 	if len(servers) > 0 {
-		var first raft.Configuration
-		for _, s := range servers {
-			first.Servers = append(first.Servers, raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(s.ID), Address: raft.ServerAddress(s.ID)})
+		if err := n.found(conf, network, servers); err != nil {
+			return nil, errors.Join(err, network.Close())
 		}
-		if err := raft.BootstrapCluster(conf, n.stores.log, n.stores.log, n.stores.snaps, network, first); err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
-			return nil, errors.Join(fmt.Errorf("make cluster: %w", err), network.Close())
-		}
-		n.log.Info("made a new cluster", "cluster", n.ClusterID(), "voters", len(servers))
 	}
 	cached, err := raft.NewLogCache(logCacheEntries, n.stores.log)
 	if err != nil {
@@ -308,11 +310,18 @@ func (n *Node) keepHouse(ctx context.Context) error {
 		if err != nil {
 			continue // the book has latched; the next turn says so
 		}
-		if !maps.Equal(peers, next) && len(next) > 0 {
+		if maps.Equal(peers, next) || len(next) == 0 {
+			continue
+		}
+		switch err := n.changeMark(func(m *mark) { m.Peers = next }); {
+		case err == nil:
 			peers = next
-			if err := n.changeMark(func(m *mark) { m.Peers = next }); err != nil {
-				return err
-			}
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			// Nothing was begun, and what was to be noted is a help for bad days: a process that lacks a file for a moment need
+			// not end for it.
+			n.log.Warn("addresses of the others are not noted; trying again", "err", err)
+		default:
+			return err
 		}
 	}
 }
@@ -354,6 +363,18 @@ func (n *Node) rejoin(ctx context.Context) {
 	}
 	if _, err := n.join(ctx); err != nil && ctx.Err() == nil {
 		n.log.Warn("the book does not know this node, and joining again failed", "err", err)
+	}
+}
+
+// endReading waits for whoever reads the book now.
+func (n *Node) endReading() {
+	if n.stores.machine == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastReaders)
+	defer cancel()
+	if err := n.stores.machine.EndReading(ctx); err != nil {
+		n.log.Warn("somebody still reads the book", "err", err)
 	}
 }
 

@@ -118,13 +118,14 @@ func asMessage[M wire.Message](m M, err error) (wire.Message, error) {
 // asFailure is how err travels.
 func (n *Node) asFailure(err error) *wire.Failure {
 	var f *wire.Failure
-	if errors.As(err, &f) {
+	switch unknown := errors.Is(err, ErrOutcomeUnknown); {
+	case !unknown && errors.As(err, &f):
 		return f
-	}
-	switch {
+	case unknown: // before all others, which say that nothing happened
+		return &wire.Failure{Reason: wire.Unknown, Text: err.Error()}
 	case errors.Is(err, ErrNoLeader):
 		return n.notLeader()
-	case errors.Is(err, ErrOutcomeUnknown), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &wire.Failure{Reason: wire.Unknown, Text: err.Error()}
 	case errors.Is(err, ErrNotReady):
 		return &wire.Failure{Reason: wire.NotReady, Text: err.Error()}
@@ -172,7 +173,7 @@ func (n *Node) renewed(ctx context.Context, r *wire.Renew) (*wire.ResultReply, e
 	out := &wire.ResultReply{Term: n.raft.CurrentTerm()}
 	if len(r.Data) == 0 {
 		// A leader that is cut off must not renew anybody: only a quorum can say that it still leads.
-		if err := n.raft.VerifyLeader().Error(); err != nil {
+		if err := n.ask(n.raft.VerifyLeader); err != nil {
 			return nil, n.notLeader()
 		}
 		return out, nil

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +31,8 @@ type Cluster struct {
 	all []*Member
 	// Configure, if set, changes the configuration of each node before it is made.
 	Configure func(i int, c *cluster.Config)
+	// Receivers, if set, are who the endpoints of datasets are.
+	Receivers http.RoundTripper
 	expect    int
 }
 
@@ -153,6 +157,7 @@ func (m *Member) Start() *Member {
 	node, err := cluster.New(conf, cluster.Deps{
 		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelInfo})).With("host", m.Host),
 		Clock:  clock, FS: disk, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
+		Receivers: m.c.Receivers,
 	})
 	if err != nil {
 		_ = transport.Shutdown()
@@ -353,6 +358,9 @@ func (c *Cluster) dump() {
 
 // Log keeps a node's log lines.
 type Log struct {
+	// Also, if set, gets every line at once: what is kept here is gone when the test panics.
+	Also io.Writer
+
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
@@ -360,6 +368,11 @@ type Log struct {
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.Also != nil {
+		if n, err := l.Also.Write(p); err != nil {
+			return n, err
+		}
+	}
 	return l.buf.Write(p)
 }
 

@@ -284,6 +284,9 @@ func (n *Network) dial(ctx context.Context, from, to string) (net.Conn, error) {
 		far := &conn{link: k, in: k.ends[1], out: k.ends[0], local: addr(to), remote: local}
 		select {
 		case l.conns <- far:
+			if l.isClosed() {
+				l.refuseQueued()
+			}
 			return near, nil
 		case <-l.done:
 			return nil, fmt.Errorf("dial %s: %w", to, syscall.ECONNREFUSED)
@@ -313,9 +316,31 @@ func (l *listener) Accept() (net.Conn, error) {
 
 func (l *listener) Addr() net.Addr { return l.at }
 
+func (l *listener) isClosed() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// refuseQueued ends the connections that nobody is going to accept.
+func (l *listener) refuseQueued() {
+	for {
+		select {
+		case c := <-l.conns:
+			c.Close()
+		default:
+			return
+		}
+	}
+}
+
 func (l *listener) Close() error {
 	l.once.Do(func() {
 		close(l.done)
+		l.refuseQueued()
 		l.net.mu.Lock()
 		defer l.net.mu.Unlock()
 		if l.net.listeners[string(l.at)] == l {

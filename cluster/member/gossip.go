@@ -280,6 +280,8 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	conf.Name = g.cfg.Meta.ID
 	conf.TCPTimeout = 2 * time.Second // bounds how long the end of Run can take
 	conf.RequireNodeNames = false     // an address of RetryJoin has no name yet
+	// A packet holds a few hundred bytes, and the library makes a table of 64 KiB to compress each. Compressed ones are understood.
+	conf.EnableCompression = false
 	conf.Transport = g.cfg.Transport
 	conf.Keyring = g.ring
 	d := &delegate{g: g}
