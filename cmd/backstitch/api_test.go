@@ -30,6 +30,8 @@ func (answers api) serve(t *testing.T) (addr string) {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(a.Status)
 			_ = json.NewEncoder(w).Encode(a)
+		case []byte:
+			_, _ = w.Write(a)
 		case func() any:
 			_ = json.NewEncoder(w).Encode(a())
 		default:

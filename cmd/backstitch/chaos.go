@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -99,7 +100,7 @@ broken, 5 when nothing was shown, and 1 when the run ended before it was judged.
 			if err != nil {
 				return err
 			}
-			return judged(r.Verdict, r.Dir, false)
+			return judged(r.Verdict, r.Dir)
 		},
 	}
 }
@@ -131,6 +132,9 @@ func runText(w io.Writer, r report.Record) error {
 	for _, v := range r.Verdict.Violations {
 		fmt.Fprintf(&b, "  %s\n", v)
 	}
+	for _, ms := range r.Verdict.Figures.FailoverMs {
+		fmt.Fprintf(&b, "failover after %s at most\n", time.Duration(ms)*time.Millisecond)
+	}
 	fmt.Fprintf(&b, "Again: %s\n", r.Head.Command)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -144,13 +148,13 @@ func onNodes(names []string) string {
 }
 
 // judged turns a verdict into an exit status, nil for a promise that was kept.
-func judged(v report.Verdict, dir string, indeterminate bool) error {
+func judged(v report.Verdict, dir string) error {
 	next := "backstitch chaos report " + dir
 	switch {
 	case v.Outcome == report.Broken:
 		return &failure{Code: codeChaosBroken, Title: "a promise was broken", Detail: strings.Join(v.Violations, "\n"), Next: next, Exit: client.ExitDiffer}
-	case indeterminate || v.Outcome == report.Skipped:
-		return &failure{Code: codeChaosNothing, Title: "nothing was shown", Detail: strings.TrimSpace("There was nothing to compare. " + v.Reason), Next: next, Exit: client.ExitIndeterminate}
+	case v.Reason != "" && (v.Outcome == report.Vacuous || v.Outcome == report.Skipped):
+		return &failure{Code: codeChaosNothing, Title: "nothing was shown", Detail: v.Reason, Next: next, Exit: client.ExitIndeterminate}
 	case v.Outcome == report.Vacuous:
 		return &failure{Code: codeChaosNothing, Title: "nothing was shown: " + strings.Join(v.Missed, ", ") + " hit nothing", Next: next, Exit: client.ExitIndeterminate}
 	case v.Outcome != report.Kept:

@@ -18,6 +18,7 @@ import (
 	"backstitch/chaos/scenario"
 	"backstitch/chaos/staging"
 	"backstitch/cluster/client"
+	"backstitch/fsm"
 )
 
 // chaosRun is what run and replay share.
@@ -59,7 +60,7 @@ member has to say itself that its environment is staging or dev; otherwise nothi
 Every fault has an end of its own. All are taken back when the story is over, with Ctrl-C, when --max-duration is over, and when the
 cluster loses more than the story says.
 
-Exit status: 0 the promise was kept, 4 it was broken, 5 nothing was shown, 12 a node is of production, 130 interrupted.`,
+Exit status: 0 the promise was kept, 4 it was broken, 5 nothing was shown, 12 refused and nothing done, 130 interrupted.`,
 		Example: `  backstitch chaos run kill-leader --job bs-7f3k2m --max-duration 10m --connections agent.yaml
   backstitch chaos run ./my-story.yaml --job bs-7f3k2m --max-duration 10m --connections agent.yaml --seed 7 --yes`,
 		Args: cobra.ExactArgs(1),
@@ -166,9 +167,10 @@ func (a *app) chaos(ctx context.Context, c *chaosRun, s scenario.Scenario, fault
 	result, err := staging.Run(ctx, staging.Config{
 		Client: api, Dial: a.oneNode, Scenario: s, Seed: seed, Faults: faults, Job: c.job, MaxDuration: c.limit, Meant: c.meant,
 		Root: c.root, Command: again, Version: version, Say: a.say,
-		Verify: func(ctx context.Context) (string, error) {
-			proof, err := a.verify(ctx, api, &c.where, c.job, 4)
-			return proof.Verdict, err
+		Verify: func(ctx context.Context) (staging.Proof, error) {
+			_, fact, err := a.verify(ctx, api, &c.where, c.job, 4)
+			proof := client.NewProof(fact)
+			return staging.Proof{Verdict: proof.Verdict, Differences: differences(proof)}, err
 		},
 	})
 	if err != nil {
@@ -185,7 +187,18 @@ func (a *app) chaos(ctx context.Context, c *chaosRun, s scenario.Scenario, fault
 	if err != nil {
 		return err
 	}
-	return judged(result.Verdict, result.Dir, result.Indeterminate)
+	return judged(result.Verdict, result.Dir)
+}
+
+// differences has a line for each partition that is not as it should be.
+func differences(p client.Proof) []string {
+	var out []string
+	for _, c := range p.Comparisons {
+		if c.Verdict == fsm.Fail.String() {
+			out = append(out, fmt.Sprintf("partition %d: %d missing, %d extra, %d twice; %s", c.Partition, c.Missing, c.Extra, c.IntroducedDuplicates, c.Detail))
+		}
+	}
+	return out
 }
 
 // oneNode makes a client that asks one node only and does not insist.

@@ -86,8 +86,17 @@ func setAside(ctx context.Context, c *client.Client, id partition.JobID) (map[in
 	return out, nil
 }
 
+// windowsOf are both sides' numbers per window, by partition.
+func windowsOf(rs []verify.Result) map[int32][]fsm.Window {
+	out := map[int32][]fsm.Window{}
+	for _, r := range rs {
+		out[r.Partition] = r.Windows
+	}
+	return out
+}
+
 // compare reads both sides of a job from here, and writes nothing.
-func (a *app) compare(ctx context.Context, where *places, w jobWork, parallel int) ([]fsm.Comparison, error) {
+func (a *app) compare(ctx context.Context, where *places, w jobWork, parallel int) ([]verify.Result, error) {
 	dir, remove, err := scratch()
 	if err != nil {
 		return nil, err
@@ -109,7 +118,7 @@ func (a *app) compare(ctx context.Context, where *places, w jobWork, parallel in
 		return nil, err
 	}
 	for i := range out {
-		out[i].ReadBy = partition.NodeID("cli:" + actor())
+		out[i].ReadBy = partition.NodeID(fsm.PersonPrefix + actor())
 	}
 	return out, nil
 }

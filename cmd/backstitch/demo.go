@@ -262,10 +262,11 @@ func (d *demo) prove(ctx context.Context) error {
 	if status != client.ExitOK {
 		return d.unexpected("verify", status, out)
 	}
-	proof, err := report.Decode("the proof", []byte(out.stdout))
+	file, err := report.Decode("the proof", []byte(out.stdout))
 	if err != nil {
 		return err
 	}
+	proof := file.Report
 	d.result.Verified, d.result.Evidence = proof.Verdict == "pass", proof.Evidence
 	v, err := orders.Judge(ctx, d.brokers(), d.set, d.loss, d.survivors)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/config"
+	"backstitch/replay/bucket"
+	"backstitch/replay/layout"
 )
 
 // finding is one line of the doctor. The codes are stable.
@@ -266,6 +268,24 @@ func (d *doctor) checkAccess(ctx context.Context, send func(context.Context, kms
 	d.add("ok", "BST-D404", "kafka acl", "read, write and describe on "+d.topic, "")
 }
 
+// checkLayout says what a comparison would take the archive for.
+func (d *doctor) checkLayout(ctx context.Context, b bucket.Bucket) {
+	if d.topic == "" {
+		return
+	}
+	found, err := layout.Detect(ctx, b, d.topic)
+	switch {
+	case errors.Is(err, bucket.ErrNotFound):
+		d.add("warn", "BST-D303", "archive layout", "no key in "+b.URL()+" names "+d.topic, "check the prefix, and what the archive calls the topic")
+	case errors.Is(err, layout.ErrAmbiguous):
+		d.add("warn", "BST-D303", "archive layout", err.Error(), "say it: --layout "+strings.Join(layout.Names(), "|"))
+	case err != nil:
+		d.fault("BST-D303", "archive layout", err)
+	default:
+		d.add("ok", "BST-D303", "archive layout", found.Evidence, "")
+	}
+}
+
 func (d *doctor) checkArchive(ctx context.Context) {
 	s, err := d.where.s3(d.s3)
 	if err != nil {
@@ -283,6 +303,7 @@ func (d *doctor) checkArchive(ctx context.Context) {
 			return
 		}
 		d.add("ok", "BST-D301", "archive", b.URL()+" can be listed", "")
+		d.checkLayout(ctx, b)
 		return
 	}
 	d.add("warn", "BST-D302", "archive", b.URL()+" is empty", "check bucket and prefix, or fill it: backstitch archive TOPIC "+d.url)

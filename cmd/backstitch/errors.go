@@ -12,6 +12,9 @@ import (
 	"backstitch/cluster"
 	"backstitch/cluster/client"
 	"backstitch/replay/connect"
+	"backstitch/replay/gap/deadletter"
+	"backstitch/replay/gap/sequence"
+	"backstitch/replay/kgroup"
 	"backstitch/replay/klog"
 	"backstitch/replay/source"
 	"backstitch/storage"
@@ -39,6 +42,10 @@ const (
 	codeChaosRefused = "BST-E4016" // a story can not be told to this cluster
 	codeChaosBroken  = "BST-E4017"
 	codeChaosNothing = "BST-E4018" // a run has shown nothing
+	codeGroup        = "BST-E4030" // no such consumer group
+	codeTooMany      = "BST-E4031" // more to keep in memory than allowed
+	codeNoObjects    = "BST-E4040" // two buckets were compared, and no object could be
+	codeNothingDue   = "BST-E4041" // a topic and its archive were compared, and no record was due
 	codeFailed       = "BST-E4099" // anything without a code of its own
 )
 
@@ -175,6 +182,31 @@ func explain(err error) *failure {
 		return &failure{
 			Code: codeTopic, Title: err.Error(), Exit: client.ExitNotFound, Err: err,
 			Next: "check the name, and that this principal may describe it",
+		}
+	}
+	if errors.Is(err, kgroup.ErrNoGroup) {
+		return &failure{
+			Code: codeGroup, Title: err.Error(), Exit: client.ExitNotFound, Err: err,
+			Detail: "Kafka forgets a group that has no members after offsets.retention.minutes, and its commits with it.",
+			Next:   "check the name, and that this principal may describe it: backstitch forecast --kafka HOST:9092 --all",
+		}
+	}
+	if errors.Is(err, sequence.ErrTooMany) {
+		return &failure{
+			Code: codeTooMany, Title: sequence.ErrTooMany.Error(), Detail: err.Error(), Exit: client.ExitFailed, Err: err,
+			Next: "narrow --range; is --source really who sent it, and --sequence a number that rises by one?",
+		}
+	}
+	if errors.Is(err, deadletter.ErrTooMany) {
+		return &failure{
+			Code: codeTooMany, Title: deadletter.ErrTooMany.Error(), Detail: err.Error(), Exit: client.ExitFailed, Err: err,
+			Next: "is it a dead-letter topic of Kafka Connect?",
+		}
+	}
+	if errors.Is(err, klog.ErrDenied) {
+		return &failure{
+			Code: connect.CodeKafkaDenied, Title: "Kafka does not allow this", Detail: err.Error(), Exit: client.ExitNotAllowed, Err: err,
+			Next: "grant DESCRIBE on the topic and the group, and READ where records are read",
 		}
 	}
 	if errors.Is(err, source.ErrRecreated) && !errors.As(err, &c) {

@@ -82,12 +82,17 @@ func (f *follower) follow(ctx context.Context, id string) (client.Job, error) {
 }
 
 func detached(ctx context.Context, id string, err error) error {
+	return detachedFrom(ctx, "Job "+id, "backstitch wait "+id, "backstitch cancel "+id, err)
+}
+
+// detachedFrom says that what is called name goes on, if ctx is why watching ended.
+func detachedFrom(ctx context.Context, name, back, end string, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
 	f := &failure{
-		Code: codeInterrupted, Title: "stopped watching", Detail: "Job " + id + " goes on.", Exit: client.ExitInterrupted,
-		Next: "backstitch wait " + id + "     or to end it: backstitch cancel " + id,
+		Code: codeInterrupted, Title: "stopped watching", Detail: name + " goes on.", Exit: client.ExitInterrupted,
+		Next: back + "     or to end it: " + end,
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		f.Code, f.Title, f.Exit = codeTimeout, errTimeout.Error(), client.ExitTimeout

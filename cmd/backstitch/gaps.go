@@ -12,7 +12,7 @@ import (
 )
 
 func newGaps(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "gaps", Short: "Compare an archive with a topic, by content, and show what is missing"}
+	cmd := &cobra.Command{Use: "gaps", Short: "Show what is missing: of a topic against its archive, by content; of what a group has seen"}
 	all := false
 	heatmap := gapsCommand(a, &cobra.Command{
 		Use:   "heatmap [TOPIC]",
@@ -40,30 +40,40 @@ func newGaps(a *app) *cobra.Command {
 		}),
 		heatmap,
 		newGapsExplain(a),
+		newGapsGroup(a),
+		newGapsSequence(a),
+		newGapsDeadLetters(a),
+		newGapsBuckets(a),
+		newGapsSink(a),
 	)
 	return cmd
 }
 
-// gapsCommand makes a command that scans and then shows. Every one of them writes nothing anywhere.
+// gapsCommand makes a command that scans and then shows. Every one of them writes nothing anywhere but into a ledger.
 func gapsCommand(a *app, cmd *cobra.Command, show func(rep *gap.Report, about string) error) *cobra.Command {
 	var about subject
+	var kept keeping
 	about.flags(cmd)
+	scan := ""
+	scanFlag(cmd, &scan)
+	kept.flag(cmd)
 	detailed := false
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when something is missing, and with 5 when nothing is and something can not be compared")
 	cmd.Long = cmd.Short + `.
 
-Reads the topic and the archive from here; no agent is needed, and nothing is written anywhere. Loss is shown by content: holes in
-offsets, compaction and aborted transactions are no loss.`
+Reads the topic and the archive from here; no agent is needed, and nothing is written anywhere but in the directory that --ledger
+names. Loss is shown by content: holes in offsets, compaction and aborted transactions are no loss. With --scan nothing is read but
+what a scan of the cluster has kept.
+
+With --ledger a scan keeps a digest of each record that it reads, and the next one reads only what is new and what the brokers and
+the store do not vouch for. It finds the same; how much was read, and what was not believed, it says on standard error. A proof never
+looks at a ledger.`
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		r, err := about.load(a, cmd, args)
+		rep, again, err := a.reportOf(cmd, &about, scan, &kept, args)
 		if err != nil {
 			return err
 		}
-		rep, err := a.scan(cmd.Context(), &about.where, r)
-		if err != nil {
-			return err
-		}
-		if err := show(rep, about.again(args)); err != nil {
+		if err := show(rep, again); err != nil {
 			return err
 		}
 		if detailed {
@@ -89,20 +99,20 @@ func detailedStatus(missing bool, unknown int) error {
 
 func newGapsExplain(a *app) *cobra.Command {
 	var about subject
+	var kept keeping
+	scan := ""
 	cmd := &cobra.Command{
 		Use:   "explain FINDING [TOPIC]",
 		Short: "Show the evidence behind one finding",
 		Long: `Show why something is called missing, what else it could have been and is not, and whether it can be repaired. The same data
-gives the same findings with the same ids, so the id of an earlier list is found again.`,
+gives the same findings with the same ids, so the id of an earlier list is found again. Ids of gaps group, sequence, dead-letters, sink
+and buckets are explained by the commands below.`,
 		Example: `  backstitch gaps explain g-51c9d2.1 orders --kafka localhost:9092 --archive s3://acme-archive/orders
-  backstitch gaps explain g-51c9d2.1 -f orders.yaml`,
+  backstitch gaps explain g-51c9d2.1 -f orders.yaml
+  backstitch gaps explain g-51c9d2.1 --scan bs-7f3k2m`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := about.load(a, cmd, args[1:])
-			if err != nil {
-				return err
-			}
-			rep, err := a.scan(cmd.Context(), &about.where, r)
+			rep, _, err := a.reportOf(cmd, &about, scan, &kept, args[1:])
 			if err != nil {
 				return err
 			}
@@ -122,6 +132,9 @@ gives the same findings with the same ids, so the id of an earlier list is found
 		},
 	}
 	about.flags(cmd)
+	scanFlag(cmd, &scan)
+	kept.flag(cmd)
+	cmd.AddCommand(newExplainGroup(a), newExplainSequence(a), newExplainDeadLetters(a), newExplainSink(a), newExplainBuckets(a))
 	return cmd
 }
 
@@ -129,14 +142,8 @@ func noFinding(id string, rep *gap.Report) error {
 	return &failure{
 		Code: client.CodeNotFound, Title: "there is no finding " + id, Exit: client.ExitNotFound, Err: errors.New("no such finding"),
 		Detail: fmt.Sprintf("The scan of now has %d finding(s), %s.*; other data give other ids.", len(rep.Findings), rep.Set),
-		Next:   "backstitch gaps list",
+		Next:   "backstitch gaps list; an id of another command: backstitch gaps explain --help",
 	}
 }
 
-func findingIDs(rep *gap.Report) []string {
-	var out []string
-	for _, f := range rep.Findings {
-		out = append(out, f.ID)
-	}
-	return out
-}
+func findingIDs(rep *gap.Report) []string { return ids(rep.Findings) }

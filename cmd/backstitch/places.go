@@ -121,6 +121,18 @@ func (p *places) dial(ctx context.Context, k connect.Kafka) (*kgo.Client, error)
 	return cl, nil
 }
 
+// reach loads the file with connections and dials the Kafka that a flag names.
+func (p *places) reach(ctx context.Context, a *app, kafka string) (*kgo.Client, error) {
+	if err := p.load(a); err != nil {
+		return nil, err
+	}
+	k, err := p.kafka(kafka)
+	if err != nil {
+		return nil, err
+	}
+	return p.dial(ctx, k)
+}
+
 // bucket opens a bucket and makes sure that it is there; create makes a missing directory.
 func (p *places) bucket(ctx context.Context, url string, s connect.S3, create bool) (bucket.Bucket, error) {
 	open := connect.Bucket

@@ -10,6 +10,7 @@ import (
 
 	"backstitch/partition"
 	"backstitch/replay/recovery"
+	"backstitch/replay/spec"
 )
 
 // outFileKey marks a command whose -o takes a file name as well as a format.
@@ -17,9 +18,11 @@ const outFileKey = "output-file"
 
 func newPlan(a *app) *cobra.Command {
 	var about subject
+	var kept keeping
+	scan := ""
 	detailed := false
 	cmd := &cobra.Command{
-		Use:   "plan {-f SPEC | TOPIC}",
+		Use:   "plan {-f SPEC | --scan ID | TOPIC}",
 		Short: "Freeze what a repair would write, and where",
 		Long: `Compare reference and target now and freeze what is missing into a plan: every position that would be written, every object that
 would be read, what was looked at before. Nothing is written but the plan. run does exactly what it says, or refuses because the
@@ -30,11 +33,15 @@ world moved.
 		Args:        cobra.MaximumNArgs(1),
 		Annotations: map[string]string{outFileKey: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := about.load(a, cmd, args)
+			load := func() (*spec.Recovery, error) { return about.load(a, cmd, args) }
+			if scan != "" {
+				load = func() (*spec.Recovery, error) { return a.scannedSpec(cmd, &about.where, scan, args) }
+			}
+			r, err := load()
 			if err != nil {
 				return err
 			}
-			p, err := a.build(cmd.Context(), &about.where, r, a.clusterID(cmd.Context()))
+			p, err := a.build(cmd.Context(), &about.where, r, a.clusterID(cmd.Context()), &kept)
 			if err != nil {
 				return err
 			}
@@ -53,6 +60,8 @@ world moved.
 		},
 	}
 	about.flags(cmd)
+	kept.flag(cmd)
+	cmd.Flags().StringVar(&scan, "scan", "", "`id` of a scan of the cluster: compare anew, from here, what it has compared")
 	cmd.Flags().StringVar(&a.outFile, "out", "", "`file` to save the plan to")
 	cmd.Flags().BoolVarP(&a.all, "all", "a", false, "also partitions that need nothing")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 8 when there is something to write, and with 5 when there is not and something can not be compared")

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
+	"crypto/ed25519"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/sandbox"
@@ -24,18 +26,41 @@ func compared() fsm.Comparison {
 
 func proof(cs ...fsm.Comparison) client.Proof {
 	p := fsm.Proof{ID: "r-abc", Job: "bs-abc", Comparisons: cs, UnixNanos: 1, By: "node-a", Index: 7}
-	p.Verdict, p.Evidence = fsm.Judge(cs)
+	p.Verdict, p.Evidence = fsm.Judge(cs, fsm.Writers{})
 	return client.NewProof(p)
 }
 
-// book is a node that knows job bs-abc and one proof of it.
-func book(p client.Proof) api {
+// bookKey signs for the cluster of these tests.
+type bookKey struct{ ed25519.PrivateKey }
+
+func (k bookKey) Public() ed25519.PublicKey  { return k.PrivateKey.Public().(ed25519.PublicKey) }
+func (k bookKey) Sign(message []byte) []byte { return ed25519.Sign(k.PrivateKey, message) }
+
+var testKey = bookKey{ed25519.NewKeyFromSeed(make([]byte, 32))}
+
+// filed is the report of a proof as a node makes it. Nobody signs without a key.
+func filed(t *testing.T, p client.Proof, key report.Signer) []byte {
+	t.Helper()
+	fact, err := p.Fact()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fact.Index = p.Index
+	f, err := report.New(fact, report.About{Dataset: "orders", PlanHash: [32]byte{0xab}, Cluster: "c-1"}).Seal(key, "the cluster has no proof key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.JSON()
+}
+
+// book is a node that knows job bs-abc and one proof of it, and signs.
+func book(t *testing.T, p client.Proof) api {
 	return api{
-		"GET /v1/cluster":            client.Cluster{ID: "c-1"},
-		"GET /v1/jobs/bs-abc":        finished("succeeded", p.Verdict, 0),
-		"GET /v1/jobs/bs-abc/recipe": client.Work{Job: "bs-abc", PlanHash: strings.Repeat("ab", 32), Recipe: json.RawMessage(`{"version":1,"target":{"topic":"orders"}}`)},
-		"GET /v1/jobs/bs-abc/proofs": client.Proofs{Proofs: []client.Proof{p}},
-		"GET /v1/proofs/r-abc":       p,
+		"GET /v1/jobs/bs-abc/proofs": client.Proofs{Proofs: []client.Proof{p}}, "GET /v1/proofs/r-abc": p,
+		"GET /v1/proofs/r-abc/report": filed(t, p, testKey),
+		"GET /v1/cluster/proof-keys": client.ProofKeys{Keys: []client.ProofKey{
+			{Key: strings.Repeat("11", 32), Until: new(time.Time)}, {Key: fmt.Sprintf("%x", testKey.Public())},
+		}},
 	}
 }
 
@@ -62,7 +87,7 @@ func TestTheVerdictOfAProofIsTheExitStatus(t *testing.T) {
 	failed, nothing := compared(), fsm.Comparison{Verdict: fsm.Indeterminate, Detail: "nothing was compared"}
 	failed.Verdict, failed.Missing, failed.Actual.Records, failed.Detail = fsm.Fail, 1, 9, "a <b> & c differ"
 	for want, c := range map[int]fsm.Comparison{client.ExitOK: compared(), client.ExitDiffer: failed, client.ExitIndeterminate: nothing} {
-		addr := book(proof(c)).serve(t)
+		addr := book(t, proof(c)).serve(t)
 		file := saved(t, addr, want)
 		for _, args := range [][]string{
 			{"report", "show", "bs-abc", "--addr", addr}, {"report", "show", "r-abc", "--addr", addr}, {"report", "show", file},
@@ -84,17 +109,17 @@ func TestTheVerdictOfAProofIsTheExitStatus(t *testing.T) {
 }
 
 func TestAReportThatWasChangedIsRefused(t *testing.T) {
-	file := saved(t, book(proof(compared())).serve(t), 0)
+	file := saved(t, book(t, proof(compared())).serve(t), 0)
 	good, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := report.Decode("good", good)
+	f, err := report.Decode("good", good)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Evidence = "E4" // and the hash made to fit
-	forged, err := r.Encode()
+	f.Report.Evidence = "E4" // and the hashes made to fit
+	forged, err := f.Report.Seal(nil, "forged")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +129,8 @@ func TestAReportThatWasChangedIsRefused(t *testing.T) {
 		want int
 		code string
 	}{
-		{"edited", bytes.Replace(good, []byte(`"records": 10`), []byte(`"records": 11`), 1), client.ExitDiffer, report.CodeEdited},
-		{"forged", forged, client.ExitDiffer, report.CodeDisagrees},
+		{"edited", bytes.Replace(good, []byte(`"records":10`), []byte(`"records":11`), 1), client.ExitDiffer, report.CodeEdited},
+		{"forged", forged.JSON(), client.ExitDiffer, report.CodeDisagrees},
 		{"no report", []byte("{}"), client.ExitUsage, report.CodeNotReport},
 	} {
 		for _, verb := range []string{"verify", "show"} {
@@ -121,7 +146,7 @@ func TestAReportThatWasChangedIsRefused(t *testing.T) {
 }
 
 func TestAReportIsComparedWithTheBook(t *testing.T) {
-	node := book(proof(compared()))
+	node := book(t, proof(compared()))
 	addr := node.serve(t)
 	file := saved(t, addr, 0)
 	verify := func(args ...string) (string, int) {
@@ -133,14 +158,14 @@ func TestAReportIsComparedWithTheBook(t *testing.T) {
 	}
 	other := compared()
 	other.Expected.Bytes++
-	node["GET /v1/proofs/r-abc"] = proof(other)
+	node["GET /v1/proofs/r-abc/report"] = filed(t, proof(other), testKey)
 	if out, status := verify("--addr", addr); status != client.ExitDiffer || !strings.Contains(out, codeReport) {
 		t.Errorf("another proof: got %d, %s, want %d", status, out, client.ExitDiffer)
 	}
 	if out, status := verify("--offline"); status != 0 || !strings.Contains(out, "not asked") {
 		t.Errorf("offline: got %d, %s", status, out)
 	}
-	delete(node, "GET /v1/proofs/r-abc")
+	delete(node, "GET /v1/proofs/r-abc/report")
 	if out, status := verify("--addr", addr); status != client.ExitNotFound {
 		t.Errorf("no such proof: got %d, %s, want %d", status, out, client.ExitNotFound)
 	}
@@ -150,6 +175,68 @@ func TestAReportIsComparedWithTheBook(t *testing.T) {
 	}
 	if out, status := verify("--addr", "127.0.0.1:1"); status != client.ExitNoLeader {
 		t.Errorf("a named node that does not answer: got %d, %s, want %d", status, out, client.ExitNoLeader)
+	}
+}
+
+// Who signed is asked of --key, else of the book; where neither is, the report says that nobody vouches.
+func TestTheSignerIsChecked(t *testing.T) {
+	node := book(t, proof(compared()))
+	addr := node.serve(t)
+	signed := saved(t, addr, 0)
+	node["GET /v1/proofs/r-abc/report"] = filed(t, proof(compared()), nil)
+	bare := saved(t, addr, 0)
+	key, other := fmt.Sprintf("%x", testKey.Public()), strings.Repeat("22", 32)
+	old := api{"GET /v1/proofs/r-abc/report": filed(t, proof(compared()), testKey), "GET /v1/cluster/proof-keys": client.ProofKeys{Keys: []client.ProofKey{
+		{Key: key, Since: time.Unix(0, 0), Until: &time.Time{}}, {Key: other},
+	}}}.serve(t)
+	foreign := api{"GET /v1/cluster/proof-keys": client.ProofKeys{Keys: []client.ProofKey{{Key: other}}}}.serve(t)
+	for _, row := range []struct {
+		file string
+		args []string
+		want int
+		text string
+	}{
+		{signed, []string{"--offline"}, 0, "for which nobody vouches here"},
+		{signed, []string{"--offline", "--key", key}, 0, "good, by key 3b6a27bc, as --key wants"},
+		{signed, []string{"--offline", "--key", strings.ToUpper(key)}, 0, "as --key wants"},
+		{signed, []string{"--offline", "--key", other}, client.ExitDiffer, report.CodeSigner},
+		{signed, []string{"--offline", "--key", "22"}, client.ExitUsage, "64 hexadecimal digits"},
+		{signed, []string{"--addr", addr}, 0, "good, by cluster key 3b6a27bc, in force since"},
+		{signed, []string{"--addr", old}, 0, "in force from 1970-01-01"},
+		{signed, []string{"--addr", foreign}, client.ExitDiffer, "never spoke for this cluster"},
+		{bare, []string{"--offline"}, 0, "not signed: the cluster has no proof key"},
+		{bare, []string{"--offline", "--key", key}, client.ExitDiffer, report.CodeSigner},
+		{bare, []string{"--offline", "-o", "json"}, 0, `"signature": "not signed: the cluster has no proof key"`},
+	} {
+		stdout, stderr, status := invoke(t, nil, append([]string{"report", "verify", row.file}, row.args...)...)
+		if status != row.want || !strings.Contains(stdout+stderr, row.text) {
+			t.Errorf("%v: got %d, want %d and %q\n%s%s", row.args, status, row.want, row.text, stdout, stderr)
+		}
+	}
+}
+
+// A page is exported and checked like the document that it holds.
+func TestAPageIsExportedAndChecked(t *testing.T) {
+	addr := book(t, proof(compared())).serve(t)
+	dir := t.TempDir()
+	page, text := filepath.Join(dir, "r.html"), filepath.Join(dir, "r.json")
+	for _, args := range [][]string{{"bs-abc", page}, {page, text}} {
+		if stdout, stderr, status := invoke(t, nil, append([]string{"report", "export", "--addr", addr}, args...)...); status != 0 || !strings.Contains(stdout, "signed by cluster key 3b6a27bc") {
+			t.Fatalf("%v: got %d\n%s%s", args, status, stdout, stderr)
+		}
+	}
+	if got, err := os.ReadFile(text); err != nil || !bytes.Equal(got, filed(t, proof(compared()), testKey)) {
+		t.Errorf("by way of the page: got %s, %v, want the node's bytes", got, err)
+	}
+	for _, file := range []string{page, text} {
+		if stdout, stderr, status := invoke(t, nil, "report", "verify", file, "--offline"); status != 0 {
+			t.Errorf("%s: got %d\n%s%s", file, status, stdout, stderr)
+		}
+	}
+	for want, args := range map[int][]string{client.ExitUsage: {"bs-abc", "r.pdf"}, client.ExitFailed: {"bs-abc", page}} {
+		if _, stderr, status := invoke(t, nil, append([]string{"report", "export", "--addr", addr}, args...)...); status != want {
+			t.Errorf("%v: got %d, %s, want %d", args, status, stderr, want)
+		}
 	}
 }
 

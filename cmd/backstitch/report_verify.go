@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/fsm"
 	"backstitch/replay/report"
+	"backstitch/replay/verify"
 )
 
 // reportCheck is how a saved report is checked.
@@ -19,7 +22,8 @@ type reportCheck struct {
 	offline  bool
 	data     bool
 	plan     string
-	asked    bool // for the book: a node was named
+	key      string // who has to have signed
+	asked    bool   // for the book: a node was named
 	parallel int
 }
 
@@ -29,6 +33,8 @@ type reportChecked struct {
 	Report      string              `json:"report"`
 	Job         string              `json:"job"`
 	SHA256      string              `json:"sha256"`
+	SignedBy    string              `json:"signedBy,omitempty"`
+	Signature   string              `json:"signature"`
 	Verdict     string              `json:"verdict"`
 	Evidence    string              `json:"evidence"`
 	Book        string              `json:"book"`
@@ -41,18 +47,25 @@ func newReportVerify(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Check that a saved report is whole, true to its numbers, and still true",
-		Long: `Check a report that was saved with -o json. It is refused when it was changed, or when verdict and evidence level do not follow
-from its own numbers. When a node answers it is compared with the proof in the book. With --data both sides are read and compared
-again, and each figure that is another one is named; what to read is asked of a node, or is in --plan. Nothing is written.
+		Long: `Check a report, as a document or as a page. It is refused when a byte of it was changed, when its signature does not fit, or when
+verdict and evidence level do not follow from its own numbers. With --key it must be signed by that key; without, a signature is
+checked against the keys that the cluster's book has, if a node answers, and a report that nobody signed is accepted and says so. When
+a node answers it is also compared with the proof in the book. With --data both sides are read and compared again, and each figure
+that is another one is named; what to read is asked of a node, or is in --plan. Nothing is written.
 
-The exit status is 0 for a pass that stands, 4 for a fail, a changed report or other data, 5 when nothing could be compared.`,
+The exit status is 0 for a pass that stands, 4 for a fail, a changed report, another signature or other data, 5 when nothing could be
+compared.`,
 		Example: `  backstitch report verify r-20afx3.json
+  backstitch report verify r-20afx3.html --offline --key 3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29
   backstitch report verify r-20afx3.json --data --connections agent.yaml
   backstitch report verify r-20afx3.json --offline --data --plan orders.plan`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if check.plan != "" && !check.data {
 				return usage(cmd, fmt.Errorf("--plan says what --data reads: give both"))
+			}
+			if b, err := hex.DecodeString(check.key); err != nil || check.key != "" && len(b) != ed25519.PublicKeySize {
+				return usage(cmd, fmt.Errorf("--key %q: want 64 hexadecimal digits", check.key))
 			}
 			if check.data && check.offline && check.plan == "" {
 				return usage(cmd, fmt.Errorf("--offline --data needs --plan FILE: no node is asked what to read"))
@@ -70,6 +83,7 @@ The exit status is 0 for a pass that stands, 4 for a fail, a changed report or o
 	check.where.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&check.offline, "offline", false, "do not compare with the book")
 	cmd.Flags().BoolVar(&check.data, "data", false, "read reference and target and compare them again")
+	cmd.Flags().StringVar(&check.key, "key", "", "proof `key`, 64 hexadecimal digits, that must have signed")
 	cmd.Flags().StringVar(&check.plan, "plan", "", "`file` with the plan of the job, for --data without a node")
 	cmd.Flags().IntVar(&check.parallel, "parallel", check.parallel, "`number` of partitions at a time")
 	return cmd
@@ -84,16 +98,13 @@ func parallelism(cmd *cobra.Command, n int) error {
 }
 
 func (a *app) checkReport(ctx context.Context, check *reportCheck, file string) error {
-	r, err := report.ReadFile(file) // the hash, and the verdict from the numbers
+	f, err := report.ReadFile(file) // seal and signature, and the verdict from the numbers
 	if err != nil {
 		return err
 	}
-	hash, err := r.Hash()
-	if err != nil {
-		return err
-	}
+	r := f.Report
 	out := reportChecked{
-		OK: true, Report: r.Proof, Job: r.Job, SHA256: fmt.Sprintf("%x", hash), Verdict: r.Verdict, Evidence: r.Evidence,
+		OK: true, Report: r.Proof, Job: r.Job, SHA256: fmt.Sprintf("%x", f.Sum), SignedBy: fmt.Sprintf("%x", f.Key), Verdict: r.Verdict, Evidence: r.Evidence,
 		Book: "not asked", Data: "not read; to compare again: --data", Differences: []report.Difference{},
 	}
 	c, err := a.client()
@@ -101,8 +112,11 @@ func (a *app) checkReport(ctx context.Context, check *reportCheck, file string) 
 		return err
 	}
 	defer c.Close()
+	if out.Signature, err = a.checkSigner(ctx, check, c, f); err != nil {
+		return err
+	}
 	if !check.offline {
-		if out.Book, err = a.checkBook(ctx, check, c, r); err != nil {
+		if out.Book, err = a.checkBook(ctx, check, c, f); err != nil {
 			return err
 		}
 	}
@@ -117,8 +131,8 @@ func (a *app) checkReport(ctx context.Context, check *reportCheck, file string) 
 			records += c.Expected.Records
 		}
 		out.Data = fmt.Sprintf("compared again, %s records of the reference: nothing differs", count(records))
-		if d := r.Differences(again); len(d) > 0 {
-			verdict, _ := fsm.Judge(again)
+		if d := r.Differences(verify.Comparisons(again), windowsOf(again)); len(d) > 0 {
+			verdict, _ := fsm.Judge(verify.Comparisons(again), fsm.Writers{})
 			out.OK, out.Differences, status = false, d, client.ExitDiffer
 			out.Data = fmt.Sprintf("compared again, %s records of the reference: %d figure(s) differ, it is a %s now", count(records), len(d), verdict)
 			if verdict == fsm.Indeterminate {
@@ -139,7 +153,7 @@ func (a *app) checkedText(w io.Writer, r *report.Report, out reportChecked) erro
 		word = a.paint(red, "DIFFERS")
 	}
 	fmt.Fprintf(w, "%s   report %s of job %s says %s at %s, as its numbers do\n", word, out.Report, out.Job, out.Verdict, out.Evidence)
-	fmt.Fprintf(w, "  File  sha256 %s\n  Book  %s\n  Data  %s\n", out.SHA256, out.Book, out.Data)
+	fmt.Fprintf(w, "  File       sha256 %s\n  Signature  %s\n  Book       %s\n  Data       %s\n", out.SHA256, out.Signature, out.Book, out.Data)
 	for _, d := range out.Differences {
 		fmt.Fprintf(w, "  %s/p%02d  %s: was %s, is %s\n", r.Dataset, d.Partition, d.What, d.Was, d.Is)
 	}
@@ -151,32 +165,24 @@ func (a *app) checkedText(w io.Writer, r *report.Report, out reportChecked) erro
 }
 
 // checkBook compares a report with the proof of its id that the cluster keeps, and says what came of it.
-func (a *app) checkBook(ctx context.Context, check *reportCheck, c *client.Client, r *report.Report) (string, error) {
+func (a *app) checkBook(ctx context.Context, check *reportCheck, c *client.Client, f *report.File) (string, error) {
+	r := f.Report
 	if r.Index == 0 {
 		return "the proof was made outside the cluster and is not kept in it", nil
 	}
-	p, err := c.Proof(ctx, r.Proof)
+	kept, err := askReport(ctx, c, r.Proof)
 	if err != nil {
 		if nobody(err) && !check.asked {
 			return "no node answers at " + strings.Join(a.addr, ", ") + "; to compare with the book: --addr HOST:7420", nil
 		}
 		return "", err
 	}
-	kept, _, err := document(ctx, c, p)
+	same, err := sameProof(r, kept.Report)
 	if err != nil {
 		return "", err
 	}
-	// What the job has written may have grown since, by a retry; the proof is as it was.
-	kept.Written, kept.Suppressed, kept.Quarantined = r.Written, r.Suppressed, r.Quarantined
-	mine, err := r.Hash()
-	if err != nil {
-		return "", err
-	}
-	theirs, err := kept.Hash()
-	if err != nil {
-		return "", err
-	}
-	if mine != theirs {
+	if !same {
+		kept := kept.Report
 		return "", &failure{
 			Code: codeReport, Title: "the book has another proof " + r.Proof, Exit: client.ExitDiffer,
 			Detail: fmt.Sprintf("The file says %s at %s for job %s of cluster %s; the book of cluster %s says %s at %s for job %s, or has other numbers.",
@@ -187,8 +193,62 @@ func (a *app) checkBook(ctx context.Context, check *reportCheck, c *client.Clien
 	return "the same proof, index " + fmt.Sprint(r.Index), nil
 }
 
+// sameProof reports whether two reports are of one proof. What the job has written may have grown since, by a retry, members come and
+// go, and the trail forgets; the proof is as it was.
+func sameProof(a, b *report.Report) (bool, error) {
+	x, y := *a, *b
+	for _, r := range []*report.Report{&x, &y} {
+		r.Written, r.Suppressed, r.Quarantined, r.Nodes, r.Timeline = 0, 0, 0, nil, nil
+	}
+	f, err := x.Seal(nil, "compared")
+	if err != nil {
+		return false, err
+	}
+	g, err := y.Seal(nil, "compared")
+	return err == nil && f.Sum == g.Sum, err
+}
+
+// checkSigner says who signed, and refuses a report that the wanted key did not sign.
+func (a *app) checkSigner(ctx context.Context, check *reportCheck, c *client.Client, f *report.File) (string, error) {
+	refuse := func(why string) error {
+		return &failure{Code: report.CodeSigner, Title: "the report is not signed as it should be", Detail: why, Exit: client.ExitDiffer,
+			Next: "backstitch cluster proof-key list     shows the keys of the cluster and when each was in force"}
+	}
+	switch {
+	case check.key != "" && f.Key == nil:
+		return "", refuse(fmt.Sprintf("It is not signed (%s), and --key wants %.8s.", f.NotSigned, check.key))
+	case check.key != "" && fmt.Sprintf("%x", f.Key) != strings.ToLower(check.key):
+		return "", refuse(fmt.Sprintf("It is signed by key %s, and --key wants %.8s.", report.Fingerprint(f.Key), check.key))
+	case check.key != "":
+		return fmt.Sprintf("good, by key %s, as --key wants", report.Fingerprint(f.Key)), nil
+	case f.Key == nil:
+		return "not signed: " + f.NotSigned, nil
+	}
+	unvouched := fmt.Sprintf("good, by key %s, for which nobody vouches here; to check whose it is: --key KEY", report.Fingerprint(f.Key))
+	if check.offline {
+		return unvouched, nil
+	}
+	keys, err := c.ProofKeys(ctx)
+	if err != nil {
+		if nobody(err) && !check.asked {
+			return unvouched, nil
+		}
+		return "", err
+	}
+	for i, k := range keys {
+		if k.Key != fmt.Sprintf("%x", f.Key) {
+			continue
+		}
+		if i < len(keys)-1 {
+			return fmt.Sprintf("good, by cluster key %s, in force from %s to %s", report.Fingerprint(f.Key), stamp(k.Since), stamp(*k.Until)), nil
+		}
+		return fmt.Sprintf("good, by cluster key %s, in force since %s", report.Fingerprint(f.Key), stamp(k.Since)), nil
+	}
+	return "", refuse(fmt.Sprintf("It is signed by key %s, which never spoke for this cluster.", report.Fingerprint(f.Key)))
+}
+
 // checkData runs the comparison of a report again.
-func (a *app) checkData(ctx context.Context, check *reportCheck, c *client.Client, r *report.Report) ([]fsm.Comparison, error) {
+func (a *app) checkData(ctx context.Context, check *reportCheck, c *client.Client, r *report.Report) ([]verify.Result, error) {
 	var work jobWork
 	var err error
 	if check.plan != "" {

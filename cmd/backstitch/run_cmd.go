@@ -113,7 +113,7 @@ func (a *app) choosePlan(cmd *cobra.Command, opt *runOptions, args []string, clu
 		if err != nil {
 			return nil, err
 		}
-		return a.build(cmd.Context(), &opt.about.where, r, cluster)
+		return a.build(cmd.Context(), &opt.about.where, r, cluster, &keeping{})
 	}
 	if err := opt.about.where.load(a); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"backstitch/chaos/process"
+	"backstitch/cluster/access"
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/sandbox"
 )
@@ -124,6 +125,10 @@ func newSite(dir string, ports sitePorts) (*site, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	proofKey := filepath.Join(dir, access.ProofFile)
+	if _, err := access.CreateProofKey(proofKey); err != nil && !errors.Is(err, access.ErrExists) {
+		return nil, err
+	}
 	var join []string
 	for _, p := range ports.nodes {
 		join = append(join, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.1:%d", p+2)))
@@ -141,7 +146,8 @@ listen:
 cluster:
   bootstrapExpect: %d
   retryJoin: [%s]
-%s`, n.name, filepath.Join(dir, n.name), p, p+1, p+2, len(ports.nodes), strings.Join(join, ", "), s.connections())
+proof: {keyFile: %q}
+%s`, n.name, filepath.Join(dir, n.name), p, p+1, p+2, len(ports.nodes), strings.Join(join, ", "), proofKey, s.connections())
 		if err := os.WriteFile(n.config, []byte(text), 0o644); err != nil {
 			return nil, err
 		}

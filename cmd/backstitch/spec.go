@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 )
 
 func newSpec(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "spec", Short: "Write, check and explain job specs"}
+	cmd := &cobra.Command{Use: "spec", Short: "Write, check and explain job specs and datasets"}
 	cmd.AddCommand(newSpecInit(a), newSpecValidate(a), newSpecExplain(a), newSpecSchema(a))
 	return cmd
 }
@@ -59,21 +60,38 @@ among those in that file.`,
 			if err := where.load(a); err != nil {
 				return err
 			}
-			var all []*spec.Recovery
-			var names []string
+			var all []any
+			var names, full []string
+			next := ""
 			for _, file := range args {
-				r, err := readSpec(file, &where)
+				data, err := readSpecFile(file)
 				if err != nil {
 					return err
 				}
-				all = append(all, r.WithDefaults())
-				names = append(names, r.Metadata.Name)
-			}
-			return a.print(answer{value: map[string]any{"valid": true, "specs": all}, rows: anys(all), names: names, text: func(w io.Writer) error {
-				for i, file := range args {
-					fmt.Fprintf(w, "ok: %s   %s/%s\n", file, all[i].Metadata.Namespace, all[i].Metadata.Name)
+				namespace, name, then := "", "", ""
+				if spec.KindOf(data) == spec.KindDataset {
+					d, err := spec.ParseDataset(file, data, spec.Options{Connections: where.kinds()})
+					if err != nil {
+						return err
+					}
+					d = d.WithDefaults()
+					all, namespace, name, then = append(all, d), d.Metadata.Namespace, d.Metadata.Name, "backstitch dataset apply -f "+file
+				} else {
+					r, err := spec.Parse(file, data, spec.Options{Connections: where.kinds()})
+					if err != nil {
+						return err
+					}
+					r = r.WithDefaults()
+					all, namespace, name, then = append(all, r), r.Metadata.Namespace, r.Metadata.Name, "backstitch gaps heatmap -f "+file
 				}
-				_, err := fmt.Fprintf(w, "Next: backstitch gaps heatmap -f %s\n", args[0])
+				names, full = append(names, name), append(full, namespace+"/"+name)
+				next = cmp.Or(next, then)
+			}
+			return a.print(answer{value: map[string]any{"valid": true, "specs": all}, rows: all, names: names, text: func(w io.Writer) error {
+				for i, file := range args {
+					fmt.Fprintf(w, "ok: %s   %s\n", file, full[i])
+				}
+				_, err := fmt.Fprintf(w, "Next: %s\n", next)
 				return err
 			}})
 		},
@@ -84,6 +102,15 @@ among those in that file.`,
 
 // readSpec reads a spec from a file.
 func readSpec(file string, where *places) (*spec.Recovery, error) {
+	data, err := readSpecFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return spec.Parse(file, data, spec.Options{Connections: where.kinds()})
+}
+
+// readSpecFile reads as much of a file as a spec may have, and a byte more.
+func readSpecFile(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, &failure{
@@ -96,7 +123,7 @@ func readSpec(file string, where *places) (*spec.Recovery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	return spec.Parse(file, data, spec.Options{Connections: where.kinds()})
+	return data, nil
 }
 
 // kinds says what each named connection is; nil when no file was given.
@@ -116,14 +143,15 @@ func (p *places) kinds() map[string]string {
 }
 
 func newSpecExplain(a *app) *cobra.Command {
-	return &cobra.Command{
+	kind := spec.Kind
+	cmd := &cobra.Command{
 		Use:     "explain [PATH]",
 		Short:   "Explain one field of a spec",
 		Example: "  backstitch spec explain spec.write",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := strings.Join(args, "")
-			text, err := spec.Explain(path)
+			text, err := spec.Explain(kind, path)
 			if err != nil {
 				return err
 			}
@@ -133,19 +161,28 @@ func newSpecExplain(a *app) *cobra.Command {
 			}})
 		},
 	}
+	cmd.Flags().StringVar(&kind, "kind", kind, "`kind` of file that has the field: "+spec.Kind+" or "+spec.KindDataset)
+	return cmd
 }
 
 func newSpecSchema(a *app) *cobra.Command {
-	return &cobra.Command{
+	kind := spec.Kind
+	cmd := &cobra.Command{
 		Use:     "schema",
 		Short:   "Print the JSON Schema of specs, for editors",
-		Example: "  backstitch spec schema > " + spec.SchemaName,
+		Example: "  backstitch spec schema > " + spec.SchemaName + "\n  backstitch spec schema --kind " + spec.KindDataset + " > " + spec.DatasetSchemaName,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.print(answer{value: json.RawMessage(spec.Schema()), names: []string{spec.SchemaName}, text: func(w io.Writer) error {
-				_, err := w.Write(spec.Schema())
+			name, schema, err := spec.Schema(kind)
+			if err != nil {
+				return err
+			}
+			return a.print(answer{value: json.RawMessage(schema), names: []string{name}, text: func(w io.Writer) error {
+				_, err := w.Write(schema)
 				return err
 			}})
 		},
 	}
+	cmd.Flags().StringVar(&kind, "kind", kind, "`kind` of file that the schema is of: "+spec.Kind+" or "+spec.KindDataset)
+	return cmd
 }

@@ -119,6 +119,9 @@ func averages(j client.Job, now time.Time) (rate, left string) {
 }
 
 func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
+	if s, ok := scanCalled(cmd.Context(), c, id); ok {
+		return a.printScan(s)
+	}
 	job, _, err := c.Job(cmd.Context(), id, client.Blocking{})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"backstitch/cluster/client"
+	"backstitch/replay/layout"
 	"backstitch/replay/spec"
 )
 
@@ -24,11 +24,31 @@ type subject struct {
 	url    string
 	s3     string
 	layout string
+	stock  string // an S3 Inventory of the archive's bucket
 	span   string
 	parts  partitionList
+
+	registry       string // schema registry of the topic
+	sourceRegistry string // and of what was archived
 }
 
-const defaultLayout = "archive"
+const defaultLayout = layout.Auto
+
+// pairFlags say what is compared.
+var pairFlags = []string{"kafka", "archive", "s3", "layout", "inventory", "registry", "source-registry", "range", "partitions"}
+
+// saysAll refuses what says again what the flag by has said: topics, pairFlags, and those of more. instead is what to do.
+func saysAll(cmd *cobra.Command, by, instead string, topics []string, more ...string) error {
+	for _, name := range slices.Concat(more, pairFlags) {
+		if cmd.Flags().Changed(name) {
+			return usage(cmd, fmt.Errorf("--%s and --%s exclude each other: %s", name, by, instead))
+		}
+	}
+	if len(topics) > 0 {
+		return usage(cmd, fmt.Errorf("a topic and --%s exclude each other: --%s says which topic", by, by))
+	}
+	return nil
+}
 
 // fileFlags are those of a command that takes a spec from a file only.
 func (s *subject) fileFlags(cmd *cobra.Command) {
@@ -43,7 +63,10 @@ func (s *subject) flags(cmd *cobra.Command) {
 	f.StringVar(&s.kafka, "kafka", "", "named connection or `host:port,...` of the topic's brokers")
 	f.StringVar(&s.url, "archive", "", "`URL` of the archive: s3://BUCKET/PREFIX or a directory")
 	f.StringVar(&s.s3, "s3", "", "named connection or `endpoint` of the archive's object store; without it AWS, with the environment's credentials")
-	f.StringVar(&s.layout, "layout", defaultLayout, "`layout` of the archive: archive or confluent")
+	f.StringVar(&s.layout, "layout", defaultLayout, "`layout` of the archive: "+strings.Join(append([]string{layout.Auto}, layout.Names()...), ", "))
+	f.StringVar(&s.stock, "inventory", "", "`URL` of an S3 Inventory of the archive's bucket, to list by: s3://DESTINATION/PREFIX/BUCKET/CONFIG-ID")
+	f.StringVar(&s.registry, "registry", "", "`URL` of the topic's schema registry, to compare by schema and not by its number; with --source-registry")
+	f.StringVar(&s.sourceRegistry, "source-registry", "", "`URL` of the schema registry that the archived records were written with")
 	f.StringVar(&s.span, "range", "", "`@FROM:TO` in record time, like @-48h:-24h; without it everything")
 	f.Var(&s.parts, "partitions", "`list` of partitions, like 0-7,12; without it all")
 }
@@ -54,13 +77,8 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 		return nil, err
 	}
 	if s.file != "" {
-		for _, name := range []string{"kafka", "archive", "s3", "layout", "range", "partitions"} {
-			if cmd.Flags().Changed(name) {
-				return nil, usage(cmd, errors.New("--"+name+" and --file exclude each other: write it into the spec"))
-			}
-		}
-		if len(topics) > 0 {
-			return nil, usage(cmd, errors.New("a topic and --file exclude each other: the spec names the topic"))
+		if err := saysAll(cmd, "file", "write it into the spec", topics); err != nil {
+			return nil, err
 		}
 		return readSpec(s.file, &s.where)
 	}
@@ -83,7 +101,7 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 func (s *subject) again(topics []string) string {
 	words := slices.Clone(topics)
 	for _, f := range []struct{ flag, value string }{
-		{"-f", s.file}, {"--kafka", s.kafka}, {"--archive", s.url}, {"--s3", s.s3}, {"--range", s.span}, {"--partitions", s.parts.String()},
+		{"-f", s.file}, {"--kafka", s.kafka}, {"--archive", s.url}, {"--s3", s.s3}, {"--inventory", s.stock}, {"--registry", s.registry}, {"--source-registry", s.sourceRegistry}, {"--range", s.span}, {"--partitions", s.parts.String()},
 	} {
 		if f.value != "" {
 			words = append(words, f.flag, quoted(f.value))
@@ -135,16 +153,16 @@ func (s *subject) complete(cmd *cobra.Command, topics []string) error {
 // said makes a spec of the flags.
 func (s *subject) said(topic string) (*spec.Recovery, error) {
 	r := &spec.Recovery{APIVersion: spec.APIVersion, Kind: spec.Kind, Metadata: spec.Metadata{Name: specName(topic)}}
-	r.Spec.Target.Kafka = &spec.KafkaTarget{Topic: topic}
+	r.Spec.Target.Kafka = &spec.KafkaTarget{Topic: topic, Registry: s.registry}
 	if _, named := s.where.named[s.kafka]; named || !strings.Contains(s.kafka, ":") {
 		r.Spec.Target.Kafka.Connection = s.kafka
 	} else {
 		r.Spec.Target.Kafka.Brokers = s.kafka
 	}
-	layout := spec.Layout{Layout: s.layout}
+	of := spec.Layout{Layout: s.layout}
 	if rest, ok := strings.CutPrefix(s.url, "s3://"); ok {
 		bucket, prefix, _ := strings.Cut(rest, "/")
-		src := &spec.S3Source{Bucket: bucket, Prefix: prefix, Layout: layout}
+		src := &spec.S3Source{Bucket: bucket, Prefix: prefix, Inventory: s.stock, Registry: s.sourceRegistry, Layout: of}
 		if strings.Contains(s.s3, "://") {
 			src.Endpoint = s.s3
 		} else {
@@ -155,6 +173,9 @@ func (s *subject) said(topic string) (*spec.Recovery, error) {
 		if s.s3 != "" {
 			return nil, fmt.Errorf("--s3 %s: the archive %s is a directory", s.s3, s.url)
 		}
+		if s.stock != "" {
+			return nil, fmt.Errorf("--inventory %s: the archive %s is a directory", s.stock, s.url)
+		}
 		if u, err := url.Parse(s.url); err == nil && u.Scheme != "" && u.Scheme != "file" {
 			return nil, fmt.Errorf("--archive %s: want s3://BUCKET/PREFIX or a directory", s.url)
 		}
@@ -162,7 +183,7 @@ func (s *subject) said(topic string) (*spec.Recovery, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Spec.Source.Dir = &spec.DirSource{Path: dir, Layout: layout}
+		r.Spec.Source.Dir = &spec.DirSource{Path: dir, Registry: s.sourceRegistry, Layout: of}
 	}
 	if len(s.parts) > 0 {
 		r.Spec.Select = &spec.Select{Partitions: spec.Partitions(s.parts.String())}

@@ -11,6 +11,7 @@ func TestASubjectIsNamedAgainAsItWasGiven(t *testing.T) {
 	for _, given := range [][]string{
 		{"orders", "--kafka", "h:9092", "--archive", "s3://b/p"},
 		{"orders", "--kafka", "prod", "--archive", "/tmp/it's here", "--range", "@-2h:-1h", "--partitions", "0-3", "--layout", "confluent", "--connections", "a b.yaml"},
+		{"orders", "--kafka", "h:9092", "--archive", "s3://b/p", "--inventory", "s3://i/b/all"},
 		{"-f", "orders.yaml", "--connections", "agent.yaml"},
 	} {
 		parse := func(words []string) (subject, string) {
@@ -25,7 +26,7 @@ func TestASubjectIsNamedAgainAsItWasGiven(t *testing.T) {
 		first, again := parse(given)
 		second, third := parse(shellWords(t, again))
 		if again != third || first.file != second.file || first.kafka != second.kafka || first.url != second.url || first.span != second.span ||
-			first.layout != second.layout || first.where.file != second.where.file || first.parts.String() != second.parts.String() {
+			first.layout != second.layout || first.stock != second.stock || first.where.file != second.where.file || first.parts.String() != second.parts.String() {
 			t.Errorf("%q is named again as %q, which means %+v, want %+v", given, again, second, first)
 		}
 	}

@@ -63,8 +63,8 @@ func TestHelpIsGolden(t *testing.T) {
 func TestWhatWritesSaysSo(t *testing.T) {
 	want := []string{
 		"agent", "archive", "cancel", "chaos replay", "chaos run", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster leader transfer",
-		"cluster leave", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon", "demo", "dev", "pause", "resume",
-		"retry", "run", "sandbox",
+		"cluster leave", "cluster proof-key create", "cluster proof-key use", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon", "dataset apply", "dataset delete", "demo", "dev", "pause", "resume",
+		"retry", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule",
 	}
 	var got []string
 	walk(tree(), func(cmd *cobra.Command) {
@@ -82,7 +82,7 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, code := range []string{
 		codeUsage, codeNeedsYes, codeTimeout, codeInterrupted, codeReadOnly, codeConfig, codeDeclined, codeJobFailed, codeSandbox,
-		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeFailed,
+		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue, codeFailed,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)

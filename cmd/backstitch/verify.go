@@ -12,6 +12,8 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/fsm"
+	"backstitch/replay/report"
+	"backstitch/replay/verify"
 )
 
 func newVerify(a *app) *cobra.Command {
@@ -22,7 +24,7 @@ func newVerify(a *app) *cobra.Command {
 		Short: "Compare reference and target of a job once more, from here",
 		Long: `Compare, from here and now, what a job's reference holds with what is in its target, record by record: content, order and
 duplicates. It reads both sides and writes nothing; with --record the proof is kept in the book. With -o json it is a report, as that
-of report show. The exit status is 0 for a pass, 4 when the data differ, 5 when nothing could be compared.`,
+of report show, which nobody signs; kept in the book, the cluster signs it. The exit status is 0 for a pass, 4 when the data differ, 5 when nothing could be compared.`,
 		Example:           "  backstitch verify bs-7f3k2m --connections agent.yaml\n  backstitch verify bs-7f3k2m -o json > report.json",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
@@ -41,20 +43,19 @@ of report show. The exit status is 0 for a pass, 4 when the data differ, 5 when 
 				return err
 			}
 			defer c.Close()
-			proof, err := a.verify(cmd.Context(), c, &where, args[0], parallel)
+			f, proof, err := a.verify(cmd.Context(), c, &where, args[0], parallel)
 			if err != nil {
 				return err
 			}
 			if record {
-				if proof, err = c.RecordProof(cmd.Context(), proof.Job, proof); err != nil {
+				if _, err := c.RecordProof(cmd.Context(), string(proof.Job), client.NewProof(proof)); err != nil {
+					return err
+				}
+				if f, err = askReport(cmd.Context(), c, string(proof.ID)); err != nil {
 					return err
 				}
 			}
-			r, work, err := document(cmd.Context(), c, proof)
-			if err != nil {
-				return err
-			}
-			return a.printReport(r, work.recipe.Left)
+			return a.printReport(f)
 		},
 	}
 	where.flags(cmd.Flags())
@@ -63,22 +64,24 @@ of report show. The exit status is 0 for a pass, 4 when the data differ, 5 when 
 	return cmd
 }
 
-// verify makes a proof of a job from here.
-func (a *app) verify(ctx context.Context, c *client.Client, where *places, id string, parallel int) (client.Proof, error) {
+// verify makes a proof of a job from here, and its report.
+func (a *app) verify(ctx context.Context, c *client.Client, where *places, id string, parallel int) (*report.File, fsm.Proof, error) {
 	work, err := fetchWork(ctx, c, id)
 	if err != nil {
-		return client.Proof{}, err
+		return nil, fsm.Proof{}, err
 	}
 	if work.aside, err = setAside(ctx, c, work.id); err != nil {
-		return client.Proof{}, err
+		return nil, fsm.Proof{}, err
 	}
-	comparisons, err := a.compare(ctx, where, work, parallel)
+	results, err := a.compare(ctx, where, work, parallel)
 	if err != nil {
-		return client.Proof{}, err
+		return nil, fsm.Proof{}, err
 	}
+	comparisons := verify.Comparisons(results)
 	proof := fsm.Proof{ID: newProofID(), Job: work.id, Comparisons: comparisons, UnixNanos: time.Now().UnixNano(), By: "cli:" + actor()}
-	proof.Verdict, proof.Evidence = fsm.Judge(comparisons)
-	return client.NewProof(proof), nil
+	proof.Verdict, proof.Evidence = fsm.Judge(comparisons, fsm.Writers{})
+	f, err := ownReport(ctx, c, proof, windowsOf(results), work)
+	return f, proof, err
 }
 
 func newProofID() fsm.ProofID { return fsm.ProofID("r-" + strings.ToLower(rand.Text()[:10])) }

@@ -27,6 +27,16 @@ Ctrl-C stops watching; the job goes on.`,
 				return err
 			}
 			defer c.Close()
+			if _, ok := scanCalled(cmd.Context(), c, args[0]); ok {
+				s, err := a.followScan(cmd, c, args[0])
+				if err == nil {
+					err = a.printScan(s)
+				}
+				if err == nil {
+					err = scanOutcome(s, false)
+				}
+				return err
+			}
 			return a.watch(cmd.Context(), c, args[0])
 		},
 	}

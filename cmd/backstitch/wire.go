@@ -55,7 +55,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
-		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose,
+		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose, Env: a.lookup,
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)
@@ -69,6 +69,9 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	if files := node.TLS(); files != nil {
 		mine := files.Subject().Cluster
 		serve.TLS = files.Server(func(s access.Subject) error { return s.Allow(mine, "", access.Node, access.Client) })
+	}
+	serve.Report = func(view *fsm.View, id fsm.ProofID) ([]byte, error) {
+		return sealedReport(view, id, node.ClusterID(), node.ProofKey())
 	}
 	api := admin.New(serve, node)
 	work := &workPart{app: a, cfg: cfg, node: node, log: log, metrics: metrics}
@@ -101,7 +104,10 @@ func nodeConfig(cfg config.Agent) cluster.Config {
 	out.BootstrapExpect, out.RetryJoin = cfg.Cluster.BootstrapExpect, cfg.Cluster.RetryJoin
 	out.TLS = cluster.TLSFiles{CA: cfg.TLS.CA, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
 	out.GossipKeyFile = cfg.Gossip.KeyFile
+	out.ProofKeyFile = cfg.Proof.KeyFile
 	out.Environment = cluster.Environment(cfg.Environment)
+	out.Notify.SecretDir = cfg.Notify.SecretDir
+	out.Notify.Allow, _ = cfg.Notify.Prefixes() // Validate knows them
 	return out
 }
 

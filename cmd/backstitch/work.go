@@ -14,8 +14,13 @@ import (
 	"backstitch/cluster"
 	"backstitch/cmd/backstitch/config"
 	"backstitch/partition"
+	"backstitch/replay/gap"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/open"
+	"backstitch/replay/recovery"
+	"backstitch/replay/recovery/reach"
+	"backstitch/replay/scan"
+	"backstitch/replay/throttle"
 	"backstitch/replay/verify"
 	"backstitch/replay/worker"
 	"backstitch/storage/failpoint"
@@ -50,6 +55,17 @@ func (w *workPart) Open(ctx context.Context, job partition.JobID, recipe []byte)
 	return open.New(cfg).Open(ctx, job, recipe)
 }
 
+// scanner scans with this agent's connections.
+func (w *workPart) scanner(sets spill.Options) *scan.Scanner {
+	cfg := gap.DefaultConfig()
+	cfg.NewBag = match.Spill(sets)
+	return scan.New(func(pace *throttle.Limiter) recovery.Clients {
+		c := openConfig(w.cfg.Connections, w.app.lookup)
+		c.Pace = pace
+		return reach.New(c)
+	}, cfg, agentClock)
+}
+
 func (w *workPart) config() worker.Config {
 	c := worker.DefaultConfig()
 	c.Node, c.Lanes, c.MemoryBytes = w.node.ID(), w.cfg.Worker.Lanes, int64(w.cfg.Worker.Memory)
@@ -71,7 +87,7 @@ func (w *workPart) run(ctx context.Context) error {
 	sets := spill.Options{Dir: dir, MemoryBytes: spillMemory}
 	failpoint.Reach(failpoint.WorkerSwept)
 	work, err := worker.New(w.config(), worker.Deps{
-		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets)}), Spill: sets,
+		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets)}), Spill: sets, Scanner: w.scanner(sets),
 		Now: agentClock, Log: w.log, Metrics: w.metrics,
 	})
 	if err != nil {

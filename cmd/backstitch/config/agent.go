@@ -1,6 +1,9 @@
 package config
 
 import (
+	"fmt"
+	"net/netip"
+
 	"github.com/spf13/pflag"
 )
 
@@ -14,6 +17,8 @@ type Agent struct {
 	Cluster     Cluster               `yaml:"cluster" json:"cluster"`
 	TLS         TLS                   `yaml:"tls" json:"tls"`
 	Gossip      Gossip                `yaml:"gossip" json:"gossip"`
+	Proof       Proof                 `yaml:"proof" json:"proof"`
+	Notify      Notify                `yaml:"notify" json:"notify"`
 	Worker      Worker                `yaml:"worker" json:"worker"`
 	Log         Log                   `yaml:"log" json:"log"`
 	Connections map[string]Connection `yaml:"connections" json:"connections,omitempty"`
@@ -51,6 +56,17 @@ type Gossip struct {
 	KeyFile string `yaml:"keyFile" json:"keyFile"` // file with the encryption key, "" for none
 }
 
+// Proof is about the reports of what was proved.
+type Proof struct {
+	KeyFile string `yaml:"keyFile" json:"keyFile"` // file with the cluster's proof key, "" for reports that nobody signs
+}
+
+// Notify is about telling the endpoints of datasets what happens to them.
+type Notify struct {
+	SecretDir string   `yaml:"secretDir" json:"secretDir"` // directory of the files that tokens come from, "" for none
+	Allow     []string `yaml:"allow" json:"allow"`         // addresses or prefixes that may be told although they look like metadata services
+}
+
 // Worker bounds what this node does at once.
 type Worker struct {
 	Lanes  int   `yaml:"lanes" json:"lanes"` // partitions that are written at the same time
@@ -70,6 +86,7 @@ func Default() Agent {
 		Environment: "production",
 		Listen:      Addresses{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
 		Cluster:     Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
+		Notify:      Notify{Allow: []string{}},
 		Worker:      Worker{Lanes: 4, Memory: 64 << 20},
 		Log:         Log{Level: "info", Format: "text"},
 	}
@@ -94,8 +111,27 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.TLS.Cert, "tls-cert", a.TLS.Cert, "`file` with this node's certificate")
 	f.StringVar(&a.TLS.Key, "tls-key", a.TLS.Key, "`file` with the key of --tls-cert")
 	f.StringVar(&a.Gossip.KeyFile, "gossip-key-file", a.Gossip.KeyFile, "`file` with the key that encrypts gossip")
+	f.StringVar(&a.Proof.KeyFile, "proof-key-file", a.Proof.KeyFile, "`file` with the cluster's proof key, which signs reports")
+	f.StringVar(&a.Notify.SecretDir, "notify-secret-dir", a.Notify.SecretDir, "`directory` of the files that tokens for endpoints of datasets come from")
+	f.StringSliceVar(&a.Notify.Allow, "notify-allow", a.Notify.Allow, "`address` or prefix that may be told although it looks like a metadata service; may be given several times")
 	f.IntVar(&a.Worker.Lanes, "lanes", a.Worker.Lanes, "`number` of partitions written at the same time; a node's share of the work is by it")
 	f.Var(&a.Worker.Memory, "memory", "records in flight, as a `size` like 64MiB")
 	f.StringVar(&a.Log.Level, "log-level", a.Log.Level, "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&a.Log.Format, "log-format", a.Log.Format, "`format` of log lines: text or json")
+}
+
+// Prefixes are the addresses of Allow, each alone as a prefix of its own.
+func (n Notify) Prefixes() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range n.Allow {
+		p, err := netip.ParsePrefix(text)
+		if a, single := netip.ParseAddr(text); single == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a prefix", text)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
 }

@@ -128,9 +128,11 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		Cluster   Cluster   `yaml:"cluster"`
 		TLS       TLS       `yaml:"tls"`
 		Gossip    Gossip    `yaml:"gossip"`
+		Proof     Proof     `yaml:"proof"`
+		Notify    Notify    `yaml:"notify"`
 		Worker    Worker    `yaml:"worker"`
 		Log       Log       `yaml:"log"`
-	}{}))) - 8 // the eight groups themselves
+	}{}))) - 10 // the ten groups themselves
 	got := 0
 	flags(t).VisitAll(func(*pflag.Flag) { got++ })
 	if got != want {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -45,6 +46,11 @@ func (a Agent) Validate() error {
 	add(a.Worker.Memory < 16<<20, "worker.memory", fmt.Sprintf("%s is less than 16MiB", a.Worker.Memory), "worker.memory: 64MiB")
 	add(!slices.Contains([]string{"debug", "info", "warn", "error"}, a.Log.Level), "log.level", fmt.Sprintf("%q is not known", a.Log.Level), "debug, info, warn or error")
 	add(a.Log.Format != "text" && a.Log.Format != "json", "log.format", fmt.Sprintf("%q is not known", a.Log.Format), "text or json")
+
+	add(a.Notify.SecretDir != "" && !filepath.IsAbs(a.Notify.SecretDir), "notify.secretDir", fmt.Sprintf("%q is not an absolute path", a.Notify.SecretDir), "notify.secretDir: /run/secrets/backstitch")
+	if _, err := a.Notify.Prefixes(); err != nil {
+		add(true, "notify.allow", err.Error(), `notify.allow: ["169.254.10.0/24"]`)
+	}
 
 	n := a.Cluster.BootstrapExpect
 	add(n < 0 || n > 9, "cluster.bootstrapExpect", fmt.Sprintf("%d is not between 0 and 9", n), "cluster.bootstrapExpect: 3")

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"path/filepath"
 	"sync"
-	"time"
+
+	"backstitch/chaos/door"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -71,31 +70,13 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	}
 	store := gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0))
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(ctx, s.cfg.S3Port, store.Server()) })
-	group.Go(func() error { return serve(ctx, s.cfg.ControlPort, s.control()) })
+	group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.S3Port), store.Server()) })
+	group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.ControlPort), s.control()) })
 	s.log.Info("sandbox is up", "kafka", s.cfg.KafkaPort, "s3", s.cfg.S3Port, "control", s.cfg.ControlPort)
 	return group.Wait()
 }
 
-// serve runs one HTTP server on loopback until ctx ends.
-func serve(ctx context.Context, port int, h http.Handler) error {
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		server.Close()
-	})
-	err = server.Serve(l)
-	if stop() {
-		return err // it ended by itself
-	}
-	<-stopped
-	return nil
-}
+func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 // start opens the broker on its log.
 func (s *Sandbox) start() error {
