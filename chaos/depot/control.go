@@ -1,21 +1,19 @@
 package depot
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"slices"
-	"strings"
-	"time"
+	"strconv"
+
+	"backstitch/chaos/door"
+	"backstitch/chaos/fault"
 )
 
 // control is the door through which a depot is hurt.
 func (d *depot) control() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux := door.New()
 	mux.HandleFunc("DELETE /broker", func(w http.ResponseWriter, _ *http.Request) {
 		if !d.close() {
 			http.Error(w, "the broker is away already", http.StatusConflict)
@@ -26,20 +24,38 @@ func (d *depot) control() http.Handler {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
 	})
-	mux.HandleFunc("PUT /store", func(w http.ResponseWriter, r *http.Request) {
-		var h Hurt
-		if err := json.NewDecoder(r.Body).Decode(&h); err != nil || !slices.Contains(Words, h.What) || h.Share <= 0 || h.Share > 1 {
-			http.Error(w, fmt.Sprintf("want one of %v and a share up to 1", Words), http.StatusBadRequest)
+	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
+		var ask request
+		if err := json.NewDecoder(r.Body).Decode(&ask); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		d.store.set(h)
+		n, err := d.hurt(ask.Fault, ask.Topic)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(n)
 	})
-	mux.HandleFunc("GET /store", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(d.store.get()) })
-	mux.HandleFunc("DELETE /store", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(d.store.get())
-		d.store.set(Hurt{})
+	mux.HandleFunc("DELETE /faults/{n}", func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(r.PathValue("n"))
+		var hits int64
+		if err == nil {
+			hits, err = d.heal(n)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(hits)
 	})
 	return mux
+}
+
+// request begins a fault.
+type request struct {
+	Fault fault.Fault `json:"fault"`
+	Topic string      `json:"topic"` // that faults of the broker are about
 }
 
 // Control talks to a depot.
@@ -47,76 +63,40 @@ type Control struct {
 	Addr string // host:port
 }
 
+func (c Control) door() door.Door { return door.Door{Of: "depot", Addr: c.Addr} }
+
 // Await returns once the depot is up.
-func (c Control) Await(ctx context.Context) error {
-	for {
-		_, err := c.ask(ctx, http.MethodGet, "/ready", nil)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("depot at %s is not up: %w (%w)", c.Addr, ctx.Err(), err)
-		}
-	}
-}
+func (c Control) Await(ctx context.Context) error { return c.door().Await(ctx) }
 
 // StopBroker takes the broker away: its connections break and nobody listens.
 func (c Control) StopBroker(ctx context.Context) error {
-	_, err := c.ask(ctx, http.MethodDelete, "/broker", nil)
+	_, err := c.door().Ask(ctx, http.MethodDelete, "/broker", nil)
 	return err
 }
 
 // StartBroker brings it back with all that it had.
 func (c Control) StartBroker(ctx context.Context) error {
-	_, err := c.ask(ctx, http.MethodPut, "/broker", nil)
+	_, err := c.door().Ask(ctx, http.MethodPut, "/broker", nil)
 	return err
 }
 
-// HurtStore makes the store spoil some of its answers, instead of those that it spoils now.
-func (c Control) HurtStore(ctx context.Context, h Hurt) error {
-	_, err := c.ask(ctx, http.MethodPut, "/store", h)
-	return err
+// Hurt begins what a fault of the broker or the store says; the caller keeps the time. heal ends it and returns how much it has
+// hit: requests, records or objects.
+func (c Control) Hurt(ctx context.Context, f fault.Fault, topic string) (heal func(context.Context) (int64, error), err error) {
+	var n int
+	if err := c.tell(ctx, http.MethodPost, "/faults", request{f, topic}, &n); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (hits int64, err error) {
+		err = c.tell(ctx, http.MethodDelete, fmt.Sprintf("/faults/%d", n), nil, &hits)
+		return hits, err
+	}, nil
 }
 
-// Store says what the store spoils now, and how many requests that has hit.
-func (c Control) Store(ctx context.Context) (Hurt, error) { return c.hurt(ctx, http.MethodGet) }
-
-// HealStore makes the store whole, and says what it did until now.
-func (c Control) HealStore(ctx context.Context) (Hurt, error) { return c.hurt(ctx, http.MethodDelete) }
-
-func (c Control) hurt(ctx context.Context, method string) (Hurt, error) {
-	var h Hurt
-	body, err := c.ask(ctx, method, "/store", nil)
-	if err == nil {
-		err = json.Unmarshal(body, &h)
-	}
-	return h, err
-}
-
-func (c Control) ask(ctx context.Context, method, path string, in any) ([]byte, error) {
-	var body bytes.Buffer
-	if in != nil {
-		if err := json.NewEncoder(&body).Encode(in); err != nil {
-			return nil, err
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Addr+path, &body)
+func (c Control) tell(ctx context.Context, method, path string, in, out any) error {
+	body, err := c.door().Ask(ctx, method, path, in)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("depot: %s %s: %s", method, path, strings.TrimSpace(string(out)))
-	}
-	return out, nil
+	return json.Unmarshal(body, out)
 }

@@ -1,16 +1,17 @@
-// Package depot is a Kafka and an object store in a process of their own that can be hurt on request: the broker goes away and
-// comes back with all that it had, and the store refuses, cuts off, changes, delays or loses its answers.
+// Package depot is a Kafka and an object store in a process of their own that can be hurt on request, by the text of a fault. The
+// broker can also go away and come back with all that it had.
 //
-// It is franz-go's kfake with its log on disk, and gofakes3 in memory, in the test's own program: Child is called first by
-// TestMain and never returns in the process that Start has started. So no build of the program under test has any of it.
+// It is chaos/fakes, the broker with its log on disk, in the test's own program: Child is called first by TestMain and never
+// returns in a process that was started with Environment. So no build of the program under test has any of it.
 //
 // Invariants:
 //   - The broker and the store have an address each, so that a network can cut off one of them.
-//   - A fault counts what it hit, and the count outlives it.
+//   - A fault counts what it hit, and the count outlives it, and the broker.
+//   - What the fakes can not do is refused, never taken and ignored.
 //
-// Not here: when it is hurt (chaos/matrix), and the network between (chaos/netns).
+// Not here: when it is hurt (chaos/matrix), what a fault does (chaos/fakes), and the network between (chaos/netns).
 //
-// Reading order: depot.go, store.go, control.go.
+// Reading order: depot.go, control.go.
 package depot
 
 import (
@@ -19,16 +20,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"backstitch/chaos/door"
+	"backstitch/chaos/fakes"
+	"backstitch/chaos/fault"
+
 	"github.com/twmb/franz-go/pkg/kfake"
 	"golang.org/x/sync/errgroup"
 )
@@ -39,10 +40,22 @@ const Bucket = "archive"
 // Config says where to listen, as host:port.
 type Config struct {
 	Dir     string // of the broker's log
-	Broker  string
+	Broker  string // "" for none: a real one runs somewhere else
 	Store   string
 	Control string
 	Seed    uint64 // of what faults leave to chance
+
+	// Behind is the IP on which broker and store listen when relays do where they are known; "" when nothing is between.
+	Behind string
+}
+
+// behind is where the server that is known at an address listens.
+func (c Config) behind(address string) string {
+	if c.Behind == "" {
+		return address
+	}
+	_, port, _ := net.SplitHostPort(address) // one that has none fails at the listen
+	return net.JoinHostPort(c.Behind, port)
 }
 
 // asChild carries a Config to the child.
@@ -80,40 +93,30 @@ func Environment(cfg Config) ([]string, error) {
 // depot is the child.
 type depot struct {
 	cfg   Config
-	store *store
+	store *fakes.Store
 
 	mu     sync.Mutex
-	broker *kfake.Cluster // nil while it is away
+	broker *fakes.Kafka // nil while it is away
+	starts uint64
+	hurts  []*fakes.Injected
 }
 
 func run(ctx context.Context, cfg Config) error {
-	backend := s3mem.New()
-	if err := backend.CreateBucket(Bucket); err != nil {
-		return fmt.Errorf("make bucket: %w", err)
-	}
-	d := &depot{cfg: cfg, store: newStore(gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server(), cfg.Seed)}
-	if err := d.open(); err != nil {
-		return err
-	}
-	defer d.close()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(ctx, cfg.Store, d.store) })
-	group.Go(func() error { return serve(ctx, cfg.Control, d.control()) })
-	return group.Wait()
-}
-
-// serve runs one HTTP server until ctx ends.
-func serve(ctx context.Context, address string, h http.Handler) error {
-	l, err := net.Listen("tcp", address)
+	store, err := fakes.NewStore(fakes.StoreConfig{Seed: cfg.Seed, Buckets: []string{Bucket}})
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	defer context.AfterFunc(ctx, func() { server.Close() })()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	d := &depot{cfg: cfg, store: store}
+	if cfg.Broker != "" {
+		if err := d.open(); err != nil {
+			return err
+		}
+		defer d.close()
 	}
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return door.Serve(ctx, cfg.behind(cfg.Store), store.Handler()) })
+	group.Go(func() error { return door.Serve(ctx, cfg.Control, d.control()) })
+	return group.Wait()
 }
 
 // open starts the broker on its log.
@@ -123,28 +126,22 @@ func (d *depot) open() error {
 	if d.broker != nil {
 		return errors.New("the broker is there already")
 	}
-	_, port, err := net.SplitHostPort(d.cfg.Broker)
+	broker, err := fakes.NewKafka(fakes.KafkaConfig{
+		Seed: d.cfg.Seed + d.starts, Address: d.cfg.Broker, Behind: d.cfg.behind(d.cfg.Broker),
+		Kafka: []kfake.Opt{
+			kfake.DataDir(filepath.Join(d.cfg.Dir, "kafka")),
+			kfake.BrokerConfigs(map[string]string{"auto.create.topics.enable": "false"}),
+		},
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("broker at %s: %w", d.cfg.Broker, err)
 	}
-	number, err := net.LookupPort("tcp", port)
-	if err != nil {
-		return err
-	}
-	d.broker, err = kfake.NewCluster(
-		kfake.Ports(number),
-		kfake.ClusterID("depot"),
-		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, d.cfg.Broker) }),
-		kfake.DataDir(filepath.Join(d.cfg.Dir, "kafka")),
-		kfake.BrokerConfigs(map[string]string{"auto.create.topics.enable": "false"}),
-	)
-	if err != nil {
-		return fmt.Errorf("start broker: %w", err)
-	}
+	d.broker = broker
+	d.starts++
 	return nil
 }
 
-// close ends the broker and its connections.
+// close ends the broker, its connections and what is done to it.
 func (d *depot) close() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -154,4 +151,38 @@ func (d *depot) close() bool {
 	d.broker.Close()
 	d.broker = nil
 	return true
+}
+
+// hurt begins a fault and returns its number.
+func (d *depot) hurt(f fault.Fault, topic string) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var in *fakes.Injected
+	var err error
+	switch {
+	case f.Kind == fault.BrokerRestart:
+		err = errors.New("the broker is stopped and started by its own door")
+	case f.Kind.Spec().Family == fault.Store:
+		in, err = d.store.Apply(f, Bucket)
+	case d.broker == nil:
+		err = errors.New("the broker is away")
+	default:
+		in, err = d.broker.Apply(f, topic)
+	}
+	if err != nil {
+		return 0, err
+	}
+	d.hurts = append(d.hurts, in)
+	return len(d.hurts) - 1, nil
+}
+
+// heal ends a fault, which may have ended already, and returns what it has hit.
+func (d *depot) heal(n int) (hits int64, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n < 0 || n >= len(d.hurts) {
+		return 0, fmt.Errorf("there is no fault %d", n)
+	}
+	d.hurts[n].Stop()
+	return d.hurts[n].Hits(), nil
 }

@@ -250,7 +250,14 @@ func (d *Disk) Remount() error {
 	if err := d.enlarge(); err != nil {
 		return err
 	}
-	return d.attach()
+	if err := d.attach(); err != nil {
+		return err
+	}
+	// A disk that turned read-only kept it.
+	if err := removeAll(d.path(probeFile)); err != nil {
+		return fmt.Errorf("disk %s: %w", d.spec.Name, err)
+	}
+	return nil
 }
 
 // Close removes the disk. Files that are still open in it do not hold it up.

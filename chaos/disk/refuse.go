@@ -139,7 +139,13 @@ func (d *Disk) failedSync() (seen SyncFailure, err error) {
 	if err != nil {
 		return seen, fmt.Errorf("disk %s: %w", d.spec.Name, err)
 	}
-	defer func() { err = errors.Join(err, f.Close(), removeAll(d.path(probeFile))) }()
+	defer func() {
+		removed := removeAll(d.path(probeFile))
+		if errors.Is(removed, unix.EROFS) {
+			removed = nil // the failed sync was one of the journal's, after which ext4 is read-only until Remount
+		}
+		err = errors.Join(err, f.Close(), removed)
+	}()
 	block := make([]byte, 1<<20)
 	for n := int64(0); n < d.spec.Bytes && seen.First == nil; n += int64(len(block)) {
 		if _, err := f.Write(block); err != nil {

@@ -1,6 +1,7 @@
 package fakes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -21,6 +22,8 @@ type KafkaConfig struct {
 	Brokers  int              // 0 is 1
 	Topics   map[string]int32 // name to number of partitions
 	Loopback bool             // listen on loopback ports instead of in memory. Not for bubbles
+	Address  string           // be found there, as host:port, with one broker; "" chooses. For processes that have to find it
+	Behind   string           // listen there when somebody else does at Address, and passes on what comes; "" is Address
 	Kafka    []kfake.Opt      // further options
 }
 
@@ -58,7 +61,12 @@ func NewKafka(cfg KafkaConfig) (*Kafka, error) {
 		changed: make(chan struct{}), refused: map[*Injected]struct{}{},
 	}
 	listen := net.Listen
-	if !cfg.Loopback {
+	switch {
+	case cfg.Address != "" && cfg.Brokers > 1:
+		return nil, fmt.Errorf("%d brokers at one address: %w", cfg.Brokers, ErrCannot)
+	case cfg.Address != "":
+		listen = cfg.listen
+	case !cfg.Loopback:
 		k.mem = newNetwork()
 		listen = k.mem.listen
 	}
@@ -83,6 +91,27 @@ func NewKafka(cfg KafkaConfig) (*Kafka, error) {
 	return k, nil
 }
 
+// listen makes the listener of a broker that is found at Address.
+func (c KafkaConfig) listen(network, _ string) (net.Listener, error) {
+	known, err := net.ResolveTCPAddr(network, c.Address)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen(network, cmp.Or(c.Behind, c.Address))
+	if err != nil {
+		return nil, err
+	}
+	return foundAt{l, known}, nil
+}
+
+// foundAt is a listener that is known by another address than the one on which it listens: brokers tell their clients where they are.
+type foundAt struct {
+	net.Listener
+	at net.Addr
+}
+
+func (k foundAt) Addr() net.Addr { return k.at }
+
 // Close ends the broker and all its connections.
 func (k *Kafka) Close() {
 	for _, i := range k.Injections() {
@@ -98,7 +127,8 @@ func (k *Kafka) Addrs() []string { return slices.Clone(k.addrs) }
 // Opts are the options of a client on a node. The name is what Cut and Rule.From go by; on loopback the broker can not tell
 // nodes from each other.
 func (k *Kafka) Opts(node string) []kgo.Opt {
-	opts := []kgo.Opt{kgo.SeedBrokers(k.addrs...)}
+	// kfake asks for metrics of every client, which brokers do only when somebody subscribes. They are no part of any story.
+	opts := []kgo.Opt{kgo.SeedBrokers(k.addrs...), kgo.DisableClientMetrics()}
 	if k.mem != nil {
 		opts = append(opts, kgo.Dialer(func(ctx context.Context, _, to string) (net.Conn, error) { return k.dial(ctx, node, to) }))
 	}

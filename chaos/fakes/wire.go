@@ -32,8 +32,8 @@ func (l *tapped) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		t := &tap{Conn: c, k: l.k, done: make(chan struct{}), answers: map[int32]answer{}}
-		if d, ok := c.(dialled); ok {
-			t.from = d.from
+		if l.k.mem != nil {
+			t.from = dialler(c)
 		}
 		if l.k.admit(t) {
 			return t, nil

@@ -20,7 +20,7 @@ type Spec struct {
 
 	Words   []string // what WHAT may be
 	Targets targets  // what TARGET may be; 0 when the form has none
-	Where   Layers   // where it can be injected; none: not yet
+	Where   Layers   // where it can be injected; never none
 	Root    bool     // among real processes it needs root
 	Typical Fault    // magnitudes that hurt and can be survived; random plans draw around them
 
@@ -39,7 +39,7 @@ var Table = []Spec{
 	// Processes.
 	{Kind: Kill, Family: Process, Form: "kill TARGET", Targets: nodes, Where: Anywhere, For: 3 * second,
 		Doc: "SIGKILL. The process is started again on its data when the time is over."},
-	{Kind: KillInSnapshot, Family: Process, Form: "kill TARGET in snapshot", Targets: single, For: 3 * second,
+	{Kind: KillInSnapshot, Family: Process, Form: "kill TARGET in snapshot", Targets: single, Where: RealProcess, For: 3 * second,
 		Doc: "SIGKILL in the middle of writing a snapshot."},
 	{Kind: Pause, Family: Process, Form: "pause TARGET", Targets: nodes, Where: Anywhere, For: 20 * second,
 		Doc: "SIGSTOP, then SIGCONT: the process does not know that time has passed. The default is longer than a lease."},
@@ -51,17 +51,17 @@ var Table = []Spec{
 		Doc: "SIGKILL as soon as it runs again, several times in a row."},
 
 	// The network.
-	{Kind: Partition, Family: Network, Form: "partition TARGET", Targets: some | servers, Where: Anywhere, Root: true, For: 10 * second,
+	{Kind: Partition, Family: Network, Form: "partition TARGET", Targets: some | servers, Where: Anywhere, For: 10 * second,
 		Doc: "Nothing passes between the target and all other nodes, both ways. Nodes of the target still see each other, and everybody the broker and the store. Of the broker or the store: no node reaches it."},
-	{Kind: Bridge, Family: Network, Form: "bridge over TARGET", Targets: single, Where: Sim | Bubble | RealProcess, Root: true, For: 10 * second,
+	{Kind: Bridge, Family: Network, Form: "bridge over TARGET", Targets: single, Where: Sim | Bubble | RealProcess, For: 10 * second,
 		Doc: "The other nodes fall into two halves that see the target and not each other."},
-	{Kind: OneWay, Family: Network, Form: "one-way WHAT on TARGET", Words: []string{"out", "in"}, Targets: some, Where: Sim | Bubble | RealProcess, Root: true, For: 10 * second,
+	{Kind: OneWay, Family: Network, Form: "one-way WHAT on TARGET", Words: []string{"out", "in"}, Targets: some, Where: Sim | Bubble | RealProcess, For: 10 * second,
 		Typical: Fault{What: "out"}, Doc: "What the target sends to other nodes is lost (out), or what they send to it (in)."},
-	{Kind: Flap, Family: Network, Form: "flap TARGET every EVERY", Targets: some, Where: Sim | Bubble | RealProcess, Root: true, For: 20 * second,
+	{Kind: Flap, Family: Network, Form: "flap TARGET every EVERY", Targets: some, Where: Sim | Bubble | RealProcess, For: 20 * second,
 		Typical: Fault{Every: 2 * second}, Doc: "A partition that comes and goes: cut for the first half of each period."},
-	{Kind: Loss, Family: Network, Form: "loss PERCENT on TARGET", Targets: nodes | servers, Where: Sim | Bubble | RealProcess, Root: true, For: 15 * second,
+	{Kind: Loss, Family: Network, Form: "loss PERCENT on TARGET", Targets: nodes | servers, Where: Sim | Bubble | RealProcess, For: 15 * second,
 		Typical: Fault{Percent: 20}, Doc: "That share of the packets from and to the target is lost."},
-	{Kind: Delay, Family: Network, Form: "delay DELAY± [loss PERCENT] on TARGET", Targets: nodes | servers, Where: Anywhere, Root: true, For: 15 * second,
+	{Kind: Delay, Family: Network, Form: "delay DELAY± [loss PERCENT] on TARGET", Targets: nodes | servers, Where: Anywhere, For: 15 * second,
 		Typical: Fault{Delay: 50 * time.Millisecond, Jitter: 10 * time.Millisecond, Percent: 1}, Doc: "Packets from and to the target take longer, each way; some are lost."},
 	{Kind: Reorder, Family: Network, Form: "reorder PERCENT on TARGET", Targets: nodes | servers, Where: Sim | Bubble | RealProcess, Root: true, For: 15 * second,
 		Typical: Fault{Percent: 25}, Doc: "That share of the packets arrives after later ones."},
@@ -69,15 +69,15 @@ var Table = []Spec{
 		Typical: Fault{Percent: 10}, Doc: "That share of the packets arrives twice."},
 	{Kind: Corrupt, Family: Network, Form: "corrupt PERCENT on TARGET", Targets: nodes | servers, Where: RealProcess, Root: true, For: 15 * second,
 		Typical: Fault{Percent: 1}, Doc: "One bit of that share of the packets is turned over."},
-	{Kind: Bandwidth, Family: Network, Form: "bandwidth RATE on TARGET", Targets: nodes | servers, Where: RealProcess, Root: true, For: 15 * second,
+	{Kind: Bandwidth, Family: Network, Form: "bandwidth RATE on TARGET", Targets: nodes | servers, Where: RealProcess, For: 15 * second,
 		Typical: Fault{Rate: 256 << 10}, Doc: "What the target sends passes at that rate."},
-	{Kind: Reset, Family: Network, Form: "reset on TARGET", Targets: nodes | servers, Where: RealProcess, Root: true, For: 5 * second,
+	{Kind: Reset, Family: Network, Form: "reset on TARGET", Targets: nodes | servers, Where: RealProcess, For: 5 * second,
 		Doc: "Connections from and to the target are reset, and new ones refused."},
-	{Kind: GossipCut, Family: Network, Form: "cut gossip on TARGET", Targets: nodes, Where: Bubble | RealProcess | Staging, Root: true, For: 10 * second,
+	{Kind: GossipCut, Family: Network, Form: "cut gossip on TARGET", Targets: nodes, Where: Bubble | RealProcess | Staging, For: 10 * second,
 		Doc: "The target's gossip is cut, and nothing else."},
-	{Kind: RaftCut, Family: Network, Form: "cut raft on TARGET", Targets: nodes, Where: Bubble | RealProcess | Staging, Root: true, For: 10 * second,
+	{Kind: RaftCut, Family: Network, Form: "cut raft on TARGET", Targets: nodes, Where: Bubble | RealProcess | Staging, For: 10 * second,
 		Doc: "The target's raft and RPC connections are cut, and nothing else."},
-	{Kind: ServerCut, Family: Network, Form: "cut WHAT on TARGET", Words: []string{"broker", "store"}, Targets: nodes, Where: Sim | Bubble | RealProcess, Root: true, For: 10 * second,
+	{Kind: ServerCut, Family: Network, Form: "cut WHAT on TARGET", Words: []string{"broker", "store"}, Targets: nodes, Where: Sim | Bubble | RealProcess, For: 10 * second,
 		Typical: Fault{What: "broker"}, Doc: "The target does not reach the broker or the store; others do."},
 	{Kind: MTUHole, Family: Network, Form: "mtu SIZE on TARGET", Targets: nodes, Where: RealProcess, Root: true, For: 10 * second,
 		Typical: Fault{Size: 600}, Doc: "Packets that are larger are lost without a word; small ones pass."},
@@ -93,7 +93,7 @@ var Table = []Spec{
 		Doc: "A sync fails, and the next one says that all is well, as Linux does."},
 	{Kind: DiskReadOnly, Family: Disk, Form: "disk read-only on TARGET", Targets: nodes, Where: RealProcess, Root: true, For: 5 * second,
 		Doc: "The file system turns read-only after an error of its own."},
-	{Kind: DiskLying, Family: Disk, Form: "disk lying on TARGET", Targets: single, Destroys: true, Root: true, For: 10 * second,
+	{Kind: DiskLying, Family: Disk, Form: "disk lying on TARGET", Targets: single, Where: RealProcess, Destroys: true, Root: true, For: 10 * second,
 		Doc: "A sync says that it is done, and a power loss shows that it was not."},
 	{Kind: TornWrite, Family: Disk, Form: "torn write on TARGET", Targets: nodes, Where: Bubble, For: 3 * second,
 		Doc: "Power is lost in the middle of a write: a part of what was not yet synced is there."},
@@ -113,7 +113,7 @@ var Table = []Spec{
 		Typical: Fault{Percent: 10}, Doc: "The process gets that share of one core."},
 	{Kind: Memory, Family: Resource, Form: "memory SIZE on TARGET", Targets: nodes, Where: RealProcess, Root: true, For: 5 * second,
 		Typical: Fault{Size: 64 << 20}, Doc: "The process may use that much; beyond it the kernel kills it. It is started again when the time is over."},
-	{Kind: Descriptors, Family: Resource, Form: "fds COUNT on TARGET", Targets: nodes, Where: RealProcess, Root: true, For: 10 * second,
+	{Kind: Descriptors, Family: Resource, Form: "fds COUNT on TARGET", Targets: nodes, Where: RealProcess, For: 10 * second,
 		Typical: Fault{Count: 16}, Doc: "The process may have that many more files and connections open."},
 	{Kind: ClockSkew, Family: Resource, Form: "clock skew SKEW on TARGET", Targets: nodes, Where: Sim | Bubble | RealProcess, For: 20 * second,
 		Typical: Fault{Skew: time.Hour}, Doc: "The wall clock is wrong by that much from the start of the process."},
@@ -123,10 +123,10 @@ var Table = []Spec{
 		Doc: "The wall clock stands still."},
 
 	// Members.
-	{Kind: AddVoter, Family: Membership, Form: "add voter", Doc: "A node that nobody knew joins."},
-	{Kind: Remove, Family: Membership, Form: "remove TARGET", Targets: single, Destroys: true, Doc: "The node is taken out of the cluster for good."},
-	{Kind: Replace, Family: Membership, Form: "replace TARGET", Targets: single, Destroys: true, Doc: "The node and its disk are gone for good; an empty one comes in its place."},
-	{Kind: NewAddresses, Family: Membership, Form: "new addresses", Where: RealProcess, Root: true,
+	{Kind: AddVoter, Family: Membership, Form: "add voter", Where: RealProcess, Doc: "A node that nobody knew joins."},
+	{Kind: Remove, Family: Membership, Form: "remove TARGET", Targets: single, Where: RealProcess, Destroys: true, Doc: "The node is taken out of the cluster for good."},
+	{Kind: Replace, Family: Membership, Form: "replace TARGET", Targets: single, Where: RealProcess, Destroys: true, Doc: "The node and its disk are gone for good; an empty one comes in its place."},
+	{Kind: NewAddresses, Family: Membership, Form: "new addresses", Where: RealProcess,
 		Doc: "All nodes are stopped and started again under other addresses, as after an outage of an orchestrator."},
 	{Kind: VersionSkew, Family: Membership, Form: "version skew on TARGET", Targets: nodes, Where: RealProcess, For: 20 * second,
 		Doc: "The node runs another version of the program."},
@@ -138,14 +138,14 @@ var Table = []Spec{
 	{Kind: BrokerRestart, Family: Broker, Form: "broker restart", Where: Sim | Bubble | RealProcess, For: 3 * second,
 		Doc: "Connections break, and nobody answers until the time is over. Records and transactions stay."},
 	{Kind: BrokerError, Family: Broker, Form: "broker error WHAT PERCENT", Words: []string{"not-leader", "coordinator", "fenced", "out-of-range", "timeout"},
-		Where: Sim | Bubble, For: 10 * second, Typical: Fault{What: "not-leader", Percent: 20}, Doc: "That share of the requests is refused with the error."},
-	{Kind: BrokerThrottle, Family: Broker, Form: "broker throttle DELAY", Where: Bubble, For: 10 * second,
+		Where: Sim | Bubble | RealProcess, For: 10 * second, Typical: Fault{What: "not-leader", Percent: 20}, Doc: "That share of the requests is refused with the error."},
+	{Kind: BrokerThrottle, Family: Broker, Form: "broker throttle DELAY", Where: Bubble | RealProcess, For: 10 * second,
 		Typical: Fault{Delay: 200 * time.Millisecond}, Doc: "Answers tell the client to wait."},
-	{Kind: BrokerSlow, Family: Broker, Form: "broker slow DELAY±", Where: Sim | Bubble, For: 10 * second,
+	{Kind: BrokerSlow, Family: Broker, Form: "broker slow DELAY±", Where: Sim | Bubble | RealProcess, For: 10 * second,
 		Typical: Fault{Delay: 200 * time.Millisecond, Jitter: 100 * time.Millisecond}, Doc: "Answers take longer."},
-	{Kind: BrokerCut, Family: Broker, Form: "broker cut PERCENT", Where: Sim | Bubble, For: 10 * second,
+	{Kind: BrokerCut, Family: Broker, Form: "broker cut PERCENT", Where: Sim | Bubble | RealProcess, For: 10 * second,
 		Typical: Fault{Percent: 5}, Doc: "The connection breaks before the request is processed."},
-	{Kind: BrokerAmbiguous, Family: Broker, Form: "broker ambiguous PERCENT", Where: Sim | Bubble, For: 10 * second,
+	{Kind: BrokerAmbiguous, Family: Broker, Form: "broker ambiguous PERCENT", Where: Sim | Bubble | RealProcess, For: 10 * second,
 		Typical: Fault{Percent: 5}, Doc: "The request is processed and the connection breaks before the answer: the writer can not know."},
 	{Kind: Retention, Family: Broker, Form: "retention PERCENT", Where: Sim | RealProcess, Typical: Fault{Percent: 20},
 		Doc: "The oldest records of each partition of the target topic are deleted, under whoever reads them."},
@@ -165,7 +165,7 @@ var Table = []Spec{
 		Doc: "Bodies end before their length."},
 	{Kind: StoreChecksum, Family: Store, Form: "store checksum PERCENT", Where: Sim | RealProcess, For: 10 * second, Typical: Fault{Percent: 10},
 		Doc: "Bodies have their length and other bytes."},
-	{Kind: StoreStale, Family: Store, Form: "store stale", For: 10 * second,
+	{Kind: StoreStale, Family: Store, Form: "store stale", Where: RealProcess, For: 10 * second,
 		Doc: "Listings are those of an earlier moment."},
 	{Kind: StoreDenied, Family: Store, Form: "store denied", Where: RealProcess, For: 5 * second,
 		Doc: "403, as after credentials have expired; later ones are good again."},
@@ -177,8 +177,9 @@ var Table = []Spec{
 		Doc: "The request is processed and the answer is lost."},
 
 	// Records.
-	{Kind: PoisonRecord, Family: Input, Form: "poison record", Doc: "The archive holds a record that can not be written."},
-	{Kind: SchemaBreak, Family: Input, Form: "schema break", Doc: "From some record on the values are of another, incompatible schema."},
+	{Kind: PoisonRecord, Family: Input, Form: "poison record WHAT", Words: []string{"too-large", "corrupt"}, Where: RealProcess, Typical: Fault{What: "too-large"},
+		Doc: "The archive holds records that the target does not take (too-large), or that can not be read any more (corrupt)."},
+	{Kind: SchemaBreak, Family: Input, Form: "schema break", Where: RealProcess, Doc: "From some record on the values are of another, incompatible schema."},
 }
 
 // parts are the words of each form.

@@ -7,7 +7,7 @@
 //   - Groups have the id of the process that made them in their name; Sweep removes those of processes that are gone.
 //
 // Not here: who is limited and when (scenario, matrix). Clocks: the wall clock of one process can not be shifted on Linux,
-// neither by libfaketime nor by a time namespace; an agent that is built with tag failpoint takes a skew from its environment.
+// neither by libfaketime nor by a time namespace; an agent that is built with tag failpoint reads what is wrong from a file.
 //
 // Reading order: group.go, hierarchy.go, rlimit.go, sweep.go.
 package limits

@@ -6,6 +6,8 @@ import (
 	"container/heap"
 	"context"
 	"time"
+
+	"backstitch/chaos/rule"
 )
 
 // The way of a packet: read from the device of its sender, judged by every rule that covers it, and written to the device of
@@ -38,25 +40,18 @@ func (l *Lab) forward(p packet, now time.Time) {
 		return // multicast, and addresses that are nobody's
 	}
 	l.carried.Add(1)
-	var v verdict
-	for _, r := range table.rules {
-		if !r.paused.Load() && r.match.covers(from.name, to.name, p) {
-			if r.judge(&v, p, now); v.lost {
-				break
-			}
-		}
-	}
-	if v.reset {
+	v := l.rules.Judge(from.name, to.name, rule.Unit{Proto: p.proto, FromPort: p.fromPort, ToPort: p.toPort, Size: len(p.data), Body: p.payload()}, now)
+	if v.Reset {
 		if back, on, ok := p.resets(); ok {
 			_, _ = from.host.tun.Write(back) // a full queue loses it, as a network does
 			_, _ = to.host.tun.Write(on)
 		}
 	}
-	if v.lost {
+	if v.Lost {
 		return
 	}
 	copies := 1
-	if v.twice {
+	if v.Twice {
 		copies = 2
 	}
 	for range copies {
@@ -65,16 +60,16 @@ func (l *Lab) forward(p packet, now time.Time) {
 }
 
 // send writes a packet, or queues it when it has to wait or when others of its link do.
-func (l *Lab) send(on link, to *Host, data []byte, v verdict, now time.Time) {
+func (l *Lab) send(on link, to *Host, data []byte, v rule.Verdict, now time.Time) {
 	l.mu.Lock()
 	last, waits := l.last[on]
-	if v.late <= 0 && !waits {
+	if v.Late <= 0 && !waits {
 		l.mu.Unlock()
 		_, _ = to.tun.Write(data)
 		return
 	}
-	due := now.Add(max(0, v.late))
-	if !v.after {
+	due := now.Add(max(0, v.Late))
+	if !v.After {
 		if due.Before(last) {
 			due = last
 		}

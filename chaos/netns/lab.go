@@ -8,13 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/netip"
 	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"backstitch/chaos/rule"
 
 	"github.com/vishvananda/netlink"
 )
@@ -26,6 +27,7 @@ const Operator = "operator"
 type Lab struct {
 	subnet   netip.Prefix
 	operator *Host
+	rules    *rule.Set
 
 	table   atomic.Pointer[table] // what packets are judged by
 	carried atomic.Int64
@@ -36,7 +38,6 @@ type Lab struct {
 	mu       sync.Mutex // guards the rest
 	hosts    []*Host
 	next     netip.Addr // address for the next party
-	random   *rand.Rand
 	held     queue
 	last     map[link]time.Time // when the last packet that waits on a link is due
 	sequence uint64
@@ -45,7 +46,6 @@ type Lab struct {
 // table is replaced as a whole, so that carriers need no lock.
 type table struct {
 	parties map[netip.Addr]*party
-	rules   []*Rule
 }
 
 // party is a name for an address. A host has one or more.
@@ -64,7 +64,7 @@ func New(seed uint64) (*Lab, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Lab{random: rand.New(rand.NewPCG(seed, 2)), last: map[link]time.Time{}, wake: make(chan struct{}, 1), stop: cancel}
+	l := &Lab{rules: rule.NewSet(seed), last: map[link]time.Time{}, wake: make(chan struct{}, 1), stop: cancel}
 	l.table.Store(&table{parties: map[netip.Addr]*party{}})
 	var err error
 	if l.subnet, err = freeSubnet(seed); err != nil {
@@ -159,34 +159,19 @@ func (l *Lab) Addr(name string) netip.Addr {
 func (l *Lab) Carried() int64 { return l.carried.Load() }
 
 // Apply puts a rule in force. Rules are asked in the order in which they came.
-func (l *Lab) Apply(m Match, e Effect) (*Rule, error) {
-	if err := e.Validate(); err != nil {
-		return nil, err
-	}
+func (l *Lab) Apply(m rule.Match, e rule.Effect) (*rule.Rule, error) {
 	for _, name := range slices.Concat(m.From, m.To) {
 		if !l.known(name) {
 			return nil, fmt.Errorf("rule for %s: there is no such party", name)
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := &Rule{match: m, effect: e, lab: l, random: rand.New(rand.NewPCG(l.random.Uint64(), 3))}
-	l.changeTable(func(t *table) { t.rules = append(slices.Clone(t.rules), r) })
-	return r, nil
-}
-
-func (l *Lab) remove(r *Rule) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.changeTable(func(t *table) {
-		t.rules = slices.DeleteFunc(slices.Clone(t.rules), func(o *Rule) bool { return o == r })
-	})
+	return l.rules.Apply(m, e)
 }
 
 // changeTable replaces the table by a changed copy. The caller holds mu.
 func (l *Lab) changeTable(change func(*table)) {
 	old := l.table.Load()
-	t := &table{parties: maps.Clone(old.parties), rules: old.rules}
+	t := &table{parties: maps.Clone(old.parties)}
 	change(t)
 	l.table.Store(t)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"backstitch/chaos/process"
+	"backstitch/chaos/rule"
 )
 
 // TestMain lets the test binary play a process in a host, and goes into a user namespace where there is no root.
@@ -144,7 +145,7 @@ func (p *pair) ping(t *testing.T, n, size int, wait time.Duration) (back int, qu
 	return back, quickest
 }
 
-func (p *pair) apply(t *testing.T, m Match, e Effect) *Rule {
+func (p *pair) apply(t *testing.T, m rule.Match, e rule.Effect) *rule.Rule {
 	t.Helper()
 	r, err := p.Apply(m, e)
 	if err != nil {
@@ -158,7 +159,7 @@ func TestACutIsOfOneDirectionOneProtocolAndOnePort(t *testing.T) {
 	if back, _ := p.ping(t, 3, 10, limit); back != 3 {
 		t.Fatalf("without rules: %d of 3 came back", back)
 	}
-	r := p.apply(t, Match{From: []string{"b"}, To: []string{"a"}}, Effect{Lose: 1})
+	r := p.apply(t, rule.Match{From: []string{"b"}, To: []string{"a"}}, rule.Effect{Lose: 1})
 	before := p.arrived.Load()
 	if back, _ := p.ping(t, 3, 10, 20*time.Millisecond); back != 0 {
 		t.Errorf("answers are cut: %d of 3 came back", back)
@@ -175,8 +176,8 @@ func TestACutIsOfOneDirectionOneProtocolAndOnePort(t *testing.T) {
 	}
 	r.Pause(false)
 	r.Remove()
-	gossip := p.apply(t, Match{From: []string{"a"}, Both: true, Proto: UDP, Port: 7422}, Effect{Lose: 1})
-	raft := p.apply(t, Match{Proto: TCP, Port: 7999}, Effect{Lose: 1})
+	gossip := p.apply(t, rule.Match{From: []string{"a"}, Both: true, Proto: rule.UDP, Port: 7422}, rule.Effect{Lose: 1})
+	raft := p.apply(t, rule.Match{Proto: rule.TCP, Port: 7999}, rule.Effect{Lose: 1})
 	if back, _ := p.ping(t, 1, 10, 20*time.Millisecond); back != 0 {
 		t.Error("gossip is cut, and a datagram came back")
 	}
@@ -188,21 +189,21 @@ func TestACutIsOfOneDirectionOneProtocolAndOnePort(t *testing.T) {
 
 func TestDelayLossDuplicatesAndCorruption(t *testing.T) {
 	p := newPair(t)
-	to := Match{From: []string{"a"}, To: []string{"b"}}
-	r := p.apply(t, to, Effect{Delay: 30 * time.Millisecond, Jitter: 5 * time.Millisecond})
+	to := rule.Match{From: []string{"a"}, To: []string{"b"}}
+	r := p.apply(t, to, rule.Effect{Delay: 30 * time.Millisecond, Jitter: 5 * time.Millisecond})
 	if back, quickest := p.ping(t, 3, 10, limit); back != 3 || quickest < 25*time.Millisecond {
 		t.Errorf("delay of 30 ms ± 5 ms: %d of 3 came back, the first after %s", back, quickest)
 	}
 	r.Remove()
 
-	r = p.apply(t, to, Effect{Lose: 0.3})
+	r = p.apply(t, to, rule.Effect{Lose: 0.3})
 	back, _ := p.ping(t, 200, 10, 10*time.Millisecond)
 	if h := r.Hits(); h.Lost < 30 || h.Lost > 90 || back > 200-int(h.Lost) {
 		t.Errorf("loss of 30 %%: lost %d of 200, and %d came back", h.Lost, back)
 	}
 	r.Remove()
 
-	r = p.apply(t, to, Effect{Duplicate: 1})
+	r = p.apply(t, to, rule.Effect{Duplicate: 1})
 	before := p.arrived.Load()
 	p.ping(t, 5, 10, limit)
 	eventually(t, "each datagram twice", func() bool { return p.arrived.Load()-before == 10 })
@@ -211,7 +212,7 @@ func TestDelayLossDuplicatesAndCorruption(t *testing.T) {
 	}
 	r.Remove()
 
-	r = p.apply(t, to, Effect{Corrupt: 1})
+	r = p.apply(t, to, rule.Effect{Corrupt: 1})
 	if back, _ := p.ping(t, 20, 1000, 5*time.Millisecond); back > 1 { // a bit of the port leads nowhere; none passes the checksum
 		t.Errorf("one bit turned over: %d of 20 passed", back)
 	}
@@ -222,15 +223,15 @@ func TestDelayLossDuplicatesAndCorruption(t *testing.T) {
 
 func TestLargePacketsFallIntoTheHoleAndSlowLinksQueue(t *testing.T) {
 	p := newPair(t)
-	to := Match{From: []string{"a"}, To: []string{"b"}}
-	hole := p.apply(t, to, Effect{Longer: 600})
+	to := rule.Match{From: []string{"a"}, To: []string{"b"}}
+	hole := p.apply(t, to, rule.Effect{Longer: 600})
 	large, _ := p.ping(t, 2, 1000, 20*time.Millisecond)
 	small, _ := p.ping(t, 2, 500, limit)
 	if large != 0 || small != 2 || hole.Hits().Lost != 2 {
 		t.Errorf("hole above 600 bytes: %d large and %d small ones of 2 passed, %+v", large, small, hole.Hits())
 	}
 	hole.Remove()
-	slow := p.apply(t, to, Effect{Rate: 100_000})
+	slow := p.apply(t, to, rule.Effect{Rate: 100_000})
 	c := p.dial(t, "tcp4", p.tcp)
 	at := time.Now()
 	message := make([]byte, 60_000)
@@ -248,7 +249,7 @@ func TestLargePacketsFallIntoTheHoleAndSlowLinksQueue(t *testing.T) {
 
 func TestOrderIsKeptUnlessARuleSaysOtherwise(t *testing.T) {
 	p := newPair(t)
-	to := Match{From: []string{"a"}, To: []string{"b"}}
+	to := rule.Match{From: []string{"a"}, To: []string{"b"}}
 	disorder := func() int {
 		c := p.dial(t, "udp4", p.udp)
 		const n = 100
@@ -270,12 +271,12 @@ func TestOrderIsKeptUnlessARuleSaysOtherwise(t *testing.T) {
 		}
 		return out
 	}
-	jitter := p.apply(t, to, Effect{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond})
+	jitter := p.apply(t, to, rule.Effect{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond})
 	if n := disorder(); n != 0 {
 		t.Errorf("jitter: %d datagrams out of order, want 0", n)
 	}
 	jitter.Remove()
-	reorder := p.apply(t, to, Effect{Reorder: 0.3})
+	reorder := p.apply(t, to, rule.Effect{Reorder: 0.3})
 	if n := disorder(); n == 0 || reorder.Hits().Reordered == 0 {
 		t.Errorf("reorder: %d datagrams out of order, %+v", n, reorder.Hits())
 	}
@@ -290,7 +291,7 @@ func TestAResetEndsConnectionsAtBothEndsAndRefusesNewOnes(t *testing.T) {
 	if _, err := c.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	r := p.apply(t, Match{From: []string{"a"}, Both: true}, Effect{Reset: true})
+	r := p.apply(t, rule.Match{From: []string{"a"}, Both: true}, rule.Effect{Reset: true})
 	if _, err := c.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +327,7 @@ func TestAHostMovesToAnotherAddress(t *testing.T) {
 	if second, err := p.b.Also("store"); err != nil || p.Addr("store") != second {
 		t.Errorf("a second party: got %s, %v", second, err)
 	}
-	if _, err := p.Apply(Match{To: []string{"nobody"}}, Effect{Lose: 1}); err == nil {
+	if _, err := p.Apply(rule.Match{To: []string{"nobody"}}, rule.Effect{Lose: 1}); err == nil {
 		t.Error("a rule for nobody: got nil error")
 	}
 }

@@ -5,17 +5,8 @@ package netns
 import (
 	"encoding/binary"
 	"net/netip"
-)
 
-// Proto is an IP protocol number; 0 stands for any.
-type Proto uint8
-
-// Protocols.
-const (
-	Any  Proto = 0
-	ICMP Proto = 1
-	TCP  Proto = 6
-	UDP  Proto = 17
+	"backstitch/chaos/rule"
 )
 
 // Where things lie in an IPv4 packet and in a TCP segment.
@@ -43,7 +34,7 @@ const (
 type packet struct {
 	data             []byte
 	from, to         netip.Addr
-	proto            Proto
+	proto            rule.Proto
 	fromPort, toPort uint16 // 0 where there are none: other protocols, later fragments
 }
 
@@ -57,11 +48,11 @@ func parse(data []byte) (p packet, ok bool) {
 		return p, false
 	}
 	p = packet{
-		data: data, proto: Proto(data[ipProto]),
+		data: data, proto: rule.Proto(data[ipProto]),
 		from: netip.AddrFrom4([4]byte(data[ipFrom:])), to: netip.AddrFrom4([4]byte(data[ipTo:])),
 	}
 	first := binary.BigEndian.Uint16(data[ipFragment:])&ipNoMore == 0
-	if first && (p.proto == TCP || p.proto == UDP) && len(data) >= header+4 {
+	if first && (p.proto == rule.TCP || p.proto == rule.UDP) && len(data) >= header+4 {
 		p.fromPort, p.toPort = binary.BigEndian.Uint16(data[header:]), binary.BigEndian.Uint16(data[header+2:])
 	}
 	return p, true
@@ -74,7 +65,7 @@ func (p packet) payload() []byte { return p.data[int(p.data[0]&0xf)*4:] }
 // number that its end expects. A reset is not answered.
 func (p packet) resets() (back, on []byte, ok bool) {
 	segment := p.payload()
-	if p.proto != TCP || p.toPort == 0 || len(segment) < tcpHeader || segment[tcpFlags]&flagRST != 0 {
+	if p.proto != rule.TCP || p.toPort == 0 || len(segment) < tcpHeader || segment[tcpFlags]&flagRST != 0 {
 		return nil, nil, false
 	}
 	flags := segment[tcpFlags]
@@ -95,7 +86,7 @@ func reset(from, to netip.Addr, fromPort, toPort uint16, seq, ack uint32, flags 
 	out := make([]byte, ipHeader+tcpHeader)
 	out[0] = 4<<4 | ipHeader/4
 	binary.BigEndian.PutUint16(out[2:], uint16(len(out)))
-	out[ipTTL], out[ipProto] = 64, byte(TCP)
+	out[ipTTL], out[ipProto] = 64, byte(rule.TCP)
 	copy(out[ipFrom:], from.AsSlice())
 	copy(out[ipTo:], to.AsSlice())
 	binary.BigEndian.PutUint16(out[ipSum:], checksum(0, out[:ipHeader]))
@@ -105,7 +96,7 @@ func reset(from, to netip.Addr, fromPort, toPort uint16, seq, ack uint32, flags 
 	binary.BigEndian.PutUint32(segment[tcpSeq:], seq)
 	binary.BigEndian.PutUint32(segment[tcpAck:], ack)
 	segment[12], segment[tcpFlags] = tcpHeader/4<<4, flags
-	pseudo := uint32(TCP) + tcpHeader
+	pseudo := uint32(rule.TCP) + tcpHeader
 	for at := ipFrom; at < ipHeader; at += 2 {
 		pseudo += uint32(binary.BigEndian.Uint16(out[at:]))
 	}

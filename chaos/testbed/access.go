@@ -3,7 +3,6 @@ package testbed
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,15 +15,15 @@ import (
 const operator = "operator"
 
 // NewAccess makes a CA under dir and certificates for n nodes, which are good for every address in addresses: a node that
-// moves keeps its certificate.
+// moves keeps its certificate. They are a day old, as in most clusters: a node whose clock is an hour behind takes them.
 func NewAccess(t testing.TB, dir string, n int, addresses []string) Access {
 	t.Helper()
-	now := time.Now()
+	now := time.Now().Add(-24 * time.Hour)
 	if _, err := access.CreateCA(dir, now); err != nil {
 		t.Fatal(err)
 	}
 	for i := range n {
-		if _, err := access.IssueCert(dir, fmt.Sprintf("node-%c", 'a'+i), access.Node, addresses, now); err != nil {
+		if _, err := access.IssueCert(dir, nodeName(i), access.Node, addresses, now); err != nil {
 			t.Fatal(err)
 		}
 	}

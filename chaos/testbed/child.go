@@ -14,35 +14,6 @@ import (
 // Scripts is where the scripts that fetch and run the servers live, seen from a package two folders below the root.
 const Scripts = "../../deploy/testbed"
 
-// FreePorts finds n neighbouring free loopback ports, TCP and UDP, below the ephemeral range, and returns the first.
-func FreePorts(t testing.TB, n int) int {
-	t.Helper()
-	for first := 21000; first < 32000; first += n {
-		if allFree(first, n) {
-			return first
-		}
-	}
-	t.Fatal("no free ports between 21000 and 32000")
-	return 0
-}
-
-func allFree(first, n int) bool {
-	for port := first; port < first+n; port++ {
-		address := fmt.Sprintf("127.0.0.1:%d", port)
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return false
-		}
-		l.Close()
-		u, err := net.ListenPacket("udp", address)
-		if err != nil {
-			return false
-		}
-		u.Close()
-	}
-	return true
-}
-
 // Start runs a program for the length of the test. The end of its log is shown when the test fails.
 func Start(t testing.TB, spec process.Spec) *process.Process {
 	t.Helper()

@@ -16,6 +16,9 @@ import (
 // limitOfCommand ends a command that hangs.
 const limitOfCommand = 5 * time.Minute
 
+// ExitWorkFound is the exit status of plan with --detailed-exitcode when something is missing.
+const ExitWorkFound = 8
+
 // Program is the program under test: what BACKSTITCH_BIN names, and otherwise bin/backstitch as make builds it.
 func Program(t testing.TB) string {
 	t.Helper()
@@ -91,4 +94,12 @@ func (f *Fleet) JSON(t testing.TB, into any, args ...string) Result {
 		t.Fatalf("backstitch %s: %v in\n%s", args[0], err, r.Stdout)
 	}
 	return r
+}
+
+// Archive copies a topic to an URL and returns how many records that were.
+func (f *Fleet) Archive(t testing.TB, topic Topic, to string) int64 {
+	t.Helper()
+	var archived struct{ Records int64 }
+	f.JSON(t, &archived, "archive", topic.Name, to, "--kafka", KafkaConnection, "--s3", S3Connection)
+	return archived.Records
 }

@@ -22,10 +22,8 @@ const (
 	S3Connection    = "s3"
 )
 
-const (
-	limitOfStart = time.Minute      // how long an agent may take until it serves
-	patience     = 15 * time.Second // how long a client goes round the nodes: longer than an election
-)
+// patience is how long a client goes round the nodes: longer than an election.
+const patience = 15 * time.Second
 
 // Fleet is a cluster of agents, each a process with a directory and ports of its own.
 type Fleet struct {
@@ -34,6 +32,8 @@ type Fleet struct {
 
 	layout      Layout
 	connections string // file
+	founders    int    // nodes that make the cluster together
+	named       int    // names that were given out
 }
 
 // Layout says where a fleet's agents run and what they know.
@@ -47,12 +47,13 @@ type Layout struct {
 
 // Seat is where one agent runs and how it is started. Its zero value is a process of this machine on loopback.
 type Seat struct {
-	Host  string                                       // IP of its doors, with the usual ports; "" takes free ports on loopback
-	Start func(process.Spec) (*process.Process, error) // nil is process.Start
-	Wrap  func(process.Spec) process.Spec              // changes what is started, e.g. to a wrapper; nil leaves it
-	Data  string                                       // directory of its data; "" is one under the layout's
-	Path  string                                       // program; "" is Program
-	Env   []string                                     // added to the keys of the S3
+	Host   string                                       // IP of its doors, with the usual ports; "" takes free ports on loopback
+	Behind string                                       // IP that it listens on for its peers, when a relay does at Host; "" is Host
+	Start  func(process.Spec) (*process.Process, error) // nil is process.Start
+	Wrap   func(process.Spec) process.Spec              // changes what is started, e.g. to a wrapper; nil leaves it
+	Data   string                                       // directory of its data; "" is one under the layout's
+	Path   string                                       // program; "" is Program
+	Env    []string                                     // added to the keys of the S3
 }
 
 // Access has the certificates of a fleet. The zero value stands for plain HTTP on loopback.
@@ -70,6 +71,7 @@ type Node struct {
 	*process.Process
 
 	rpc, gossip string
+	joins       bool // a cluster that is there, and makes none
 	config      string
 	client      *client.Client // asks this node only
 }
@@ -90,14 +92,14 @@ func StartFleet(t testing.TB, dir string, n int, broker, endpoint string) *Fleet
 // NewFleet gives agents their names, addresses and configurations, and starts none.
 func NewFleet(t testing.TB, l Layout) *Fleet {
 	t.Helper()
-	f := &Fleet{layout: l, connections: filepath.Join(l.Dir, "connections.yaml")}
+	f := &Fleet{layout: l, connections: filepath.Join(l.Dir, "connections.yaml"), founders: len(l.Seats), named: len(l.Seats)}
 	write(t, f.connections, f.connectionsText())
 	first := 0
 	if slices.ContainsFunc(l.Seats, func(s Seat) bool { return s.Host == "" }) {
 		first = FreePorts(t, 3*len(l.Seats))
 	}
 	for i, seat := range l.Seats {
-		n := &Node{Name: fmt.Sprintf("node-%c", 'a'+i), Seat: seat}
+		n := &Node{Name: nodeName(i), Seat: seat}
 		n.config = filepath.Join(l.Dir, n.Name+".yaml")
 		f.Nodes = append(f.Nodes, n)
 		f.place(t, n, first+3*i)
@@ -166,10 +168,19 @@ func (f *Fleet) configure(t testing.TB, n *Node) {
 			join = append(join, strconv.Quote(o.gossip))
 		}
 	}
+	expect := f.founders
+	if n.joins {
+		expect = 0
+	}
 	access := ""
 	if dir := f.layout.Access.Dir; dir != "" {
 		access = fmt.Sprintf("tls:\n  ca: %q\n  cert: %q\n  key: %q\ngossip:\n  keyFile: %q\n", filepath.Join(dir, "ca.pem"),
 			filepath.Join(dir, n.Name+".pem"), filepath.Join(dir, n.Name+".key"), filepath.Join(dir, "gossip.key"))
+	}
+	rpc, gossip, advertise := n.rpc, n.gossip, ""
+	if ip := n.Seat.Behind; ip != "" {
+		advertise = fmt.Sprintf("advertise:\n  rpc: %q\n  gossip: %q\n", n.rpc, n.gossip)
+		rpc, gossip = fmt.Sprintf("%s:%d", ip, RaftPort), fmt.Sprintf("%s:%d", ip, GossipPort)
 	}
 	write(t, n.config, fmt.Sprintf(`node:
   name: %s
@@ -181,7 +192,7 @@ listen:
 cluster:
   bootstrapExpect: %d
   retryJoin: [%s]
-%s%s`, n.Name, f.DataDir(n), n.API, n.rpc, n.gossip, len(f.Nodes), strings.Join(join, ", "), access, f.connectionsText()))
+%s%s%s`, n.Name, f.DataDir(n), n.API, rpc, gossip, expect, strings.Join(join, ", "), advertise, access, f.connectionsText()))
 }
 
 // StartAll starts every node and waits until each is ready.
@@ -227,46 +238,6 @@ func (f *Fleet) Start(t testing.TB, n *Node) {
 		spec = n.Seat.Wrap(spec)
 	}
 	n.Process = StartIn(t, n.Seat.Start, spec)
-}
-
-// Ready waits until a node serves and has in its book what the leader has now: reads are local, and one that has just been
-// started answers with what it knew when it died.
-func (f *Fleet) Ready(t testing.TB, n *Node) {
-	t.Helper()
-	why := ""
-	deadline := time.Now().Add(limitOfStart)
-	Eventually(t, limitOfStart+time.Second, n.Name+" to be ready", func() bool {
-		if !n.Running() {
-			t.Fatalf("%s ended by itself", n.Name)
-		}
-		health, err := n.client.Health(t.Context(), "ready")
-		if err == nil && health.OK {
-			return f.upToDate(t, n)
-		}
-		for _, check := range health.Checks {
-			if !check.OK {
-				why = check.Name + ": " + check.Reason
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s is not ready: %v %s", n.Name, err, why)
-		}
-		return false
-	})
-}
-
-func (f *Fleet) upToDate(t testing.TB, n *Node) bool {
-	t.Helper()
-	mine, err := n.client.Cluster(t.Context())
-	if err != nil || mine.Leader == nil {
-		return false
-	}
-	leader := f.Node(mine.Leader.Name)
-	if leader == nil {
-		return false
-	}
-	theirs, err := leader.client.Cluster(t.Context())
-	return err == nil && mine.AppliedIndex >= theirs.AppliedIndex
 }
 
 // Ask makes a client of some nodes only: one that asks a frozen node waits as long as the node is frozen.
@@ -345,17 +316,8 @@ func (f *Fleet) Busiest(slices []client.SliceState, among []*Node) *Node {
 	return out
 }
 
-// Alive waits until a node answers at all, ready or not.
-func (f *Fleet) Alive(t testing.TB, n *Node) {
-	t.Helper()
-	Eventually(t, limitOfStart, n.Name+" to answer", func() bool {
-		if !n.Running() {
-			t.Fatalf("%s ended by itself", n.Name)
-		}
-		_, err := n.client.Health(t.Context(), "live")
-		return err == nil
-	})
-}
+// Client asks this node only, and answers from its book.
+func (n *Node) Client() *client.Client { return n.client }
 
 // Cluster is what one node says about the cluster.
 func (f *Fleet) Cluster(t testing.TB, n *Node) (client.Cluster, error) {

@@ -2,12 +2,11 @@ package testbed
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"backstitch/chaos/door"
 	"backstitch/chaos/process"
 )
 
@@ -16,7 +15,7 @@ type Sandbox struct {
 	Broker   string // host:port
 	Endpoint string // URL of the S3
 	Bucket   string
-	control  string
+	control  door.Door
 }
 
 // StartSandbox runs a sandbox under dir.
@@ -25,7 +24,7 @@ func StartSandbox(t testing.TB, dir string) Sandbox {
 	port := FreePorts(t, 3)
 	s := Sandbox{
 		Broker: fmt.Sprintf("127.0.0.1:%d", port), Endpoint: fmt.Sprintf("http://127.0.0.1:%d", port+1),
-		Bucket: "sandbox", control: fmt.Sprintf("http://127.0.0.1:%d", port+2),
+		Bucket: "sandbox", control: door.Door{Of: "sandbox", Addr: fmt.Sprintf("127.0.0.1:%d", port+2)},
 	}
 	p := Start(t, process.Spec{
 		Name: "sandbox", Path: Program(t), Log: filepath.Join(dir, "sandbox.log"),
@@ -43,13 +42,7 @@ func StartSandbox(t testing.TB, dir string) Sandbox {
 // Pace bounds what the broker takes in, in bytes per second; 0 takes the bound away.
 func (s Sandbox) Pace(t testing.TB, bytesPerSecond int64) {
 	t.Helper()
-	resp, err := http.Post(fmt.Sprintf("%s/pace?bytes=%d", s.control, bytesPerSecond), "", nil)
-	if err != nil {
+	if _, err := s.control.Ask(t.Context(), http.MethodPost, fmt.Sprintf("/pace?bytes=%d", bytesPerSecond), nil); err != nil {
 		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode/100 != 2 {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-		t.Fatalf("pace: %s: %s", resp.Status, strings.TrimSpace(string(text)))
 	}
 }

@@ -16,18 +16,24 @@ import (
 func Kafka(t testing.TB, dir string) string {
 	t.Helper()
 	port := FreePorts(t, 2)
+	broker := Start(t, FormatKafka(t, dir, "127.0.0.1", port))
+	Listening(t, broker, port)
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+// FormatKafka makes the data of one real broker under dir, and returns what starts it at that address, for the first time or again.
+func FormatKafka(t testing.TB, dir, ip string, port int) process.Spec {
+	t.Helper()
 	script := filepath.Join(Scripts, "kafka.sh")
 	data := filepath.Join(dir, "kafka")
 	format := Start(t, process.Spec{
-		Name: "kafka format", Path: script, Args: []string{"format", data, fmt.Sprint(port)}, Log: filepath.Join(dir, "format.log"),
+		Name: "kafka format", Path: script, Args: []string{"format", data, fmt.Sprint(port), ip}, Log: filepath.Join(dir, "format.log"),
 	})
 	if status, err := format.Wait(t.Context()); err != nil || status != 0 {
 		Tail(t, "kafka format", format.Spec().Log)
 		t.Fatalf("format: status %d, %v", status, err)
 	}
-	broker := Start(t, process.Spec{Name: "kafka", Path: script, Args: []string{"run", data}, Log: filepath.Join(dir, "kafka.log")})
-	Listening(t, broker, port)
-	return fmt.Sprintf("127.0.0.1:%d", port)
+	return process.Spec{Name: "kafka", Path: script, Args: []string{"run", data}, Log: filepath.Join(dir, "kafka.log")}
 }
 
 // Keys of the S3 servers; they live as long as a test and listen on loopback.
@@ -54,14 +60,18 @@ func S3(t testing.TB, dir string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d", port)
 }
 
-// Bucket makes a bucket in an S3 server.
-func Bucket(t testing.TB, endpoint, name string) {
-	t.Helper()
-	client := s3.New(s3.Options{
+// Client is one for an S3 server that S3 runs.
+func Client(endpoint string) *s3.Client {
+	return s3.New(s3.Options{
 		BaseEndpoint: aws.String(endpoint), Region: region, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(name)}); err != nil {
+}
+
+// Bucket makes a bucket in an S3 server.
+func Bucket(t testing.TB, endpoint, name string) {
+	t.Helper()
+	if _, err := Client(endpoint).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(name)}); err != nil {
 		t.Fatalf("make bucket %s: %v", name, err)
 	}
 }
