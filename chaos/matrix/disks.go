@@ -45,7 +45,7 @@ func (*Disks) Missing(k fault.Kind) error {
 
 // Prepare implements Injector: the node's directory lies on a disk that can be hurt.
 func (d *Disks) Prepare(r *Run, name string, seat *testbed.Seat) error {
-	if !slices.ContainsFunc(r.Faults, func(f fault.Fault) bool { return slices.Contains(d.Kinds(), f.Kind) }) {
+	if !r.does(d.Kinds()) {
 		return nil
 	}
 	if _, err := disk.Sweep(); err != nil {
@@ -125,7 +125,7 @@ func (d *Disks) hurt(r *Run, f fault.Fault, n *testbed.Node) (heal func(context.
 		return then(on.CutPower, killed(n), on.PowerOn, start), on.Lie()
 	case fault.OldDisk:
 		old, err := on.Keep()
-		return then(killed(n), func() error { return on.PutBack(old) }, start), err
+		return then(killed(n), func() error { return on.PutBack(old) }, mends(r, n)), err
 	case fault.DiskFull:
 		free, err := on.Fill()
 		return then(free, restarted(r, n, cluster.ExitDiskFull)), err
@@ -142,7 +142,7 @@ func (d *Disks) hurt(r *Run, f fault.Fault, n *testbed.Node) (heal func(context.
 	if err := ended(n); err != nil {
 		return nil, err
 	}
-	return then(start), damage(r, f, filepath.Join(on.Dir(), "node"))
+	return then(mends(r, n)), damage(r, f, filepath.Join(on.Dir(), "node"))
 }
 
 // damage changes files of a node that is stopped.

@@ -5,7 +5,8 @@
 // Invariants:
 //   - A fault that hit nothing fails the run: every injection counts what it hit.
 //   - A kind of fault, or an expectation, that nothing here can do or check is refused before anything is started.
-//   - The judge reads the topic with a consumer of its own and compares it with what was made, hash by hash.
+//   - The judges are those of chaos/check. What they find is a violation; evidence that they can not judge by is one too.
+//   - What a fault is aimed at, and what it takes, is read from the newest book that any node has.
 //   - Everything that is waited for is bounded, and nothing is left behind: that is checked too.
 //   - The evidence is written as it comes (chaos/report), beside logs, configurations, plans and data, in the artifact directory.
 //
@@ -13,5 +14,7 @@
 //
 // Not here: the stories (chaos/scenario), faults of disks and limits (chaos/disk, chaos/limits), processes (chaos/testbed).
 //
-// Reading order: injector.go, run.go, work.go, judge.go, lanes.go, then network.go, processes.go, servers.go, figures.go, set.go.
+// Reading order: injector.go, run.go, open.go, timeline.go, losses.go, view.go, work.go, quarrel.go, judge.go, rework.go,
+// lanes.go, agents.go, then network.go, processes.go, servers.go, broker.go, and for the set as a whole set.go, done.go,
+// summary.go, figures.go.
 package matrix

@@ -5,6 +5,7 @@ package matrix
 import (
 	"os"
 
+	"backstitch/chaos/fault"
 	"backstitch/chaos/report"
 )
 
@@ -21,8 +22,9 @@ func (v Verdict) Figures() report.Figures {
 func (v Verdict) Publish() error {
 	f := v.Figures()
 	f.Scenarios, f.Faults = 1, v.Faults
+	f.Scenario, f.Layer, f.Outcome = v.Scenario, fault.RealProcess.String(), report.Kept
 	if !v.Kept {
-		f.Violations = 1
+		f.Violations, f.Outcome = 1, report.Broken
 	}
 	return report.Publish(os.Stdout, f)
 }

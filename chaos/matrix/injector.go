@@ -6,12 +6,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"backstitch/chaos/depot"
 	"backstitch/chaos/fault"
-	"backstitch/chaos/netns"
 	"backstitch/chaos/report"
 	"backstitch/chaos/scenario"
 	"backstitch/chaos/testbed"
@@ -47,14 +47,36 @@ type Run struct {
 	Seed     uint64
 	Random   *rand.Rand
 	Dir      string // evidence
-	Lab      *netns.Lab
-	Hosts    map[string]*netns.Host // by node
+	Lab      Lab
+	Hosts    map[string]Host // by node
 	Fleet    *testbed.Fleet
 	Depot    depot.Control
-	Other    func() (string, error) // builds the program with another version, and returns its path
+	Builds   Builds
 
-	began  time.Time
-	record *report.Run
+	began     time.Time
+	record    *report.Run
+	injectors []Injector
+	program   string
+	agents    *agents
+	broker    broker
+	raced     bool // the program is built with the race detector
+}
+
+// Builds make other builds of the program when they are needed, and return where they lie.
+type Builds struct {
+	Other      func() (string, error) // with another version
+	Failpoints func() (string, error) // with failpoints, and a clock that can be set
+}
+
+// All is the literal table of injectors, for real processes. A kind is done by the first that names it. relays says that the
+// network of the run is one of relays.
+func All(relays bool) []Injector {
+	return []Injector{Processes{}, Members{}, Network{relays}, Servers{}, &Disks{}, Limits{}, Clocks{}, Snapshots{}}
+}
+
+// does says whether the run has a fault of one of the kinds.
+func (r *Run) does(kinds []fault.Kind) bool {
+	return slices.ContainsFunc(r.Faults, func(f fault.Fault) bool { return slices.Contains(kinds, f.Kind) })
 }
 
 // Names are the names of nodes.

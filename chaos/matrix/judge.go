@@ -4,170 +4,171 @@ package matrix
 
 import (
 	"context"
-	"encoding/binary"
+	"encoding/hex"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"backstitch/chaos/check"
 	"backstitch/chaos/testbed"
-	"backstitch/chaos/traffic"
+	"backstitch/cluster/client"
+	"backstitch/fsm"
+	"backstitch/partition"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// seen is what a consumer of our own found in the topic.
-type seen struct {
-	events   traffic.Truth
-	records  int64
-	refilled int64
-	disorder int64           // refilled records whose origin is not above that of the one before it in the partition
-	last     map[int32]int64 // origin of the last refilled record
-
-	open    map[producer]int64 // refilled records of transactions that have not ended yet, by who writes them: one lane each
-	commit  int64              // refilled records of the largest transaction that was committed
-	aborted map[int32]int64    // refilled records of transactions that were aborted, by partition
-}
-
-// read reads the topic from its start to where it ends now.
-func read(ctx context.Context, topic testbed.Topic, isolation kgo.IsolationLevel) (seen, error) {
-	out := seen{events: traffic.Truth{}, last: map[int32]int64{}, open: map[producer]int64{}, aborted: map[int32]int64{}}
-	client, err := kgo.NewClient(kgo.SeedBrokers(topic.Broker), kgo.ConsumeTopics(topic.Name), kgo.FetchIsolationLevel(isolation),
-		kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		return out, err
-	}
-	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic.Name)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return out, fmt.Errorf("where %s ends: %w", topic.Name, err)
-	}
-	left := map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
-	for len(left) > 0 {
-		fetches := client.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return out, fmt.Errorf("read %s: %d records, ends not reached in partitions %v: %w", topic.Name, out.records, slices.Sorted(maps.Keys(left)), err)
-		}
-		if err := fetches.Err(); err != nil {
-			return out, fmt.Errorf("read %s: %w", topic.Name, err)
-		}
-		for rec := range fetches.RecordsAll() {
-			if rec.Offset+1 >= left[rec.Partition] {
-				delete(left, rec.Partition)
-			}
-			if err := out.add(rec); err != nil {
-				return out, err
-			}
-		}
-	}
-	return out, nil
-}
-
-func (s *seen) add(rec *kgo.Record) error {
-	by := producer{rec.ProducerID, 0} // an epoch that fences another ends its transaction
-	if rec.Attrs.IsControl() {
-		if len(rec.Key) >= 4 && binary.BigEndian.Uint16(rec.Key[2:]) == 1 {
-			s.commit = max(s.commit, s.open[by])
-		} else {
-			s.aborted[rec.Partition] += s.open[by]
-		}
-		delete(s.open, by)
-		return nil
-	}
-	s.records++
-	s.events[traffic.Event{Partition: rec.Partition, TimestampMs: rec.Timestamp.UnixMilli(), Key: rec.Key, Value: rec.Value}.ID()]++
-	for _, h := range rec.Headers {
-		if h.Key != "backstitch.origin" {
-			continue
-		}
-		origin, err := strconv.ParseInt(string(h.Value[strings.LastIndexByte(string(h.Value), '/')+1:]), 10, 64)
-		if err != nil {
-			return fmt.Errorf("origin %q: %w", h.Value, err)
-		}
-		s.refilled++
-		s.open[by]++
-		if before, ok := s.last[rec.Partition]; ok && origin <= before {
-			s.disorder++
-		}
-		s.last[rec.Partition] = origin
-	}
-	return nil
-}
-
-// worst is the partition in which the most was written in vain, in commits of the largest size: what may be lost at once is what
-// was written since the last one.
-func (s seen) worst() float64 {
-	var most int64
-	for _, n := range s.aborted {
-		most = max(most, n)
-	}
-	if s.commit == 0 {
-		return 0
-	}
-	return float64(most) / float64(s.commit)
-}
+// What is judged after every run. The checkers are those of chaos/check; here the evidence is collected, from outside.
 
 // limitOfJudge bounds each thing that the judge waits for.
 const limitOfJudge = time.Minute
 
-// judge holds the topic against the truth.
-func (w *work) judge(v *Verdict) {
-	t := w.r.T
-	ctx, cancel := context.WithTimeout(t.Context(), limitOfJudge)
-	defer cancel()
-	if w.made == 0 || w.lost == 0 || len(w.truth) == 0 {
-		t.Errorf("the judge has nothing to go by: made %d, lost %d", w.made, w.lost)
-	}
-	got, err := read(ctx, w.topic, kgo.ReadCommitted())
+// found fails the run when a checker found something, or could not judge.
+func (r *Run) found(what string, found check.Findings, err error) {
+	r.T.Helper()
 	if err != nil {
-		t.Fatal(err)
+		r.T.Errorf("%s: %v", what, err)
 	}
-	all, err := read(ctx, w.topic, kgo.ReadUncommitted())
-	if err != nil {
-		t.Fatal(err)
-	}
-	missing, surplus := w.truth.Difference(got.events)
-	v.Records, v.Lost, v.Refilled, v.Missing, v.Surplus, v.Disorder = got.records, w.lost, got.refilled, missing, surplus, got.disorder
-	v.Rework = all.records - got.records
-	v.rework = all.worst()
-	if missing != 0 || surplus != 0 {
-		t.Errorf("multiset: %d records are lost and %d are too many, want 0 and 0", missing, surplus)
-	}
-	if got.refilled != w.lost {
-		t.Errorf("refilled: got %d records, want %d", got.refilled, w.lost)
-	}
-	if got.disorder != 0 {
-		t.Errorf("order: %d refilled records come after later ones, want 0", got.disorder)
-	}
-	if all.records < got.records {
-		t.Errorf("a reader of everything saw %d records and one of committed ones %d", all.records, got.records)
-	}
-	w.r.Fleet.Must(t, "verify", jobName, "-q")
-	if w.r.Scenario.Workload.Live == 0 { // a plan beside live writes finds those that are not archived yet
-		again := w.r.Fleet.Run(t, "plan", "-f", w.file("spec.yaml"), "--out", w.file("plan.again"), "--detailed-exitcode", "-q")
-		if again.Status != 0 {
-			t.Errorf("plan after the refill: exit status %d, want 0 (nothing is missing)\n%s%s", again.Status, again.Stdout, again.Stderr)
+	if len(found) > 0 {
+		r.T.Errorf("%s:\n%s", what, found)
+		for _, f := range found {
+			r.record.Break(f.String())
 		}
 	}
 }
 
-// agree waits until every node has the same digest at the same index. Two digests at one index are a violation at once.
-func agree(r *Run) {
+// judge holds the topic against what was made: nothing lost, nothing twice, in order, as it was, and the job's own proof.
+func (w *work) judge(v *Verdict, losses int) {
+	r, t := w.r, w.r.T
+	ctx, cancel := context.WithTimeout(t.Context(), limitOfJudge)
+	defer cancel()
+	if w.lost == 0 {
+		t.Errorf("the judge has nothing to go by: made %d, lost %d", w.made, w.lost)
+	}
+	log, err := check.Read(ctx, w.topic.Name, kgo.SeedBrokers(w.topic.Broker))
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing, surplus := w.truth.Difference(log.Truth())
+	v.Refilled, v.Missing, v.Surplus, v.Lost = log.Refilled(), missing, surplus, w.lost
+	for _, part := range log {
+		v.Records += int64(len(part.Records))
+	}
+	found, err := check.Topic(check.Made{Truth: w.truth, Reference: w.reference}, log)
+	v.Disorder = int64(found.Count(check.Ordered))
+	r.found("topic", found, err)
+	if v.Refilled != w.lost {
+		t.Errorf("refilled: got %d records, want %d", v.Refilled, w.lost)
+	}
+	found, moves, err := check.Fencing(log)
+	r.found("fencing", found, err)
+	if moves == 0 && losses > 0 {
+		t.Errorf("fencing: %d owners were lost and no lane has another writer", losses)
+	}
+	claims, err := w.claims(ctx)
+	if err == nil {
+		found, err = check.Checkpoints(claims, log)
+	}
+	r.found("checkpoints", found, err)
+	vain, err := readRework(ctx, w.topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Rework, v.rework = vain.records-v.Records, vain.worst()
+	if v.Rework < 0 {
+		t.Errorf("a reader of everything saw %d records and one of committed ones %d", vain.records, v.Records)
+	}
+	w.proven()
+}
+
+// proven lets the program compare both sides again, from outside: the result is that of an undisturbed run, in content and order.
+func (w *work) proven() {
+	r, t := w.r, w.r.T
+	var proof struct {
+		Report struct{ Verdict, Evidence string }
+	}
+	r.Fleet.JSON(t, &proof, "verify", jobName)
+	if got := proof.Report; got.Verdict != "pass" || got.Evidence != "E3" {
+		t.Errorf("verify: got %s at %s, want pass at E3", got.Verdict, got.Evidence)
+	}
+	if r.Scenario.Workload.Live > 0 {
+		return // a plan beside live writes finds those that are not archived yet
+	}
+	again := r.Fleet.Run(t, "plan", "-f", w.spec, "--out", w.file("plan.again"), "--detailed-exitcode", "-q")
+	if again.Status != 0 {
+		t.Errorf("plan after the refill: exit status %d, want 0 (nothing is missing)\n%s%s", again.Status, again.Stdout, again.Stderr)
+	}
+}
+
+// claims are the checkpoints that the newest book has.
+func (w *work) claims(ctx context.Context) ([]check.Claim, error) {
+	_, who, err := w.r.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := who.Work(ctx, jobName)
+	if err != nil {
+		return nil, err
+	}
+	states, _, err := who.Slices(ctx, jobName, client.Blocking{})
+	if err != nil {
+		return nil, err
+	}
+	now := map[string]client.SliceState{}
+	for _, s := range states {
+		now[s.ID] = s
+	}
+	var out []check.Claim
+	for _, s := range plan.Slices {
+		if s.Kind != "fill" {
+			continue
+		}
+		id := partition.SliceID{Job: partition.JobID(plan.Job), N: s.N}.String()
+		c := check.Claim{
+			Slice: id, Job: plan.Job, Partition: s.Partition, Cursor: now[id].Cursor,
+			Elsewhere: now[id].Progress.Suppressed + now[id].Progress.Quarantined,
+		}
+		for _, r := range s.Ranges {
+			for at := r.From; at < r.To; at++ {
+				c.Wanted = append(c.Wanted, at)
+			}
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// ended looks at every job that there is: the refill succeeded with a proof, what clients quarrelled about was cancelled.
+func (r *Run) ended() {
+	jobs, _, err := r.Fleet.Client.Jobs(r.T.Context(), client.Blocking{})
+	if err != nil {
+		r.T.Errorf("jobs: %v", err)
+		return
+	}
+	states := map[string]fsm.JobState{}
+	for s := fsm.JobPlanned; s <= fsm.JobCancelled; s++ {
+		states[s.String()] = s
+	}
+	var ids []partition.JobID
+	var ends []check.End
+	for _, j := range jobs {
+		e := check.End{Job: partition.JobID(j.ID), State: states[j.State], Why: j.Why, Proof: fsm.ProofID(j.Proof)}
+		if j.Name != jobName {
+			e.May = []fsm.JobState{fsm.JobCancelled}
+		}
+		ids, ends = append(ids, e.Job), append(ends, e)
+	}
+	found, err := check.Ended(ids, ends)
+	r.found("jobs", found, err)
+}
+
+// agree waits until every node has the same index, and compares all that they said on the way.
+func (r *Run) agree() {
 	t := r.T
-	at := map[uint64]string{}
+	var told []check.Digest
 	testbed.Eventually(t, limitOfJudge, "all books to be at the same index", func() bool {
 		indexes := map[uint64]bool{}
 		for _, n := range r.Fleet.Nodes {
@@ -175,14 +176,45 @@ func agree(r *Run) {
 			if err != nil || c.Digest == "" {
 				return false
 			}
-			if before, ok := at[c.AppliedIndex]; ok && before != c.Digest {
-				t.Fatalf("digests: %s has %s at index %d, another node has %s", n.Name, c.Digest, c.AppliedIndex, before)
+			sum, err := hex.DecodeString(c.Digest)
+			if err != nil || len(sum) != 32 {
+				t.Fatalf("digests: %s tells %q", n.Name, c.Digest)
 			}
-			at[c.AppliedIndex] = c.Digest
+			told = append(told, check.Digest{Member: n.Name, Index: c.AppliedIndex, Sum: [32]byte(sum)})
 			indexes[c.AppliedIndex] = true
 		}
 		return len(indexes) == 1
 	})
+	found, err := check.Digests(Names(r.Fleet.Nodes), told)
+	r.found("digests", found, err)
+}
+
+// bounded looks at what agents took and at what they hold: memory, and files that are not the run's.
+func (r *Run) bounded(v *Verdict) {
+	name, peak := r.agents.largest()
+	v.PeakBytes = peak
+	if peak == 0 {
+		r.T.Error("memory: nobody looked")
+	}
+	if peak > maxPeakBytes && !r.raced {
+		r.T.Errorf("memory: %s took %d MiB, want at most %d", name, peak>>20, int64(maxPeakBytes)>>20)
+	}
+	inherited, err := check.Files(os.Getpid())
+	if err != nil {
+		r.found("files of the test", nil, err)
+	}
+	for _, n := range r.Fleet.Nodes {
+		files, err := check.Files(n.PID())
+		if err != nil {
+			r.found("files of "+n.Name, nil, err)
+			continue
+		}
+		foreign := slices.DeleteFunc(files, func(f string) bool {
+			return !filepath.IsAbs(f) || strings.HasPrefix(f, "/dev/") || strings.HasPrefix(f, "/proc/") || strings.HasPrefix(f, "/sys/") ||
+				strings.HasPrefix(f, r.Dir+"/") || strings.HasPrefix(f, r.Fleet.DataDir(n)+"/") || f == r.Fleet.DataDir(n)
+		})
+		r.found("files outside", check.Leaks(n.Name, inherited, foreign), nil)
+	}
 }
 
 // bad are words that no agent says whatever is done to it.

@@ -15,12 +15,15 @@ import (
 type Limits struct{}
 
 // Kinds implements Injector.
-func (Limits) Kinds() []fault.Kind { return []fault.Kind{fault.CPU, fault.Memory} }
+func (Limits) Kinds() []fault.Kind { return []fault.Kind{fault.CPU, fault.Memory, fault.Descriptors} }
 
 // Missing implements Injector.
 func (Limits) Missing(k fault.Kind) error {
-	if k == fault.Memory {
+	switch k {
+	case fault.Memory:
 		return limits.Check(limits.Memory)
+	case fault.Descriptors:
+		return nil
 	}
 	return limits.Check(limits.CPU)
 }
@@ -31,8 +34,12 @@ func (Limits) Prepare(*Run, string, *testbed.Seat) error {
 	return err
 }
 
-// Inject implements Injector. Hits are the periods in which the kernel held a process back, and the processes that it killed.
+// Inject implements Injector. Hits are the periods in which the kernel held a process back, the processes that it killed, and how
+// often an agent said that it lacks a file.
 func (Limits) Inject(_ context.Context, r *Run, f fault.Fault, nodes []*testbed.Node) (Injected, error) {
+	if f.Kind == fault.Descriptors {
+		return lackFiles(r, f.Count, nodes)
+	}
 	var hits int64
 	var heals []func(context.Context) error
 	for _, n := range nodes {

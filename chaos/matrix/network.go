@@ -4,12 +4,14 @@ package matrix
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"backstitch/chaos/fault"
 	"backstitch/chaos/netns"
+	"backstitch/chaos/rule"
 	"backstitch/chaos/testbed"
 )
 
@@ -21,7 +23,12 @@ const (
 
 // Network does what happens to packets. The operator's own packets are left alone: that an operator can not see a node tells
 // nothing about the node.
-type Network struct{}
+type Network struct {
+	Relays bool // the network is one of relays, which can do less than namespaces
+}
+
+// ofPackets are the kinds that relays can not do.
+var ofPackets = []fault.Kind{fault.Reorder, fault.Duplicate, fault.Corrupt, fault.MTUHole}
 
 // Kinds implements Injector.
 func (Network) Kinds() []fault.Kind {
@@ -32,14 +39,22 @@ func (Network) Kinds() []fault.Kind {
 }
 
 // Missing implements Injector.
-func (Network) Missing(fault.Kind) error { return netns.Available() }
+func (n Network) Missing(k fault.Kind) error {
+	if !n.Relays {
+		return netns.Available()
+	}
+	if slices.Contains(ofPackets, k) {
+		return errors.New("relays see no packets: it takes network namespaces, and so root or a user namespace")
+	}
+	return nil
+}
 
 // Prepare implements Injector: every node is in a host already.
 func (Network) Prepare(*Run, string, *testbed.Seat) error { return nil }
 
 // Inject implements Injector.
 func (Network) Inject(ctx context.Context, r *Run, f fault.Fault, nodes []*testbed.Node) (Injected, error) {
-	m, e, err := rule(f, Names(nodes), Names(r.Fleet.Nodes))
+	m, e, err := ruleOf(f, Names(nodes), Names(r.Fleet.Nodes))
 	if err != nil {
 		return Injected{}, err
 	}
@@ -62,7 +77,7 @@ func (Network) Inject(ctx context.Context, r *Run, f fault.Fault, nodes []*testb
 }
 
 // flap lets a rule come and go until stop is called.
-func flap(ctx context.Context, rule *netns.Rule, half time.Duration) (stop func()) {
+func flap(ctx context.Context, rule *rule.Rule, half time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -84,20 +99,20 @@ func flap(ctx context.Context, rule *netns.Rule, half time.Duration) (stop func(
 	}
 }
 
-// rule says which packets a fault is about and what becomes of them. targets are nodes, or none when the fault's target is the
+// ruleOf says which packets a fault is about and what becomes of them. targets are nodes, or none when the fault's target is the
 // broker or the store.
-func rule(f fault.Fault, targets, all []string) (netns.Match, netns.Effect, error) {
+func ruleOf(f fault.Fault, targets, all []string) (rule.Match, rule.Effect, error) {
 	if f.Target == fault.TheBroker || f.Target == fault.TheStore {
 		targets = []string{string(f.Target)}
 	}
 	others := slices.DeleteFunc(slices.Clone(all), func(n string) bool { return slices.Contains(targets, n) })
 	peers := slices.Concat(all, []string{brokerParty, storeParty}) // everybody but the operator
-	between := func(from, to []string) netns.Match { return netns.Match{From: from, To: to, Both: true} }
-	cut := netns.Effect{Lose: 1}
+	between := func(from, to []string) rule.Match { return rule.Match{From: from, To: to, Both: true} }
+	cut := rule.Effect{Lose: 1}
 	share := f.Percent / 100
 
-	var m netns.Match
-	var e netns.Effect
+	var m rule.Match
+	var e rule.Effect
 	switch f.Kind {
 	case fault.Partition, fault.Flap:
 		m, e = between(targets, others), cut
@@ -105,7 +120,7 @@ func rule(f fault.Fault, targets, all []string) (netns.Match, netns.Effect, erro
 		half := len(others) / 2
 		m, e = between(others[:half], others[half:]), cut
 	case fault.OneWay:
-		m, e = netns.Match{From: targets, To: others}, cut
+		m, e = rule.Match{From: targets, To: others}, cut
 		if f.What == "in" {
 			m.From, m.To = m.To, m.From
 		}
@@ -114,26 +129,26 @@ func rule(f fault.Fault, targets, all []string) (netns.Match, netns.Effect, erro
 		m.Port = testbed.GossipPort
 	case fault.RaftCut:
 		m, e = between(targets, others), cut
-		m.Proto, m.Port = netns.TCP, testbed.RaftPort
+		m.Proto, m.Port = rule.TCP, testbed.RaftPort
 	case fault.ServerCut:
 		m, e = between(targets, []string{f.What}), cut
 	case fault.Loss:
-		m, e = between(targets, peers), netns.Effect{Lose: share}
+		m, e = between(targets, peers), rule.Effect{Lose: share}
 	case fault.Delay:
-		m, e = between(targets, peers), netns.Effect{Delay: f.Delay, Jitter: f.Jitter, Lose: share}
+		m, e = between(targets, peers), rule.Effect{Delay: f.Delay, Jitter: f.Jitter, Lose: share}
 	case fault.Reorder:
-		m, e = between(targets, peers), netns.Effect{Reorder: share}
+		m, e = between(targets, peers), rule.Effect{Reorder: share}
 	case fault.Duplicate:
-		m, e = between(targets, peers), netns.Effect{Duplicate: share}
+		m, e = between(targets, peers), rule.Effect{Duplicate: share}
 	case fault.Corrupt:
-		m, e = between(targets, peers), netns.Effect{Corrupt: share}
+		m, e = between(targets, peers), rule.Effect{Corrupt: share}
 	case fault.Bandwidth:
-		m, e = netns.Match{From: targets, To: peers}, netns.Effect{Rate: f.Rate}
+		m, e = rule.Match{From: targets, To: peers}, rule.Effect{Rate: f.Rate}
 	case fault.Reset:
-		m, e = between(targets, peers), netns.Effect{Reset: true}
-		m.Proto = netns.TCP
+		m, e = between(targets, peers), rule.Effect{Reset: true}
+		m.Proto = rule.TCP
 	case fault.MTUHole:
-		m, e = between(targets, peers), netns.Effect{Longer: int(f.Size)}
+		m, e = between(targets, peers), rule.Effect{Longer: int(f.Size)}
 	default:
 		return m, e, fmt.Errorf("the network can not do %s", f.Kind)
 	}

@@ -156,6 +156,7 @@ func move(r *Run) (moved int64, err error) {
 			return moved, err
 		}
 		r.Fleet.Move(r.T, n, now.String())
+		r.agents.reached(n.Name, n.Client())
 		if now != old {
 			moved++
 		}
@@ -168,7 +169,7 @@ func move(r *Run) (moved int64, err error) {
 
 // skew restarts nodes with another version of the program, and back when it is healed.
 func skew(r *Run, nodes []*testbed.Node, out *Injected) error {
-	other, err := r.Other()
+	other, err := r.Builds.Other()
 	if err != nil {
 		return err
 	}

@@ -6,15 +6,15 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"backstitch/chaos/check"
 	"backstitch/chaos/depot"
 	"backstitch/chaos/fault"
-	"backstitch/chaos/netns"
+	"backstitch/chaos/rule"
 	"backstitch/chaos/scenario"
 	"backstitch/chaos/testbed"
 	"backstitch/chaos/traffic"
@@ -36,27 +36,31 @@ type work struct {
 	r     *Run
 	topic testbed.Topic
 	truth traffic.Truth
-	made  int64
-	lost  int64
-	live  *writer // nil without live traffic
+	// What stands at which offset of the archive. The topic was new when it was made, so offsets count from 0.
+	reference map[check.Place]traffic.Event
+	made      int64
+	lost      int64
+	spec      string  // file of the job's
+	live      *writer // nil without live traffic
 }
 
 // prepare makes the records, archives them and loses what the scenario says.
 func prepare(r *Run, broker string) *work {
 	t, load := r.T, r.Scenario.Workload
-	w := &work{r: r, topic: testbed.Topic{Broker: broker, Name: topicName, Partitions: int32(load.Partitions)}, truth: traffic.Truth{}}
+	w := &work{r: r, topic: testbed.Topic{Broker: broker, Name: topicName, Partitions: int32(load.Partitions)}, truth: traffic.Truth{}, reference: map[check.Place]traffic.Event{}}
 	events := func() func(yield func(traffic.Event, error) bool) {
 		return traffic.Noise(r.Seed, load.Records, int32(load.Partitions), int(load.Value))
 	}
 	w.topic.Create(t)
+	next := map[int32]int64{}
 	w.made, _ = w.topic.Produce(t, events(), func(_ int64, e traffic.Event) bool {
 		w.truth[e.ID()]++
+		w.reference[check.Place{Partition: e.Partition, Offset: next[e.Partition]}] = e
+		next[e.Partition]++
 		return true
 	})
-	var archived struct{ Records int64 }
-	r.Fleet.JSON(t, &archived, append([]string{"archive", topicName, "s3://" + depot.Bucket + "/kafka"}, connections()...)...)
-	if archived.Records != w.made {
-		t.Fatalf("archive: got %d records, want %d", archived.Records, w.made)
+	if archived := r.Fleet.Archive(t, w.topic, "s3://"+depot.Bucket+"/kafka"); archived != w.made {
+		t.Fatalf("archive: got %d records, want %d", archived, w.made)
 	}
 	keep := func(int64, traffic.Event) bool { return false }
 	switch load.Lost.How {
@@ -75,61 +79,44 @@ func prepare(r *Run, broker string) *work {
 	return w
 }
 
-func connections() []string {
-	return []string{"--kafka", testbed.KafkaConnection, "--s3", testbed.S3Connection, "-q"}
+// slicesOfLane is how many slices each partition is cut into: enough for work to move between two of them. More would make the job
+// one of opening lanes.
+const slicesOfLane = 3
+
+// What the broker's distance makes of a lane: each commit and each opening takes so many round trips, one after the other.
+const (
+	oneCommit  = 5 * 2 * far
+	oneOpening = 18 * 2 * far
+)
+
+// commits is how many commits each lane takes, so that the job lasts for about that long.
+func commits(last time.Duration) int64 {
+	return max(2*slicesOfLane, int64((last-slicesOfLane*oneOpening)/oneCommit))
 }
-
-// cycle is what one commit of a lane takes with a broker that is far: the round trips of a transaction and a checkpoint.
-const cycle = 6 * 2 * far
-
-// commitRecords is how many records a commit takes, so that the job lasts for about that long.
-func (w *work) commitRecords(last time.Duration) int64 {
-	lane := w.lost / int64(w.topic.Partitions)
-	return max(1, lane*int64(cycle)/int64(last))
-}
-
-// exitWorkFound is plan's exit status with --detailed-exitcode when something is missing.
-const exitWorkFound = 8
 
 func (w *work) file(name string) string { return filepath.Join(w.r.Dir, name) }
 
 // submit plans and starts the job, which lasts for about that long when nothing is done to it.
 func (w *work) submit(last time.Duration) {
 	t := w.r.T
-	commit := w.commitRecords(last)
-	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
-kind: Recovery
-metadata:
-  name: %s
-spec:
-  source:
-    s3:
-      connection: %s
-      bucket: %s
-      prefix: kafka
-  target:
-    kafka:
-      connection: %s
-      topic: %s
-  write:
-    commitRecords: %d
-  slices:
-    records: %d
-`, jobName, testbed.S3Connection, depot.Bucket, testbed.KafkaConnection, topicName, commit, max(1, w.lost/int64(w.topic.Partitions)/8))
-	if err := os.WriteFile(w.file("spec.yaml"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	r := w.r.Fleet.Run(t, "plan", "-f", w.file("spec.yaml"), "--out", w.file("plan"), "--detailed-exitcode", "-q")
-	if r.Status != exitWorkFound {
-		t.Fatalf("plan: exit status %d, want %d\n%s%s", r.Status, exitWorkFound, r.Stdout, r.Stderr)
-	}
-	w.r.Fleet.Must(t, "run", w.file("plan"), "--detach", "--yes", "-q")
+	lane := w.lost / int64(w.topic.Partitions)
+	commit := max(1, lane/commits(last))
+	spec, plan := w.r.Fleet.Plan(t, w.r.Dir, testbed.Spec{
+		Name: jobName, Source: testbed.InS3(depot.Bucket, "kafka"), Target: testbed.InKafka(topicName),
+		CommitRecords: commit, SliceRecords: lane/slicesOfLane + 1,
+	})
+	w.spec = spec
+	w.r.Fleet.Submit(t, plan)
 	w.r.Say("submitted the job: %d records, %d a commit", w.lost, commit)
 	if w.r.Scenario.Workload.Live > 0 {
 		w.live = startWriter(w.r, w.topic, w.r.Scenario.Workload.Live)
 	}
 	testbed.Eventually(t, time.Minute, "an owner in the middle of its work", func() bool {
-		for _, s := range w.r.Fleet.Slices(t, jobName) {
+		states, err := w.r.slices(t.Context())
+		if err != nil {
+			return false
+		}
+		for _, s := range states {
 			if s.Kind == "fill" && s.Status == "leased" && s.Progress.Written > 0 {
 				return true
 			}
@@ -143,7 +130,7 @@ spec:
 
 // slow puts the broker far away from the nodes, and leaves it near to the operator.
 func slow(r *Run) error {
-	_, err := r.Lab.Apply(netns.Match{From: Names(r.Fleet.Nodes), To: []string{brokerParty}, Both: true}, netns.Effect{Delay: far})
+	_, err := r.Lab.Apply(rule.Match{From: Names(r.Fleet.Nodes), To: []string{brokerParty}, Both: true}, rule.Effect{Delay: far})
 	return err
 }
 

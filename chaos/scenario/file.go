@@ -21,6 +21,7 @@ type file struct {
 	Seed     uint64       `yaml:"seed,omitempty"`
 	Topology topologyFile `yaml:"topology"`
 	Workload workloadFile `yaml:"workload,omitempty"`
+	Before   []string     `yaml:"before,omitempty"`
 	Between  []string     `yaml:"between,omitempty"`
 	Timeline []string     `yaml:"timeline,omitempty"`
 	Random   *randomFile  `yaml:"random,omitempty"`
@@ -116,7 +117,7 @@ func (s Scenario) Text() []byte {
 			Topic: string(s.Workload.Topic), Layout: string(s.Workload.Layout), Live: rateText(s.Workload.Live),
 			Lost: lostFile{How: string(s.Workload.Lost.How), Share: shareText(s.Workload.Lost.Percent), Runs: s.Workload.Lost.Runs, Singles: s.Workload.Lost.Singles},
 		},
-		Between: faultTexts(s.Between), Timeline: faultTexts(s.Timeline),
+		Before: faultTexts(s.Before), Between: faultTexts(s.Between), Timeline: faultTexts(s.Timeline),
 		Layers: s.Layers.Names(),
 		Expects: expectsFile{
 			Leader: durationText(s.Expects.Leader), Done: durationText(s.Expects.Done), Failover: durationText(s.Expects.Failover),

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"backstitch/chaos/fault"
@@ -18,11 +19,15 @@ type Scenario struct {
 	Topology Topology
 	Workload Workload
 
+	// Before is what is wrong, when the plan is made, with the records that were archived or with the store that lists them. What
+	// lasts is healed when the plan has run.
+	Before []fault.Fault
+
 	// Between is done after the plan was made and before it runs, in order, each when the one before is done.
 	Between []fault.Fault
 
 	// Timeline begins when the job was submitted; of an idle cluster, when it is ready. Exactly one of Timeline and Random is
-	// there, or none of them when Between has something or the promise is about a quiet run.
+	// there, or none of them when Before or Between has something or the promise is about a quiet run.
 	Timeline []fault.Fault
 	Random   *Random
 
@@ -128,10 +133,7 @@ func (s Scenario) Plan(seed uint64) ([]fault.Fault, error) {
 // Kinds lists the kinds of faults that a run may see, each once, in the order of fault.Table.
 func (s Scenario) Kinds() []fault.Kind {
 	seen := map[fault.Kind]bool{}
-	for _, f := range s.Between {
-		seen[f.Kind] = true
-	}
-	for _, f := range s.Timeline {
+	for _, f := range slices.Concat(s.Before, s.Between, s.Timeline) {
 		seen[f.Kind] = true
 	}
 	if s.Random != nil {
@@ -163,5 +165,9 @@ func (s Scenario) Root() bool {
 func (s Scenario) AboutData() bool {
 	w := s.Workload
 	plain := (w.Topic == "" || w.Topic == Plain) && (w.Layout == "" || w.Layout == Archive)
-	return len(s.Between) > 0 || !w.Idle() && len(s.Timeline) == 0 && s.Random == nil && (!plain || w.Lost.How != Holes)
+	expires := func(f fault.Fault) bool { return f.Kind == fault.Retention }
+	if len(s.Before) > 0 || len(s.Between) > 0 || slices.ContainsFunc(s.Timeline, expires) {
+		return true
+	}
+	return !w.Idle() && len(s.Timeline) == 0 && s.Random == nil && (!plain || w.Lost.How != Holes)
 }

@@ -68,6 +68,7 @@ func (d *document) scenario(raw file) Scenario {
 		d.add("$.limit", "limit is missing: every run is bounded, write for example 90s")
 	}
 	s.Workload = d.workload(raw.Workload)
+	s.Before = d.faults("$.before", raw.Before)
 	s.Between = d.faults("$.between", raw.Between)
 	s.Timeline = d.faults("$.timeline", raw.Timeline)
 	if raw.Random != nil {
@@ -255,11 +256,21 @@ func (d *document) together(s Scenario) {
 	if len(s.Timeline) > 0 && s.Random != nil {
 		d.add("$.random", "random: there is a timeline already, keep one of them")
 	}
-	if s.Workload.Idle() && (len(s.Between) > 0 || s.Expects.Done > 0 || s.Expects.Ends != (Ends{}) || s.Expects.Rework > 0 || s.Expects.Failover > 0) {
-		d.add("$.workload", "an idle cluster has no plan and no job: between, ends, done, failover and rework need a workload")
+	if s.Workload.Idle() && (len(s.Before) > 0 || len(s.Between) > 0 || s.Expects.Done > 0 || s.Expects.Ends != (Ends{}) || s.Expects.Rework > 0 || s.Expects.Failover > 0) {
+		d.add("$.workload", "an idle cluster has no plan and no job: before, between, ends, done, failover and rework need a workload")
 	}
 	if s.Workload.Lost.How == Object && s.Workload.Layout != Confluent {
 		d.add("$.workload.lost.how", "workload.lost: only the confluent layout has objects that can lack a part unseen")
+	}
+	for i, f := range s.Before {
+		path := at("$.before", i)
+		d.injectable(path, f.Kind, s.Layers)
+		if family := f.Spec().Family; family != fault.Input && f.Kind != fault.StoreStale {
+			d.add(path, "before: %s is not about what was archived, nor about what the store lists", f.Kind)
+		}
+		if f.At != 0 || f.For != 0 {
+			d.add(path, "before: what stands here is true when the plan is made; it has no at and no for")
+		}
 	}
 	for i, f := range s.Between {
 		path := at("$.between", i)
