@@ -313,7 +313,7 @@ func (w *world) hurtClocks(f fault.Fault, nodes []*agent) healer {
 // drain takes work from a node until it is healed.
 func (w *world) drain(a *agent) healer {
 	done := make(chan bool, 1)
-	w.beside(func(ctx context.Context) { done <- w.setState(ctx, a, fsm.MemberDraining) })
+	w.beside(func(ctx context.Context) { done <- w.setState(ctx, a, fsm.MemberDraining) > 0 })
 	w.drained[a] = true
 	return func() bool {
 		hit := <-done
@@ -322,16 +322,17 @@ func (w *world) drain(a *agent) healer {
 	}
 }
 
-func (w *world) setState(ctx context.Context, a *agent, state fsm.MemberState) bool {
+// setState returns the index at which the book took it, 0 when nobody said so in time.
+func (w *world) setState(ctx context.Context, a *agent, state fsm.MemberState) (index uint64) {
 	env := fsm.Envelope{Actor: "operator", RequestID: cluster.NewRequestID()}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	for _, by := range w.agents {
 		if res, err := by.node.Load().SetState(ctx, env, a.m.Name, state); err == nil && res.Code == fsm.OK {
-			return true
+			return res.Index
 		}
 	}
-	return false
+	return 0
 }
 
 func (w *world) stepDown() (healer, error) {

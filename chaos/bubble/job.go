@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"backstitch/chaos/check"
 	"backstitch/cluster"
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -23,6 +24,7 @@ type job struct {
 	slices    []partition.Slice
 	locks     []string
 	submitted atomic.Bool // StartJob was acknowledged
+	resuming  atomic.Bool // somebody is ending a pause of it
 }
 
 // newJobs plans the jobs of a run. The plan of the product starts from what it finds in the topics; here it starts from the truth.
@@ -61,6 +63,7 @@ func (w *world) submit(ctx context.Context, j *job) {
 		return
 	}
 	records, bytes := plan.Totals(j.slices)
+	answer := w.answers.Begin(operator, check.Submit, string(j.id), "1")
 	for n, cmd := range []fsm.Command{
 		fsm.SubmitJob{ID: j.id, Recipe: j.recipe, Locks: j.locks, Records: records, Bytes: bytes, Slices: uint32(len(j.slices)), PlanHash: [32]byte{1}},
 		fsm.AddSlices{Job: j.id, Slices: j.slices},
@@ -68,7 +71,10 @@ func (w *world) submit(ctx context.Context, j *job) {
 	} {
 		env := fsm.Envelope{Actor: "operator", RequestID: cluster.NewRequestID()}
 		for try := 0; ; try++ {
-			res, err := w.agents[(n+try)%len(w.agents)].node.Load().Propose(ctx, env, cmd)
+			res, err := w.propose(ctx, w.agents[(n+try)%len(w.agents)], env, cmd)
+			if err == nil && n == 0 {
+				answer(check.Outcome{Known: true, Code: res.Code.String()})
+			}
 			if err == nil && res.Code == fsm.OK {
 				break
 			}

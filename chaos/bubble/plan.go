@@ -12,9 +12,10 @@ import (
 // Plan is all that a seed decides before anything runs.
 type Plan struct {
 	Seed          uint64
-	Nodes         int // voters at the beginning: 3 or 5
-	Partitions    int // of the topic
-	Records       int // of the reference, in each partition
+	During        time.Duration // in which faults begin and end
+	Nodes         int           // voters at the beginning: 3 or 5
+	Partitions    int           // of the topic
+	Records       int           // of the reference, in each partition
 	SliceRecords  int
 	CommitRecords int
 	// Pace is what each request to the broker takes without any fault. It decides how long jobs last, and what faults can hit.
@@ -25,8 +26,11 @@ type Plan struct {
 	Faults  []fault.Fault
 }
 
-// During is the time in which faults begin and end.
-const During = 60 * time.Second
+// During is drawn between these.
+const (
+	shortest = 70 * time.Second
+	longest  = 120 * time.Second
+)
 
 // Kinds are the faults that this layer injects, and how often each is drawn. What leaves one side in doubt about what the other did
 // comes up more often: most of what can go wrong begins with it.
@@ -77,18 +81,18 @@ func Kinds() []fault.Weighted {
 func NewPlan(seed uint64) (Plan, error) {
 	r := rand.New(rand.NewPCG(seed, 0xb0bb1e))
 	p := Plan{
-		Seed: seed, Nodes: 3, Partitions: 2 + r.IntN(3), Records: 60 + r.IntN(120), SliceRecords: 15 + r.IntN(40),
-		CommitRecords: 4 + r.IntN(8), Pace: time.Duration(40+r.IntN(120)) * time.Millisecond, Clients: 2 + r.IntN(3),
+		Seed: seed, During: shortest + time.Duration(r.Int64N(int64(longest-shortest)/int64(time.Second)))*time.Second, Nodes: 3, Partitions: 2 + r.IntN(3), Records: 80 + r.IntN(140), SliceRecords: 15 + r.IntN(40),
+		CommitRecords: 4 + r.IntN(8), Pace: time.Duration(60+r.IntN(180)) * time.Millisecond, Clients: 2 + r.IntN(3),
 	}
 	if r.IntN(4) == 0 {
 		p.Nodes = 5
 	}
 	for range 1 + r.IntN(p.Partitions) {
-		p.Jobs = append(p.Jobs, time.Duration(r.IntN(int(During/2/time.Millisecond)))*time.Millisecond)
+		p.Jobs = append(p.Jobs, time.Duration(r.IntN(int(p.During*2/3/time.Millisecond)))*time.Millisecond)
 	}
 	p.Jobs[0] = 0
 	var err error
-	p.Faults, err = fault.Plan(r, mix(r), During)
+	p.Faults, err = fault.Plan(r, mix(r), p.During)
 	if err != nil {
 		return Plan{}, fmt.Errorf("draw faults: %w", err)
 	}
@@ -118,8 +122,8 @@ func mix(r *rand.Rand) fault.Mix {
 // String lists what was decided, one thing a line; the faults can be pasted into a scenario.
 func (p Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %d nodes, %d partitions of %d records, slices of %d, commits of %d, %s a request, jobs at %v, %d clients\n",
-		p.Seed, p.Nodes, p.Partitions, p.Records, p.SliceRecords, p.CommitRecords, p.Pace, p.Jobs, p.Clients)
+	fmt.Fprintf(&b, "seed %d: %s, %d nodes, %d partitions of %d records, slices of %d, commits of %d, %s a request, jobs at %v, %d clients\n",
+		p.Seed, p.During, p.Nodes, p.Partitions, p.Records, p.SliceRecords, p.CommitRecords, p.Pace, p.Jobs, p.Clients)
 	for _, f := range p.Faults {
 		fmt.Fprintf(&b, "  %s\n", f)
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"backstitch/chaos/check"
 	"backstitch/chaos/fakes"
+	"backstitch/chaos/traffic"
 	"backstitch/partition"
 )
 
@@ -18,30 +20,13 @@ const (
 	target    = "orders"      // the topic that lost some
 )
 
-// entry is one record, as the setup produced it and as a reader sees it.
-type entry struct {
-	key, value []byte // nil is not empty
-	header     []byte
-	ms         int64
-}
-
-func (e entry) String() string {
-	null := func(b []byte) string {
-		if b == nil {
-			return "null"
-		}
-		return fmt.Sprintf("%q", b)
-	}
-	return fmt.Sprintf("%d %s=%s [%s]", e.ms, null(e.key), null(e.value), null(e.header))
-}
-
 // truth is what was produced and what of it was lost. Position i of a partition is offset i of the reference.
 type truth struct {
 	parts []truthPart
 }
 
 type truthPart struct {
-	all  []entry
+	all  []traffic.Event
 	lost partition.Ranges
 }
 
@@ -51,17 +36,17 @@ func newTruth(p Plan) *truth {
 	for part := range p.Partitions {
 		var tp truthPart
 		for i := range p.Records {
-			e := entry{
-				ms: 1_700_000_000_000 + int64(i)*10 - int64(r.IntN(30)), key: fmt.Appendf(nil, "k%d", r.IntN(9)),
-				value: fmt.Appendf(nil, "%d/%d", part, i), header: fmt.Appendf(nil, "h%d", r.IntN(3)),
+			e := traffic.Event{
+				Partition: int32(part), TimestampMs: 1_700_000_000_000 + int64(i)*10 - int64(r.IntN(30)), Key: fmt.Appendf(nil, "k%d", r.IntN(9)),
+				Value: fmt.Appendf(nil, "%d/%d", part, i), Headers: []traffic.Header{{Key: "h", Value: fmt.Appendf(nil, "h%d", r.IntN(3))}},
 			}
 			switch r.IntN(14) {
 			case 0:
-				e.value = nil
+				e.Value = nil
 			case 1:
-				e.value = []byte{}
+				e.Value = []byte{}
 			case 2:
-				e.key = nil
+				e.Key = nil
 			case 3, 4: // real data repeat
 				if i > 0 {
 					e = tp.all[r.IntN(i)]
@@ -83,17 +68,44 @@ func newTruth(p Plan) *truth {
 	return t
 }
 
-// want is what the target has to hold in the end: what had survived, and then what was lost, each in its order.
-func (p truthPart) want() (out []entry) {
-	for i, e := range p.all {
-		if !p.lost.Contains(partition.Offset(i)) {
-			out = append(out, e)
+// String lists what was lost, a partition a line.
+func (t *truth) String() string {
+	var b strings.Builder
+	for n, p := range t.parts {
+		fmt.Fprintf(&b, "  partition %d lost %d: %v\n", n, p.lost.Len(), p.lost)
+	}
+	return b.String()
+}
+
+// made is what readers have to find.
+func (t *truth) made() check.Made {
+	m := check.Made{Truth: traffic.Truth{}, Reference: map[check.Place]traffic.Event{}}
+	for n, p := range t.parts {
+		for i, e := range p.all {
+			m.Truth[e.ID()]++
+			m.Reference[check.Place{Partition: int32(n), Offset: int64(i)}] = e
 		}
 	}
-	for i, e := range p.all {
-		if p.lost.Contains(partition.Offset(i)) {
-			out = append(out, e)
+	return m
+}
+
+// undisturbed is what a run in which nothing goes wrong leaves: what had survived, and then what was lost, each in its order.
+func (t *truth) undisturbed() check.Log {
+	out := check.Log{}
+	for n, p := range t.parts {
+		part := &check.Part{}
+		add := func(lost bool) {
+			for i, e := range p.all {
+				if p.lost.Contains(partition.Offset(i)) == lost {
+					part.Records = append(part.Records, check.Record{Event: e, Offset: part.End, Refilled: lost, Origin: int64(i)})
+					part.End++
+				}
+			}
 		}
+		add(false)
+		add(true)
+		part.Stable, part.Reached = part.End, part.End
+		out[int32(n)] = part
 	}
 	return out
 }
@@ -108,59 +120,21 @@ func (t *truth) produce(ctx context.Context, k *fakes.Kafka) error {
 	}
 	defer cl.Close()
 	var rs []*kgo.Record
-	for n, p := range t.parts {
+	for _, p := range t.parts {
 		for i, e := range p.all {
-			r := kgo.Record{
-				Topic: reference, Partition: int32(n), Key: e.key, Value: e.value, Timestamp: time.UnixMilli(e.ms),
-				Headers: []kgo.RecordHeader{{Key: "h", Value: e.header}},
-			}
-			rs = append(rs, &r)
+			rs = append(rs, toKafka(reference, e))
 			if !p.lost.Contains(partition.Offset(i)) {
-				survivor := r
-				survivor.Topic, survivor.Headers = target, slices.Clone(r.Headers)
-				rs = append(rs, &survivor)
+				rs = append(rs, toKafka(target, e))
 			}
 		}
 	}
 	return cl.ProduceSync(ctx, rs...).FirstErr()
 }
 
-// visible reads what a reader of committed data sees of a partition of the target.
-func visible(ctx context.Context, k *fakes.Kafka, part int32) ([]entry, error) {
-	info := k.Cluster.PartitionInfo(target, part)
-	if info == nil {
-		return nil, fmt.Errorf("partition %d is not there", part)
+func toKafka(topic string, e traffic.Event) *kgo.Record {
+	r := &kgo.Record{Topic: topic, Partition: e.Partition, Key: e.Key, Value: e.Value, Timestamp: time.UnixMilli(e.TimestampMs)}
+	for _, h := range e.Headers {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 	}
-	if info.LastStableOffset != info.HighWatermark {
-		return nil, fmt.Errorf("partition %d: a transaction is open at %d, the end is %d", part, info.LastStableOffset, info.HighWatermark)
-	}
-	at := map[string]map[int32]kgo.Offset{target: {part: kgo.NewOffset().AtStart()}}
-	cl, err := kgo.NewClient(append(k.Opts("judge"), kgo.ConsumePartitions(at), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	var out []entry
-	for next := info.LogStartOffset; next < info.LastStableOffset; {
-		fs := cl.PollFetches(ctx)
-		if err := fs.Err(); err != nil {
-			return nil, fmt.Errorf("read partition %d at %d: %w", part, next, err)
-		}
-		fs.EachRecord(func(r *kgo.Record) {
-			next = r.Offset + 1
-			if r.Attrs.IsControl() {
-				return
-			}
-			e := entry{key: r.Key, value: r.Value, ms: r.Timestamp.UnixMilli()}
-			for _, h := range r.Headers {
-				if h.Key == "h" {
-					e.header = h.Value
-				}
-			}
-			out = append(out, e)
-		})
-	}
-	return out, nil
+	return r
 }

@@ -4,15 +4,20 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"backstitch/chaos/fakes"
 	"backstitch/chaos/fault"
+	"backstitch/chaos/report"
+	"backstitch/cluster"
 	"backstitch/cluster/clustertest"
 	"backstitch/fsm"
+	"backstitch/partition"
 )
 
 // Bounds after the last fault is healed, in virtual time.
@@ -20,6 +25,13 @@ const (
 	leaderWithin = 5 * time.Second
 	// A slice that failed often enough waits for up to a minute before it is tried again.
 	doneWithin = 3 * time.Minute
+)
+
+// How Raft replicates when nobody asks anything. In production a leader sends an empty request every few milliseconds, so that a burst
+// of 100,000 commands is not slowed down; here that would be most of what a run costs. These are the library's own defaults.
+const (
+	commitEvery = 50 * time.Millisecond
+	maxAppend   = 64
 )
 
 const turn = 50 * time.Millisecond // how often the world looks for something to do
@@ -36,6 +48,10 @@ type Result struct {
 	Operations int           // of clients of the job API
 	Unknown    int           // of those without an answer
 	Records    int           // that were put back
+	Takeovers  int           // a lane got another writer
+	Grants     int           // of leases
+	Truth      string        // what was lost
+	Evidence   string        // directory, of a run that broke something
 }
 
 // world is everything in one bubble. Its own goroutine drives it; what others use is guarded or does not change.
@@ -56,57 +72,86 @@ type world struct {
 
 	ctx    context.Context // ends with the run
 	others sync.WaitGroup  // what runs beside
+	healed atomic.Bool     // the last fault is over
 	jobs   []*job
-	book   *history
+
+	answers *answers
+	watch   watch
+	final   struct { // of all books in the end
+		index  uint64
+		digest [32]byte
+	}
+	evidence *evidence
 
 	mu     sync.Mutex
 	result Result
 }
 
 // Run does what a plan says and judges it. It has to be called in a bubble; t fails for what can not even be run, and what is
-// broken is in the result.
-func Run(t *testing.T, p Plan) *Result {
+// broken is in the result. Evidence goes below root, unless that is "".
+func Run(t *testing.T, p Plan, root string) *Result { return newWorld(t, p).run(root) }
+
+func newWorld(t *testing.T, p Plan) *world {
 	w := &world{
 		t: t, plan: p, random: rand.New(rand.NewPCG(p.Seed, 0xface)), began: time.Now(),
 		paths: paths{active: map[int]*networkFault{}}, healers: map[int]healer{}, drained: map[*agent]bool{},
+		truth: newTruth(p), answers: newAnswers(), watch: watch{told: map[string]uint64{}, seen: map[partition.Lane]progress{}},
 		result: Result{Plan: p, Faults: fault.Tally{}},
 	}
+	w.result.Truth = w.truth.String()
+	return w
+}
+
+func (w *world) run(root string) *Result {
 	var end context.CancelFunc
 	w.ctx, end = context.WithCancel(context.Background())
 	defer w.others.Wait()
 	defer end()
-	if err := w.setUp(); err != nil {
-		t.Fatalf("set up: %v", err)
+	if err := w.setUp(root); err != nil {
+		w.t.Fatalf("set up: %v", err)
 	}
 	defer w.kafka.Close()
 	defer w.tearDown()
+	if w.evidence != nil {
+		defer w.evidence.Guard()
+	}
 	w.hurt()
 	w.recover()
 	end()
 	w.others.Wait()
 	w.judge()
+	w.tearDown()
+	w.judgeLog()
 	w.result.Virtual = time.Since(w.began)
+	if err := w.evidence.conclude(w); err != nil {
+		w.t.Errorf("evidence: %v", err)
+	}
 	return &w.result
 }
 
 // setUp makes the data and a cluster that serves.
-func (w *world) setUp() error {
+func (w *world) setUp(root string) error {
 	var err error
 	parts := int32(w.plan.Partitions)
 	w.kafka, err = fakes.NewKafka(fakes.KafkaConfig{Seed: w.plan.Seed, Topics: map[string]int32{reference: parts, target: parts}})
 	if err != nil {
 		return err
 	}
-	w.truth = newTruth(w.plan)
 	if err := w.truth.produce(w.ctx, w.kafka); err != nil {
 		w.kafka.Close()
 		return err
 	}
 	w.c = clustertest.New(w.t, w.plan.Nodes)
+	w.c.Configure = func(_ int, c *cluster.Config) { c.Raft.Commit, c.Raft.MaxAppend = commitEvery, maxAppend }
 	w.c.Net.Shape(w.plan.Seed, w.paths.between)
 	for _, m := range w.c.Members() {
-		a := newAgent(w, m)
-		w.agents = append(w.agents, a)
+		w.agents = append(w.agents, newAgent(w, m))
+	}
+	if err := w.gather(root); err != nil {
+		w.kafka.Close()
+		return err
+	}
+	for _, a := range w.agents {
 		a.start()
 	}
 	w.c.WaitServing(w.c.Members()...)
@@ -120,12 +165,11 @@ func (w *world) hurt() {
 		w.t.Fatalf("pace: %v", err)
 	}
 	defer pace.Stop()
-	w.book = newHistory()
+	w.jobs = newJobs(w.plan, w.truth, w.kafka.Addrs()[0])
 	for n := range w.plan.Clients {
 		random := rand.New(rand.NewPCG(w.plan.Seed, uint64(n)))
 		w.beside(func(ctx context.Context) { w.client(ctx, n, random) })
 	}
-	w.jobs = newJobs(w.plan, w.truth, w.kafka.Addrs()[0])
 	for _, j := range w.jobs {
 		w.beside(func(ctx context.Context) { w.submit(ctx, j) })
 	}
@@ -138,7 +182,7 @@ func (w *world) hurt() {
 			w.begin(s.Index, s.Fault)
 		}
 	}
-	w.until(began.Add(During))
+	w.until(began.Add(w.plan.During))
 }
 
 // until turns the world until a time.
@@ -170,6 +214,7 @@ func (w *world) turn() {
 	if w.paths.flaps() {
 		w.c.Net.Reshaped()
 	}
+	w.look(now)
 }
 
 // recover ends what was still to come, and waits until everything that was asked for is done.
@@ -180,20 +225,28 @@ func (w *world) recover() {
 	for len(w.laters) > 0 {
 		w.until(time.Now().Add(turn))
 	}
+	w.healed.Store(true)
 	healed := time.Now()
-	if !w.eventually(leaderWithin, func() bool { return w.c.Leader() != nil }) {
+	if !w.eventually(leaderWithin, w.led) {
 		w.violate("nobody leads %s after the last fault was healed", leaderWithin)
 	}
 	w.result.Leader = time.Since(healed)
 	for a := range w.drained {
-		if !w.eventually(doneWithin, func() bool { return w.setState(w.ctx, a, fsm.MemberActive) }) {
+		if !w.eventually(doneWithin, func() bool { return w.setState(w.ctx, a, fsm.MemberActive) > 0 }) {
 			w.violate("%s can not be made active again", a.m.Name)
 		}
 	}
-	if !w.eventually(doneWithin, w.allDone) {
+	if !w.eventually(doneWithin, func() bool { w.endPauses(); return w.allDone() }) {
 		w.violate("%s after the last fault was healed: %s", doneWithin, w.openJobs())
+		w.evidence.stacks(w)
 	}
 	w.result.Recovered = time.Since(healed)
+}
+
+// led says whether a node leads that is not on its way out: the last fault may have killed the leader a moment ago.
+func (w *world) led() bool {
+	m := w.c.Leader()
+	return slices.ContainsFunc(w.agents, func(a *agent) bool { return a.m == m && a.alive() })
 }
 
 // eventually turns the world until cond holds.
@@ -226,17 +279,25 @@ func (w *world) beside(f func(ctx context.Context)) { w.others.Go(func() { f(w.c
 func (w *world) note(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.result.Events = append(w.result.Events, fmt.Sprintf("%8.3fs %s", time.Since(w.began).Seconds(), fmt.Sprintf(format, args...)))
+	text := fmt.Sprintf(format, args...)
+	w.result.Events = append(w.result.Events, fmt.Sprintf("%8.3fs %s", time.Since(w.began).Seconds(), text))
+	if w.evidence != nil {
+		w.evidence.Event(report.Event{What: report.Note, Text: text})
+	}
 }
 
 func (w *world) violate(format string, args ...any) {
 	w.note("VIOLATION "+format, args...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.result.Violations = append(w.result.Violations, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	w.result.Violations = append(w.result.Violations, text)
+	if w.evidence != nil {
+		w.evidence.Break(text)
+	}
 }
 
 // Report is all that is worth keeping of a run that broke something.
 func (r *Result) Report() string {
-	return fmt.Sprintf("%s\n%s\nviolations:\n%s\n", r.Plan, strings.Join(r.Events, "\n"), strings.Join(r.Violations, "\n"))
+	return fmt.Sprintf("%s%s\n%s\nviolations:\n%s\nevidence: %s\n", r.Plan, r.Truth, strings.Join(r.Events, "\n"), strings.Join(r.Violations, "\n"), r.Evidence)
 }

@@ -55,6 +55,10 @@ func TestLeases(t *testing.T) {
 		{"a stranger finishes", []Entry{{1, grant("a", 0), fsm.Result{}}, {2, fsm.FinishSlice{Slice: id, Owner: "b", Epoch: 1}, fsm.Result{}}}, 1},
 		{"a stranger fails", []Entry{{1, grant("a", 0), fsm.Result{}}, {2, fsm.FailSlice{Slice: id, Owner: "a", Epoch: 0}, fsm.Result{}}}, 1},
 		{"a stale revocation", []Entry{{1, grant("a", 0), fsm.Result{}}, {2, fsm.RevokeLeases{Leases: []fsm.Lease{{Slice: id, Owner: "a", Epoch: 2}}}, fsm.Result{}}}, 1},
+		{"a failure that is told twice", []Entry{{1, grant("a", 0), fsm.Result{Index: 1}}, {2, fsm.FailSlice{Slice: id, Owner: "a", Epoch: 1}, fsm.Result{Index: 2}},
+			{3, grant("a", 1), fsm.Result{Index: 3}}, {4, fsm.FailSlice{Slice: id, Owner: "a", Epoch: 1}, fsm.Result{Index: 2}}}, 0},
+		{"a failure that is taken twice", []Entry{{1, grant("a", 0), fsm.Result{Index: 1}}, {2, fsm.FailSlice{Slice: id, Owner: "a", Epoch: 1}, fsm.Result{Index: 2}},
+			{3, grant("a", 1), fsm.Result{Index: 3}}, {4, fsm.FailSlice{Slice: id, Owner: "a", Epoch: 1}, fsm.Result{Index: 4}}}, 1},
 		{"a refused finish", []Entry{{1, grant("a", 0), fsm.Result{}}, {2, fsm.FinishSlice{Slice: id, Owner: "b", Epoch: 1}, fsm.Result{Code: fsm.StaleEpoch}}}, 0},
 	} {
 		if found, grants, err := Leases(c.log); err != nil || found.Count(OneOwner) != c.want || grants == 0 {

@@ -24,6 +24,9 @@ const (
 	Get    Verb = "get"
 )
 
+// Never is the code of a request of which the cluster says that it has not happened and will not.
+const Never = "never"
+
 // Outcome is what a client was told. The zero value is unknown: a timeout, a connection that broke. It stays open for ever.
 type Outcome struct {
 	Known bool
@@ -36,7 +39,7 @@ type Request struct {
 	Client  int
 	Job     string
 	Verb    Verb
-	Plan    string // of a submit: what tells one plan from another
+	Plan    string // of a submit: what tells one plan from another; of a get: the plan that it showed, "" when nobody looked
 	Began   time.Duration
 	Ended   time.Duration // meaningless while the outcome is unknown
 	Outcome Outcome

@@ -38,6 +38,12 @@ func TestLinearizable(t *testing.T) {
 		{"it happens much later", []Request{req(Submit, 1, 2, "ok", ""), req(Pause, 3, 0, "", ""), req(Get, 5, 6, "ok", "running"), req(Get, 50, 60, "ok", "paused")}, true},
 		{"it happens before it was asked", []Request{req(Submit, 1, 2, "ok", ""), req(Get, 3, 4, "ok", "paused"), req(Pause, 5, 0, "", "")}, false},
 		{"a submission whose outcome nobody knows", []Request{req(Submit, 1, 0, "", ""), req(Get, 5, 6, "unknown-job", ""), req(Get, 7, 8, "ok", "planned")}, true},
+		{"what surely did not happen", []Request{req(Submit, 1, 2, "ok", ""), req(Cancel, 3, 4, Never, ""), req(Get, 5, 6, "ok", "running")}, true},
+		{"it did happen", []Request{req(Submit, 1, 2, "ok", ""), req(Cancel, 3, 4, Never, ""), req(Get, 5, 6, "ok", "cancelled")}, false},
+		{"a book with another plan", []Request{req(Submit, 1, 2, "ok", ""),
+			{Job: "j", Verb: Get, Plan: "q", Began: 3, Ended: 4, Outcome: Outcome{Known: true, Code: "ok", State: "planned"}}}, false},
+		{"a book that nobody asked for the plan", []Request{req(Submit, 1, 2, "ok", ""),
+			{Job: "j", Verb: Get, Began: 3, Ended: 4, Outcome: Outcome{Known: true, Code: "ok", State: "planned"}}}, true},
 	} {
 		found, err := Linearizable(c.all)
 		if err != nil || (len(found) == 0) != c.ok {

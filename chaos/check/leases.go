@@ -16,7 +16,8 @@ type Entry struct {
 
 // Leases goes through the log and keeps a table of its own: a slice has one owner at any index. Each grant takes the next epoch and
 // no epoch is granted twice; a word of an owner (checkpoint, finish, fail, giving back) that was accepted is one of the newest
-// grant. grants counts what it looked at.
+// grant. grants counts what it looked at. A request that came twice is one: the book answered the second from memory, with the index of
+// the first, and did nothing.
 func Leases(log []Entry) (found Findings, grants int, err error) {
 	type lease struct {
 		owner partition.NodeID
@@ -34,7 +35,7 @@ func Leases(log []Entry) (found Findings, grants int, err error) {
 			return nil, 0, unfit("index %d comes after %d", e.Index, index)
 		}
 		index = e.Index
-		if e.Result.Code != fsm.OK {
+		if again := e.Result.Index != 0 && e.Result.Index < e.Index; again || e.Result.Code != fsm.OK {
 			continue
 		}
 		refused := map[partition.SliceID]bool{}

@@ -75,25 +75,24 @@ func TestTheBookKeepsItsPromises(t *testing.T) {
 			apply(fsm.GrantLeases{Grants: []fsm.Grant{{Slice: partition.SliceID{Job: id, N: 0}, Owner: "a", Seen: partition.Epoch(random.IntN(2))}}})
 			continue
 		}
-		answer := h.Begin(0, verb, string(id), fmt.Sprint(plan))
-		out := Outcome{Known: true}
-		if verb == Get {
-			v := m.View()
-			j, ok, err := v.Job(id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out.Code, out.State = "ok", j.State.String()
-			if !ok {
-				out.Code = fsm.UnknownJob.String()
-			}
-			if err := v.Close(); err != nil {
-				t.Fatal(err)
-			}
-		} else {
-			out.Code = apply(cmd).Code.String()
+		if verb != Get {
+			answer := h.Begin(0, verb, string(id), fmt.Sprint(plan))
+			answer(Outcome{Known: true, Code: apply(cmd).Code.String()})
+			continue
 		}
-		answer(out)
+		v := m.View()
+		j, ok, err := v.Job(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			h.Begin(0, Get, string(id), fmt.Sprint(j.PlanHash[0]))(Outcome{Known: true, Code: "ok", State: j.State.String()})
+		} else {
+			h.Begin(0, Get, string(id), "")(Outcome{Known: true, Code: fsm.UnknownJob.String()})
+		}
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	codes := map[string]int{}
 	states := map[string]int{}

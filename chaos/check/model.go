@@ -89,9 +89,11 @@ var jobModel = porcupine.NondeterministicModel{
 			after, code := ask(s, r)
 			switch {
 			case !told.Known:
+			case told.Code == Never:
+				after = s
 			case r.Verb == Submit && s.state == "" && (told.Code == "overlap" || told.Code == "invalid"):
 				after = s
-			case told.Code != code, r.Verb == Get && code == "ok" && told.State != s.state:
+			case told.Code != code, r.Verb == Get && code == "ok" && (told.State != s.state || r.Plan != "" && r.Plan != s.plan):
 				continue
 			}
 			out = append(out, after)

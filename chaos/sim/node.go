@@ -79,7 +79,7 @@ func (n *node) wall() time.Time {
 func (n *node) boot() {
 	n.life++
 	n.up, n.believes, n.office, n.deferred = true, -1, nil, nil
-	n.table, n.runs = worker.NewTable(n.cfg.Lanes, n.cfg.LeaseTime, n.mono()), map[worker.Lease]*run{}
+	n.table, n.runs = worker.NewTable(n.cfg.Lanes, n.cfg.ScanLanes, n.cfg.LeaseTime, n.mono()), map[worker.Lease]*run{}
 	n.renewed, n.renewing, n.seen = n.w.now, false, nil
 	n.w.note("starts", n.i, int64(n.applied))
 	n.do(n.w.between(0, n.cfg.CheckpointEvery), n.tickRenew)

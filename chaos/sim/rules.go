@@ -26,6 +26,7 @@ const (
 	RuleFidelity   = "records are what they were"
 	RuleUnasked    = "only what was lost is written"
 	RuleHonest     = "complete means complete"
+	RuleWitness    = "E4 is claimed of what another node read than wrote, and of nothing else"
 	RuleSelfStop   = "nothing runs for longer than the lease"
 	RuleConfirm    = "what was fenced runs again only when the book has confirmed it since"
 	RulePaused     = "a paused job stands still"
@@ -41,7 +42,9 @@ type rules struct {
 	current  map[partition.SliceID]worker.Lease
 	first    map[[16]byte]fsm.Result
 	known    []known
-	verified map[int32]time.Duration // when a partition was compared last
+	verified map[int32]time.Duration                      // when a partition was compared last
+	wrote    map[partition.Lane]map[partition.NodeID]bool // who really worked on a fill slice
+	read     map[partition.Lane]map[partition.NodeID]bool // who really compared
 	paused   map[partition.JobID]bool
 	excuse   string // why a job may fail
 }
@@ -56,6 +59,7 @@ func newRules(w *World) *rules {
 	return &rules{
 		w: w, owners: map[worker.Lease]partition.NodeID{}, current: map[partition.SliceID]worker.Lease{}, first: map[[16]byte]fsm.Result{},
 		verified: map[int32]time.Duration{}, paused: map[partition.JobID]bool{},
+		wrote: map[partition.Lane]map[partition.NodeID]bool{}, read: map[partition.Lane]map[partition.NodeID]bool{},
 	}
 }
 
@@ -83,6 +87,8 @@ func (r *rules) applied(e *entry) {
 		}
 	case fsm.FinishSlice:
 		r.done(c)
+	case fsm.RecordProof:
+		r.witnessed(c.Proof)
 	case fsm.FinishJob:
 		r.finished(c)
 	case fsm.PauseJob:
@@ -232,6 +238,9 @@ func (r *rules) works(run *run) {
 	if !r.mine(run.lease.Slice, n.id, run.lease.Epoch) {
 		w.events.Zombies++
 	}
+	if run.work.Slice.Kind == partition.SliceFill {
+		note(r.wrote, run.work.Slice.Lane(), n.id)
+	}
 	// A process that has just been woken does one thing before it looks at the clock.
 	slack := guardEvery + 10*time.Millisecond
 	if w.now-n.renewed > n.cfg.LeaseTime+slack && (n.resumed == 0 || w.now-n.resumed > slack) {
@@ -247,7 +256,34 @@ func (r *rules) again(before *run) {
 	}
 }
 
-func (r *rules) compared(s partition.Slice, _ fsm.Comparison) { r.verified[s.Partition] = r.w.now }
+func (r *rules) compared(s partition.Slice, by partition.NodeID) {
+	r.verified[s.Partition] = r.w.now
+	note(r.read, s.Lane(), by)
+}
+
+func note(who map[partition.Lane]map[partition.NodeID]bool, l partition.Lane, n partition.NodeID) {
+	if who[l] == nil {
+		who[l] = map[partition.NodeID]bool{}
+	}
+	who[l][n] = true
+}
+
+// witnessed wants of a proof that whoever read a partition at E4 did read it, and wrote nothing of it.
+func (r *rules) witnessed(p fsm.Proof) {
+	for _, c := range p.Comparisons {
+		l := partition.Lane{Job: p.Job, Partition: c.Partition}
+		if !r.read[l][c.ReadBy] {
+			r.w.violate(RuleWitness, "lane %d of job %s is proved by %s, which did not read it", c.Partition, p.Job, c.ReadBy)
+		}
+		if c.Evidence < fsm.E4 {
+			continue
+		}
+		r.w.events.Witnessed++
+		if r.wrote[l][c.ReadBy] {
+			r.w.violate(RuleWitness, "lane %d of job %s is proved at %s by %s, which worked on it", c.Partition, p.Job, c.Evidence, c.ReadBy)
+		}
+	}
+}
 
 // failed looks at a failure that a worker is about to report.
 func (r *rules) failed(run *run, f worker.Failure) {

@@ -203,13 +203,24 @@ func (w *writer) Close() error {
 	return nil
 }
 
-// Bounds and Read are sink.Targets.
+// Bounds, Settled and Read are sink.Targets.
 func (t *target) Bounds(_ context.Context, part int32) (start, end int64, err error) {
 	if t.request() != fateOK {
 		return 0, 0, errBroker
 	}
 	p := t.w.broker.parts[part]
 	return p.start, p.stable(), nil
+}
+
+// Settled can not wait here: what is not decided is asked for again by running the slice again.
+func (t *target) Settled(_ context.Context, part int32) error {
+	if t.request() != fateOK {
+		return errBroker
+	}
+	if p := t.w.broker.parts[part]; p.stable() < p.next {
+		return fmt.Errorf("a transaction is open at %d: %w", p.stable(), errBroker)
+	}
+	return nil
 }
 
 func (t *target) Read(_ context.Context, part int32, from, to int64) (sink.Reader, error) {

@@ -239,10 +239,10 @@ func (r *run) compare() {
 			r.failed(err)
 			return
 		}
-		w.rules.compared(r.work.Slice, got)
+		w.rules.compared(r.work.Slice, n.id)
 		got.ReadBy = n.id
 		r.finish(fsm.FinishSlice{
-			Slice: r.lease.Slice, Owner: n.id, Epoch: r.lease.Epoch, Comparison: &got,
+			Slice: r.lease.Slice, Owner: n.id, Epoch: r.lease.Epoch, Comparison: &got.Comparison,
 			Checkpoint: fsm.Checkpoint{
 				Epoch: r.lease.Epoch, Cursor: r.work.Slice.Ranges.Span().To, Records: got.Actual.Records, Bytes: got.Actual.Bytes,
 				UnixNanos: n.wall().UnixNano(),

@@ -60,6 +60,7 @@ type Events struct {
 	Suppressed  int64 `json:"suppressed"`  // records that were there already
 	Commits     int64 `json:"commits"`     // transactions of the target
 	Failures    int64 `json:"failures"`    // slices that failed and were tried again
+	Witnessed   int64 `json:"witnessed"`   // partitions that were proved at E4
 }
 
 func (e *Events) add(o Events) {
@@ -76,6 +77,7 @@ func (e *Events) add(o Events) {
 	e.Suppressed += o.Suppressed
 	e.Commits += o.Commits
 	e.Failures += o.Failures
+	e.Witnessed += o.Witnessed
 }
 
 // World is one run.
@@ -135,7 +137,7 @@ func newWorld(p Plan, shelf *Shelf) (*World, error) {
 		book: newBook(k), tally: fault.Tally{},
 	}
 	// Shorter than in production, so that virtual time is not spent on waiting.
-	w.limits.MaxBackoff, w.limits.DigestEvery = 5*time.Second, 2*time.Second
+	w.limits.MaxBackoff, w.limits.DigestEvery, w.limits.Witness = 5*time.Second, 2*time.Second, 2*time.Second
 	return w, nil
 }
 
@@ -193,6 +195,7 @@ func (w *World) setUp() {
 			ID: n.id, Name: string(n.id), Instance: [16]byte{byte(n.i + 1)}, Role: fsm.RoleVoter, Weight: uint32(n.cfg.Lanes), MaxOp: fsm.MaxOp,
 		}})
 	}
+	w.commit(-1, fsm.Envelope{Actor: "sim", UnixNanos: epoch.UnixNano()}, fsm.RaiseVersion{Version: fsm.LatestVersion})
 	for _, n := range w.nodes {
 		n.applied = w.book.head()
 	}
