@@ -40,42 +40,41 @@ func TestStories(t *testing.T) {
 		t.Fatalf("no story matches %q", *runFlag)
 	}
 	dir := t.ArtifactDir()
-	sandbox := testbed.StartSandbox(t, dir)
-	fleet := testbed.StartFleet(t, dir, 1, sandbox.Broker, sandbox.Endpoint)
-	figures := report.Figures{Suite: "stories", Faults: fault.Tally{}}
-	began := time.Now()
+	servers, broker, endpoint := startDepot(t, dir)
+	fleet := testbed.StartFleet(t, dir, 1, broker, endpoint)
 	for _, s := range list {
 		t.Run(s.Name, func(t *testing.T) {
+			began := time.Now()
 			r := report.ForTest(t, filepath.Join(dir, "runs"), report.Spec{
 				Scenario: s, Layer: fault.RealProcess, Seed: seed,
 				Command: fmt.Sprintf("go test -tags chaos ./chaos/stories -stories.run '^%s$' -stories.seed %d", s.Name, seed),
 			})
 			defer r.Guard()
-			tell(t, newWorld(t, s, seed, fleet, sandbox.Broker, r))
+			tell(t, newWorld(t, s, seed, fleet, servers, broker, r))
 			if t.Failed() {
 				r.Break("a promise is broken, see the log of the test")
 			}
-			v, err := r.Finish(report.Figures{}, s.Expects.Vacuous)
+			v, err := r.Finish(report.Figures{Suite: "stories", Seconds: time.Since(began).Seconds()}, s.Expects.Vacuous)
 			if err != nil {
 				t.Fatal(err)
 			}
-			figures.Merge(v.Figures)
+			if err := report.Publish(os.Stdout, v.Figures); err != nil {
+				t.Error(err)
+			}
 			if v.Outcome != report.Kept {
 				t.Errorf("%s: %s %v", s.Promise, v.Outcome, v.Missed)
 			}
 		})
 	}
-	figures.Seconds = time.Since(began).Seconds()
-	if err := report.Publish(os.Stdout, figures); err != nil {
-		t.Error(err)
-	}
 }
 
 // Exit statuses of commands.
 const (
-	exitWorkFound     = 8
 	exitConflict      = 11
 	exitIndeterminate = 5
+	exitFailed        = 1
+	exitQuarantine    = 3
+	exitDiffers       = 4
 )
 
 // tell runs one story from the first record to the verdict.
@@ -86,12 +85,20 @@ func tell(t *testing.T, w *world) {
 			t.Fatalf("expects.%s can not be checked here", key)
 		}
 	}
+	if w.stale() {
+		w.tellStale(t)
+		return
+	}
 	w.report.Phase("make")
 	w.make(t)
 	w.report.Phase("lose")
 	w.lose(t)
 	w.report.Phase("plan")
-	plan := w.fleet.Run(t, "plan", "-f", w.spec(t), "--out", w.file("plan"), "--detailed-exitcode", "-q")
+	plan := w.fleet.Run(t, "plan", "-f", w.spec(t, w.Name), "--out", w.file("plan"), "--detailed-exitcode", "-q")
+	if len(w.Timeline) > 0 {
+		w.tellRetention(t, plan)
+		return
+	}
 	switch ends := w.Expects.Ends; ends.State {
 	case scenario.NothingToDo, scenario.Indeterminate:
 		// Whatever asks says the same: a topic that nobody can compare is not called complete by any command.
@@ -105,7 +112,7 @@ func tell(t *testing.T, w *world) {
 		w.status(t, "gaps list", w.fleet.Run(t, "gaps", "list", "-f", w.file("spec.yaml"), "--detailed-exitcode", "-q"), want)
 		w.untouched(t)
 	case scenario.Refused:
-		w.status(t, "plan", plan, exitWorkFound)
+		w.status(t, "plan", plan, testbed.ExitWorkFound)
 		for _, f := range w.Between {
 			w.between(t, f)
 		}
@@ -115,12 +122,19 @@ func tell(t *testing.T, w *world) {
 			t.Errorf("run: exit status %d, want %d and %s\n%s%s", r.Status, exitConflict, ends.Code, r.Stdout, r.Stderr)
 		}
 		w.untouched(t)
+	case scenario.Quarantined:
+		w.tellPoison(t, plan)
+	case scenario.Failed:
+		w.tellFailure(t, plan)
 	case scenario.Done, "":
-		w.status(t, "plan", plan, exitWorkFound)
+		w.status(t, "plan", plan, testbed.ExitWorkFound)
 		w.report.Phase("run")
 		w.fleet.Must(t, "run", w.file("plan"), "--yes", "-q", "--timeout", w.Limit.String())
 		w.report.Phase("judge")
 		w.judge(t)
+		if w.has(fault.SchemaBreak) {
+			w.bit(int(w.lost))
+		}
 	default:
 		t.Fatalf("a story that ends %s can not be told here", ends)
 	}

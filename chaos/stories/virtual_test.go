@@ -26,32 +26,33 @@ func TestStoriesInVirtualTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	figures := report.Figures{Suite: "stories", Faults: fault.Tally{}}
-	began := time.Now()
 	for _, s := range scenario.Filter(scenario.Library(), fault.Bubble, name) {
-		tally := fault.Tally{}
+		began := time.Now()
+		figures := report.Figures{
+			Suite: "stories", Scenario: s.Name, Layer: fault.Bubble.String(), Outcome: report.Kept, Scenarios: 1, Faults: fault.Tally{},
+		}
 		ok := t.Run(s.Name, func(t *testing.T) {
 			for n := range *virtualFlag {
 				r := virtual(t, s, max(*seedFlag, 1)+uint64(n))
-				tally.Merge(r.Faults)
+				figures.Faults.Merge(r.Faults)
 				figures.VirtualHours += r.Virtual.Hours()
 				if len(r.Violations) > 0 {
 					figures.Violations += int64(len(r.Violations))
 					t.Fatalf("%s\n%s", s.Promise, r.Report())
 				}
 			}
-			if missed := tally.Missed(); len(missed) > 0 {
+			if missed := figures.Faults.Missed(); len(missed) > 0 {
+				figures.Outcome = report.Vacuous
 				t.Errorf("%v never hit anything: nothing was shown", missed)
 			}
 		})
-		if ok {
-			figures.Scenarios++
+		if !ok && figures.Outcome == report.Kept {
+			figures.Outcome = report.Broken
 		}
-		figures.Faults.Merge(tally)
-	}
-	figures.Seconds = time.Since(began).Seconds()
-	if err := report.Publish(os.Stdout, figures); err != nil {
-		t.Error(err)
+		figures.Seconds = time.Since(began).Seconds()
+		if err := report.Publish(os.Stdout, figures); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -67,7 +68,7 @@ func virtual(t *testing.T, s scenario.Scenario, seed uint64) (r *bubble.Result) 
 		t.Fatal(err)
 	}
 	t.Run(fmt.Sprint(seed), func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { r = bubble.Run(t, p) })
+		synctest.Test(t, func(t *testing.T) { r = bubble.Run(t, p, t.ArtifactDir()) })
 	})
 	if r == nil {
 		t.Fatalf("seed %d came to no result", seed)

@@ -43,6 +43,7 @@ func (w *world) lose(t *testing.T) {
 		t.Fatalf("lost: %s can not be done here", load.Lost.How)
 	}
 	w.report.Notef("made %d records, lost %d", w.made, w.lost)
+	w.narrow(t)
 	w.remember(t)
 }
 
@@ -51,7 +52,7 @@ func (w *world) again(t *testing.T, keep func(int64, traffic.Event) bool) {
 	t.Helper()
 	w.topic.Drop(t)
 	w.topic.Create(t)
-	w.lost = w.made - w.write(t, keep)
+	w.lost, w.kept = w.made-w.write(t, keep), keep
 }
 
 // retention deletes the oldest records of each partition, as a broker does, and returns how many there were.

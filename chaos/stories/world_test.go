@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"backstitch/chaos/depot"
 	"backstitch/chaos/report"
 	"backstitch/chaos/scenario"
 	"backstitch/chaos/testbed"
@@ -26,6 +26,7 @@ type world struct {
 	scenario.Scenario
 	seed   uint64
 	fleet  *testbed.Fleet
+	depot  depot.Control
 	topic  testbed.Topic
 	report *report.Run
 	dir    string // of this story: spec, plan, archive
@@ -33,11 +34,12 @@ type world struct {
 	client *kgo.Client
 	truth  traffic.Truth // what readers have to find in the end
 	made   int64
-	lost   int64 // of those made, missing in the topic when the plan is made
-	before seen  // what was in the topic before the run
+	lost   int64                           // of those made, missing in the topic when the plan is made
+	before seen                            // what was in the topic before the run
+	kept   func(int64, traffic.Event) bool // which events the topic was made anew with; nil when it was not
 }
 
-func newWorld(t *testing.T, s scenario.Scenario, seed uint64, fleet *testbed.Fleet, broker string, r *report.Run) *world {
+func newWorld(t *testing.T, s scenario.Scenario, seed uint64, fleet *testbed.Fleet, d depot.Control, broker string, r *report.Run) *world {
 	t.Helper()
 	dir, err := r.Sub("data")
 	if err != nil {
@@ -51,7 +53,7 @@ func newWorld(t *testing.T, s scenario.Scenario, seed uint64, fleet *testbed.Fle
 	if dir, err = filepath.Abs(dir); err != nil {
 		t.Fatal(err)
 	}
-	return &world{Scenario: s, seed: seed, fleet: fleet, report: r, dir: dir, client: client, truth: traffic.Truth{},
+	return &world{Scenario: s, seed: seed, fleet: fleet, depot: d, report: r, dir: dir, client: client, truth: traffic.Truth{},
 		topic: testbed.Topic{Broker: broker, Name: s.Name, Partitions: int32(s.Workload.Partitions)}}
 }
 
@@ -71,6 +73,7 @@ func (w *world) events() iter.Seq2[traffic.Event, error] {
 			case w.Workload.Topic == scenario.Compacted:
 				e.Key = fmt.Appendf(nil, "key-%06d", n/int64(w.topic.Partitions)%w.Workload.Keys)
 			}
+			e = w.spoiled(n, e)
 			if n++; !yield(e, err) {
 				return
 			}
@@ -98,6 +101,7 @@ func (w *world) make(t *testing.T) {
 	if archived.Records != w.made {
 		t.Fatalf("archive: got %d records, want %d: what is aborted must not be archived, and nothing else be left out", archived.Records, w.made)
 	}
+	w.rot(t)
 }
 
 // write writes those events that keep wants, as the topic is written: plainly, or in transactions of which some are aborted.
@@ -162,19 +166,15 @@ func (w *world) record(e traffic.Event) *kgo.Record {
 	return &kgo.Record{Topic: w.topic.Name, Partition: e.Partition, Key: e.Key, Value: e.Value, Timestamp: time.UnixMilli(e.TimestampMs)}
 }
 
-// spec writes what a person would write about this loss.
-func (w *world) spec(t *testing.T) string {
+// spec writes what a person would write about this loss. Jobs of one story have different names.
+func (w *world) spec(t *testing.T, job string) string {
 	t.Helper()
-	source := fmt.Sprintf("    dir:\n      path: %s\n", w.file("archive"))
-	if w.Workload.Layout == scenario.Confluent {
-		source += "      layout: confluent\n      format: json\n"
+	spec := testbed.Spec{Name: job, Source: w.source(), Target: testbed.InKafka(w.topic.Name)}
+	if w.Expects.Ends.State == scenario.Quarantined {
+		spec.MaxQuarantine = w.made
 	}
-	text := fmt.Sprintf("apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata:\n  name: %s\nspec:\n  source:\n%s  target:\n    kafka:\n      connection: %s\n      topic: %s\n",
-		w.Name, source, testbed.KafkaConnection, w.topic.Name)
 	path := w.file("spec.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	spec.Write(t, path)
 	return path
 }
 
