@@ -1,10 +1,11 @@
-//go:build crashpoints && linux
+//go:build chaos && linux
 
 package crashpoints
 
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,10 +23,20 @@ type storm struct {
 	*testbed.Fleet
 	dir   string
 	todo  map[failpoint.Point]bool
-	marks map[*testbed.Node]string // what the node's process reached
-	died  int                      // deaths at a point
+	lives map[*testbed.Node]*life
+	died  int // deaths at a point
 	runs  int
 	armed bool
+	// modes, by node, is the environment of the first life of each when the storm is one of errors; nil when it is one of deaths.
+	modes map[string][]string
+	ended map[string]int // by node, with which exit status it ended by itself
+}
+
+// A life is one process of a node.
+type life struct {
+	mark  string                   // file of what it reached
+	armed map[failpoint.Point]bool // where it dies
+	asked bool                     // to end
 }
 
 // build makes the program with failpoints and names it as the program under test.
@@ -40,11 +51,16 @@ func build(t *testing.T, dir string) {
 
 func newStorm(t *testing.T, dir, broker, endpoint string) *storm {
 	t.Helper()
-	s := &storm{dir: dir, todo: map[failpoint.Point]bool{}, marks: map[*testbed.Node]string{}, armed: true}
+	s := &storm{dir: dir, todo: map[failpoint.Point]bool{}, lives: map[*testbed.Node]*life{}, ended: map[string]int{}, armed: true}
 	for _, p := range failpoint.All() {
 		s.todo[p] = true
 	}
-	s.Fleet = testbed.NewFleet(t, testbed.Layout{Dir: dir, Seats: make([]testbed.Seat, 3), Broker: broker, Endpoint: endpoint})
+	// Hosts of their own on loopback: a port that is free while its owner is dead is taken by whoever looks for one.
+	seats := make([]testbed.Seat, 3)
+	for i := range seats {
+		seats[i].Host = fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>8&0x3f, os.Getpid()&0xff, 1+i)
+	}
+	s.Fleet = testbed.NewFleet(t, testbed.Layout{Dir: dir, Seats: seats, Broker: broker, Endpoint: endpoint})
 	return s
 }
 
@@ -62,12 +78,15 @@ func (s *storm) plan() string {
 func (s *storm) start(t *testing.T, n *testbed.Node) {
 	t.Helper()
 	s.runs++
-	mark := filepath.Join(s.dir, fmt.Sprintf("reached-%s-%03d", n.Name, s.runs))
-	s.marks[n] = mark
-	n.Seat.Env = []string{failpoint.EnvReached + "=" + mark}
+	l := &life{mark: filepath.Join(s.dir, fmt.Sprintf("reached-%s-%03d", n.Name, s.runs))}
+	s.lives[n] = l
+	n.Seat.Env = []string{failpoint.EnvReached + "=" + l.mark, failpoint.EnvArm + "="}
 	if s.armed {
+		l.armed = maps.Clone(s.todo)
 		n.Seat.Env = append(n.Seat.Env, failpoint.EnvArm+"="+s.plan())
 	}
+	n.Seat.Env = append(n.Seat.Env, s.modes[n.Name]...)
+	delete(s.modes, n.Name)
 	s.Start(t, n)
 }
 
@@ -83,6 +102,16 @@ func (s *storm) reached(t *testing.T, mark string) []failpoint.Point {
 		out = append(out, failpoint.Point(strings.TrimSuffix(string(line), "\n")))
 	}
 	return out
+}
+
+// end asks a node to end as SIGTERM does. It may die at a point of doing so.
+func (s *storm) end(t *testing.T, n *testbed.Node) {
+	t.Helper()
+	s.lives[n].asked = true
+	began := time.Now()
+	if n.Terminate(grace); time.Since(began) >= grace {
+		t.Fatalf("%s did not end within %s", n.Name, grace)
+	}
 }
 
 // bury notes at which point a process died, which is the last that it reached.
@@ -113,11 +142,19 @@ func (s *storm) pump(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status > 0 { // a signal has a negative one; the agent ended by itself
+		if status > 0 { // a signal has a negative one
+			s.ended[n.Name] = status
+		}
+		if status > 0 && s.modes == nil {
 			t.Fatalf("%s ended with exit status %d, want a death at a point", n.Name, status)
 		}
-		if status < 0 {
-			s.bury(t, n.Name, s.marks[n])
+		l := s.lives[n]
+		points := s.reached(t, l.mark)
+		switch {
+		case status < 0 && len(points) > 0 && l.armed[points[len(points)-1]]:
+			s.bury(t, n.Name, l.mark)
+		case status < 0 && !l.asked: // one that is asked before it listens dies of the signal
+			t.Fatalf("%s died, and at no point that it was armed with: %v", n.Name, points)
 		}
 		s.start(t, n)
 	}
@@ -141,28 +178,49 @@ func (s *storm) until(t *testing.T, limit time.Duration, what string, done func(
 	}
 }
 
-// run runs a command until it ends with exit status 0, first armed with own, one point after another. In the meantime the fleet
-// is pumped, and a command that the fleet could not answer is run again.
+// run runs a command until it ends with exit status 0, first armed with own, one point after another. A command that the fleet
+// could not answer is run again.
 func (s *storm) run(t *testing.T, limit time.Duration, own []failpoint.Point, args ...string) {
 	t.Helper()
 	for _, p := range own {
 		mark := filepath.Join(s.dir, "reached-"+args[0]+"-"+strings.ReplaceAll(string(p), "/", "-"))
-		s.until(t, limit, args[0]+" to die at "+string(p), func() bool {
-			t.Setenv(failpoint.EnvArm, string(p)+"=crash")
-			t.Setenv(failpoint.EnvReached, mark)
-			r := s.Run(t, args...)
-			t.Setenv(failpoint.EnvArm, "")
-			t.Setenv(failpoint.EnvReached, "")
-			return r.Status < 0
-		})
+		t.Setenv(failpoint.EnvArm, string(p)+"=crash")
+		t.Setenv(failpoint.EnvReached, mark)
+		for s.command(t, limit, args...).Status >= 0 {
+		}
+		t.Setenv(failpoint.EnvArm, "")
+		t.Setenv(failpoint.EnvReached, "")
 		s.bury(t, args[0], mark)
 	}
-	var last testbed.Result
-	s.until(t, limit, strings.Join(args, " "), func() bool {
-		last = s.Run(t, args...)
-		if last.Status != 0 {
-			t.Logf("%s: exit status %d: %.200s", args[0], last.Status, last.Stderr)
+	said := 0
+	for deadline := time.Now().Add(limit); ; {
+		r := s.command(t, limit, args...)
+		if r.Status == 0 {
+			return
 		}
-		return last.Status == 0
+		if r.Status != said {
+			said = r.Status
+			t.Logf("%s: exit status %d: %s", args[0], r.Status, r.Stderr)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s failed for %s; left: %s", strings.Join(args, " "), limit, s.plan())
+		}
+	}
+}
+
+// command runs a command once. The fleet is pumped in the meantime: while nobody answers, a command waits for somebody who does.
+func (s *storm) command(t *testing.T, limit time.Duration, args ...string) testbed.Result {
+	t.Helper()
+	ended := make(chan testbed.Result, 1)
+	go func() { ended <- s.Run(t, args...) }()
+	var r testbed.Result
+	s.until(t, limit, strings.Join(args, " "), func() bool {
+		select {
+		case r = <-ended:
+			return true
+		default:
+			return false
+		}
 	})
+	return r
 }

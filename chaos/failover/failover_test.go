@@ -5,8 +5,6 @@ package failover
 import (
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,7 +28,6 @@ const (
 const (
 	partitions = 6
 	recordSize = 1000
-	source     = "events" // what the archive calls the topic
 )
 
 // The sandbox is slowed down to pace bytes per second, so that a job outlives its kills. A job takes few of them and the next
@@ -43,67 +40,25 @@ const (
 )
 
 // site is three agents and a sandbox.
-type site struct {
-	*testbed.Fleet
-	sandbox testbed.Sandbox
-	dir     string
-}
+type site struct{ testbed.Site }
 
 func start(t *testing.T) site {
 	t.Helper()
-	dir := t.ArtifactDir()
-	sandbox := testbed.StartSandbox(t, dir)
-	return site{Fleet: testbed.StartFleet(t, dir, 3, sandbox.Broker, sandbox.Endpoint), sandbox: sandbox, dir: dir}
-}
-
-func (s site) connections() []string {
-	return []string{"--kafka", testbed.KafkaConnection, "--s3", testbed.S3Connection, "-q"}
+	return site{testbed.StartSite(t, t.ArtifactDir(), partitions, make([]testbed.Seat, 3)...)}
 }
 
 // archive makes the archive that jobs fill their topics from.
 func (s site) archive(t *testing.T) {
 	t.Helper()
-	topic := testbed.Topic{Broker: s.sandbox.Broker, Name: source, Partitions: partitions}
-	topic.Create(t)
 	records := int64(pace * (perKill*killsPerJob + extra) / recordSize)
-	topic.Produce(t, traffic.Noise(1, records, partitions, recordSize), func(int64, traffic.Event) bool { return true })
-	s.Must(t, append([]string{"archive", source, "s3://" + s.sandbox.Bucket + "/archive"}, s.connections()...)...)
-	topic.Drop(t)
+	s.Archive(t, traffic.Noise(1, records, partitions, recordSize), func(traffic.Event) {})
 }
 
-// startJob makes an empty topic, starts the job that fills it, slowed down, and returns once every partition is being written.
+// startJob starts the job that fills an empty topic, with a slice a partition, and returns once every partition is being written.
 // The job and the topic have the same name.
 func (s site) startJob(t *testing.T, name string) testbed.Topic {
 	t.Helper()
-	s.sandbox.Pace(t, 0)
-	topic := testbed.Topic{Broker: s.sandbox.Broker, Name: name, Partitions: partitions}
-	topic.Create(t)
-	spec, plan := filepath.Join(s.dir, name+".yaml"), filepath.Join(s.dir, name+".plan")
-	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
-kind: Recovery
-metadata:
-  name: %s
-spec:
-  source:
-    s3:
-      connection: %s
-      bucket: %s
-      prefix: archive
-      topic: %s
-  target:
-    kafka:
-      connection: %s
-      topic: %s
-  slices:
-    bytes: 64GiB
-    records: 1000000000
-`, name, testbed.S3Connection, s.sandbox.Bucket, source, testbed.KafkaConnection, name)
-	if err := os.WriteFile(spec, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s.Must(t, "plan", "-f", spec, "--out", plan, "-q")
-	s.sandbox.Pace(t, pace)
-	s.Must(t, "run", plan, "--detach", "--yes", "-q")
+	topic := s.Fill(t, testbed.Spec{Name: name, SliceBytes: "64GiB", SliceRecords: 1_000_000_000}, pace)
 	testbed.Eventually(t, time.Minute, "every partition to be written", func() bool {
 		written := 0
 		for _, sl := range s.Slices(t, name) {
@@ -125,7 +80,7 @@ func (s site) endJob(t *testing.T, topic testbed.Topic) {
 	if _, err := s.Client.Cancel(t.Context(), topic.Name, "measured"); err != nil {
 		t.Fatal(err)
 	}
-	s.sandbox.Pace(t, 0)
+	s.Sandbox.Pace(t, 0)
 	topic.Drop(t)
 }
 

@@ -66,7 +66,7 @@ func (s *site) follower(t *testing.T, with disk.Files) *testbed.Node {
 // snapshotEverywhere makes every node write a snapshot: a backup of the book is taken and given back.
 func (s *site) snapshotEverywhere(t *testing.T) {
 	t.Helper()
-	file := filepath.Join(s.dir, "book.snap")
+	file := filepath.Join(s.Dir, "book.snap")
 	s.Must(t, "cluster", "snapshot", "save", file, "-q")
 	s.Must(t, "cluster", "snapshot", "restore", file, "--confirm", filepath.Base(file), "-q")
 	s.healthy(t)
@@ -84,7 +84,7 @@ func (s *site) damage(t *testing.T, in disk.Files, do func(home string)) (said s
 	before := len(s.asides(t, n))
 	do(s.home(n))
 	mark := s.mark(t, n)
-	s.up(t, n)
+	s.mends(t, n)
 	s.healthy(t)
 	s.sameBooks(t)
 	return s.says(t, n, mark), len(s.asides(t, n)) > before

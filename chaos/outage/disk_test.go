@@ -109,6 +109,7 @@ func (s *site) dead(t *testing.T) {
 // failedSync is the fault that a retry would turn into a loss.
 func (s *site) failedSync(t *testing.T) {
 	s.job(t, func(owner *testbed.Node) {
+		s.Sandbox.Pace(t, pace/4) // what has room already can be written for a while
 		seen, heal, err := s.disk(owner).FailSyncs()
 		must(t, err)
 		t.Logf("syncs: %v, then %v", seen.First, seen.Second)
@@ -124,7 +125,7 @@ func (s *site) stalled(t *testing.T) {
 	s.job(t, func(owner *testbed.Node) {
 		resume, err := s.disk(owner).Stall()
 		must(t, err)
-		s.sandbox.Pace(t, pace/4)
+		s.Sandbox.Pace(t, pace/4)
 		testbed.During(t, 5*time.Second)
 		must(t, resume())
 	})
@@ -139,7 +140,7 @@ func (s *site) slow(t *testing.T) {
 		major, minor, err := s.disk(owner).Device()
 		must(t, err)
 		must(t, g.SlowDevice(major, minor, 20*time.Millisecond))
-		s.sandbox.Pace(t, pace/2)
+		s.Sandbox.Pace(t, pace/2)
 		testbed.During(t, 3*time.Second)
 		must(t, g.SlowDevice(major, minor, 0))
 	})

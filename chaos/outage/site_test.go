@@ -18,6 +18,7 @@ import (
 	"backstitch/chaos/limits"
 	"backstitch/chaos/testbed"
 	"backstitch/chaos/traffic"
+	"backstitch/cluster"
 	"backstitch/cluster/client"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,21 +32,18 @@ const (
 	records    = 30_000
 	recordSize = 1000
 	pace       = 3 << 20 // bytes per second until the fault has hit
-	source     = "events"
 	patience   = time.Minute
 	diskBytes  = 160 << 20
 )
 
 // site is three agents, each on a disk of its own, and a sandbox on the machine's.
 type site struct {
-	*testbed.Fleet
-	parent  *testing.T // what is started again has to outlive the subtest that does it
-	sandbox testbed.Sandbox
-	dir     string
-	disks   map[string]*disk.Disk
-	truth   map[int32][]traffic.ID
-	random  *rand.Rand
-	jobs    []string
+	testbed.Site
+	parent *testing.T // what is started again has to outlive the subtest that does it
+	disks  map[string]*disk.Disk
+	truth  map[int32][]traffic.ID
+	random *rand.Rand
+	jobs   []string
 }
 
 func newSite(t *testing.T) *site {
@@ -64,19 +62,21 @@ func newSite(t *testing.T) *site {
 		seed = rand.Uint64()
 	}
 	t.Logf("seed %d; to hit the same bytes again: -outage.seed %d", seed, seed)
-	s := &site{parent: t, dir: t.ArtifactDir(), disks: map[string]*disk.Disk{}, truth: map[int32][]traffic.ID{}, random: rand.New(rand.NewPCG(seed, 0))}
+	dir := t.ArtifactDir()
+	s := &site{parent: t, disks: map[string]*disk.Disk{}, truth: map[int32][]traffic.ID{}, random: rand.New(rand.NewPCG(seed, 0))}
 	for _, name := range []string{"node-a", "node-b", "node-c"} {
-		s.giveDisk(t, name)
+		s.giveDisk(t, name, filepath.Join(dir, name))
 	}
-	s.sandbox = testbed.StartSandbox(t, s.dir)
-	s.Fleet = testbed.StartFleet(t, s.dir, 3, s.sandbox.Broker, s.sandbox.Endpoint)
-	s.archive(t)
+	s.Site = testbed.StartSite(t, dir, partitions, make([]testbed.Seat, 3)...)
+	s.Archive(t, traffic.Noise(1, records, partitions, recordSize), func(e traffic.Event) {
+		s.truth[e.Partition] = append(s.truth[e.Partition], e.ID())
+	})
 	return s
 }
 
-// giveDisk puts a link to a disk where the fleet will look for the node's directory. The disk goes after the agents, whose
+// giveDisk puts a link to a disk at path, where the fleet will look for the node's directory. The disk goes after the agents, whose
 // cleanups are registered later.
-func (s *site) giveDisk(t *testing.T, name string) {
+func (s *site) giveDisk(t *testing.T, name, path string) {
 	t.Helper()
 	d, err := disk.New(disk.Spec{Name: name, Bytes: diskBytes})
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *site) giveDisk(t *testing.T, name string) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(home, filepath.Join(s.dir, name)); err != nil {
+	if err := os.Symlink(home, path); err != nil {
 		t.Fatal(err)
 	}
 	s.disks[name] = d
@@ -100,63 +100,19 @@ func (s *site) giveDisk(t *testing.T, name string) {
 func (s *site) disk(n *testbed.Node) *disk.Disk { return s.disks[n.Name] }
 
 // home is a node's directory.
-func (s *site) home(n *testbed.Node) string { return filepath.Join(s.dir, n.Name) }
-
-func (s *site) archive(t *testing.T) {
-	t.Helper()
-	topic := s.topic(source)
-	topic.Create(t)
-	topic.Produce(t, traffic.Noise(1, records, partitions, recordSize), func(_ int64, e traffic.Event) bool {
-		s.truth[e.Partition] = append(s.truth[e.Partition], e.ID())
-		return true
-	})
-	s.Must(t, "archive", source, "s3://"+s.sandbox.Bucket+"/archive", "--kafka", testbed.KafkaConnection, "--s3", testbed.S3Connection, "-q")
-	topic.Drop(t)
-}
-
-func (s *site) topic(name string) testbed.Topic {
-	return testbed.Topic{Broker: s.sandbox.Broker, Name: name, Partitions: partitions}
-}
+func (s *site) home(n *testbed.Node) string { return filepath.Join(s.Dir, n.Name) }
 
 // job runs a job, calls hurt with a node that is in the middle of it, and judges the outcome.
 func (s *site) job(t *testing.T, hurt func(owner *testbed.Node)) {
 	t.Helper()
 	name := fmt.Sprintf("job-%02d", len(s.jobs)+1)
-	topic := s.topic(name)
-	topic.Create(t)
-	spec, plan := filepath.Join(s.dir, name+".yaml"), filepath.Join(s.dir, name+".plan")
-	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
-kind: Recovery
-metadata:
-  name: %s
-spec:
-  source:
-    s3:
-      connection: %s
-      bucket: %s
-      prefix: archive
-      topic: %s
-  target:
-    kafka:
-      connection: %s
-      topic: %s
-  write:
-    commitRecords: 200
-  slices:
-    records: 2500
-`, name, testbed.S3Connection, s.sandbox.Bucket, source, testbed.KafkaConnection, name)
-	if err := os.WriteFile(spec, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s.Must(t, "plan", "-f", spec, "--out", plan, "-q")
-	s.sandbox.Pace(t, pace)
-	s.Must(t, "run", plan, "--detach", "--yes", "-q")
+	topic := s.Fill(t, testbed.Spec{Name: name, CommitRecords: 200, SliceRecords: 2500}, pace)
 	s.jobs = append(s.jobs, name)
 	hurt(s.owner(t, name))
 	if job := s.Job(t, name); job.State != "running" {
 		t.Fatalf("vacuous: the job was %s before the fault was over", job.State)
 	}
-	s.sandbox.Pace(t, 0)
+	s.Sandbox.Pace(t, 0)
 	s.Must(t, "wait", name, "--timeout", "1m")
 	s.judge(t, name)
 	topic.Drop(t)
@@ -184,7 +140,7 @@ func (s *site) owner(t *testing.T, job string) *testbed.Node {
 // judge is what has to be true after every fault.
 func (s *site) judge(t *testing.T, job string) {
 	t.Helper()
-	seen := read(t, s.topic(job))
+	seen := read(t, s.Topic(job))
 	for p := range int32(partitions) {
 		if got, want := seen[p], s.truth[p]; !slices.Equal(got, want) {
 			t.Errorf("%s: partition %d: %s", job, p, difference(got, want))
@@ -201,18 +157,7 @@ func (s *site) healthy(t *testing.T) {
 	for _, n := range s.Nodes {
 		s.ready(t, n)
 	}
-	var why string
-	deadline := time.Now().Add(patience)
-	testbed.Eventually(t, patience+time.Second, "three healthy voters", func() bool {
-		c, err := s.Client.Cluster(t.Context())
-		if err == nil && c.Healthy && c.Voters == 3 && c.FailureTolerance == 1 {
-			return true
-		}
-		if why = fmt.Sprintf("%+v, %v", c, err); time.Now().After(deadline) {
-			t.Fatalf("not healthy: %s", why)
-		}
-		return false
-	})
+	s.Healthy(t)
 }
 
 // sameBooks compares what the nodes know: the digests of their books at the same index, and every job that was ever accepted.
@@ -294,6 +239,17 @@ func (s *site) ready(t *testing.T, n *testbed.Node) {
 		}
 		return false
 	})
+}
+
+// mends starts a node whose disk was damaged. It may find the damage only while it runs: then it ends with the status that a supervisor
+// answers by starting it once more, and that start has to do.
+func (s *site) mends(t *testing.T, n *testbed.Node) {
+	t.Helper()
+	s.Start(s.parent, n)
+	if !s.Serves(t, n) {
+		s.ends(t, n, cluster.ExitLatched)
+		s.up(t, n)
+	}
 }
 
 // ends waits for a node to end by itself, with one of the statuses that are documented for what was done to it.

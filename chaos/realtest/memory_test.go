@@ -55,25 +55,7 @@ func peak(t *testing.T, records int64) int64 {
 	topic := testbed.Topic{Broker: broker, Name: topicName, Partitions: partitions}
 	topic.Create(t)
 	phase("%d records as JSON lines", records)
-	spec, plan := filepath.Join(dir, "spec.yaml"), filepath.Join(dir, "plan")
-	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
-kind: Recovery
-metadata:
-  name: %s
-spec:
-  source:
-    dir:
-      path: %s
-      layout: confluent
-  target:
-    kafka:
-      connection: %s
-      topic: %s
-`, jobName, archive, testbed.KafkaConnection, topicName)
-	if err := os.WriteFile(spec, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	fleet.Must(t, "plan", "-f", spec, "--out", plan, "-q")
+	_, plan := fleet.Plan(t, dir, testbed.Spec{Name: jobName, Source: testbed.InDir(archive, "layout: confluent"), Target: testbed.InKafka(topicName)})
 	phase("plan")
 	fleet.Must(t, "run", plan, "--yes", "-q")
 	phase("run")

@@ -4,10 +4,8 @@ package realtest
 
 import (
 	"flag"
-	"fmt"
 	"iter"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -53,12 +51,11 @@ func TestRefillSurvivesItsOwnNodes(t *testing.T) {
 	})
 	phase("produce %d", made)
 
-	var archived struct{ Records int64 }
-	fleet.JSON(t, &archived, "archive", topic.Name, "s3://"+bucketName+"/kafka", "--kafka", testbed.KafkaConnection, "--s3", testbed.S3Connection)
-	if archived.Records != made {
-		t.Fatalf("archive: got %d records, want %d", archived.Records, made)
+	archived := fleet.Archive(t, topic, "s3://"+bucketName+"/kafka")
+	if archived != made {
+		t.Fatalf("archive: got %d records, want %d", archived, made)
 	}
-	phase("archive %d", archived.Records)
+	phase("archive %d", archived)
 
 	loss := traffic.NewLoss(seed, made, 20, 50, 1000)
 	lost := loss.Count()
@@ -69,14 +66,13 @@ func TestRefillSurvivesItsOwnNodes(t *testing.T) {
 	}
 	phase("lose %d", lost)
 
-	spec, plan := filepath.Join(dir, "flights.yaml"), filepath.Join(dir, "flights.plan")
-	writeSpec(t, spec, topic.Name)
-	if r := fleet.Run(t, "plan", "-f", spec, "--out", plan, "--detailed-exitcode", "-q"); r.Status != exitWorkFound {
-		t.Fatalf("plan: exit status %d, want %d\n%s%s", r.Status, exitWorkFound, r.Stdout, r.Stderr)
-	}
+	// Many small commits: the refill lasts long enough to be hurt in its middle.
+	spec, plan := fleet.Plan(t, dir, testbed.Spec{
+		Name: jobName, Source: testbed.InS3(bucketName, "kafka"), Target: testbed.InKafka(topic.Name), CommitRecords: 10, SliceRecords: 3000,
+	})
 	phase("plan")
 
-	fleet.Must(t, "run", plan, "--detach", "--yes", "-q")
+	fleet.Submit(t, plan)
 	hurt(t, fleet)
 	wait := fleet.Must(t, "wait", jobName, "--timeout", "4m")
 	phase("refill")
@@ -106,36 +102,6 @@ func TestRefillSurvivesItsOwnNodes(t *testing.T) {
 	}
 	phase("plan again")
 	t.Logf("made %d, lost %d, refilled %d, still lost %d, too many %d, out of order %d", made, lost, seen.Refilled, missing, surplus, seen.Disorder)
-}
-
-// exitWorkFound is plan's exit status with --detailed-exitcode when something is missing.
-const exitWorkFound = 8
-
-// writeSpec writes a spec with many small commits, so that the refill lasts long enough to be hurt in its middle.
-func writeSpec(t *testing.T, path, topic string) {
-	t.Helper()
-	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
-kind: Recovery
-metadata:
-  name: %s
-spec:
-  source:
-    s3:
-      connection: %s
-      bucket: %s
-      prefix: kafka
-  target:
-    kafka:
-      connection: %s
-      topic: %s
-  write:
-    commitRecords: 10
-  slices:
-    records: 3000
-`, jobName, testbed.S3Connection, bucketName, testbed.KafkaConnection, topic)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func flights(t *testing.T) iter.Seq2[traffic.Event, error] {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"backstitch/chaos/process"
 	"backstitch/chaos/testbed"
@@ -105,23 +104,6 @@ func (s *site) others(t *testing.T, n *testbed.Node) {
 			t.Errorf("%s: jobs: got %+v, want the one that succeeded before", o.Name, jobs)
 		}
 	}
-}
-
-// healthy waits until all three nodes vote again.
-func (s *site) healthy(t *testing.T) {
-	t.Helper()
-	why := ""
-	deadline := time.Now().Add(limit)
-	testbed.Eventually(t, limit+time.Second, "three healthy voters", func() bool {
-		c, err := s.Client.Cluster(t.Context())
-		if err == nil && c.Healthy && c.Voters == 3 && c.FailureTolerance == 1 {
-			return true
-		}
-		if why = fmt.Sprintf("%+v, %v", c, err); time.Now().After(deadline) {
-			t.Fatalf("not healthy: %s", why)
-		}
-		return false
-	})
 }
 
 func (s *site) halfAConfiguration(t *testing.T) {
@@ -219,7 +201,7 @@ func (s *site) sameID(t *testing.T) {
 	}
 	s.Ready(t, n)
 	s.others(t, n)
-	s.healthy(t)
+	s.Healthy(t)
 }
 
 // elsewhere is a node's configuration with other ports and another directory.
@@ -310,7 +292,7 @@ func (s *site) corruptLog(t *testing.T) {
 	s.others(t, n)
 	s.Start(s.parent, n)
 	s.Ready(t, n)
-	s.healthy(t)
+	s.Healthy(t)
 	s.others(t, n)
 	said := tail(t, s.log(n))
 	if !strings.Contains(said, "was set aside") || !strings.Contains(said, "comes back as a learner") {
@@ -358,7 +340,7 @@ func (s *site) fullDisk(t *testing.T) {
 	}
 	s.Start(s.parent, n)
 	s.Ready(t, n)
-	s.healthy(t)
+	s.Healthy(t)
 	jobs, _, err = s.Ask(t, n).Jobs(t.Context(), client.Blocking{})
 	if err != nil || len(jobs) != accepted+1 {
 		t.Errorf("jobs at the node that was full: got %d, %v, want %d", len(jobs), err, accepted+1)

@@ -59,7 +59,8 @@ func newSite(t *testing.T, prepare func(dir string)) *site {
 		BaseEndpoint: aws.String(s.sandbox.Endpoint), Region: "us-east-1", UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider("testbed", "testbed", ""),
 	})
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.sandbox.Broker))
+	// What topics there are is asked anew each time: an answer of seconds ago is not the world.
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.sandbox.Broker), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,21 +143,7 @@ func (s *site) must(t *testing.T, status int, args ...string) result {
 // spec writes a job spec that fills topic orders from its archive, with every old replaced by its new, and returns its path.
 func (s *site) spec(t *testing.T, name string, oldnew ...string) string {
 	t.Helper()
-	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
-kind: Recovery
-metadata:
-  name: %s
-spec:
-  source:
-    s3:
-      connection: %s
-      bucket: %s
-      prefix: archive
-  target:
-    kafka:
-      connection: %s
-      topic: orders
-`, name, testbed.S3Connection, s.sandbox.Bucket, testbed.KafkaConnection)
+	text := testbed.Spec{Name: name, Source: testbed.InS3(s.sandbox.Bucket, "archive"), Target: testbed.InKafka("orders")}.String()
 	for i := 0; i < len(oldnew); i += 2 {
 		if !strings.Contains(text, oldnew[i]) {
 			t.Fatalf("the spec has no %q", oldnew[i])

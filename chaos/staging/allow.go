@@ -24,7 +24,7 @@ func refuse(format string, args ...any) error {
 const margin = 10 * time.Second
 
 // checked lists what of scenario.Expects is looked at here.
-var checked = map[string]bool{"leader": true, "done": true, "vacuous": true}
+var checked = map[string]bool{"leader": true, "done": true, "failover": true, "vacuous": true}
 
 // Can says why a story can not be told here, nil when it can.
 func Can(s scenario.Scenario) error {
@@ -36,8 +36,8 @@ func Can(s scenario.Scenario) error {
 			return refuse("%s expects %s, which can not be measured from outside", s.Name, key)
 		}
 	}
-	if len(s.Between) > 0 {
-		return refuse("%s does something between plan and run, and the job is planned already", s.Name)
+	if len(s.Before) > 0 || len(s.Between) > 0 {
+		return refuse("%s does something before the job runs, and the job is planned already", s.Name)
 	}
 	return canAll(s.Timeline)
 }

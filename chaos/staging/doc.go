@@ -8,9 +8,9 @@
 //     taken back first. Each has an end of its own besides, for the case that this process is gone.
 //   - A story that can not be told here is refused as a whole, with the reason: no fault of it and nothing that it expects is left
 //     out in silence.
-//   - A fault that hit nothing has shown nothing, and the run says so.
+//   - A fault that hit nothing has shown nothing, and neither has time that was too short. The run says so.
 //
 // Not here: what a node does to itself (cluster/inject), the stories (scenario), comparing records (the caller's verify).
 //
-// Reading order: allow.go, members.go, hurt.go, run.go.
+// Reading order: allow.go, members.go, hurt.go, run.go, timeline.go, watch.go, failover.go, judge.go.
 package staging

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"backstitch/chaos/fault"
@@ -74,7 +76,8 @@ type active struct {
 	hit     bool
 }
 
-// begin does f to targets. What was begun before an error is in the answer, to be healed.
+// begin does f to targets. What was begun before an error is in the answer, to be healed. An order is not given up on its way when
+// ctx ends: it could arrive after everything was healed.
 func (m *members) begin(ctx context.Context, f fault.Fault, targets []string) (*active, error) {
 	var all []string
 	for _, n := range m.nodes {
@@ -82,7 +85,10 @@ func (m *members) begin(ctx context.Context, f fault.Fault, targets []string) (*
 	}
 	a := &active{fault: f, targets: targets}
 	for _, o := range orders(f, targets, all) {
-		ask, cancel := context.WithTimeout(ctx, answer)
+		if ctx.Err() != nil {
+			return a, ctx.Err()
+		}
+		ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), answer)
 		done, err := m.find(o.node).api.Hurt(ask, o.fault)
 		cancel()
 		if o.fault.Kind == string(inject.Crash) && brokeOff(err) {
@@ -109,20 +115,32 @@ func brokeOff(err error) bool {
 	return !errors.As(e.Err, &op) || op.Op != "dial"
 }
 
-// end heals a and notes whether it hit something. A node that is gone has no faults any more.
+// end heals a and notes whether it hit something. A node that is gone has no faults any more. All are asked at once, for the
+// reason of healAll.
 func (m *members) end(ctx context.Context, a *active) {
+	var hits atomic.Int64
+	var group sync.WaitGroup
 	for _, o := range a.orders {
-		if o.id == "" {
-			continue
+		if o.id != "" {
+			group.Go(func() { hits.Add(m.take(ctx, o)) })
 		}
-		api := m.find(o.node).api
-		ask, cancel := context.WithTimeout(ctx, answer)
-		if now, err := api.Faults(ask); err == nil {
-			for _, one := range now.Faults {
-				a.hit = a.hit || (one.ID == o.id && one.Hits > 0)
+	}
+	group.Wait()
+	a.hit = a.hit || hits.Load() > 0
+}
+
+// take takes one order back and returns how often it hit. A failure is made good by healAll, or by the fault's own end.
+func (m *members) take(ctx context.Context, o order) (hits int64) {
+	api := m.find(o.node).api
+	ask, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	if now, err := api.Faults(ask); err == nil {
+		for _, one := range now.Faults {
+			if one.ID == o.id {
+				hits = one.Hits
 			}
 		}
-		_, _ = api.Heal(ask, o.id) // a failure is made good by healAll, or by the fault's own end
-		cancel()
 	}
+	_, _ = api.Heal(ask, o.id)
+	return hits
 }

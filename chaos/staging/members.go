@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"backstitch/chaos/fault"
@@ -106,16 +107,25 @@ func (m *members) view(ctx context.Context) (fault.View, map[string]bool, error)
 	return v, alive, nil
 }
 
-// healAll takes back every fault of every node, and names the nodes that could not be asked; theirs end by themselves.
+// healAll takes back every fault of every node, and names the nodes that could not be asked; theirs end by themselves. All are
+// asked at once: one that does not answer must not keep the others hurt.
 func (m *members) healAll(ctx context.Context) (healed int, silent []string) {
+	var mu sync.Mutex
+	var group sync.WaitGroup
 	for _, n := range m.nodes {
-		ask, cancel := context.WithTimeout(ctx, answer)
-		count, err := n.api.Heal(ask, "")
-		cancel()
-		healed += count
-		if err != nil {
-			silent = append(silent, n.Name)
-		}
+		group.Go(func() {
+			ask, cancel := context.WithTimeout(ctx, answer)
+			defer cancel()
+			count, err := n.api.Heal(ask, "")
+			mu.Lock()
+			defer mu.Unlock()
+			healed += count
+			if err != nil {
+				silent = append(silent, n.Name)
+			}
+		})
 	}
+	group.Wait()
+	slices.Sort(silent)
 	return healed, silent
 }
