@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"backstitch/chaos/report"
 )
@@ -24,47 +27,72 @@ type figures struct {
 	Hunts []Result `json:"hunts"`
 }
 
+// beside is how many hunts there are at a time. Much of one is a link and a test that waits, neither of which fills two cores.
+const beside = 3
+
 func TestMutants(t *testing.T) {
 	module, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	f := figures{Figures: report.Figures{Suite: "mutants"}}
-	controls := make(map[string]bool)
-	table := &strings.Builder{}
-	w := tabwriter.NewWriter(table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "mutant\toutcome\tcaught by\tseconds")
+	var hunted []Mutant
+	controls := map[string]func() (Result, error){} // each once, whoever asks first
 	for _, m := range All {
 		if *only != "" && m.Name != *only {
 			continue
 		}
-		if test := m.Caught.String(); !controls[test] {
-			controls[test] = true
-			r, err := Control(t.Context(), module, m.Caught)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Outcome != Passed {
-				t.Errorf("without any mutant, %s: got %q, want %q\n%s", test, r.Outcome, Passed, r.Output)
+		hunted = append(hunted, m)
+		for _, test := range m.catchers() {
+			if controls[test.String()] == nil {
+				controls[test.String()] = sync.OnceValues(func() (Result, error) { return Control(t.Context(), module, test) })
 			}
 		}
-		r, err := Hunt(t.Context(), module, t.TempDir(), m)
-		if err != nil {
-			t.Error(err)
-			continue
+	}
+	results := make([][]Result, len(hunted))
+	var g errgroup.Group
+	g.SetLimit(beside)
+	for i, m := range hunted {
+		g.Go(func() error {
+			for _, test := range m.catchers() {
+				r, err := controls[test.String()]()
+				if err != nil {
+					return err
+				}
+				if r.Outcome != Passed {
+					t.Errorf("without any mutant, %s: got %q, want %q\n%s", test, r.Outcome, Passed, r.Output)
+				}
+				if r, err = Hunt(t.Context(), module, t.TempDir(), m, test); err != nil {
+					return err
+				}
+				results[i] = append(results[i], r)
+				t.Logf("%s: %s by %s in %.1f s", m.Name, r.Outcome, test, r.Seconds)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	f := figures{Figures: report.Figures{Suite: "mutants", MutantsTotal: len(hunted)}}
+	table := &strings.Builder{}
+	w := tabwriter.NewWriter(table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "mutant\toutcome\tcaught by\tseconds")
+	for i, m := range hunted {
+		caught := true
+		for n, test := range m.catchers() {
+			r := results[i][n]
+			if r.Outcome != Caught {
+				caught = false
+				f.Violations++
+				t.Errorf("%s (%s): %s: got %q, want %q\n%s", m.Name, m.Why, test, r.Outcome, Caught, r.Output)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%.1f\n", m.Name, r.Outcome, strings.Join(append([]string{test.Package, test.Run}, test.Args...), " "), r.Seconds)
 		}
-		f.MutantsTotal++
-		if r.Outcome == Caught {
+		if caught {
 			f.MutantsCaught = append(f.MutantsCaught, m.Name)
-		} else {
-			f.Violations++
-			t.Errorf("%s (%s): %s: got %q, want %q\n%s", m.Name, m.Why, m.Caught, r.Outcome, Caught, r.Output)
 		}
-		f.Hunts = append(f.Hunts, r)
-		t.Logf("%s: %s in %.1f s", m.Name, r.Outcome, r.Seconds)
-		by := append([]string{m.Caught.Package, m.Caught.Run}, m.Caught.Args...)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%.1f\n", m.Name, r.Outcome, strings.Join(by, " "), r.Seconds)
+		f.Hunts = append(f.Hunts, results[i]...)
 	}
 	f.Seconds = time.Since(began).Seconds()
 	if err := w.Flush(); err != nil {
@@ -86,4 +114,12 @@ func names() string {
 	}
 	slices.Sort(out)
 	return strings.Join(out, ", ")
+}
+
+// catchers are the tests that have to fail.
+func (m Mutant) catchers() []Test {
+	if m.Also.Package == "" {
+		return []Test{m.Caught}
+	}
+	return []Test{m.Caught, m.Also}
 }

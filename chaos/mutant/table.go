@@ -8,6 +8,16 @@ func sim(n string) Test {
 	return Test{Package: "chaos/sim", Run: "TestSeeds", Args: []string{"-sim.seeds=" + n}}
 }
 
+// bubble are seeds of the wired cluster, where clients, brokers, Raft and gossip are the real ones.
+func bubble(first, n string) Test {
+	return Test{Package: "chaos/bubble", Run: "TestSeeds", Args: []string{"-bubble.first=" + first, "-bubble.seeds=" + n, "-bubble.repeat=0"}}
+}
+
+// detect are seeds of generated losses in every layout and pair: 41 are each of them once.
+func detect(n string) Test {
+	return Test{Package: "chaos/detect", Run: "TestSeeds", Args: []string{"-detect.seeds=" + n}}
+}
+
 func room(pkg, test string) Test { return Test{Package: pkg, Run: test} }
 
 // All is every mutant.
@@ -24,24 +34,33 @@ var All = []Mutant{
 		Old: "	return *c, true\n", New: "	early := *c\n	early.Cursor, early.Records = e.next.Cursor, e.next.Records\n	return early, true\n",
 		Why:    "the book hears of progress that the target does not have",
 		Caught: sim("100"),
+		Also:   bubble("1", "4"),
 	},
 	{
 		Name: "forget-the-progress", File: "replay/sink/progress.go",
 		Old: "		return s.Progress, nil\n	}\n	fresh", New: "		return Begin(slice), nil\n	}\n	fresh",
 		Why:    "the next owner begins the slice again",
 		Caught: sim("20"),
+		Also:   bubble("1", "4"),
 	},
 	{
 		Name: "min-instead-of-max", File: "replay/engine/copy.go",
 		Old: "e.next.Cursor = max(e.next.Cursor, next)", New: "e.next.Cursor = min(e.next.Cursor, next)",
 		Why:    "the cursor stays behind what was written",
 		Caught: sim("20"),
+		Also:   bubble("1", "4"),
 	},
 	{
 		Name: "lost-answer-is-yes", File: "replay/engine/engine.go",
 		Old: "	if err := e.writer.Commit(ctx, e.next); err != nil {", New: "	if err := e.writer.Commit(ctx, e.next); err != nil && !errors.Is(err, sink.ErrUnknownOutcome) {",
 		Why:    "a commit whose answer was lost counts as done",
 		Caught: room("replay/engine", "TestUnknownOutcomeOfEachCommit"),
+	},
+	{
+		Name: "skipped-end-is-a-commit", File: "replay/sink/kafka/ends.go",
+		Old: "if w.ends.answered.Load() == before {", New: "if w.ends.answered.Load() < before {",
+		Why:    "a transaction that the client never asked to end counts as committed",
+		Caught: room("replay/sink/kafka", "TestACommitThatTheClientSkipsIsNone"),
 	},
 	{
 		Name: "write-what-is-there", File: "replay/engine/copy.go",
@@ -66,6 +85,19 @@ var All = []Mutant{
 		Old: "string(l.Job) + \"/\" + strconv.Itoa(int(l.Partition))", New: "string(l.Job)",
 		Why:    "lanes of one job fence each other",
 		Caught: room("replay/sink/kafka", "TestSuite"),
+		Also:   bubble("1", "4"),
+	},
+	{
+		Name: "an-id-for-each-owner", File: "replay/sink/kafka/sink.go",
+		Old: "	id := TransactionalID(s.cfg.Cluster, slice.Lane())\n", New: "	id := TransactionalID(s.cfg.Cluster, slice.Lane()) + strconv.Itoa(int(epoch))\n",
+		Why:    "the next owner neither fences the one before nor finds its progress",
+		Caught: bubble("1", "4"),
+	},
+	{
+		Name: "drop-the-last-batch", File: "replay/engine/copy.go",
+		Old: "	if records == 0 {\n", New: "	if records == 0 || next >= e.task.Slice.Ranges.Span().To {\n",
+		Why:    "a slice is done without its last records",
+		Caught: bubble("1", "4"),
 	},
 	{
 		Name: "read-unstable-progress", File: "replay/sink/kafka/sink.go",
@@ -112,16 +144,85 @@ var All = []Mutant{
 		Caught: sim("100"),
 	},
 	{
+		Name: "attest-oneself", File: "fsm/fact_writers.go",
+		Old: " && !slices.Contains(w.Of(c.Partition), c.ReadBy)", New: "",
+		Why:    "E4 is claimed although a writer read",
+		Caught: sim("200"),
+	},
+	{
+		Name: "forget-a-writer", File: "fsm/fact_writers.go",
+		Old: "	w.Nodes = slices.Insert(w.Nodes, i, node)\n", New: "	w.Nodes = slices.Insert(w.Nodes[:0], 0*i, node)\n",
+		Why:    "an owner that was overtaken counts as one that wrote nothing",
+		Caught: sim("200"),
+	},
+	{
 		Name: "apply-twice-after-restore", File: "fsm/machine.go",
 		Old: "		case l.Index <= at.Index:", New: "		case l.Index < at.Index:",
 		Why:    "the entry that a snapshot ends with is applied again",
 		Caught: room("fsm", "TestPowerLoss"),
+		Also:   bubble("1", "4"),
 	},
 	{
 		Name: "apply-by-the-batch", File: "fsm/tx.go",
 		Old: "s.ModifyIndex = t.index\n", New: "s.ModifyIndex = t.index + uint64(len(t.batch.Repr())%2)\n",
 		Why:    "what is stored depends on how the log was cut into batches, which differs between replicas",
 		Caught: sim("20"),
+	},
+
+	// Scans.
+	{
+		Name: "scan-ends-without-a-partition", File: "fsm/op055_finish_scan.go",
+		Old: "case j.FillDone+j.FailedSlices != j.FillSlices:", New: "case j.FillDone+j.FailedSlices == 0:",
+		Why:    "a scan succeeds although a partition was not compared",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "missed-times-run-one-by-one", File: "fsm/op053_submit_scan.go",
+		Old: "	case c.NextUnixNanos <= now:", New: "	case c.NextUnixNanos <= c.DueUnixNanos:",
+		Why:    "a schedule that was missed ten times starts ten scans",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "make-up-for-every-missed-time", File: "partition/due/due.go",
+		Old: "	steps := now.Sub(last)/r.Every + 1\n", New: "	steps := now.Sub(last)/(now.Sub(last)+1) + 1\n",
+		Why:    "the next due time lies in the past, so a schedule that was missed never starts again",
+		Caught: room("chaos/bubble", "TestScheduleAcrossLeaders"),
+	},
+	{
+		Name: "start-a-due-scan-twice", File: "fsm/op053_submit_scan.go",
+		Old: "		case s.NextUnixNanos != c.DueUnixNanos:", New: "		case s.NextUnixNanos < c.DueUnixNanos:",
+		Why:    "a leader that comes late starts a scan for a time that is over",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "two-scans-of-a-schedule", File: "fsm/op053_submit_scan.go",
+		Old: "case last.ID != \"\" && !last.State.Terminal():", New: "case last.ID != \"\" && last.State == JobPlanned:",
+		Why:    "scans of one schedule pile up when they take longer than the time between them",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "nothing-compared-is-good", File: "fsm/fact_scan.go",
+		Old: "	case c.Compared == 0:\n		return JobFailed,", New: "	case c.Compared == 0:\n		return JobSucceeded,",
+		Why:    "a scan that compared no record says that nothing is missing",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "forget-the-last-good-scan", File: "fsm/fact_scan.go",
+		Old: "if ended <= keep || first {", New: "if ended <= keep {",
+		Why:    "scans that fail push out the one that says when all was well",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "count-only-what-is-kept", File: "replay/gap/part.go",
+		Old: "res.findings, res.found, res.hash, res.cells = p.Findings, p.Found, p.Hash, cells", New: "res.findings, res.found, res.hash, res.cells = p.Findings, len(p.Findings), digest(p.Findings), cells",
+		Why:    "findings that were cut have other ids than those of a scan from one process",
+		Caught: room("replay/recovery/reach", "TestPartsThatDoNotFitKeepIdsAndCounts"),
+	},
+	{
+		Name: "scans-take-the-lanes-of-repairs", File: "replay/worker/table.go",
+		Old: "free := map[bool]int{false: t.lanes, true: t.scans}", New: "free := map[bool]int{false: t.lanes, true: t.lanes + t.scans}",
+		Why:    "more scans run at a time than a node has lanes for them",
+		Caught: room("replay/worker", "TestTableKeepsScansApart"),
 	},
 
 	// Durability.
@@ -177,6 +278,120 @@ var All = []Mutant{
 		Caught: room("replay/archive", "TestCopyAndReadBack"),
 	},
 
+	// What a scan believes of the one before.
+	{
+		Name: "ledger-of-a-recreated-topic", File: "replay/ledger/vouch.go",
+		Old: "	if had.ID != now.ID {", New: "	if had.ID == \"\" {",
+		Why:    "what was read of a topic is believed of another one of the same name",
+		Caught: room("replay/ledger", "TestAnchorsThatDoNotHold"),
+	},
+	{
+		Name: "ledger-without-etags", File: "replay/ledger/vouch.go",
+		Old: "ETag: o.ETag, Size: o.Size", New: "Size: o.Size",
+		Why:    "an object that was written anew is believed to be the one that was read",
+		Caught: room("replay/ledger", "TestAnchorsThatDoNotHold"),
+	},
+	{
+		Name: "ledger-over-an-election", File: "replay/ledger/vouch.go",
+		Old: "end.Epoch != had.Epoch || end.End < had.End", New: "end.Epoch != had.Epoch",
+		Why:    "records that an election cut off are believed to be there",
+		Caught: room("replay/ledger", "TestAnchorsThatDoNotHold"),
+	},
+	{
+		Name: "ledger-of-a-compacted-topic", File: "replay/ledger/vouch.go",
+		Old: "case strings.Contains(s.CleanupPolicy, \"compact\"):", New: "case s.CleanupPolicy == \"compact\":",
+		Why:    "records that compaction took are believed to be there",
+		Caught: room("replay/ledger", "TestAnchorsThatDoNotHold"),
+	},
+	{
+		Name: "ledger-without-a-probe", File: "replay/ledger/believe.go",
+		Old: "	case !same:\n", New: "	case !same && len(entries) > probeRecords:\n",
+		Why:    "brokers that were set back and gave an epoch again are believed",
+		Caught: room("replay/ledger", "TestAnchorsThatDoNotHold"),
+	},
+	{
+		Name: "ledger-over-damage", File: "replay/ledger/scan.go",
+		Old: "	ok := untouched(bad, spans)\n", New: "	ok := untouched(nil, spans)\n",
+		Why:    "records around damage are written down, and the damage is not found again",
+		Caught: room("replay/ledger", "TestDamageIsFoundAgain"),
+	},
+	{
+		Name: "ledger-without-a-second-look", File: "replay/ledger/scan.go",
+		Old: "				moved = true\n", New: "				moved = false\n",
+		Why:    "a topic that is made again while it is compared is believed to be the old one",
+		Caught: room("replay/ledger", "TestATopicThatIsRecreatedWhileItIsCompared"),
+	},
+
+	// What is found, and what is not there to find.
+	{
+		Name: "compare-without-headers", File: "replay/gap/input.go",
+		Old: "return in.Reference.Fields() & in.Target.Fields() }", New: "return in.Reference.Fields() & in.Target.Fields() &^ record.FieldHeaders }",
+		Why:    "a record that lost a header, or the order of its headers, is taken for whole",
+		Caught: detect("82"),
+	},
+	{
+		Name: "read-an-overlap-twice", File: "replay/foreign/pump.go",
+		Old: "			p.cursor = max(p.cursor, pos) // the next object may hold the last of them once more\n", New: "",
+		Why:    "what two objects hold is written twice when a range ends in it",
+		Caught: room("replay/foreign", "TestOverlapsAreGivenOnce"),
+	},
+	{
+		Name: "take-bytes-for-offsets", File: "replay/source/gazette/gazette.go",
+		Old: "Own: true, Bytes: true}", New: "Own: true}",
+		Why:    "what a sink has yet to write is called missing",
+		Caught: detect("82"),
+	},
+	{
+		Name: "silence-is-a-loss", File: "replay/gap/partition.go",
+		Old: "	if err := schemas.Learn(ctx, b); err != nil {", New: "	if err := schemas.Learn(ctx, b); err != nil && false {",
+		Why:    "records whose schema no registry tells are called missing",
+		Caught: room("replay/recovery/reach", "TestARegistryThatDoesNotAnswerIsNoLoss"),
+	},
+	{
+		Name: "partition-of-a-group-as-of-a-key", File: "replay/kgroup/history.go",
+		Old: "		hash = -hash\n", New: "		hash &= 0x7fffffff\n",
+		Why:    "the history of half of all groups is looked for where it is not",
+		Caught: room("replay/kgroup", "TestGroupsLieWhereJavaPutsThem"),
+	},
+
+	// Making a cluster, and coming back to it.
+	{
+		Name: "promise-without-sync", File: "cluster/run.go",
+		Old: "	if err := writeMark(n.fs, n.cfg.DataDir, next); err != nil {\n", New: "	if len(next.Servers) > 0 {\n		n.mark = next\n		return nil\n	}\n	if err := writeMark(n.fs, n.cfg.DataDir, next); err != nil {\n",
+		Why:    "a promise is answered and forgotten, and given once more to others",
+		Caught: room("cluster", "TestAPromiseOutlivesAPowerCut"),
+	},
+	{
+		Name: "vote-with-other-data", File: "cluster/mark.go",
+		Old: "m.Generation == generation && generation > 0", New: "m.Generation > 0",
+		Why:    "a node that lost its data is as fresh as on the day of its promise, and votes",
+		Caught: room("cluster", "TestAVoterThatForgotIsNotTakenAsFresh"),
+	},
+	{
+		Name: "begin-uncounted", File: "storage/open.go",
+		Old: "	case whole:\n", New: "	case whole || format > 0:\n",
+		Why:    "a database that was taken out of its directory is made anew, and nobody can tell",
+		Caught: room("cluster", "TestAVoterThatForgotIsNotTakenAsFresh"),
+	},
+	{
+		Name: "join-unasked", File: "cluster/bootstrap.go",
+		Old: "m.Cluster, m.Servers, m.Generation = r.Who.Cluster, nil, 0", New: "m.Cluster, m.Servers, m.Generation = r.Who.Cluster, nil, n.identity.Generation",
+		Why:    "an empty disk under an old id has the old vote",
+		Caught: room("cluster", "TestAnIDThatVotedIsRefusedOnANewDisk"),
+	},
+	{
+		Name: "term-before-entry", File: "cluster/founding.go",
+		Old: "	l.key, l.value = key, value\n	return nil\n", New: "	return l.StableStore.SetUint64(key, value)\n",
+		Why:    "a node that dies while it makes a cluster makes none any more",
+		Caught: room("cluster", "TestAllMayDieAtTheirFirstStart"),
+	},
+	{
+		Name: "forget-met-damage", File: "cluster/open.go",
+		Old: "func(m *mark) { m.Rebuild = why }); failed != nil {", New: "func(m *mark) { _ = why }); failed != nil {",
+		Why:    "a node whose damaged block only a compaction reads ends at each start",
+		Caught: room("cluster", "TestDamageThatNoCheckReadsIsSetAside"),
+	},
+
 	// Leases.
 	{
 		Name: "owner-outlives-its-lease", File: "replay/worker/table.go",
@@ -195,5 +410,25 @@ var All = []Mutant{
 		Old: "len(hints) >= 2 ||", New: "len(hints) >= 1 ||",
 		Why:    "a node that one rumour speaks against loses its work",
 		Caught: room("cluster/leader", "TestScenarios"),
+	},
+
+	// Telling others.
+	{
+		Name: "follow-any-address", File: "cluster/notify/guard.go",
+		Old: "	if bad {\n", New: "	if bad && false {\n",
+		Why:    "a dataset's URL makes the leader ask a metadata service",
+		Caught: room("cluster/notify", "TestMetadataServicesAreNotDialled"),
+	},
+	{
+		Name: "told-one-told-all", File: "fsm/fact_notice.go",
+		Old: "waits = waits || e.Hears(n.Kind) && settled[i] < n.Index", New: "waits = e.Hears(n.Kind) && settled[i] < n.Index",
+		Why:    "a notice goes as soon as the last endpoint of the list was told, and the others never are",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "scan-with-every-repeat", File: "cluster/admin/trigger.go",
+		Old: "fsm.TriggeredScanID(name, i, a.Fingerprint, a.StartsAt.UnixNano())", New: "fsm.TriggeredScanID(name, i, a.Fingerprint, s.clock().UnixNano()+int64(view.Applied()))",
+		Why:    "an alert that is repeated starts a scan each time",
+		Caught: room("cluster/admin", "TestAlertsStartScans"),
 	},
 }

@@ -50,7 +50,9 @@ func Bars(list []Figures) []Bar {
 	least := func(name string, got, want int64) Bar {
 		return Bar{name, fmt.Sprintf("at least %d", want), fmt.Sprint(got), got >= want}
 	}
-	median, p99 := Percentile(all.FailoverMs, 50), Percentile(all.FailoverMs, 99)
+	// What staging tells is a bound from above, taken from outside.
+	failover := of("process").FailoverMs
+	median, p99 := Percentile(failover, 50), Percentile(failover, 99)
 	rework := Percentile(all.Rework, 100)
 	return []Bar{
 		least("sim-seeds", of("sim").Seeds, minSimSeeds),
@@ -64,8 +66,8 @@ func Bars(list []Figures) []Bar {
 		{"mutants", fmt.Sprintf("all, at least %d", minMutants), fmt.Sprintf("%d of %d", len(all.MutantsCaught), all.MutantsTotal),
 			all.MutantsTotal >= minMutants && len(all.MutantsCaught) >= all.MutantsTotal},
 		{"violations", "none", fmt.Sprint(all.Violations), all.Violations == 0 && len(list) > 0},
-		{"failover-median", fmt.Sprintf("under %d ms", maxMedianMs), fmt.Sprintf("%d ms of %d", median, len(all.FailoverMs)), len(all.FailoverMs) > 0 && median < maxMedianMs},
-		{"failover-p99", fmt.Sprintf("under %d ms", maxP99Ms), fmt.Sprintf("%d ms of %d", p99, len(all.FailoverMs)), len(all.FailoverMs) > 0 && p99 < maxP99Ms},
+		{"failover-median", fmt.Sprintf("under %d ms", maxMedianMs), fmt.Sprintf("%d ms of %d", median, len(failover)), len(failover) > 0 && median < maxMedianMs},
+		{"failover-p99", fmt.Sprintf("under %d ms", maxP99Ms), fmt.Sprintf("%d ms of %d", p99, len(failover)), len(failover) > 0 && p99 < maxP99Ms},
 		{"rework", fmt.Sprintf("at most %.0f checkpoint interval", maxRework), fmt.Sprintf("%.2f, the most of %d", rework, len(all.Rework)), len(all.Rework) > 0 && rework <= maxRework},
 	}
 }

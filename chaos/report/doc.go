@@ -18,7 +18,8 @@
 //	logs/, data/    of processes
 //	verdict.json    kept, broken, vacuous, skipped or unfinished, with every violation, and figures
 //
-// Not here: deciding (check), the table of bugs that were found (DESIGN.md of this room).
+// Not here: deciding (check), the bugs that were found (BUGS.md of this room).
 //
-// Reading order: run.go, verdict.go, read.go, figures.go, bars.go; the program in figures sums up a file of lines.
+// Reading order: run.go, verdict.go, read.go, figures.go, bars.go; the program in figures sums up a file of lines, the
+// one in scenarios makes a table of it.
 package report

@@ -18,7 +18,13 @@ const FiguresEnv = "BACKSTITCH_CHAOS_FIGURES"
 
 // Figures are what a suite counted, one line of JSON. A suite may add keys of its own; those are not summed.
 type Figures struct {
-	Suite        string      `json:"suite,omitempty"` // sim, crash, bubble, process, failpoints, mutants, staging
+	Suite string `json:"suite,omitempty"` // sim, crash, bubble, detect, detect-real, process, failpoints, mutants, staging
+
+	// Of a line that is about one run of one scenario, and empty in sums.
+	Scenario string  `json:"scenario,omitempty"`
+	Layer    string  `json:"layer,omitempty"`
+	Outcome  Outcome `json:"outcome,omitempty"`
+
 	Seeds        int64       `json:"seeds,omitempty"`
 	VirtualHours float64     `json:"virtual_hours,omitempty"`
 	CrashPoints  int64       `json:"crash_points,omitempty"`

@@ -66,6 +66,7 @@ const (
 // Run is the directory of a run that goes on. Its methods may be used by several goroutines.
 type Run struct {
 	dir      string
+	head     Head
 	keepData bool
 	began    time.Time
 
@@ -86,13 +87,14 @@ func Start(root string, spec Spec) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start a report: %w", err)
 	}
-	r := &Run{dir: dir, keepData: spec.KeepData, began: time.Now(), tally: fault.Tally{}}
+	began := time.Now()
+	head := Head{Scenario: spec.Scenario.Name, Story: spec.Scenario.Story, Promise: spec.Scenario.Promise, Layer: spec.Layer.String(),
+		Seed: spec.Seed, Command: spec.Command, Version: spec.Version, Began: began}
+	r := &Run{dir: dir, head: head, keepData: spec.KeepData, began: began, tally: fault.Tally{}}
 	// The verdict comes first: from now on, whatever ends this process leaves a run that has not been kept.
 	if err := r.write("verdict.json", Verdict{Outcome: Unfinished}); err != nil {
 		return nil, err
 	}
-	head := Head{Scenario: spec.Scenario.Name, Story: spec.Scenario.Story, Promise: spec.Scenario.Promise, Layer: spec.Layer.String(),
-		Seed: spec.Seed, Command: spec.Command, Version: spec.Version, Began: r.began}
 	if err := r.write("run.json", head); err != nil {
 		return nil, err
 	}

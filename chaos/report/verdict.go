@@ -16,7 +16,7 @@ type Outcome string
 const (
 	Kept       Outcome = "kept"       // the promise
 	Broken     Outcome = "broken"     // at least one violation
-	Vacuous    Outcome = "vacuous"    // nothing was violated, and a fault hit nothing: nothing was shown
+	Vacuous    Outcome = "vacuous"    // nothing was violated, and nothing was shown: a fault hit nothing, or the reason is there
 	Skipped    Outcome = "skipped"    // could not be run here; the reason is there
 	Unfinished Outcome = "unfinished" // ended before it was judged
 )
@@ -48,6 +48,14 @@ func (r *Run) Finish(figures Figures, vacuousIsFine bool) (Verdict, error) {
 	return r.verdict(v), err
 }
 
+// Unshown ends a run in which nothing was violated and something that would have shown the promise did not happen. One with a
+// violation is broken all the same.
+func (r *Run) Unshown(reason string, figures Figures) (Verdict, error) {
+	v := Verdict{Outcome: Vacuous, Reason: reason, Figures: figures}
+	err := r.finish(v, true)
+	return r.verdict(v), err
+}
+
 // Skip ends a run that can not be done here.
 func (r *Run) Skip(reason string) error {
 	return r.finish(Verdict{Outcome: Skipped, Reason: reason}, true)
@@ -71,6 +79,7 @@ func (r *Run) verdict(v Verdict) Verdict {
 		v.Figures.Violations = 1 // the test failed and did not say which promise it was
 	}
 	v.Figures.Faults = r.tally
+	v.Figures.Scenario, v.Figures.Layer, v.Figures.Outcome = r.head.Scenario, r.head.Layer, v.Outcome
 	return v
 }
 
