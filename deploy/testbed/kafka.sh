@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs one real Apache Kafka broker (KRaft, combined mode) on loopback for tests.
+# Runs one real Apache Kafka broker (KRaft, combined mode) for tests, on loopback unless another address is given.
 #
 #   kafka.sh fetch              jars into the cache, each checked against kafka.sha256
-#   kafka.sh format DIR PORT    a new data directory and its server.properties
+#   kafka.sh format DIR PORT [IP]   a new data directory and its server.properties
 #   kafka.sh run DIR            the broker in the foreground; it ends on SIGTERM
 #   kafka.sh console PORT ...   Kafka's own console consumer, with the arguments given
 set -euo pipefail
@@ -30,14 +30,14 @@ java_run() { # heap class args...
 }
 
 format() {
-  local dir=$1 port=$2
+  local dir=$1 port=$2 ip=${3:-127.0.0.1}
   mkdir -p "$dir"
   cat > "$dir/server.properties" <<P
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$((port + 1))
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+controller.quorum.voters=1@$ip:$((port + 1))
+listeners=PLAINTEXT://$ip:$port,CONTROLLER://$ip:$((port + 1))
+advertised.listeners=PLAINTEXT://$ip:$port
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/data
@@ -56,8 +56,8 @@ P
 
 case ${1:-} in
   fetch) fetch ;;
-  format) fetch; format "$2" "$3" ;;
+  format) fetch; format "$2" "$3" "${4:-}" ;;
   run) fetch; java_run 1g kafka.Kafka "$2/server.properties" ;;
   console) fetch; port=$2; shift 2; java_run 512m org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "127.0.0.1:$port" "$@" ;;
-  *) die "usage: kafka.sh fetch | format DIR PORT | run DIR | console PORT ARGS..." ;;
+  *) die "usage: kafka.sh fetch | format DIR PORT [IP] | run DIR | console PORT ARGS..." ;;
 esac

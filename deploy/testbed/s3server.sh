@@ -17,6 +17,6 @@ build() {
 
 case ${1:-} in
   build) build; printf '%s\n' "$program" ;;
-  run) build; mkdir -p "$2"; exec "$program" --port "127.0.0.1:$3" posix "$2" ;;
+  run) build; mkdir -p "$2" "$2.versions"; exec "$program" --port "127.0.0.1:$3" posix --versioning-dir "$2.versions" "$2" ;;
   *) die "usage: s3server.sh build | run DIR PORT" ;;
 esac
