@@ -26,10 +26,12 @@ func pages(t *testing.T) []string {
 type command struct {
 	flags map[string]bool // "--addr", "-o"
 	subs  bool            // has commands below it
+	args  bool            // takes words of its own, also when it has commands below it
 }
 
 var (
 	helpFlag  = regexp.MustCompile(`^ +(?:(-[a-zA-Z]), )?(--[a-z0-9-]+)`)
+	helpArgs  = regexp.MustCompile(`(?m)^  backstitch(?: [a-z-]+)* \[?[A-Z]`)
 	helpAlias = regexp.MustCompile(`(?m)^Aliases:\n  (.*)$`)
 )
 
@@ -39,7 +41,7 @@ func commands(t *testing.T) map[string]*command {
 	out := map[string]*command{}
 	for _, section := range strings.Split(read(t, "cmd/backstitch/testdata/help.golden"), "===== ")[1:] {
 		name, body, _ := strings.Cut(section, "\n")
-		c := &command{flags: map[string]bool{"-h": true, "--help": true}, subs: strings.Contains(body, " [command]\n")}
+		c := &command{flags: map[string]bool{"-h": true, "--help": true}, subs: strings.Contains(body, " [command]\n"), args: helpArgs.MatchString(body)}
 		for line := range strings.Lines(body) {
 			if m := helpFlag.FindStringSubmatch(line); m != nil {
 				c.flags[m[1]], c.flags[m[2]] = true, true
@@ -107,6 +109,9 @@ func unknownCommand(known map[string]*command, line string) string {
 		if words[0] == "..." {
 			return ""
 		}
+		if known[name].args && known[name+" "+words[0]] == nil {
+			break
+		}
 		name += " " + words[0]
 		words = words[1:]
 	}
@@ -133,6 +138,10 @@ func TestUnknownCommandSeesWhatIsWrong(t *testing.T) {
 		"backstitch plan -f a.yaml -o a.plan | head":           true,
 		"backstitch cluster leader step-down":                  true,
 		"backstitch demonstrate":                               false,
+		"backstitch gaps explain g-51c9d2.1 -f orders.yaml":    true,
+		"backstitch gaps explain sink g-51c9d2.1 orders":       true,
+		"backstitch gaps explain sink --versions":              false,
+		"backstitch gaps enumerate":                            false,
 		"backstitch cluster raft list-friends":                 false,
 		"backstitch plan --no-such-flag":                       false,
 		"backstitch status bs-1 -z":                            false,
@@ -159,7 +168,7 @@ func TestDocumentedTestsExist(t *testing.T) {
 		}
 	}
 	seen := 0
-	for _, file := range pages(t) {
+	for _, file := range append(pages(t), "chaos/STORIES.md") {
 		for _, m := range testRef.FindAllStringSubmatch(read(t, file), -1) {
 			seen++
 			if !have[m[1]+"."+m[2]] {

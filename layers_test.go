@@ -148,6 +148,37 @@ func TestOnlyAFewPlacesLookAtTheClock(t *testing.T) {
 	}
 }
 
+// endings are the places that may ask whether an error is io.EOF anywhere inside: they look at bytes of a file or of an answer, and
+// none of them reads records.
+var endings = []string{"replay/connect/", "replay/klog/broken.go", "replay/foreign/codec.go", "replay/foreign/damage.go", "replay/source/oso/",
+	"replay/source/gazette/", "replay/bucket/s3/", "replay/recovery/file.go"}
+
+// The end of records is io.EOF itself. An error that wraps one is a connection that somebody closed, and who takes that for the end
+// loses what was still to come.
+func TestNobodyTakesAClosedConnectionForTheEndOfRecords(t *testing.T) {
+	for _, s := range sources(t, parser.SkipObjectResolution) {
+		if s.test() || s.room() != "replay" || slices.ContainsFunc(endings, func(p string) bool { return strings.HasPrefix(s.file, p) }) {
+			continue
+		}
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && selects(call.Fun, "errors", "Is") && len(call.Args) == 2 && selects(call.Args[1], "io", "EOF") {
+				t.Errorf("%s asks errors.Is(err, io.EOF): compare with ==", s.file)
+			}
+			return true
+		})
+	}
+}
+
+// selects says whether e is pkg.name.
+func selects(e ast.Expr, pkg, name string) bool {
+	sel, ok := e.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	x, ok := sel.X.(*ast.Ident)
+	return ok && x.Name == pkg && sel.Sel.Name == name
+}
+
 func TestForbiddenKnowsTheRules(t *testing.T) {
 	rows := []struct {
 		file, target string
