@@ -2,11 +2,13 @@ package gap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"backstitch/partition"
+	"backstitch/replay/source"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -139,8 +141,7 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 	g.SetLimit(cfg.Parallel)
 	for i, p := range parts {
 		g.Go(func() error {
-			s := &scan{in: &in, cfg: &cfg, part: p, extent: in.Extents[p]}
-			res, err := s.run(gctx)
+			res, err := whole(gctx, &in, &cfg, p)
 			if err != nil {
 				return fmt.Errorf("scan %s: %w", Name(in.Dataset, p), err)
 			}
@@ -155,13 +156,33 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 		return nil, err
 	}
 	rep := in.Report()
+	rep.Facts.TargetStarts = maps.Clone(rep.Facts.TargetStarts)
 	for _, res := range results {
+		if start, ok := rep.Facts.TargetStarts[res.Partition]; ok {
+			rep.Facts.TargetStarts[res.Partition] = max(start, res.TargetFrom)
+		}
 		res.found, res.hash = len(res.findings), digest(res.findings)
 		rep.Results = append(rep.Results, *res)
 	}
 	rep.noteSchemas(&in)
 	rep.assemble()
 	return rep, nil
+}
+
+// maxOvertaken is how often a partition is begun again. Brokers look every few minutes for what retention may delete, so a second time in
+// a row is rare, and more than that is a log that goes as fast as it is read.
+const maxOvertaken = 3
+
+// whole scans one partition. Retention that takes the oldest records of the target while they are read makes it begin again, where the log
+// begins now: half of a partition is no result, and on a busy topic this is no fault.
+func whole(ctx context.Context, in *Input, cfg *Config, part int32) (*Result, error) {
+	for again := 0; ; again++ {
+		s := &scan{in: in, cfg: cfg, part: part, extent: in.Extents[part]}
+		res, err := s.run(ctx)
+		if again == maxOvertaken || !errors.Is(err, source.ErrRetention) {
+			return res, err
+		}
+	}
 }
 
 // Report is what can be said before anything is compared.

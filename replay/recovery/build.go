@@ -165,7 +165,7 @@ func (b *builder) compare(ctx context.Context, e ends) (err error) {
 	}
 	in.Target = b.opt.Pace.Targets(in.Target)
 	if b.report, err = b.compareBy(ctx, e.ref, e.end, in); err != nil {
-		return err
+		return b.amid(err)
 	}
 	if err := b.causes(ctx, e.ref, e.end); err != nil {
 		return fmt.Errorf("look for the cause of what is missing: %w", err)

@@ -42,6 +42,11 @@ type lab struct {
 }
 
 func newLab(t *testing.T) *lab {
+	return labAt(t, func(i int64) int64 { return 1_795_132_800_000 + i*1000 }) // some generated ones are of 1970, which brokers take and retention does not
+}
+
+// labAt gives the i-th record of each partition the timestamp of at.
+func labAt(t *testing.T, at func(i int64) int64) *lab {
 	l := &lab{t: t, kafka: replaytest.NewKafka(t, "orders"), dir: t.TempDir(), all: map[int32][]record.Record{}}
 	l.config = open.Config{Cluster: "test", Env: env}
 	l.clients = reach.New(l.config)
@@ -49,7 +54,7 @@ func newLab(t *testing.T) *lab {
 	for p := range int32(replaytest.Partitions) {
 		l.all[p] = replaytest.Records(rng, 0, 300)
 		for i := range l.all[p] {
-			l.all[p][i].TimestampMs = 1_795_132_800_000 + int64(i)*1000 // some generated ones are of 1970, which brokers take and retention does not
+			l.all[p][i].TimestampMs = at(int64(i))
 		}
 		l.kafka.Produce("orders", p, l.all[p]...)
 	}
