@@ -229,6 +229,21 @@ func TestAnObjectVanishes(t *testing.T) {
 	}
 }
 
+func TestMoreObjectsThanCanBeHeld(t *testing.T) {
+	s := newShelf(map[string]string{"p/0.json": "1\n", "p/1.json": "1\n", "p/2.json": "1\n"})
+	for most, want := range map[int]error{3: nil, 2: source.ErrTooMany} {
+		limits := foreign.DefaultLimits()
+		limits.MaxObjects = most
+		a, err := foreign.New(s, plainLayout{}, limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Catalog(t.Context(), nil); !errors.Is(err, want) {
+			t.Errorf("at most %d of 3 objects: got %v, want %v", most, err, want)
+		}
+	}
+}
+
 func TestNoPermissionToList(t *testing.T) {
 	s := newShelf(map[string]string{"p/0.json": "1\n"})
 	s.listed = errors.New("AccessDenied: no s3:ListBucket")

@@ -7,6 +7,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/bucket"
 	"backstitch/replay/record"
+	"backstitch/replay/source"
 )
 
 // Layout is what one writer's keys mean and what its objects hold. It is safe for concurrent use.
@@ -71,17 +72,18 @@ type Limits struct {
 	MaxObjectBytes int64 // an object that decompresses to more is damage
 	WholeBytes     int64 // zstd objects up to this size, decompressed, are decoded at once, which is twice as fast
 	Parallel       int   // objects that Catalog counts at a time
+	MaxObjects     int   // objects of the selected partitions that Catalog takes; more are source.ErrTooMany
 	MaxOpen        int   // objects that hold the same positions and are read at a time
 }
 
 // DefaultLimits are good for a server.
 func DefaultLimits() Limits {
-	return Limits{MaxRecordBytes: 64 << 20, MaxObjectBytes: 16 << 30, WholeBytes: 32 << 20, Parallel: 4, MaxOpen: 256}
+	return Limits{MaxRecordBytes: 64 << 20, MaxObjectBytes: 16 << 30, WholeBytes: 32 << 20, Parallel: 4, MaxObjects: source.MaxObjects, MaxOpen: 256}
 }
 
 // Validate reports what can not be meant.
 func (l Limits) Validate() error {
-	if l.MaxRecordBytes < 1 || l.MaxObjectBytes < 1 || l.WholeBytes < 0 || l.Parallel < 1 || l.MaxOpen < 1 {
+	if l.MaxRecordBytes < 1 || l.MaxObjectBytes < 1 || l.WholeBytes < 0 || l.Parallel < 1 || l.MaxObjects < 1 || l.MaxOpen < 1 {
 		return errors.New("a limit is not positive")
 	}
 	return nil

@@ -51,7 +51,8 @@ type entry struct {
 }
 
 // Catalog lists the objects of the topic and counts their records, which takes reading them all. parts is nil for all
-// partitions. A bucket that holds no object of the topic gives bucket.ErrNotFound.
+// partitions. A bucket that holds no object of the topic gives bucket.ErrNotFound, one that holds more than Limits.MaxObjects
+// source.ErrTooMany.
 func (a *Archive) Catalog(ctx context.Context, parts []int32) (*Listing, error) {
 	l := &Listing{Objects: map[int32][]partition.Object{}}
 	files, err := a.list(ctx, l, parts)
@@ -155,6 +156,9 @@ func (s *lister) add(n Name, in bucket.Info) error {
 	}
 	if old := s.byStem[n.Stem]; old != nil {
 		return fmt.Errorf("%s of %s: %s and %s hold the same records", s.a.traits.Title, s.a.traits.Topic, old.in.Key, in.Key)
+	}
+	if len(s.files) == s.a.limits.MaxObjects {
+		return fmt.Errorf("%s of %s: more than %d objects: %w", s.a.traits.Title, s.a.traits.Topic, len(s.files), source.ErrTooMany)
 	}
 	e := &entry{name: n, in: in, first: -1, last: -1}
 	s.byStem[n.Stem] = e

@@ -13,6 +13,7 @@ import (
 	"backstitch/partition/plan"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/throttle"
 )
@@ -173,7 +174,13 @@ func (b *builder) compare(ctx context.Context, e ends) (err error) {
 	return nil
 }
 
+// nothing explains why the partitions of the reference can not be told.
 func (b *builder) nothing(err error) error {
+	if errors.Is(err, source.ErrTooMany) {
+		return &Error{Code: CodeTooMany, Title: "the reference " + sourceName(b.recipe.Source) + " has more objects than can be looked at at once",
+			Why:  fmt.Sprintf("Of the partitions that are selected there are more than %s.", gap.Count(source.MaxObjects)),
+			Hint: "select some partitions at a time: --partitions 0-9, or spec.select.partitions", Exit: exitUsage, Err: err}
+	}
 	return explainEnd(err, CodeNoReference, "the reference "+sourceName(b.recipe.Source)+" has nothing",
 		"Nothing of that topic is found there. Are source and target swapped, or is the prefix another one?")
 }

@@ -18,6 +18,7 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/replaytest"
+	"backstitch/replay/source"
 	"backstitch/replay/spec"
 
 	"github.com/cockroachdb/datadriven"
@@ -42,6 +43,7 @@ type world struct {
 	asked   recovery.Source
 	noRef   bool
 	noEnd   bool
+	tooMany bool // objects
 }
 
 type reference struct {
@@ -52,6 +54,9 @@ type reference struct {
 func (r reference) Fields() record.Fields { return r.w.fields }
 
 func (r reference) Extents(_ context.Context, parts []int32, _ int64) (map[int32]gap.Extent, error) {
+	if r.w.tooMany {
+		return nil, fmt.Errorf("archive of topic orders: %w", source.ErrTooMany)
+	}
 	out := map[int32]gap.Extent{}
 	for n, rs := range r.w.ref.Records {
 		if parts == nil || slices.Contains(parts, n) {
@@ -201,6 +206,7 @@ func TestScenarios(t *testing.T) {
 		"one":       func(w *world) { delete(w.target.Logs, 1) },
 		"no-ref":    func(w *world) { w.noRef = true },
 		"no-target": func(w *world) { w.noEnd = true },
+		"too-many":  func(w *world) { w.tooMany = true },
 		"recreated": func(w *world) { w.state.TopicID = "bb" },
 		"unrelated": func(w *world) {
 			w.target = gaptest.New(2)

@@ -40,3 +40,10 @@ var (
 	// ErrRetention says that wanted positions were deleted from the log, by retention or by DeleteRecords.
 	ErrRetention = errors.New("records were deleted from the log")
 )
+
+// MaxObjects is how many objects of one archive are looked at at once. They are held in memory, at most 1 KB each at the peak
+// (replay/bench.BenchmarkListing).
+const MaxObjects = 10_000_000
+
+// ErrTooMany says that an archive has more objects than that.
+var ErrTooMany = errors.New("more objects than can be looked at at once")

@@ -19,11 +19,13 @@ type Filter struct {
 	// FromMs leaves out objects whose newest record is older, in Kafka milliseconds; 0 for no limit. It costs one small read
 	// per object. There is no upper limit, because nothing says how old the oldest record of a batch is.
 	FromMs int64
+	// MaxObjects bounds the objects of all those partitions; 0 is source.MaxObjects.
+	MaxObjects int
 }
 
 // Catalog lists the objects of topic in b, by partition and first offset, as a plan freezes them. Objects may overlap, where
 // copies began at different places; a reader returns each offset once. A bucket that holds no object of topic gives
-// bucket.ErrNotFound.
+// bucket.ErrNotFound, one that holds more than Filter.MaxObjects source.ErrTooMany.
 func Catalog(ctx context.Context, b bucket.Bucket, topic string, filter Filter) (map[int32][]partition.Object, error) {
 	parts := filter.Partitions
 	if parts == nil {
@@ -31,6 +33,10 @@ func Catalog(ctx context.Context, b bucket.Bucket, topic string, filter Filter) 
 		if parts, err = partitions(ctx, b, topic); err != nil {
 			return nil, err
 		}
+	}
+	left := filter.MaxObjects
+	if left == 0 {
+		left = source.MaxObjects
 	}
 	out := make(map[int32][]partition.Object, len(parts))
 	for _, p := range parts {
@@ -46,6 +52,9 @@ func Catalog(ctx context.Context, b bucket.Bucket, topic string, filter Filter) 
 				if f.MaxTime < filter.FromMs {
 					continue
 				}
+			}
+			if left--; left < 0 {
+				return nil, fmt.Errorf("archive of topic %s in %s: %w", topic, b.URL(), source.ErrTooMany)
 			}
 			out[p] = append(out[p], partition.Object{Key: o.Info.Key, ETag: o.Info.ETag, Size: o.Info.Size, Base: o.Name.First, Count: o.Name.Records})
 		}

@@ -113,3 +113,12 @@ func TestCheckSeesWhatHappenedToObjects(t *testing.T) {
 		})
 	}
 }
+
+func TestMoreObjectsThanCanBeHeld(t *testing.T) {
+	b := fill(t) // two objects
+	for most, want := range map[int]error{2: nil, 1: source.ErrTooMany} {
+		if _, err := archive.Catalog(t.Context(), b, "t", archive.Filter{MaxObjects: most}); !errors.Is(err, want) {
+			t.Errorf("at most %d of 2 objects: got %v, want %v", most, err, want)
+		}
+	}
+}
