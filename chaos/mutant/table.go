@@ -106,10 +106,16 @@ var All = []Mutant{
 		Caught: room("replay/sink/kafka", "TestProgressIsAskedForWhenStable"),
 	},
 	{
-		Name: "taken-name-is-success", File: "replay/sink/dir/sink.go",
-		Old: "e.Number), body, w.s.names.Add(1)); err != nil {", New: "e.Number), body, w.s.names.Add(1)); err != nil && !errors.Is(err, fs.ErrExist) {",
+		Name: "taken-name-is-success", File: "replay/sink/objects/sink.go",
+		Old: "entryName(e.Number)), body); err != nil {", New: "entryName(e.Number)), body); err != nil && !errors.Is(err, bucket.ErrExists) {",
 		Why:    "the loser of a race for a commit takes itself for the winner",
-		Caught: room("replay/sink/dir", "TestSuite"),
+		Caught: room("replay/sink/objects", "TestSuite"),
+	},
+	{
+		Name: "trust-a-store-that-overwrites", File: "replay/sink/objects/sink.go",
+		Old: "	if s.probed || !ok {\n", New: "	if ok || !s.probed {\n",
+		Why:    "a store that gives a name twice lets an owner write that was fenced",
+		Caught: room("replay/sink/objects", "TestAStoreThatOverwritesIsRefused"),
 	},
 
 	// The book.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backstitch/partition"
+	"backstitch/replay/bucket"
 	"backstitch/replay/connect"
 	"backstitch/replay/engine"
 	"backstitch/replay/foreign"
@@ -16,8 +17,8 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/sink"
-	dirsink "backstitch/replay/sink/dir"
 	kafkasink "backstitch/replay/sink/kafka"
+	"backstitch/replay/sink/objects"
 	"backstitch/replay/source"
 	"backstitch/replay/source/archive"
 	kafkasource "backstitch/replay/source/kafka"
@@ -98,7 +99,7 @@ func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	if ends.Source, err = o.source(ctx, job, &ends.Recipe); err != nil {
 		return nil, fmt.Errorf("open source of job %s: %w", job, err)
 	}
-	if err = o.target(job, ends); err != nil {
+	if err = o.target(ctx, job, ends); err != nil {
 		_ = ends.Close()
 		return nil, fmt.Errorf("open target of job %s: %w", job, err)
 	}
@@ -118,15 +119,9 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 		}
 		return kafkasource.New(cl, kafkasource.Config{Topic: src.Topic, CloseClient: true})
 	}
-	store := connect.S3{Endpoint: src.Endpoint, Region: src.Region}
-	if src.Connection != "" {
-		var ok bool
-		if o.cfg.S3 != nil {
-			store, ok = o.cfg.S3(src.Connection)
-		}
-		if !ok {
-			return nil, unknownConnection(src.Connection, "s3")
-		}
+	store, err := o.store(src.Connection, src.Endpoint, src.Region)
+	if err != nil {
+		return nil, err
 	}
 	b, err := connect.Bucket(ctx, src.URL, store, o.cfg.Env)
 	if err != nil {
@@ -161,7 +156,20 @@ func (o *Opener) limits() foreign.Limits {
 	return l
 }
 
-func (o *Opener) target(job partition.JobID, ends *Ends) error {
+// store is an object store, by the name of a connection or by an address.
+func (o *Opener) store(connection, endpoint, region string) (connect.S3, error) {
+	if connection == "" {
+		return connect.S3{Endpoint: endpoint, Region: region}, nil
+	}
+	if o.cfg.S3 != nil {
+		if store, ok := o.cfg.S3(connection); ok {
+			return store, nil
+		}
+	}
+	return connect.S3{}, unknownConnection(connection, "s3")
+}
+
+func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) error {
 	to := &ends.Recipe.Target
 	switch to.Kind {
 	case "kafka":
@@ -190,10 +198,19 @@ func (o *Opener) target(job partition.JobID, ends *Ends) error {
 			return err
 		}
 		ends.Sink, ends.Targets = s, s
-	case "dir":
-		s, err := dirsink.New(dirsink.Config{
-			Path: to.Path, Topic: to.Topic, OriginHeaders: ends.Recipe.Write.OriginHeaders, SourceTopic: ends.Recipe.Source.Topic,
-		})
+	case "dir", "s3":
+		store, err := o.store(to.Connection, to.Endpoint, to.Region)
+		if err != nil {
+			return err
+		}
+		b, err := connect.Bucket(ctx, to.Path, store, o.cfg.Env)
+		if errors.Is(err, bucket.ErrNoBucket) {
+			return fmt.Errorf("%w: %w", sink.ErrNoTarget, err)
+		}
+		if err != nil {
+			return err
+		}
+		s, err := objects.New(b, objects.Config{Topic: to.Topic, OriginHeaders: ends.Recipe.Write.OriginHeaders, SourceTopic: ends.Recipe.Source.Topic})
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,10 @@ import (
 // amid explains why a scan ended whose target went away under it. What was compared until then is no result.
 func (b *builder) amid(err error) error {
 	target := targetName(b.recipe.Target)
+	if errors.Is(err, sink.ErrProgress) {
+		return &Error{Code: CodeSpoiled, Title: "the target " + target + " is not what was written into it", Exit: exitConflict,
+			Why: err.Error(), Hint: "restore the file that is named, from a version or a backup, or write into another place", Err: err}
+	}
 	for _, m := range []struct {
 		is          error
 		title, hint string

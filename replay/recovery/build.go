@@ -125,7 +125,7 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 		}
 	}()
 	if b.state, err = e.end.Describe(ctx); err != nil {
-		return e, explainEnd(err, CodeNoTarget, "the target "+targetName(b.recipe.Target)+" can not be described", "")
+		return e, explainEnd(b.amid(err), CodeNoTarget, "the target "+targetName(b.recipe.Target)+" can not be described", "")
 	}
 	b.recipe.Target.ClusterID, b.recipe.Target.TopicID = b.state.ClusterID, b.state.TopicID
 	e.ref, err = clients.Reference(ctx, b.recipe.Source)
@@ -227,7 +227,7 @@ func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Inp
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence, Notes: b.about.Notes,
 	}
 	for part := range b.extent {
-		if _, ok := b.state.Partition(part); !ok && b.state.Kind != "dir" {
+		if _, ok := b.state.Partition(part); !ok && !b.recipe.Target.Files() {
 			in.Missing = append(in.Missing, part)
 		}
 	}
@@ -487,8 +487,8 @@ func (b *builder) comparedBytes() int64 {
 }
 
 func (b *builder) undo() string {
-	if b.recipe.Target.Kind == "dir" {
-		return "delete the files of the job from the target directory; nothing else is touched"
+	if b.recipe.Target.Files() {
+		return "delete the files of the job from " + b.recipe.Target.Path + "; nothing else is touched"
 	}
 	if b.recipe.Write.OriginHeaders {
 		return "a log can not be shortened in the middle; every record written has the header backstitch.job, by which consumers can skip it"
@@ -514,13 +514,10 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	switch {
 	case s.Source.S3 != nil:
 		c := s.Source.S3
-		out.Source = Source{Layout: c.Layout.Layout, URL: "s3://" + c.Bucket, Endpoint: c.Endpoint, Region: c.Region, Connection: c.Connection,
+		out.Source = Source{Layout: c.Layout.Layout, URL: s3URL(c.Bucket, c.Prefix), Endpoint: c.Endpoint, Region: c.Region, Connection: c.Connection,
 			Topic: c.Layout.Topic, Inventory: c.Inventory}
 		out.Source.archive(&c.Layout)
 		out.Source.Registry = c.Registry
-		if prefix := strings.Trim(c.Prefix, "/"); prefix != "" {
-			out.Source.URL += "/" + prefix
-		}
 	case s.Source.Dir != nil:
 		c := s.Source.Dir
 		out.Source = Source{Layout: c.Layout.Layout, URL: c.Path, Topic: c.Layout.Topic, Registry: c.Registry}
@@ -535,6 +532,9 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 		out.Target = Target{Kind: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic, Registry: c.Registry}
 	case s.Target.Dir != nil:
 		out.Target = Target{Kind: "dir", Path: s.Target.Dir.Path, Topic: s.Target.Dir.Topic}
+	case s.Target.S3 != nil:
+		c := s.Target.S3
+		out.Target = Target{Kind: "s3", Path: s3URL(c.Bucket, c.Prefix), Connection: c.Connection, Endpoint: c.Endpoint, Region: c.Region, Topic: c.Topic}
 	}
 	every, err := s.Write.CommitInterval.Parse()
 	if err != nil {
@@ -556,6 +556,10 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 		}
 	}
 	return out, scope, nil
+}
+
+func s3URL(bucket, prefix string) string {
+	return strings.TrimRight("s3://"+bucket+"/"+strings.Trim(prefix, "/"), "/")
 }
 
 // archive takes over what a spec says of an archive's layout.
@@ -580,7 +584,7 @@ func sourceName(s Source) string {
 }
 
 func targetName(t Target) string {
-	if t.Kind == "dir" {
+	if t.Files() {
 		return t.Path
 	}
 	return "topic " + t.Topic + " at " + cmpOr(t.Connection, t.Brokers)

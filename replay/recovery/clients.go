@@ -69,7 +69,7 @@ type State struct {
 	ClusterID  string           `json:"clusterId,omitempty"` // of Kafka
 	Topic      string           `json:"topic"`
 	TopicID    string           `json:"topicId,omitempty"`
-	Path       string           `json:"path,omitempty"` // for kind dir
+	Path       string           `json:"path,omitempty"` // of files: a directory, or s3://bucket/prefix
 	Partitions []PartitionState `json:"partitions"`     // by number
 	Limits     Limits           `json:"limits"`
 }

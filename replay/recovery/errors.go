@@ -22,6 +22,7 @@ const (
 	CodeInventory   = "BST-E1134" // the inventory of the archive can not be used
 	CodeLayout      = "BST-E1133" // the layout of the archive can not be told
 	CodeMoved       = "BST-E1135" // what a scan began with is not there any more
+	CodeSpoiled     = "BST-E1138" // files of the target were changed or deleted behind its back
 	CodeTooMany     = "BST-E1139" // the archive has more objects than can be looked at at once
 	CodeNumbers     = "BST-E1136" // the two sides number their schemas differently, and what was asked for can not tell
 )

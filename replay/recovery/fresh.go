@@ -35,7 +35,9 @@ func (e *StaleError) add(format string, args ...any) {
 func (e *StaleError) target(ctx context.Context, p *Plan, clients Clients) error {
 	was := &p.Target
 	// The target is asked for without the id that the plan saw, so that a recreated one is seen and not refused.
-	end, err := clients.Target(ctx, Target{Kind: was.Kind, Brokers: p.Recipe.Target.Brokers, Connection: p.Recipe.Target.Connection, Topic: was.Topic, Path: was.Path})
+	at := p.Recipe.Target
+	at.ClusterID, at.TopicID = "", ""
+	end, err := clients.Target(ctx, at)
 	if errors.Is(err, ErrNoTarget) {
 		e.add("The target %s is gone.", targetName(p.Recipe.Target))
 		return nil
@@ -57,7 +59,7 @@ func (e *StaleError) target(ctx context.Context, p *Plan, clients Clients) error
 		e.add("The brokers are of Kafka cluster %q, the plan saw %q.", now.ClusterID, was.ClusterID)
 	case now.TopicID != was.TopicID:
 		e.add("Topic %s was recreated: its id is %s, the plan saw %s.", was.Topic, now.TopicID, was.TopicID)
-	case len(now.Partitions) != len(was.Partitions) && was.Kind != "dir":
+	case len(now.Partitions) != len(was.Partitions) && !at.Files():
 		e.add("%s has %d partitions, the plan saw %d.", was.Topic, len(now.Partitions), len(was.Partitions))
 	}
 	if len(e.Moved) > 0 {
@@ -69,7 +71,7 @@ func (e *StaleError) target(ctx context.Context, p *Plan, clients Clients) error
 		}
 		n, ok := now.Partition(s.Partition)
 		switch {
-		case !ok && was.Kind != "dir":
+		case !ok && !at.Files():
 			e.add("%s/p%02d is gone.", was.Topic, s.Partition)
 		case n.LSO < s.TargetTo:
 			e.add("%s/p%02d ends at offset %d, the plan saw %d: records were lost since.", was.Topic, s.Partition, n.LSO, s.TargetTo)

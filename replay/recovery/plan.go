@@ -258,9 +258,12 @@ func (p *Plan) Locks() []string {
 			continue
 		}
 		seen[s.Partition] = true
-		if p.Target.Kind == "dir" {
+		switch p.Target.Kind {
+		case "dir":
 			out = append(out, fmt.Sprintf("dir:%s/%d", p.Target.Path, s.Partition))
-		} else {
+		case "s3": // two stores may have buckets of one name; then one job waits for nothing, which is better than two that write
+			out = append(out, fmt.Sprintf("%s/%s/%d", p.Target.Path, p.Target.Topic, s.Partition))
+		default:
 			out = append(out, fmt.Sprintf("kafka:%s/%s/%d", p.Target.ClusterID, p.Target.Topic, s.Partition))
 		}
 	}

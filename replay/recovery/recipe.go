@@ -37,15 +37,21 @@ type Source struct {
 
 // Target names where records are written.
 type Target struct {
-	Kind       string `json:"kind"` // "kafka" or "dir"
+	Kind       string `json:"kind"` // "kafka", "dir" or "s3"
 	Brokers    string `json:"brokers,omitempty"`
 	Connection string `json:"connection,omitempty"`
 	ClusterID  string `json:"clusterId,omitempty"` // of the Kafka cluster
 	Topic      string `json:"topic,omitempty"`
-	TopicID    string `json:"topicId,omitempty"` // another id means that the topic was recreated since the plan
-	Path       string `json:"path,omitempty"`    // for kind dir
+	TopicID    string `json:"topicId,omitempty"`  // another id means that the topic was recreated since the plan
+	Path       string `json:"path,omitempty"`     // for kind dir, and s3://bucket/prefix for kind s3
+	Endpoint   string `json:"endpoint,omitempty"` // of an S3-compatible store, "" for AWS
+	Region     string `json:"region,omitempty"`   // "" for the environment's
 	Registry   string `json:"registry,omitempty"`
 }
+
+// Files reports whether records are written into files, of a directory or an object store. Such a target has every partition that
+// anybody asks for; one that nobody wrote yet is empty.
+func (t Target) Files() bool { return t.Kind == "dir" || t.Kind == "s3" }
 
 // Write says how.
 type Write struct {

@@ -137,7 +137,7 @@ func (p *Plan) writeSums(b *strings.Builder) {
 		fmt.Fprintf(b, "Plan: %s records to write, 0 to delete, %s not recoverable.\n", gap.Count(t.Records), plural(p.lost(), "place"))
 		line("Estimate", fmt.Sprintf("%s; %s to read, in %s", span(t.LowSeconds, t.HighSeconds), gap.Size(t.ReadBytes), plural(t.Objects, "object")))
 		mode := "transactional, order per partition kept, timestamps kept, what appears meanwhile is not written twice"
-		if p.Target.Kind == "dir" {
+		if p.Recipe.Target.Files() {
 			mode = "one commit at a time, order per partition kept"
 		}
 		line("Write mode", mode)

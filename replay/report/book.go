@@ -111,10 +111,19 @@ func referenceText(s recovery.Source) string {
 }
 
 func targetText(t recovery.Target) string {
-	if t.Kind == "dir" {
-		return t.Path
-	}
 	at := t.Connection
+	switch {
+	case t.Kind == "dir":
+		return t.Path
+	case t.Kind == "s3":
+		if at == "" {
+			at = t.Endpoint
+		}
+		if at != "" {
+			at = " at " + at
+		}
+		return t.Path + at
+	}
 	if at == "" {
 		at = t.Brokers
 	}

@@ -180,6 +180,8 @@ func (t Target) place() string {
 		return "kafka " + t.Kafka.Connection + " " + t.Kafka.Brokers + " " + t.Kafka.Topic
 	case t.Dir != nil:
 		return "dir " + strings.TrimRight(t.Dir.Path, "/") + " " + t.Dir.Topic
+	case t.S3 != nil:
+		return "s3 " + t.S3.Connection + " " + t.S3.Endpoint + " " + t.S3.Bucket + "/" + strings.Trim(t.S3.Prefix, "/") + " " + t.S3.Topic
 	}
 	return ""
 }

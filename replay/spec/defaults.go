@@ -97,6 +97,8 @@ func (r *Recovery) TargetTopic() string {
 		return t.Kafka.Topic
 	case t.Dir != nil:
 		return t.Dir.Topic
+	case t.S3 != nil:
+		return t.S3.Topic
 	}
 	return ""
 }

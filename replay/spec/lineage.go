@@ -10,7 +10,7 @@ type LineageName struct{ Namespace, Name string }
 func (s Source) Lineage() LineageName {
 	switch {
 	case s.S3 != nil:
-		return LineageName{"s3://" + s.S3.Bucket, orRoot(strings.Trim(s.S3.Prefix, "/"))}
+		return s3Lineage(s.S3.Bucket, s.S3.Prefix)
 	case s.Dir != nil:
 		return LineageName{"file", s.Dir.Path}
 	case s.Kafka != nil:
@@ -26,8 +26,14 @@ func (t Target) Lineage() LineageName {
 		return LineageName{kafkaNamespace(t.Kafka.Connection, t.Kafka.Brokers), t.Kafka.Topic}
 	case t.Dir != nil:
 		return LineageName{"file", t.Dir.Path}
+	case t.S3 != nil:
+		return s3Lineage(t.S3.Bucket, t.S3.Prefix)
 	}
 	return LineageName{}
+}
+
+func s3Lineage(bucket, prefix string) LineageName {
+	return LineageName{"s3://" + bucket, orRoot(strings.Trim(prefix, "/"))}
 }
 
 // kafkaNamespace takes the first broker, as OpenLineage does.

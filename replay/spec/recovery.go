@@ -124,6 +124,8 @@ type Target struct {
 	Kafka *KafkaTarget `json:"kafka,omitempty"`
 	// A directory of record files.
 	Dir *DirTarget `json:"dir,omitempty"`
+	// Record files in an object store that honours If-None-Match.
+	S3 *S3Target `json:"s3,omitempty"`
 }
 
 // KafkaTarget is a topic to complete.
@@ -143,6 +145,22 @@ type DirTarget struct {
 	// Path of the directory, absolute, that every agent sees.
 	Path string `json:"path" jsonschema:"pattern=^/"`
 	// Topic whose records the directory holds.
+	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+}
+
+// S3Target is a place in an object store to complete.
+type S3Target struct {
+	// Connection of the agents' configuration that holds endpoint and credentials. Left out, the environment's are taken.
+	Connection string `json:"connection,omitempty"`
+	// Bucket name. It must exist.
+	Bucket string `json:"bucket" jsonschema:"minLength=3,maxLength=63,pattern=^[a-z0-9][a-z0-9.-]*$"`
+	// Prefix that all keys begin with.
+	Prefix string `json:"prefix,omitempty"`
+	// Endpoint of an S3-compatible store, such as https://minio.internal:9000. Left out, it is AWS.
+	Endpoint string `json:"endpoint,omitempty" jsonschema:"pattern=^https?://"`
+	// Region of the bucket. Left out, it is the environment's.
+	Region string `json:"region,omitempty"`
+	// Topic whose records lie there.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
 }
 

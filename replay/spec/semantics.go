@@ -31,10 +31,7 @@ func (c *checker) add(code, path, message, hint string) {
 func (c *checker) source(path string, s Source) {
 	switch {
 	case s.S3 != nil:
-		if s.S3.Connection != "" && (s.S3.Endpoint != "" || s.S3.Region != "") {
-			c.add(CodeTogether, path+".s3.connection", "connection and endpoint or region exclude each other", "keep the connection")
-		}
-		c.connection(path+".s3.connection", s.S3.Connection, "s3")
+		c.s3(path+".s3", s.S3.Connection, s.S3.Endpoint, s.S3.Region)
 		c.layout(path+".s3", s.S3.Layout)
 		if s.S3.Inventory != "" && s.S3.Layout.Layout != "auto" && !slices.Contains(foreignLayouts, s.S3.Layout.Layout) {
 			c.add(CodeTogether, path+".s3.inventory", "an inventory belongs to archives that others wrote", "set layout, or leave inventory out")
@@ -47,9 +44,19 @@ func (c *checker) source(path string, s Source) {
 }
 
 func (c *checker) target(path string, t Target) {
-	if t.Kafka != nil {
+	switch {
+	case t.Kafka != nil:
 		c.kafka(path+".kafka", t.Kafka.Connection, t.Kafka.Brokers)
+	case t.S3 != nil:
+		c.s3(path+".s3", t.S3.Connection, t.S3.Endpoint, t.S3.Region)
 	}
+}
+
+func (c *checker) s3(path, connection, endpoint, region string) {
+	if connection != "" && (endpoint != "" || region != "") {
+		c.add(CodeTogether, path+".connection", "connection and endpoint or region exclude each other", "keep the connection")
+	}
+	c.connection(path+".connection", connection, "s3")
 }
 
 func (c *checker) kafka(path, connection, brokers string) {
@@ -129,12 +136,22 @@ func (c *checker) same(path string, s Source, t Target) {
 				"name another topic, or an archive as the source")
 		}
 	case s.Dir != nil && t.Dir != nil:
-		a, b := strings.TrimRight(s.Dir.Path, "/")+"/", strings.TrimRight(t.Dir.Path, "/")+"/"
-		if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
+		if nested(s.Dir.Path, t.Dir.Path) {
 			c.add(CodeSame, path+".dir.path", fmt.Sprintf("source %s and target %s lie in each other", s.Dir.Path, t.Dir.Path),
 				"a target must be a directory of its own")
 		}
+	case s.S3 != nil && t.S3 != nil:
+		if s.S3.Bucket == t.S3.Bucket && s.S3.Connection == t.S3.Connection && s.S3.Endpoint == t.S3.Endpoint && nested("/"+s.S3.Prefix, "/"+t.S3.Prefix) {
+			c.add(CodeSame, path+".s3.prefix", fmt.Sprintf("source and target lie in each other in bucket %s", t.S3.Bucket),
+				"a target must have a prefix of its own")
+		}
 	}
+}
+
+// nested reports whether one of two paths lies in the other.
+func nested(a, b string) bool {
+	a, b = strings.TrimRight(a, "/")+"/", strings.TrimRight(b, "/")+"/"
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }
 
 // registries refuses to compare by schema on one side and by number on the other: every record would differ.

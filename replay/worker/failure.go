@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"backstitch/replay/bucket"
 	"backstitch/replay/connect"
 	"backstitch/replay/engine"
 	"backstitch/replay/open"
@@ -41,7 +42,8 @@ var failures = []struct {
 	{source.ErrRetention, "BST-E5104", false, "retention overtook the repair: make a new plan from another source"},
 	{engine.ErrQuarantine, "BST-E5105", false, "look at the quarantine list; raise write.maxQuarantine when these records may stay missing"},
 	{sink.ErrRecreated, "BST-E5201", false, "the target was deleted and created again since the plan: make a new plan"},
-	{sink.ErrNoTarget, "BST-E5202", false, "create the target topic or partition and retry the job"},
+	{sink.ErrNoTarget, "BST-E5202", false, "create the target topic, partition, directory or bucket and retry the job"},
+	{bucket.ErrNotConditional, connect.CodeStoreUnsafe, false, "the store lets two writers have one name: use one that honours If-None-Match, and make a new plan"},
 	{sink.ErrDenied, "BST-E5203", false, "grant the agent's principal WRITE on the topic and on transactional ids, and READ on groups, that begin with backstitch/; then retry the job"},
 	{sink.ErrProgress, "BST-E5204", false, "the progress kept in the target can not be used: cancel the job and make a new plan"},
 	{engine.ErrProgressLost, "BST-E5205", false, "the target has forgotten this job's progress, e.g. its group offsets expired: cancel the job and make a new plan"},

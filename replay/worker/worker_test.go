@@ -12,13 +12,14 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/replay/bucket/dir"
 	"backstitch/replay/engine"
 	"backstitch/replay/open"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/replaytest"
 	"backstitch/replay/sink"
-	dirsink "backstitch/replay/sink/dir"
+	"backstitch/replay/sink/objects"
 	"backstitch/replay/source"
 	"backstitch/replay/worker"
 
@@ -31,6 +32,15 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const job = partition.JobID("bs-worker")
+
+// target opens the directory as each worker does for itself.
+func (p *plant) target() (*objects.Sink, error) {
+	b, err := dir.Open(p.path)
+	if err != nil {
+		return nil, err
+	}
+	return objects.New(b, objects.Config{Topic: "orders"})
+}
 
 // plant is a control plane, a reference in memory and a target directory, with as many workers as a test wants.
 type plant struct {
@@ -64,7 +74,7 @@ func (p *plant) Open(context.Context, partition.JobID, []byte) (*open.Ends, erro
 			return nil, err
 		}
 	}
-	s, err := dirsink.New(dirsink.Config{Path: p.path, Topic: "orders"})
+	s, err := p.target()
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +92,7 @@ func (p *plant) Verify(ctx context.Context, slice partition.Slice, _ partition.R
 
 // gatedSink is a slow target.
 type gatedSink struct {
-	*dirsink.Sink
+	*objects.Sink
 	p *plant
 }
 
@@ -171,7 +181,7 @@ func (p *plant) wait(what string, done func(slot func(partition.SliceID) replayt
 
 func (p *plant) want(part int32) {
 	p.t.Helper()
-	s, err := dirsink.New(dirsink.Config{Path: p.path, Topic: "orders"})
+	s, err := p.target()
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -410,7 +420,7 @@ func TestFencedOwnerGoesOnWhileTheLeaseIsItsOwn(t *testing.T) {
 		writes := 0
 		p.gate = func(context.Context) error {
 			if writes++; writes == 3 {
-				other, err := dirsink.New(dirsink.Config{Path: p.path, Topic: "orders"})
+				other, err := p.target()
 				if err != nil {
 					return err
 				}

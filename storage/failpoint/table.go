@@ -48,9 +48,10 @@ const (
 	KafkaProgressAdded     Point = "replay/sink/kafka.progress-added"
 	KafkaEnded             Point = "replay/sink/kafka.ended"
 	KafkaVisible           Point = "replay/sink/kafka.visible"
-	DirDataWritten         Point = "replay/sink/dir.data-written"
-	DirLinked              Point = "replay/sink/dir.linked"
-	DirTakingOver          Point = "replay/sink/dir.taking-over"
+	ObjectsTakingOver      Point = "replay/sink/objects.taking-over"
+	ObjectsDataWritten     Point = "replay/sink/objects.data-written"
+	ObjectsCommitted       Point = "replay/sink/objects.committed"
+	DirLinked              Point = "replay/bucket/dir.linked"
 	ArchiveBeforePut       Point = "replay/archive.before-put"
 	ArchiveAfterPut        Point = "replay/archive.after-put"
 	VerifySurvivors        Point = "replay/verify.survivors"
@@ -120,9 +121,10 @@ var table = []row{
 	{KafkaProgressAdded, "the progress is in the transaction, which is open", false},
 	{KafkaEnded, "the transaction is committed, its answer may be lost", true},
 	{KafkaVisible, "the last commit of a slice is visible", false},
-	{DirDataWritten, "a data file is there that no commit names", false},
-	{DirLinked, "a commit has its name, which is not durable", false},
-	{DirTakingOver, "the progress is read, the owner before is not fenced", false},
+	{ObjectsTakingOver, "the progress is read, the owner before is not fenced", false},
+	{ObjectsDataWritten, "a data object is there that no commit names", false},
+	{ObjectsCommitted, "a commit is there, and nobody was told", false},
+	{DirLinked, "a file has its name, which is not durable", false},
 	{ArchiveBeforePut, "an object is built and not stored", false},
 	{ArchiveAfterPut, "an object is stored, the next is not", false},
 	{VerifySurvivors, "survivors are compared, what was refilled is not", false},

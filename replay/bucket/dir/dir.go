@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"backstitch/replay/bucket"
+	"backstitch/storage/failpoint"
 
 	"github.com/google/uuid"
 )
@@ -207,6 +208,7 @@ func (b *Bucket) PutNew(ctx context.Context, key string, body []byte) (_ bucket.
 	case linkErr != nil:
 		return bucket.Info{}, fmt.Errorf("publish %s in %s: %w", key, b.path, linkErr)
 	}
+	failpoint.Reach(failpoint.DirLinked)
 	if err := b.syncDirs(dir); err != nil {
 		return bucket.Info{}, fmt.Errorf("sync directory of %s in %s: %w", key, b.path, err)
 	}

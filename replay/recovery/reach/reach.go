@@ -47,19 +47,17 @@ func (c *Clients) kafka(ctx context.Context, connection, brokers string) (*kgo.C
 	return cl, nil
 }
 
-func (c *Clients) store(s recovery.Source) (connect.S3, error) {
-	store := connect.S3{Endpoint: s.Endpoint, Region: s.Region}
-	if s.Connection == "" {
-		return store, nil
+// store is an object store, by the name of a connection or by an address.
+func (c *Clients) store(connection, endpoint, region string) (connect.S3, error) {
+	if connection == "" {
+		return connect.S3{Endpoint: endpoint, Region: region}, nil
 	}
-	ok := false
 	if c.cfg.S3 != nil {
-		store, ok = c.cfg.S3(s.Connection)
+		if store, ok := c.cfg.S3(connection); ok {
+			return store, nil
+		}
 	}
-	if !ok {
-		return store, unknown(s.Connection, "s3")
-	}
-	return store, nil
+	return connect.S3{}, unknown(connection, "s3")
 }
 
 func unknown(name, kind string) error {

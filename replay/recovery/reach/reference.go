@@ -35,7 +35,7 @@ func (c *Clients) Reference(ctx context.Context, s recovery.Source) (recovery.Re
 		}
 		return &topic{Source: src, cl: cl, name: s.Topic, about: recovery.About{Source: s}}, nil
 	}
-	store, err := c.store(s)
+	store, err := c.store(s.Connection, s.Endpoint, s.Region)
 	if err != nil {
 		return nil, err
 	}

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 
-	"backstitch/replay/connect"
 	"backstitch/replay/klog"
 	"backstitch/replay/recovery"
 	"backstitch/replay/sink"
-	dirsink "backstitch/replay/sink/dir"
 	kafkasink "backstitch/replay/sink/kafka"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -22,8 +19,8 @@ import (
 
 // Target opens the target that t names, for reading.
 func (c *Clients) Target(ctx context.Context, t recovery.Target) (recovery.End, error) {
-	if t.Kind == "dir" {
-		return directory(t)
+	if t.Files() {
+		return c.files(ctx, t)
 	}
 	cl, err := c.kafka(ctx, t.Connection, t.Brokers)
 	if err != nil {
@@ -148,20 +145,4 @@ func (e *kafkaEnd) settings(ctx context.Context, l *recovery.Limits) {
 			number(&l.TimestampAfterMs)
 		}
 	}
-}
-
-// directory opens a directory target.
-func directory(t recovery.Target) (recovery.End, error) {
-	info, err := os.Stat(t.Path)
-	if errors.Is(err, os.ErrNotExist) || (err == nil && !info.IsDir()) {
-		return nil, fmt.Errorf("%w: directory %s", recovery.ErrNoTarget, t.Path)
-	}
-	if err != nil {
-		return nil, &connect.Error{Code: connect.CodeConfig, Object: t.Path, Err: err, Hint: "the directory must be readable here and on each agent"}
-	}
-	s, err := dirsink.New(dirsink.Config{Path: t.Path, Topic: t.Topic, SourceTopic: t.Topic})
-	if err != nil {
-		return nil, err
-	}
-	return &dirEnd{Targets: s, path: t.Path, topic: t.Topic}, nil
 }

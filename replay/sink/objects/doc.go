@@ -1,5 +1,4 @@
-// Package dir writes slices into a local directory, exactly once, and reads it back as a target. It is for people without a
-// Kafka at hand, and for tests.
+// Package objects writes slices into an object store or a local directory, exactly once, and reads it back as a target.
 //
 // Format, version 1:
 //
@@ -7,9 +6,10 @@
 //	TOPIC/00003/00000000000000000007-<16 hex>.ndjson  its records, one JSON object a line
 //
 // Commits of a partition are numbered from 1 without a hole. Each is created under a name that must not exist yet, whole or
-// not at all; that is the one atomic step. A commit names its data file with size and checksum, or none; it says how many
-// records the partition holds up to its end; and it carries the stamp of the lane that made it. A data file that no commit
-// names is rubbish of a writer that died, and is not read.
+// not at all; that is the one atomic step: If-None-Match in an object store (bucket.Bucket.PutNew), a link in a directory. A commit
+// names its data object with size and checksum, or none; it says how many records the partition holds up to its end; and it
+// carries the stamp of the lane that made it. A data object that no commit names is rubbish of a writer that died, and is not
+// read.
 //
 // A line is {"offset":N,"timestamp":MS,"type":0|1,"key":B64|null,"value":B64|null,"headers":[["name",B64|null],...]}, with
 // "type" and "headers" left out when they are 0 and none. offset counts the records of the partition from 0. B64 is base64 of
@@ -18,9 +18,11 @@
 // Invariants:
 //   - Opening a lane makes a commit without data. A writer only ever commits under the number after the last one that it
 //     knows, so whoever was open before finds the name taken: it is fenced.
-//   - Nothing is overwritten or deleted. File and directory are synced before a commit counts.
+//   - Nothing is overwritten or deleted.
+//   - A store that lets two writers have one name is never written to: Open asks it first (Prober).
+//   - A listing is believed as to what it shows, not as to where it ends: the commit after its last one is asked for.
 //
 // Two lanes of one partition, of two jobs, take turns in the same way; the cluster does not let them run at once.
 //
 // Reading order: sink.go, writer.go, log.go, line.go, read.go.
-package dir
+package objects

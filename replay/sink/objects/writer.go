@@ -1,14 +1,15 @@
-package dir
+package objects
 
 import (
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
+	"path"
 	"strconv"
 
 	"backstitch/partition"
+	"backstitch/replay/bucket"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
 	"backstitch/storage/failpoint"
@@ -19,7 +20,7 @@ import (
 // writer writes one slice. It holds the records of one commit as text.
 type writer struct {
 	s     *Sink
-	dir   string
+	log   log
 	slice partition.Slice
 	epoch partition.Epoch
 
@@ -55,38 +56,38 @@ func (w *writer) Write(_ context.Context, batch *record.Batch) error {
 }
 
 // Commit makes everything since the last Commit visible together with p.
-func (w *writer) Commit(_ context.Context, p sink.Progress) error {
+func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 	if w.dead != nil {
 		return w.dead
 	}
-	err := w.commit(p)
+	err := w.commit(ctx, p)
 	switch {
-	case errors.Is(err, fs.ErrExist):
-		err = fmt.Errorf("commit %d of %s is there already: %w", w.number+1, w.dir, sink.ErrFenced)
+	case errors.Is(err, bucket.ErrExists):
+		err = fmt.Errorf("commit %d of %s is there already: %w", w.number+1, w.log.dir, sink.ErrFenced)
 	case err != nil && !errors.Is(err, sink.ErrProgress):
-		// The commit may be there although the directory could not be synced.
-		err = fmt.Errorf("commit %d of %s: %w: %w", w.number+1, w.dir, err, sink.ErrUnknownOutcome)
+		// The commit may be there although nobody said so.
+		err = fmt.Errorf("commit %d of %s: %w: %w", w.number+1, w.log.dir, err, sink.ErrUnknownOutcome)
 	}
 	w.text, w.count, w.dead = w.text[:0], 0, err
 	return err
 }
 
-func (w *writer) commit(p sink.Progress) error {
+func (w *writer) commit(ctx context.Context, p sink.Progress) error {
 	if w.count == 0 {
-		return w.append(entry{}, p)
+		return w.append(ctx, entry{}, p)
 	}
 	sum := xxh3.Hash128(w.text).Bytes()
 	e := entry{
-		// The checksum tells the files of two writers of one number apart.
+		// The checksum tells the objects of two writers of one number apart.
 		Data: fmt.Sprintf("%020d-%x.ndjson", w.number+1, sum[:8]),
 		Size: int64(len(w.text)), Sum: hex.EncodeToString(sum[:]), From: w.to, To: w.to + w.count,
 	}
-	// A file of that name with that content is what a writer left that died before its commit.
-	if err := putNew(w.s.root, w.dir, e.Data, w.text, w.s.names.Add(1)); err != nil && !errors.Is(err, fs.ErrExist) {
+	// An object of that name with that content is what a writer left that died before its commit.
+	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, e.Data), w.text); err != nil && !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
-	failpoint.Reach(failpoint.DirDataWritten)
-	return w.append(e, p)
+	failpoint.Reach(failpoint.ObjectsDataWritten)
+	return w.append(ctx, e, p)
 }
 
 // Close gives up what is not committed.

@@ -1,0 +1,146 @@
+package objects
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"backstitch/partition"
+	"backstitch/replay/bucket"
+	"backstitch/replay/record"
+	"backstitch/replay/sink"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Recent reads what other jobs committed at or after from.
+func (w *writer) Recent(ctx context.Context, from int64) (sink.Reader, error) {
+	return w.s.read(ctx, w.slice.Partition, from, w.to, w.slice.ID.Job)
+}
+
+// Bounds returns 0 and the number of records of part.
+func (s *Sink) Bounds(ctx context.Context, part int32) (start, end int64, err error) {
+	e, err := s.log(part).last(ctx)
+	return 0, e.To, classify(err)
+}
+
+// Settled does nothing: a commit is there whole or is not there.
+func (s *Sink) Settled(context.Context, int32) error { return nil }
+
+// Read reads [from, to) of part.
+func (s *Sink) Read(ctx context.Context, part int32, from, to int64) (sink.Reader, error) {
+	return s.read(ctx, part, from, to, "")
+}
+
+func (s *Sink) read(ctx context.Context, part int32, from, to int64, not partition.JobID) (sink.Reader, error) {
+	l := s.log(part)
+	last, err := l.last(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	from = max(from, 0)
+	number, err := l.first(ctx, last.Number, from)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return &reader{log: l, part: part, number: number - 1, last: last.Number, next: from, end: min(to, last.To), not: not, max: s.cfg.BufferBytes}, nil
+}
+
+// reader reads one data object at a time. It is used by one goroutine.
+type reader struct {
+	log    log
+	part   int32
+	number int64 // of the last commit that was read
+	last   int64
+	next   int64
+	end    int64
+	not    partition.JobID // whose commits are left out; "" for none
+	max    int64           // bytes of a data object
+}
+
+// Next returns the records of the next commit that has any.
+func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
+	for r.number < r.last && r.next < r.end {
+		e, err := r.log.must(ctx, r.number+1)
+		if err != nil {
+			return nil, classify(err)
+		}
+		r.number++
+		if e.To <= r.next || e.Data == "" {
+			continue
+		}
+		if r.not != "" && e.Job == r.not {
+			r.next = e.To
+			continue
+		}
+		batch, err := r.load(ctx, e)
+		if err != nil || len(batch.Records) > 0 {
+			return batch, classify(err)
+		}
+	}
+	r.next = max(r.next, r.end)
+	return nil, io.EOF
+}
+
+// text is the data object of e, which is what its commit says or sink.ErrProgress.
+func (r *reader) text(ctx context.Context, e entry) ([]byte, error) {
+	if strings.ContainsAny(e.Data, "/\\") || e.Size < 0 || e.Size > 2*r.max {
+		return nil, fmt.Errorf("commit %d of %s names %q of %d bytes: %w", e.Number, r.log.dir, e.Data, e.Size, sink.ErrProgress)
+	}
+	key := path.Join(r.log.dir, e.Data)
+	body, _, err := r.log.b.Get(ctx, key, "")
+	if errors.Is(err, bucket.ErrNotFound) {
+		return nil, fmt.Errorf("%s, which commit %d names, was deleted: %w", key, e.Number, sink.ErrProgress)
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(body, e.Size+1))
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	if sum := xxh3.Hash128(text).Bytes(); hex.EncodeToString(sum[:]) != e.Sum || int64(len(text)) != e.Size {
+		return nil, fmt.Errorf("%s is not what commit %d wrote: %d bytes or more, want %d, and its checksum differs or its size does: %w",
+			key, e.Number, len(text), e.Size, sink.ErrProgress)
+	}
+	return text, nil
+}
+
+func (r *reader) load(ctx context.Context, e entry) (*record.Batch, error) {
+	text, err := r.text(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	batch := &record.Batch{Partition: r.part}
+	at := e.From
+	for len(text) > 0 {
+		end := bytes.IndexByte(text, '\n')
+		if end < 0 {
+			return nil, fmt.Errorf("%s/%s has no line break at its end: %w", r.log.dir, e.Data, sink.ErrProgress)
+		}
+		rec, err := parseLine(text[:end])
+		if err != nil || rec.Offset != at {
+			return nil, fmt.Errorf("%s/%s: record %d where %d is due: %v: %w", r.log.dir, e.Data, rec.Offset, at, err, sink.ErrProgress)
+		}
+		text = text[end+1:]
+		if at >= r.next && at < r.end {
+			batch.Records = append(batch.Records, rec)
+			batch.Bytes += rec.Size()
+		}
+		at++
+	}
+	r.next = max(r.next, min(at, r.end))
+	batch.Next = r.next
+	return batch, nil
+}
+
+// Position is where a later read begins.
+func (r *reader) Position() int64 { return r.next }
+
+// Close does nothing.
+func (r *reader) Close() error { return nil }

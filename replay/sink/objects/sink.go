@@ -1,0 +1,194 @@
+package objects
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"sync"
+
+	"backstitch/partition"
+	"backstitch/replay/bucket"
+	"backstitch/replay/record"
+	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
+)
+
+// Config says where to write.
+type Config struct {
+	Topic         string // directory inside the bucket
+	OriginHeaders bool   // adds sink.OriginHeader and sink.JobHeader
+	SourceTopic   string // what the reference calls the data
+	// BufferBytes bounds the records of one commit, which are held in memory as text; 0 is 256 MiB.
+	BufferBytes int64
+}
+
+const defaultBufferBytes = 256 << 20
+
+// Validate names the first thing that can not work.
+func (c Config) Validate() error {
+	switch {
+	case c.Topic == "", c.Topic == ".", c.Topic == "..", strings.ContainsAny(c.Topic, "/\\\x00"):
+		return fmt.Errorf("object sink: topic %q can not be the name of a directory", c.Topic)
+	case c.OriginHeaders && c.SourceTopic == "":
+		return errors.New("object sink: origin headers need the name of the source topic")
+	case c.BufferBytes < 0:
+		return fmt.Errorf("object sink: %d bytes of buffer", c.BufferBytes)
+	}
+	return nil
+}
+
+// Prober is a bucket that can be asked whether it keeps two writers of one name apart. One that is none does.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
+// Sink writes into one bucket. It satisfies sink.Sink and sink.Targets.
+type Sink struct {
+	cfg Config
+	b   bucket.Bucket
+
+	mu     sync.Mutex
+	probed bool
+}
+
+var (
+	_ sink.Sink    = (*Sink)(nil)
+	_ sink.Targets = (*Sink)(nil)
+)
+
+// New writes into b, which the sink closes if it can be closed. It does not touch the store.
+func New(b bucket.Bucket, cfg Config) (*Sink, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.BufferBytes == 0 {
+		cfg.BufferBytes = defaultBufferBytes
+	}
+	return &Sink{cfg: cfg, b: b}, nil
+}
+
+// Close closes the bucket.
+func (s *Sink) Close() error {
+	if c, ok := s.b.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// Fields returns AllFields.
+func (s *Sink) Fields() record.Fields { return record.AllFields }
+
+// probe asks the store once whether it can be written to safely.
+func (s *Sink) probe(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.b.(Prober)
+	if s.probed || !ok {
+		return nil
+	}
+	if err := p.Probe(ctx); err != nil {
+		return err
+	}
+	s.probed = true
+	return nil
+}
+
+// maxRaces bounds how often Open tries to be the newest when others open the lane as well.
+const maxRaces = 100
+
+// Open fences whoever had the lane and returns the progress that they committed last. A store that ignores If-None-Match is
+// bucket.ErrNotConditional.
+func (s *Sink) Open(ctx context.Context, slice partition.Slice, epoch partition.Epoch) (sink.Writer, sink.Progress, error) {
+	w := &writer{s: s, log: s.log(slice.Partition), slice: slice, epoch: epoch}
+	fail := func(err error) (sink.Writer, sink.Progress, error) {
+		return nil, sink.Progress{}, fmt.Errorf("open %s for slice %s: %w", w.log.dir, slice.ID, classify(err))
+	}
+	if err := s.probe(ctx); err != nil {
+		return fail(err)
+	}
+	last, err := w.log.last(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	for range maxRaces {
+		p, err := w.takeOver(ctx, last)
+		switch {
+		case err == nil:
+			return w, p, nil
+		case !errors.Is(err, bucket.ErrExists):
+			return fail(err)
+		}
+		// Somebody was quicker, whatever the listing says.
+		if last, err = w.log.newest(ctx, last); err != nil {
+			return fail(err)
+		}
+	}
+	return fail(fmt.Errorf("others open it all the time: %w", sink.ErrFenced))
+}
+
+func (s *Sink) log(part int32) log { return log{b: s.b, dir: partitionDir(s.cfg.Topic, part)} }
+
+// takeOver looks for the progress of the lane, from last backwards, and appends a commit without data. bucket.ErrExists means that
+// somebody was quicker.
+func (w *writer) takeOver(ctx context.Context, last entry) (sink.Progress, error) {
+	w.number, w.to = last.Number, last.To
+	p := sink.Begin(w.slice)
+	for e := last; e.Number > 0; {
+		if e.Job == w.slice.ID.Job {
+			stamp, err := sink.ParseStamp(e.Stamp)
+			if err == nil {
+				p, err = stamp.Resume(w.slice, w.epoch)
+			}
+			if err != nil {
+				return sink.Progress{}, err
+			}
+			break
+		}
+		if e.Number == 1 {
+			break
+		}
+		var err error
+		if e, err = w.log.must(ctx, e.Number-1); err != nil {
+			return sink.Progress{}, err
+		}
+	}
+	failpoint.Reach(failpoint.ObjectsTakingOver)
+	return p, w.append(ctx, entry{}, p)
+}
+
+// append adds the next commit to the log.
+func (w *writer) append(ctx context.Context, e entry, p sink.Progress) error {
+	text, err := sink.Stamp{Slice: w.slice.ID.N, Epoch: w.epoch, Progress: p}.Encode()
+	if err != nil {
+		return err
+	}
+	e.Version, e.Number, e.Job, e.Stamp = 1, w.number+1, w.slice.ID.Job, text
+	if e.Data == "" {
+		e.From, e.To = w.to, w.to
+	}
+	body, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, entryName(e.Number)), body); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.ObjectsCommitted)
+	w.number, w.to = e.Number, e.To
+	return nil
+}
+
+// classify gives err the sink's meaning where it has one.
+func classify(err error) error {
+	switch {
+	case errors.Is(err, bucket.ErrNoBucket):
+		return fmt.Errorf("%w: %w", err, sink.ErrNoTarget)
+	case errors.Is(err, bucket.ErrDenied):
+		return fmt.Errorf("%w: %w", err, sink.ErrDenied)
+	}
+	return err
+}
