@@ -37,7 +37,7 @@ func TestEveryPoint(t *testing.T) {
 	s := newStorm(t, dir, sandbox.Broker, sandbox.Endpoint)
 
 	truth := s.archive(t, sandbox, []failpoint.Point{failpoint.ArchiveBeforePut, failpoint.ArchiveAfterPut})
-	// A fleet is made and refills a topic and a directory, while it dies of nearly everything.
+	// A fleet is made and refills a topic, an object store and a directory, while it dies of nearly everything.
 	s.until(t, limit, "a leader", func() bool { return s.leads(t) != nil })
 	target := filepath.Join(dir, "target")
 	if err := os.Mkdir(target, 0o755); err != nil {
@@ -47,11 +47,13 @@ func TestEveryPoint(t *testing.T) {
 	back.Create(t)
 	s.submit(t, "back", sandbox.Bucket, testbed.InKafka("back"), []failpoint.Point{failpoint.PlanWritten})
 	s.finish(t, "back")
+	s.submit(t, "stored", sandbox.Bucket, testbed.InS3(sandbox.Bucket, "refilled", "topic: stored"), nil)
+	s.finish(t, "stored")
 	s.submit(t, "kept", sandbox.Bucket, testbed.InDir(target, "topic: kept"), nil)
 	s.finish(t, "kept")
 
 	// Slow jobs, in the middle of which nodes are asked to end. There is little left to die of, so that they get to work.
-	jobs, topics := []string{"back", "kept"}, []testbed.Topic{back}
+	jobs, topics := []string{"back", "stored", "kept"}, []testbed.Topic{back}
 	for n := 1; n <= slowJobs && s.drains(); n++ {
 		handed := testbed.Topic{Broker: sandbox.Broker, Name: fmt.Sprintf("handed-%d", n), Partitions: partitions}
 		handed.Create(t)

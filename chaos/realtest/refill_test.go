@@ -73,7 +73,8 @@ func TestRefillSurvivesItsOwnNodes(t *testing.T) {
 	phase("plan")
 
 	fleet.Submit(t, plan)
-	hurt(t, fleet)
+	kill(t, fleet, jobName)
+	freeze(t, fleet, jobName, fleet.Nodes)
 	wait := fleet.Must(t, "wait", jobName, "--timeout", "4m")
 	phase("refill")
 	t.Logf("wait said: %s", strings.TrimSpace(wait.Stdout))
@@ -101,6 +102,8 @@ func TestRefillSurvivesItsOwnNodes(t *testing.T) {
 		t.Errorf("plan after the refill: exit status %d, want 0 (nothing is missing)\n%s%s", again.Status, again.Stdout, again.Stderr)
 	}
 	phase("plan again")
+	intoStore(t, fleet, dir, endpoint)
+	phase("refill of an object store")
 	t.Logf("made %d, lost %d, refilled %d, still lost %d, too many %d, out of order %d", made, lost, seen.Refilled, missing, surplus, seen.Disorder)
 }
 

@@ -15,6 +15,7 @@ type Spec struct {
 	MaxQuarantine  int64
 	SliceRecords   int64
 	SliceBytes     string // with unit
+	Upto           int64  // position in the reference to stop at; 0 for everything
 }
 
 // Place is where records come from or go to.
@@ -45,6 +46,9 @@ func (p Place) String() string {
 // String is the spec as YAML.
 func (s Spec) String() string {
 	text := fmt.Sprintf("apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata:\n  name: %s\nspec:\n  source:\n%s  target:\n%s", s.Name, s.Source, s.Target)
+	if s.Upto > 0 {
+		text += fmt.Sprintf("  range:\n    offsets: {from: 0, to: %d}\n", s.Upto)
+	}
 	if s.CommitRecords > 0 || s.MaxQuarantine > 0 {
 		text += "  write:\n"
 	}
