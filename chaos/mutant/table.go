@@ -113,7 +113,7 @@ var All = []Mutant{
 	},
 	{
 		Name: "trust-a-store-that-overwrites", File: "replay/sink/objects/sink.go",
-		Old: "	if s.probed || !ok {\n", New: "	if ok || !s.probed {\n",
+		Old: "	if !trusted {\n", New: "	if !trusted && s.b == nil {\n",
 		Why:    "a store that gives a name twice lets an owner write that was fenced",
 		Caught: room("replay/sink/objects", "TestAStoreThatOverwritesIsRefused"),
 	},

@@ -7,8 +7,8 @@
 //
 // Commits of a partition are numbered from 1 without a hole. Each is created under a name that must not exist yet, whole or
 // not at all; that is the one atomic step: If-None-Match in an object store (bucket.Bucket.PutNew), a link in a directory. A commit
-// names its data object with size and checksum, or none; it says how many records the partition holds up to its end; and it
-// carries the stamp of the lane that made it. A data object that no commit names is rubbish of a writer that died, and is not
+// is {"commit":{...},"check":"32 hex"} with a checksum of its own, names its data object with size and checksum, or none; it says how
+// many records the partition holds up to its end; and it carries the stamp of the lane that made it. A data object that no commit names is rubbish of a writer that died, and is not
 // read.
 //
 // A line is {"offset":N,"timestamp":MS,"type":0|1,"key":B64|null,"value":B64|null,"headers":[["name",B64|null],...]}, with

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/bucket"
 	"backstitch/replay/sink"
+
+	"github.com/zeebo/xxh3"
 )
 
 // The commits of one partition. What makes them safe is that a name is given once: the second writer of a number is told so.
@@ -28,6 +31,44 @@ type entry struct {
 	Sum     string          `json:"sum,omitempty"` // xxh3-128 of the data object
 	From    int64           `json:"from"`          // offset of the first record
 	To      int64           `json:"to"`            // offset after the last one
+}
+
+// sealed is a commit as it is stored.
+type sealed struct {
+	Commit json.RawMessage `json:"commit"`
+	Check  string          `json:"check"` // xxh3-128 of the bytes of Commit
+}
+
+// seal is what is stored of e.
+func (e *entry) seal() ([]byte, error) {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(sealed{Commit: text, Check: checksum(text)})
+}
+
+// unseal reads what seal returned for commit n.
+func unseal(text []byte, n int64) (e entry, err error) {
+	var s sealed
+	if err := json.Unmarshal(text, &s); err != nil {
+		return e, err
+	}
+	if got := checksum(s.Commit); got != s.Check {
+		return e, fmt.Errorf("its checksum is %s, it says %s", got, s.Check)
+	}
+	if err := json.Unmarshal(s.Commit, &e); err != nil {
+		return e, err
+	}
+	if e.Version != 1 || e.Number != n || e.To < e.From {
+		return e, fmt.Errorf("it is commit %d of version %d, records %d to %d", e.Number, e.Version, e.From, e.To)
+	}
+	return e, nil
+}
+
+func checksum(b []byte) string {
+	sum := xxh3.Hash128(b).Bytes()
+	return hex.EncodeToString(sum[:])
 }
 
 const commitSuffix = ".commit"
@@ -95,22 +136,41 @@ func (l log) newest(ctx context.Context, e entry) (entry, error) {
 
 // read reads commit n: bucket.ErrNotFound when it is not there.
 func (l log) read(ctx context.Context, n int64) (e entry, err error) {
-	key := path.Join(l.dir, entryName(n))
-	r, in, err := l.b.Get(ctx, key, "")
-	if err != nil {
-		return e, err
+	err = l.get(ctx, entryName(n), maxEntryBytes, func(text []byte) (err error) {
+		e, err = unseal(text, n)
+		return err
+	})
+	return e, err
+}
+
+// reads is how often an object is fetched that comes with other bytes each time.
+const reads = 5
+
+// get reads an object of at most limit bytes. What is wrong twice in the same way is wrong in the store: sink.ErrProgress. What is
+// wrong in another way each time went wrong on its way, and says nothing of what is there: bucket.ErrBroken.
+func (l log) get(ctx context.Context, name string, limit int64, good func([]byte) error) error {
+	key := path.Join(l.dir, name)
+	var before [16]byte
+	var bad error
+	for n := range reads {
+		r, _, err := l.b.Get(ctx, key, "")
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(io.LimitReader(r, limit+1))
+		if err := errors.Join(err, r.Close()); err != nil {
+			return fmt.Errorf("read %s: %w", key, err)
+		}
+		if bad = good(text); bad == nil {
+			return nil
+		}
+		sum := xxh3.Hash128(text).Bytes()
+		if n > 0 && sum == before {
+			return fmt.Errorf("%s is not what was written: %w: %w", key, bad, sink.ErrProgress)
+		}
+		before = sum
 	}
-	if in.Size > maxEntryBytes {
-		return e, errors.Join(fmt.Errorf("%s has %d bytes, a commit has at most %d: %w", key, in.Size, maxEntryBytes, sink.ErrProgress), r.Close())
-	}
-	text, err := io.ReadAll(io.LimitReader(r, maxEntryBytes+1))
-	if err := errors.Join(err, r.Close()); err != nil {
-		return e, fmt.Errorf("read %s: %w", key, err)
-	}
-	if err := json.Unmarshal(text, &e); err != nil || e.Version != 1 || e.Number != n || e.To < e.From {
-		return e, fmt.Errorf("%s is not a commit of this version: %w", key, errors.Join(err, sink.ErrProgress))
-	}
-	return e, nil
+	return fmt.Errorf("%s comes with other bytes each time: %w: %w", key, bad, bucket.ErrBroken)
 }
 
 // must reads commit n, which has to be there.

@@ -3,19 +3,15 @@ package objects
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 
 	"backstitch/partition"
 	"backstitch/replay/bucket"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
-
-	"github.com/zeebo/xxh3"
 )
 
 // Recent reads what other jobs committed at or after from.
@@ -88,27 +84,21 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 }
 
 // text is the data object of e, which is what its commit says or sink.ErrProgress.
-func (r *reader) text(ctx context.Context, e entry) ([]byte, error) {
+func (r *reader) text(ctx context.Context, e entry) (text []byte, err error) {
 	if strings.ContainsAny(e.Data, "/\\") || e.Size < 0 || e.Size > 2*r.max {
 		return nil, fmt.Errorf("commit %d of %s names %q of %d bytes: %w", e.Number, r.log.dir, e.Data, e.Size, sink.ErrProgress)
 	}
-	key := path.Join(r.log.dir, e.Data)
-	body, _, err := r.log.b.Get(ctx, key, "")
+	err = r.log.get(ctx, e.Data, e.Size, func(b []byte) error {
+		if sum := checksum(b); sum != e.Sum || int64(len(b)) != e.Size {
+			return fmt.Errorf("it has %d bytes or more with checksum %s, commit %d wrote %d with %s", len(b), sum, e.Number, e.Size, e.Sum)
+		}
+		text = b
+		return nil
+	})
 	if errors.Is(err, bucket.ErrNotFound) {
-		return nil, fmt.Errorf("%s, which commit %d names, was deleted: %w", key, e.Number, sink.ErrProgress)
+		err = fmt.Errorf("%s/%s, which commit %d names, was deleted: %w", r.log.dir, e.Data, e.Number, sink.ErrProgress)
 	}
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(body, e.Size+1))
-	if err := errors.Join(err, body.Close()); err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
-	}
-	if sum := xxh3.Hash128(text).Bytes(); hex.EncodeToString(sum[:]) != e.Sum || int64(len(text)) != e.Size {
-		return nil, fmt.Errorf("%s is not what commit %d wrote: %d bytes or more, want %d, and its checksum differs or its size does: %w",
-			key, e.Number, len(text), e.Size, sink.ErrProgress)
-	}
-	return text, nil
+	return text, err
 }
 
 func (r *reader) load(ctx context.Context, e entry) (*record.Batch, error) {

@@ -2,13 +2,11 @@ package objects
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
-	"sync"
 
 	"backstitch/partition"
 	"backstitch/replay/bucket"
@@ -50,9 +48,9 @@ type Prober interface {
 type Sink struct {
 	cfg Config
 	b   bucket.Bucket
-
-	mu     sync.Mutex
-	probed bool
+	// trusted holds whether the store was asked; whoever takes it out asks. No lock: an answer can take long, and who waits for it may be
+	// called off.
+	trusted chan bool
 }
 
 var (
@@ -68,7 +66,10 @@ func New(b bucket.Bucket, cfg Config) (*Sink, error) {
 	if cfg.BufferBytes == 0 {
 		cfg.BufferBytes = defaultBufferBytes
 	}
-	return &Sink{cfg: cfg, b: b}, nil
+	s := &Sink{cfg: cfg, b: b, trusted: make(chan bool, 1)}
+	_, asks := b.(Prober)
+	s.trusted <- !asks
+	return s, nil
 }
 
 // Close closes the bucket.
@@ -83,18 +84,19 @@ func (s *Sink) Close() error {
 func (s *Sink) Fields() record.Fields { return record.AllFields }
 
 // probe asks the store once whether it can be written to safely.
-func (s *Sink) probe(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, ok := s.b.(Prober)
-	if s.probed || !ok {
-		return nil
+func (s *Sink) probe(ctx context.Context) (err error) {
+	var trusted bool
+	select {
+	case trusted = <-s.trusted:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	if err := p.Probe(ctx); err != nil {
-		return err
+	if !trusted {
+		err = s.b.(Prober).Probe(ctx)
+		trusted = err == nil
 	}
-	s.probed = true
-	return nil
+	s.trusted <- trusted
+	return err
 }
 
 // maxRaces bounds how often Open tries to be the newest when others open the lane as well.
@@ -170,7 +172,7 @@ func (w *writer) append(ctx context.Context, e entry, p sink.Progress) error {
 	if e.Data == "" {
 		e.From, e.To = w.to, w.to
 	}
-	body, err := json.Marshal(e)
+	body, err := e.seal()
 	if err != nil {
 		return err
 	}

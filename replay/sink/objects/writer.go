@@ -2,7 +2,6 @@ package objects
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
@@ -13,8 +12,6 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
 	"backstitch/storage/failpoint"
-
-	"github.com/zeebo/xxh3"
 )
 
 // writer writes one slice. It holds the records of one commit as text.
@@ -76,11 +73,11 @@ func (w *writer) commit(ctx context.Context, p sink.Progress) error {
 	if w.count == 0 {
 		return w.append(ctx, entry{}, p)
 	}
-	sum := xxh3.Hash128(w.text).Bytes()
+	sum := checksum(w.text)
 	e := entry{
 		// The checksum tells the objects of two writers of one number apart.
-		Data: fmt.Sprintf("%020d-%x.ndjson", w.number+1, sum[:8]),
-		Size: int64(len(w.text)), Sum: hex.EncodeToString(sum[:]), From: w.to, To: w.to + w.count,
+		Data: fmt.Sprintf("%020d-%s.ndjson", w.number+1, sum[:16]),
+		Size: int64(len(w.text)), Sum: sum, From: w.to, To: w.to + w.count,
 	}
 	// An object of that name with that content is what a writer left that died before its commit.
 	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, e.Data), w.text); err != nil && !errors.Is(err, bucket.ErrExists) {
