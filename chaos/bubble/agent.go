@@ -13,6 +13,7 @@ import (
 	"backstitch/cluster"
 	"backstitch/cluster/clustertest"
 	"backstitch/partition"
+	"backstitch/replay/connect"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/open"
 	"backstitch/replay/verify"
@@ -118,6 +119,12 @@ func (o *opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	}
 	return open.New(open.Config{
 		Cluster: id, Now: o.a.clock.Now, InFlightBytes: o.inFlight, Client: o.a.w.kafka.Opts(o.a.m.Name), Env: fakes.Env,
+		S3: func(string) (connect.S3, bool) {
+			if o.a.w.shelf == nil {
+				return connect.S3{}, false
+			}
+			return o.a.w.shelf.Connection(o.a.m.Name), true
+		},
 	}).Open(ctx, job, recipe)
 }
 

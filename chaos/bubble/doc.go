@@ -20,5 +20,5 @@
 // are not possible here: a sleep under a mutex is no durable block, and time would stand still; failing ones neither, since only the
 // exit of a process keeps Raft from panicking.
 //
-// Reading order: plan.go, world.go, agent.go, inject.go, paths.go, job.go, client.go, watch.go, judge.go, replay.go, evidence.go.
+// Reading order: plan.go, world.go, agent.go, inject.go, paths.go, job.go, shelf.go, client.go, watch.go, judge.go, replay.go, evidence.go.
 package bubble

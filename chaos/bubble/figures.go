@@ -59,7 +59,7 @@ func (f *figures) judge(t *testing.T) {
 	if missed := f.Faults.Missed(); len(missed) > 0 {
 		t.Errorf("faults that never hit anything: %v", missed)
 	}
-	for _, w := range Kinds() {
+	for _, w := range slices.Concat(Kinds(), ShelfKinds()) {
 		if f.Faults[w.Kind].Injected == 0 {
 			t.Errorf("%s was never injected", w.Kind)
 		}

@@ -122,10 +122,13 @@ func (w *world) inject(i int, f fault.Fault, nodes []*agent) (healer, error) {
 	case fault.Pause:
 		return w.pause(i, f, nodes), nil
 	case fault.ServerCut:
-		if f.What != "broker" {
+		if f.What == "broker" {
+			return w.cutBroker(nodes), nil
+		}
+		if w.shelf == nil {
 			return nil, fmt.Errorf("there is no %s here", f.What)
 		}
-		return w.cutBroker(nodes), nil
+		return w.cutShelf(nodes, fakes.StoreRule{Before: true})
 	case fault.ClockSkew, fault.ClockJump, fault.ClockFreeze:
 		return w.hurtClocks(f, nodes), nil
 	case fault.Drain:
@@ -140,6 +143,9 @@ func (w *world) inject(i int, f fault.Fault, nodes []*agent) (healer, error) {
 		return w.shape(i, f, nodes, nil), nil
 	case fault.Broker:
 		in, err := w.kafka.Apply(f, target)
+		return stopped(in), err
+	case fault.Store:
+		in, err := w.shelf.Apply(f, shelfBucket)
 		return stopped(in), err
 	}
 	return nil, fmt.Errorf("%s is not for this layer", f.Kind)
@@ -245,6 +251,13 @@ func (w *world) halves(over *agent) map[string]int {
 func (w *world) pause(i int, f fault.Fault, nodes []*agent) healer {
 	network := w.shape(i, f, nodes, nil)
 	broker := w.cutBroker(nodes)
+	store := func() bool { return false }
+	if w.shelf != nil {
+		// What it asks for meanwhile arrives when it goes on.
+		if heal, err := w.cutShelf(nodes, fakes.StoreRule{Delay: f.Lasts()}); err == nil {
+			store = heal
+		}
+	}
 	for _, a := range nodes {
 		a.clock.freeze(true)
 	}
@@ -253,8 +266,30 @@ func (w *world) pause(i int, f fault.Fault, nodes []*agent) healer {
 			a.clock.freeze(false)
 		}
 		hit := broker()
+		hit = store() || hit
 		return network() || hit
 	}
+}
+
+// cutShelf does what r says to all that nodes ask of the store.
+func (w *world) cutShelf(nodes []*agent, r fakes.StoreRule) (healer, error) {
+	var cuts []*fakes.Injected
+	for _, a := range nodes {
+		r.From = a.m.Name
+		in, err := w.shelf.Inject(r)
+		if err != nil {
+			return nil, err
+		}
+		cuts = append(cuts, in)
+	}
+	return func() bool {
+		hit := false
+		for _, in := range cuts {
+			in.Stop()
+			hit = hit || in.Hits() > 0
+		}
+		return hit
+	}, nil
 }
 
 func (w *world) cutBroker(nodes []*agent) healer {

@@ -32,10 +32,13 @@ func newJobs(p Plan, t *truth, broker string) []*job {
 	var out []*job
 	for n, at := range p.Jobs {
 		j := &job{id: partition.JobID(fmt.Sprintf("bs-job%c", 'a'+n)), at: at}
+		into, lock := recovery.Target{Kind: "kafka", Brokers: broker, Topic: target}, "kafka:kfake"
+		if p.Shelf {
+			into, lock = shelfTarget, shelfTarget.Path
+		}
 		j.recipe, _ = json.Marshal(recovery.Recipe{
-			Version: 1, Source: recovery.Source{Layout: "kafka", Brokers: broker, Topic: reference},
-			Target: recovery.Target{Kind: "kafka", Brokers: broker, Topic: target},
-			Write:  recovery.Write{OriginHeaders: true, CommitRecords: p.CommitRecords, CommitMs: 2000},
+			Version: 1, Source: recovery.Source{Layout: "kafka", Brokers: broker, Topic: reference}, Target: into,
+			Write: recovery.Write{OriginHeaders: true, CommitRecords: p.CommitRecords, CommitMs: 2000},
 		})
 		var parts []plan.Part
 		for part := n; part < len(t.parts); part += len(p.Jobs) {
@@ -44,7 +47,7 @@ func newJobs(p Plan, t *truth, broker string) []*job {
 				Partition: int32(part), Fill: tp.lost, Compare: partition.Ranges{{From: 0, To: partition.Offset(len(tp.all))}},
 				TargetTo: int64(tp.survivors()),
 			})
-			j.locks = append(j.locks, fmt.Sprintf("kafka:kfake/%s/%d", target, part))
+			j.locks = append(j.locks, fmt.Sprintf("%s/%s/%d", lock, target, part))
 		}
 		limits := plan.DefaultLimits()
 		limits.Records = int64(p.SliceRecords)

@@ -143,7 +143,7 @@ const readWithin = time.Minute
 func (w *world) judgeTopic() {
 	ctx, cancel := context.WithTimeout(context.Background(), readWithin)
 	defer cancel()
-	seen, err := check.Read(ctx, target, w.kafka.Opts("judge")...)
+	seen, err := w.read(ctx)
 	if err != nil {
 		w.violate("%v", err)
 		return
@@ -161,6 +161,14 @@ func (w *world) judgeTopic() {
 	}
 	w.found(check.Checkpoints(claims, seen))
 	w.found(check.Progress(w.watch.steps))
+}
+
+// read reads the target.
+func (w *world) read(ctx context.Context) (check.Log, error) {
+	if w.shelf != nil {
+		return check.Store(ctx, w.shelf, target, int32(w.plan.Partitions))
+	}
+	return check.Read(ctx, target, w.kafka.Opts("judge")...)
 }
 
 // claims are the last checkpoints.

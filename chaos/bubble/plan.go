@@ -22,7 +22,8 @@ type Plan struct {
 	Pace time.Duration
 	// Jobs are when each job is submitted. Job j repairs the partitions whose number is j modulo the number of jobs.
 	Jobs    []time.Duration
-	Clients int // that use the job API beside
+	Clients int  // that use the job API beside
+	Shelf   bool // the target is an object store
 	Faults  []fault.Fault
 }
 
@@ -77,6 +78,22 @@ func Kinds() []fault.Weighted {
 	}
 }
 
+// ShelfKinds are the faults of an object store, for runs whose target is one. They are drawn beside the others.
+func ShelfKinds() []fault.Weighted {
+	return []fault.Weighted{
+		{Kind: fault.StoreSlowdown, Weight: 1},
+		{Kind: fault.StoreError, Weight: 2},
+		{Kind: fault.StoreTruncated, Weight: 2},
+		{Kind: fault.StoreChecksum, Weight: 1},
+		{Kind: fault.StoreStale, Weight: 2},
+		{Kind: fault.StoreSlow, Weight: 1},
+		{Kind: fault.StoreAmbiguous, Weight: 4},
+	}
+}
+
+// shelves is of how many runs one has an object store as its target.
+const shelves = 4
+
 // NewPlan draws the plan of a seed.
 func NewPlan(seed uint64) (Plan, error) {
 	r := rand.New(rand.NewPCG(seed, 0xb0bb1e))
@@ -96,8 +113,16 @@ func NewPlan(seed uint64) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("draw faults: %w", err)
 	}
+	own := rand.New(rand.NewPCG(seed, 0x5e1f)) // what else a seed decides stays as it was
+	if p.Shelf = own.IntN(shelves) == 0; p.Shelf {
+		more, err := fault.Plan(own, fault.Mix{Kinds: ShelfKinds(), Every: 4 * time.Second, Together: 2}, p.During)
+		if err != nil {
+			return Plan{}, fmt.Errorf("draw faults of the store: %w", err)
+		}
+		p.Faults = append(p.Faults, more...)
+	}
 	for i := range p.Faults {
-		if p.Faults[i].Kind == fault.ServerCut {
+		if p.Faults[i].Kind == fault.ServerCut && !p.Shelf {
 			p.Faults[i].What = "broker" // the reference is a topic here, so there is no store to cut off
 		}
 	}
@@ -122,8 +147,12 @@ func mix(r *rand.Rand) fault.Mix {
 // String lists what was decided, one thing a line; the faults can be pasted into a scenario.
 func (p Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %s, %d nodes, %d partitions of %d records, slices of %d, commits of %d, %s a request, jobs at %v, %d clients\n",
-		p.Seed, p.During, p.Nodes, p.Partitions, p.Records, p.SliceRecords, p.CommitRecords, p.Pace, p.Jobs, p.Clients)
+	into := ""
+	if p.Shelf {
+		into = ", into an object store"
+	}
+	fmt.Fprintf(&b, "seed %d: %s, %d nodes, %d partitions of %d records, slices of %d, commits of %d, %s a request, jobs at %v%s, %d clients\n",
+		p.Seed, p.During, p.Nodes, p.Partitions, p.Records, p.SliceRecords, p.CommitRecords, p.Pace, p.Jobs, into, p.Clients)
 	for _, f := range p.Faults {
 		fmt.Fprintf(&b, "  %s\n", f)
 	}

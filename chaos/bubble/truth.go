@@ -112,8 +112,8 @@ func (t *truth) undisturbed() check.Log {
 
 func (p truthPart) survivors() int { return len(p.all) - int(p.lost.Len()) }
 
-// produce writes the reference, and what survived into the target.
-func (t *truth) produce(ctx context.Context, k *fakes.Kafka) error {
+// produce writes the reference, and, if wanted, what survived into the target.
+func (t *truth) produce(ctx context.Context, k *fakes.Kafka, survivors bool) error {
 	cl, err := kgo.NewClient(append(k.Opts("setup"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (t *truth) produce(ctx context.Context, k *fakes.Kafka) error {
 	for _, p := range t.parts {
 		for i, e := range p.all {
 			rs = append(rs, toKafka(reference, e))
-			if !p.lost.Contains(partition.Offset(i)) {
+			if survivors && !p.lost.Contains(partition.Offset(i)) {
 				rs = append(rs, toKafka(target, e))
 			}
 		}

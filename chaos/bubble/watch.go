@@ -95,7 +95,11 @@ func (w *world) progress(v *fsm.View, cluster string) {
 			if cursor == before.saved {
 				continue
 			}
-			now := progress{committed: w.committed(cluster, lane), saved: cursor}
+			committed := w.committed(cluster, lane)
+			if w.shelf != nil {
+				committed = w.shelved(lane)
+			}
+			now := progress{committed: committed, saved: cursor}
 			name := fmt.Sprintf("%s/%d", j.id, part)
 			if now.committed >= 0 {
 				w.watch.steps = append(w.watch.steps, check.Step{Slice: name, Cursor: now.committed})
@@ -117,4 +121,14 @@ func (w *world) committed(cluster string, l partition.Lane) int64 {
 		return c.Offset
 	}
 	return -1
+}
+
+// shelved is the same of an object store.
+func (w *world) shelved(l partition.Lane) int64 {
+	at, err := check.Committed(w.ctx, w.shelf, target, string(l.Job), l.Partition)
+	if err != nil {
+		w.violate("%v", err)
+		return -1
+	}
+	return at
 }

@@ -61,6 +61,7 @@ type world struct {
 	random *rand.Rand
 	began  time.Time
 	kafka  *fakes.Kafka
+	shelf  *shelf // nil when the target is a topic
 	truth  *truth
 	c      *clustertest.Cluster
 	agents []*agent
@@ -137,7 +138,7 @@ func (w *world) setUp(root string) error {
 	if err != nil {
 		return err
 	}
-	if err := w.truth.produce(w.ctx, w.kafka); err != nil {
+	if err := w.produce(); err != nil {
 		w.kafka.Close()
 		return err
 	}
@@ -156,6 +157,18 @@ func (w *world) setUp(root string) error {
 	}
 	w.c.WaitServing(w.c.Members()...)
 	return nil
+}
+
+// produce writes the reference, and what survived into the target.
+func (w *world) produce() error {
+	if err := w.truth.produce(w.ctx, w.kafka, !w.plan.Shelf); err != nil || !w.plan.Shelf {
+		return err
+	}
+	var err error
+	if w.shelf, err = newShelf(w.plan.Seed); err != nil {
+		return err
+	}
+	return w.shelf.produce(w.ctx, w.truth)
 }
 
 // hurt runs the fault plan, with jobs and clients beside.

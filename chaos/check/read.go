@@ -189,19 +189,27 @@ func fromKafka(r *kgo.Record) (Record, error) {
 		Offset: r.Offset, ProducerID: r.ProducerID, ProducerEpoch: r.ProducerEpoch,
 	}
 	for _, h := range r.Headers {
-		switch {
-		case h.Key == originHeader:
-			text := string(h.Value)
-			n, err := strconv.ParseInt(text[strings.LastIndexByte(text, '/')+1:], 10, 64)
-			if err != nil {
-				return out, fmt.Errorf("origin %q at %d/%d: %w", text, r.Partition, r.Offset, err)
-			}
-			out.Refilled, out.Origin = true, n
-		case h.Key == jobHeader:
-			out.Job = string(h.Value)
-		case !strings.HasPrefix(h.Key, ownHeaders):
-			out.Headers = append(out.Headers, traffic.Header{Key: h.Key, Value: h.Value})
+		if err := out.header(h.Key, h.Value); err != nil {
+			return out, err
 		}
 	}
 	return out, nil
+}
+
+// header reads one header: ours say where the record came from, the others belong to it.
+func (r *Record) header(key string, value []byte) error {
+	switch {
+	case key == originHeader:
+		text := string(value)
+		n, err := strconv.ParseInt(text[strings.LastIndexByte(text, '/')+1:], 10, 64)
+		if err != nil {
+			return fmt.Errorf("origin %q at %d/%d: %w", text, r.Partition, r.Offset, err)
+		}
+		r.Refilled, r.Origin = true, n
+	case key == jobHeader:
+		r.Job = string(value)
+	case !strings.HasPrefix(key, ownHeaders):
+		r.Headers = append(r.Headers, traffic.Header{Key: key, Value: value})
+	}
+	return nil
 }

@@ -19,12 +19,12 @@ const (
 // intoStore refills an empty prefix of the object store from the archive, kills an owner in the middle, and lets a stranger count.
 func intoStore(t *testing.T, fleet *testbed.Fleet, dir, endpoint string) {
 	t.Helper()
-	truth, seen := traffic.Truth{}, map[int32]int64{}
+	truth, counted := traffic.Truth{}, map[int32]int64{}
 	for e, err := range flights(t) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if seen[e.Partition]++; seen[e.Partition] <= storeUpto {
+		if counted[e.Partition]++; counted[e.Partition] <= storeUpto {
 			truth[e.ID()]++
 		}
 	}
@@ -37,16 +37,23 @@ func intoStore(t *testing.T, fleet *testbed.Fleet, dir, endpoint string) {
 	wait := fleet.Must(t, "wait", storeJob, "--timeout", "3m")
 	t.Logf("wait said: %s", strings.TrimSpace(wait.Stdout))
 
-	found, err := check.Store(t.Context(), testbed.Client(endpoint), bucketName, "refill/flights/")
+	seen, err := check.Store(t.Context(), check.Bucket{Client: testbed.Client(endpoint), Name: bucketName, Prefix: "refill/"}, "flights", partitions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	missing, surplus := truth.Difference(found.Events)
-	if missing != 0 || surplus != 0 || found.Disorder != 0 {
-		t.Errorf("object store: %d records are missing, %d are too many and %d out of order, want none", missing, surplus, found.Disorder)
+	found, err := check.Topic(check.Made{Truth: truth}, seen)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if want := int64(partitions * storeUpto); found.Records != want || found.Refilled != want {
-		t.Errorf("object store: got %d records of which %d are refilled, want %d", found.Records, found.Refilled, want)
+	more, takeovers, err := check.Fencing(seen)
+	if err != nil || takeovers == 0 {
+		t.Errorf("object store: %d takeovers, %v: nothing was shown about fencing", takeovers, err)
+	}
+	for _, f := range append(found, more...) {
+		t.Errorf("object store: %s", f)
+	}
+	if want := int64(partitions * storeUpto); seen.Refilled() != want {
+		t.Errorf("object store: got %d refilled records, want %d", seen.Refilled(), want)
 	}
 	fleet.Must(t, "verify", storeJob, "-q")
 }
