@@ -221,8 +221,7 @@ func movable(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
-	case errors.Is(err, kerr.NotLeaderForPartition), errors.Is(err, kerr.LeaderNotAvailable), errors.Is(err, kerr.FencedLeaderEpoch),
-		errors.Is(err, kerr.UnknownLeaderEpoch), errors.Is(err, kerr.ReplicaNotAvailable), errors.Is(err, kerr.KafkaStorageError),
+	case moving(err), errors.Is(err, kerr.ReplicaNotAvailable), errors.Is(err, kerr.KafkaStorageError),
 		errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID), errors.Is(err, kerr.UnknownTopicOrPartition),
 		errors.Is(err, kerr.OffsetNotAvailable), errors.Is(err, kerr.OffsetOutOfRange):
 		return true
@@ -232,9 +231,19 @@ func movable(err error) bool {
 	return !errors.As(err, &ke) && !errors.Is(err, source.ErrRetention) && !errors.Is(err, kbatch.ErrCorrupt)
 }
 
-// locate asks again who leads the partition, after cause. It is also how a deleted, recreated or shortened topic shows.
+// moving reports whether err says that somebody else leads by now.
+func moving(err error) bool {
+	return errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.LeaderNotAvailable) || errors.Is(err, kerr.FencedLeaderEpoch) ||
+		errors.Is(err, kerr.UnknownLeaderEpoch)
+}
+
+// locate asks again who leads the partition, after cause. It is also how a deleted, recreated or shortened topic shows. A leader that
+// moves on while it is asked for leaves everything as it is, and the next fetch says so.
 func (r *Reader) locate(ctx context.Context, cause error) error {
 	t, err := Watermarks(ctx, r.cl, r.opt.Topic)
+	if moving(err) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("after %w: %w", cause, err)
 	}
