@@ -104,14 +104,12 @@ func CheckCRC(batch []byte, h *Header) error {
 // Committed reports, for the payload of a control batch, whether it ends a transaction by commit. ok is false for a marker of
 // a kind that does not end one.
 func Committed(batch []byte, h *Header) (commit, ok bool) {
-	var r reader
-	r.b = batch[HeaderLen:h.Length]
-	r.varint() // length
-	r.skip(1)  // attributes
-	r.varint() // timestamp delta
-	r.varint() // offset delta
-	key := r.nullable()
-	if r.bad || len(key) < 4 {
+	b := batch[HeaderLen:h.Length]
+	_, at := varint(b, 0)   // length
+	_, at = varint(b, at+1) // timestamp delta, behind the attributes
+	_, at = varint(b, at)   // offset delta
+	key, at := nullable(b, at)
+	if at > len(b) || len(key) < 4 {
 		return false, false
 	}
 	switch binary.BigEndian.Uint16(key[2:]) {

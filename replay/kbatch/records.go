@@ -9,6 +9,9 @@ import (
 	"backstitch/replay/record"
 )
 
+// Records of a batch are told apart by lengths alone, and a scan comes here once for each. So a field is read at a place in the payload
+// and not off the front of a slice, which would be written back for every field, and a record is filled where it will lie.
+
 // Decoder decodes batches. It is safe for concurrent use.
 type Decoder struct{ codecs *codecs }
 
@@ -48,55 +51,64 @@ func decodeRecords(slab *record.Slab, payload []byte, h *Header, from partition.
 	if int64(h.Count)*minRecordLen > int64(len(payload)) {
 		return fmt.Errorf("%w: %d records in %d bytes at %d", ErrCorrupt, h.Count, len(payload), h.BaseOffset)
 	}
-	r := reader{b: payload}
-	last := int64(-1)
+	last, at, appended := int64(-1), 0, h.LogAppendTime()
 	all := h.BaseOffset >= from && (want == nil || whole(want, h))
-	appended, fixed := h.MaxTimestamp, h.LogAppendTime()
+	if all {
+		slab.Grow(int(h.Count))
+	}
 	for i := range h.Count {
-		size := r.varint()
-		if r.bad || size < 0 || size > int64(len(r.b)) {
+		size, begin := varint(payload, at)
+		if begin > len(payload) || size < 0 || size > int64(len(payload)-begin) {
 			return fmt.Errorf("%w: record %d of the batch at %d: bad length", ErrCorrupt, i, h.BaseOffset)
 		}
-		rr := reader{b: r.b[:size:size]}
-		r.b = r.b[size:]
-		rr.skip(1)
-		tsDelta, offDelta := rr.varint(), rr.varint()
-		key, value := rr.nullable(), rr.nullable()
-		headers := rr.varint()
+		at = begin + int(size)
+		b := payload[begin:at:at]
+		// The first byte is attributes, of which Kafka uses none.
+		tsDelta, p := varint(b, 1)
+		offDelta, p := varint(b, p)
+		key, p := nullable(b, p)
+		value, p := nullable(b, p)
+		headers, p := varint(b, p)
 		switch {
-		case rr.bad || headers < 0 || headers*2 > int64(len(rr.b)):
+		case p > len(b) || headers < 0 || headers*2 > int64(len(b)-p):
 			return fmt.Errorf("%w: record %d of the batch at %d", ErrCorrupt, i, h.BaseOffset)
 		case offDelta <= last || offDelta > int64(h.LastOffsetDelta):
 			return fmt.Errorf("%w: record %d of the batch at %d: offset delta %d after %d", ErrCorrupt, i, h.BaseOffset, offDelta, last)
 		}
 		last = offDelta
-		rec := record.Record{Offset: h.BaseOffset + offDelta, TimestampMs: h.BaseTimestamp + tsDelta, Key: key, Value: value}
-		if fixed {
-			rec.TimestampMs, rec.TimestampType = appended, record.LogAppendTime
-		}
-		first := len(slab.Headers)
+		first, bytes := len(slab.Headers), len(key)+len(value)
 		for range headers {
-			hk := rr.nullable()
-			hv := rr.nullable()
-			if rr.bad || hk == nil {
+			var hk, hv []byte
+			hk, p = nullable(b, p)
+			hv, p = nullable(b, p)
+			if p > len(b) || hk == nil {
 				return fmt.Errorf("%w: header of record %d of the batch at %d", ErrCorrupt, i, h.BaseOffset)
 			}
 			slab.Headers = append(slab.Headers, record.Header{Key: record.BorrowString(hk), Value: hv})
+			bytes += len(hk) + len(hv)
 		}
-		if len(rr.b) != 0 {
-			return fmt.Errorf("%w: record %d of the batch at %d: %d bytes left over", ErrCorrupt, i, h.BaseOffset, len(rr.b))
+		if p != len(b) {
+			return fmt.Errorf("%w: record %d of the batch at %d: %d bytes left over", ErrCorrupt, i, h.BaseOffset, len(b)-p)
 		}
-		if !all && (rec.Offset < from || (want != nil && !want.Contains(rec.Offset))) {
+		offset := h.BaseOffset + offDelta
+		if !all && (offset < from || (want != nil && !want.Contains(offset))) {
 			slab.Headers = slab.Headers[:first]
 			continue
 		}
+		rec := slab.Next()
+		rec.Offset, rec.Key, rec.Value = offset, key, value
+		rec.TimestampMs, rec.TimestampType = h.BaseTimestamp+tsDelta, record.CreateTime
+		if appended {
+			rec.TimestampMs, rec.TimestampType = h.MaxTimestamp, record.LogAppendTime
+		}
+		rec.Headers = nil
 		if headers > 0 {
 			rec.Headers = slab.Headers[first:len(slab.Headers):len(slab.Headers)]
 		}
-		slab.Append(rec)
+		slab.Count(bytes)
 	}
-	if len(r.b) != 0 {
-		return fmt.Errorf("%w: batch at %d: %d bytes after the last record", ErrCorrupt, h.BaseOffset, len(r.b))
+	if at != len(payload) {
+		return fmt.Errorf("%w: batch at %d: %d bytes after the last record", ErrCorrupt, h.BaseOffset, len(payload)-at)
 	}
 	return nil
 }
@@ -112,63 +124,45 @@ func whole(want partition.Ranges, h *Header) bool {
 	return i < len(want) && h.BaseOffset >= want[i].From && h.LastOffset() < want[i].To
 }
 
-// reader takes fields off the front of b. Once a field does not fit it is bad, and every later field is zero.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-// varint reads a zig-zag varint of up to 64 bits; Kafka's timestamp deltas need more than 32.
-func (r *reader) varint() int64 {
-	// Nearly every one is of one byte, or of two: lengths, and deltas inside a batch.
-	if len(r.b) > 1 {
-		a, b := uint64(r.b[0]), uint64(r.b[1])
-		if a < 0x80 {
-			r.b = r.b[1:]
-			return int64(a>>1) ^ -int64(a&1)
+// varint reads a zig-zag varint of up to 64 bits at b[at]; Kafka's timestamp deltas need more than 32. It returns the place behind it.
+// One that does not fit gives a place beyond the end of b, as does every field that is read there, so that a caller looks once.
+func varint(b []byte, at int) (v int64, next int) {
+	if at+1 < len(b) { // lengths and deltas inside a batch are nearly always of one byte, or of two
+		if c := b[at]; c < 0x80 {
+			return int64(c>>1) ^ -int64(c&1), at + 1
 		}
-		if b < 0x80 {
-			a = a&0x7f | b<<7
-			r.b = r.b[2:]
-			return int64(a>>1) ^ -int64(a&1)
+		if c := b[at+1]; c < 0x80 {
+			u := uint64(b[at]&0x7f) | uint64(c)<<7
+			return int64(u>>1) ^ -int64(u&1), at + 2
 		}
 	}
-	return r.long()
-}
-
-func (r *reader) long() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
+	if at < len(b) {
+		if v, n := binary.Varint(b[at:]); n > 0 {
+			return v, at + n
+		}
 	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) skip(n int) {
-	if len(r.b) < n {
-		r.bad, r.b = true, nil
-		return
-	}
-	r.b = r.b[n:]
+	return 0, len(b) + 1
 }
 
 var empty = []byte{}
 
-// nullable reads a length and that many bytes; length -1 is null.
-func (r *reader) nullable() []byte {
-	n := r.varint()
-	switch {
-	case n == -1 || r.bad:
-		return nil
-	case n < -1 || n > int64(len(r.b)):
-		r.bad, r.b = true, nil
-		return nil
-	case n == 0:
-		return empty
+// nullable reads a length at b[at] and that many bytes; length -1 is null.
+func nullable(b []byte, at int) (field []byte, next int) {
+	if at < len(b) && b[at]&0x81 == 0 { // a length of up to 63, which needs no more unravelling
+		n := int(b[at] >> 1)
+		if next = at + 1 + n; n > 0 && next <= len(b) {
+			return b[at+1 : next : next], next
+		}
 	}
-	b := r.b[:n:n]
-	r.b = r.b[n:]
-	return b
+	n, at := varint(b, at)
+	switch {
+	case n == -1 || at > len(b):
+		return nil, at
+	case n < -1 || n > int64(len(b)-at):
+		return nil, len(b) + 1
+	case n == 0:
+		return empty, at
+	}
+	next = at + int(n)
+	return b[at:next:next], next
 }

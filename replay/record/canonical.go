@@ -2,7 +2,6 @@ package record
 
 import (
 	"encoding/binary"
-	"strings"
 	"sync"
 
 	"github.com/zeebo/xxh3"
@@ -65,35 +64,62 @@ func appendCanonical(dst []byte, r *Record, fields Fields, frames *Frames) []byt
 }
 
 func appendHeaders(dst []byte, hs []Header) []byte {
+	if len(hs) > maxByteVarint {
+		return appendManyHeaders(dst, hs)
+	}
+	at, n := len(dst), byte(0)
+	dst = append(dst, 0) // the count, which is known once all of them were looked at
+	for i := range hs {
+		if h := &hs[i]; !h.own() {
+			dst = appendHeader(dst, h)
+			n++
+		}
+	}
+	dst[at] = n
+	return dst
+}
+
+// appendManyHeaders is appendHeaders for a count that may take more than a byte.
+func appendManyHeaders(dst []byte, hs []Header) []byte {
 	n := 0
 	for i := range hs {
-		if !strings.HasPrefix(hs[i].Key, OwnHeaderPrefix) {
+		if !hs[i].own() {
 			n++
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for i := range hs {
-		if strings.HasPrefix(hs[i].Key, OwnHeaderPrefix) {
-			continue
+		if h := &hs[i]; !h.own() {
+			dst = appendHeader(dst, h)
 		}
-		dst = binary.AppendUvarint(dst, uint64(len(hs[i].Key)))
-		dst = append(dst, hs[i].Key...)
-		dst = appendPart(dst, hs[i].Value)
 	}
 	return dst
 }
+
+func appendHeader(dst []byte, h *Header) []byte {
+	if len(h.Key) > maxByteVarint {
+		dst = binary.AppendUvarint(dst, uint64(len(h.Key)))
+	} else {
+		dst = append(dst, byte(len(h.Key)))
+	}
+	return appendPart(append(dst, h.Key...), h.Value)
+}
+
+// maxByteVarint is the largest varint of one byte, which is all that most lengths take.
+const maxByteVarint = 127
 
 func appendPart(dst, b []byte) []byte {
 	switch {
 	case b == nil:
 		return append(dst, 0)
-	case len(b) > longPart:
-		sum := xxh3.Hash128(b)
-		dst = binary.AppendUvarint(append(dst, 2), uint64(len(b)))
-		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, sum.Hi), sum.Lo)
+	case len(b) <= maxByteVarint:
+		return append(append(dst, 1, byte(len(b))), b...)
+	case len(b) <= longPart:
+		return append(binary.AppendUvarint(append(dst, 1), uint64(len(b))), b...)
 	}
-	dst = binary.AppendUvarint(append(dst, 1), uint64(len(b)))
-	return append(dst, b...)
+	sum := xxh3.Hash128(b)
+	dst = binary.AppendUvarint(append(dst, 2), uint64(len(b)))
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, sum.Hi), sum.Lo)
 }
 
 // Hasher hashes records without allocating once its buffer has grown. It is used by one goroutine; its zero value is ready.

@@ -1,12 +1,19 @@
 package record
 
-import "backstitch/partition"
+import (
+	"strings"
+
+	"backstitch/partition"
+)
 
 // Header is one Kafka record header. Order and repeated keys matter.
 type Header struct {
 	Key   string
 	Value []byte // nil is null
 }
+
+// own reports whether backstitch has added it.
+func (h *Header) own() bool { return strings.HasPrefix(h.Key, OwnHeaderPrefix) }
 
 // TimestampType says who set a timestamp. The numbers are Kafka's.
 type TimestampType int8

@@ -2,6 +2,7 @@ package record
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -35,11 +36,29 @@ func (s *Slab) Append(r Record) {
 	s.bytes += r.Size()
 }
 
+// Grow makes room for n more records.
+func (s *Slab) Grow(n int) { s.Records = slices.Grow(s.Records, n) }
+
+// Next adds a record for the caller to fill where it lies, every field of it; its size goes to Count. It is valid until the next one is
+// added.
+func (s *Slab) Next() *Record {
+	n := len(s.Records)
+	if n == cap(s.Records) {
+		s.Grow(1)
+	}
+	s.Records = s.Records[:n+1]
+	return &s.Records[n]
+}
+
+// Count adds the sizes of records that Next has added.
+func (s *Slab) Count(bytes int) { s.bytes += int64(bytes) }
+
 // Cut takes back all records but the first n, after a failure in the middle of something that is all or nothing.
 func (s *Slab) Cut(n int) {
 	for i := n; i < len(s.Records); i++ {
 		s.bytes -= s.Records[i].Size()
 	}
+	clear(s.Records[n:])
 	s.Records = s.Records[:n]
 }
 
