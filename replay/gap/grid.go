@@ -42,9 +42,9 @@ type grid struct {
 	ladder []int64
 	step   int // in ladder
 	cells  map[int64]*cell
-	// What at returned last: records come in about the order of what they are drawn by.
-	lastKey int64
-	last    *cell
+	// What at returned last, and the left edge of it: records come in about the order of what they are drawn by.
+	lastFrom int64
+	last     *cell
 }
 
 func newGrid(ladder []int64) *grid { return &grid{ladder: ladder, cells: map[int64]*cell{}} }
@@ -53,10 +53,11 @@ func (g *grid) width() int64 { return g.ladder[g.step] }
 
 // at returns the bucket of x.
 func (g *grid) at(x int64) *cell {
-	key := floorDiv(x, g.width())
-	if g.last != nil && g.lastKey == key {
+	width := g.width()
+	if g.last != nil && uint64(x-g.lastFrom) < uint64(width) {
 		return g.last
 	}
+	key := floorDiv(x, width)
 	c := g.cells[key]
 	if c == nil {
 		c = &cell{}
@@ -66,12 +67,15 @@ func (g *grid) at(x int64) *cell {
 			return g.at(x)
 		}
 	}
-	g.lastKey, g.last = key, c
+	g.settle()
+	if from := key * width; from <= x { // the oldest timestamp there is lies in a bucket that begins before all that can be said
+		g.lastFrom, g.last = from, c
+	}
 	return c
 }
 
 // settle forgets the bucket of the last position: two grids with the same buckets are the same.
-func (g *grid) settle() { g.lastKey, g.last = 0, nil }
+func (g *grid) settle() { g.lastFrom, g.last = 0, nil }
 
 // coarsen goes to another step of the ladder, which is no finer.
 func (g *grid) coarsen(step int) {

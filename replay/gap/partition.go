@@ -28,6 +28,7 @@ type scan struct {
 	res     *Result
 	win     windows
 	cells   *grid
+	timed   bool // both sides hold timestamps
 	damaged []*source.DamagedError
 	open    bool    // the last of res.Compared may grow
 	seenMs  bool    // a timestamp was seen
@@ -41,8 +42,9 @@ type scan struct {
 // run returns an error only for what is wrong with the target or with us.
 func (s *scan) run(ctx context.Context) (*Result, error) {
 	s.res = &Result{Partition: s.part, Comparable: true}
+	s.timed = s.in.timed()
 	s.cells = newGrid(positionLadder)
-	if s.in.timed() {
+	if s.timed {
 		s.cells = newGrid(timeLadder)
 	}
 	s.res.cells = s.cells
@@ -202,7 +204,7 @@ func (s *scan) compare(ctx context.Context) (*match.Outcome, error) {
 
 // want keeps the ranges that were compared: neighbours in scope are one range, also over holes.
 func (s *scan) want(r *record.Record) bool {
-	if (s.in.timed() && !s.in.Scope.HasTime(r.TimestampMs)) || !s.in.Scope.HasOffset(r.Offset) || s.copied(r) {
+	if (s.timed && !s.in.Scope.HasTime(r.TimestampMs)) || !s.in.Scope.HasOffset(r.Offset) || s.copied(r) {
 		s.open = false
 		return false
 	}
@@ -220,12 +222,12 @@ func (s *scan) want(r *record.Record) bool {
 }
 
 func (s *scan) wantTarget(r *record.Record) bool {
-	return !s.in.timed() || s.in.Scope.HasTime(r.TimestampMs)
+	return !s.timed || s.in.Scope.HasTime(r.TimestampMs)
 }
 
 // column is where a record of the reference is drawn.
 func (s *scan) column(r *record.Record) int64 {
-	if s.in.timed() {
+	if s.timed {
 		return r.TimestampMs
 	}
 	return r.Offset
@@ -253,7 +255,7 @@ func (s *scan) absent(r *record.Record) { s.cells.at(s.column(r)).Missing++ }
 
 // found takes back what absent counted. Equal records have equal timestamps when both sides hold them.
 func (s *scan) found(pos partition.Offset, target *record.Record) {
-	if s.in.timed() {
+	if s.timed {
 		s.cells.at(target.TimestampMs).Missing--
 	} else {
 		s.cells.at(pos).Missing--
@@ -274,7 +276,7 @@ func (s *scan) damage(d *source.DamagedError) error {
 		}
 	}
 	s.damaged, s.open = append(s.damaged, d), false
-	if s.in.timed() {
+	if s.timed {
 		if s.seenMs {
 			s.pending = append(s.pending, s.lastMs)
 		}

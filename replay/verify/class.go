@@ -148,7 +148,7 @@ func (k *class) compare(ctx context.Context) error {
 	defer tgt.Close()
 	meter := &meter{progress: k.c.cfg.Progress}
 	defer meter.flush()
-	k.out, err = match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, NewBag: k.c.cfg.NewBag, Watch: match.Watch{
+	k.out, err = match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, NewBag: k.c.cfg.NewBag, Chains: true, Watch: match.Watch{
 		WantTarget: k.want,
 		Reference: func(r *record.Record, d record.Digest) {
 			meter.add(d.Bytes)

@@ -7,8 +7,9 @@ package match
 // in which they came.
 type inOrder struct {
 	Bag
-	queue []waiting
-	head  int // of what is left of queue
+	bagged int64 // entries of Bag, which is nearly always empty
+	queue  []waiting
+	head   int // of what is left of queue
 }
 
 type waiting struct {
@@ -38,8 +39,8 @@ func (q *inOrder) Add(hash [16]byte, value uint64) error {
 // Take looks into the bag, where older ones are, and at the head of the queue. Where both have nothing, the queue may have it further
 // back, and becomes part of the bag.
 func (q *inOrder) Take(hash [16]byte) (uint64, bool, error) {
-	if q.Bag.Len() > 0 {
-		if value, ok, err := q.Bag.Take(hash); ok || err != nil {
+	if q.bagged > 0 {
+		if value, ok, err := q.fromBag(hash); ok || err != nil {
 			return value, ok, err
 		}
 	}
@@ -55,21 +56,31 @@ func (q *inOrder) Take(hash [16]byte) (uint64, bool, error) {
 	if err := q.flush(); err != nil {
 		return 0, false, err
 	}
-	return q.Bag.Take(hash)
+	return q.fromBag(hash)
+}
+
+func (q *inOrder) fromBag(hash [16]byte) (uint64, bool, error) {
+	value, ok, err := q.Bag.Take(hash)
+	if ok {
+		q.bagged--
+	}
+	return value, ok, err
 }
 
 func (q *inOrder) flush() error {
-	for _, w := range q.queue[q.head:] {
+	for i := range q.queue[q.head:] {
+		w := &q.queue[q.head+i]
 		if err := q.Bag.Add(w.hash, w.value); err != nil {
 			return err
 		}
+		q.bagged++
 	}
 	q.queue, q.head = q.queue[:0], 0
 	return nil
 }
 
 // Len counts both.
-func (q *inOrder) Len() int64 { return q.Bag.Len() + int64(len(q.queue)-q.head) }
+func (q *inOrder) Len() int64 { return q.bagged + int64(len(q.queue)-q.head) }
 
 // Each visits what is left of both.
 func (q *inOrder) Each(f func([16]byte, uint64) error) error {

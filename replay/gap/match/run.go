@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 
 	"backstitch/partition"
 	"backstitch/replay/record"
@@ -45,6 +44,8 @@ type Options struct {
 	// bytes. Set both or none.
 	ReferenceFrames *record.Frames
 	TargetFrames    *record.Frames
+	// Chains says that the order of each side is asked for, too; it takes a hash more for each record.
+	Chains bool
 }
 
 // Totals is what one side held of what takes part.
@@ -52,15 +53,17 @@ type Totals struct {
 	Records int64
 	Bytes   int64 // keys, values and headers of the compared fields, our own headers left out
 	Sum     record.Sum
-	Chain   record.Chain // over all records in the order of this side
+	Chain   record.Chain // over all records in the order of this side, under Options.Chains
 }
 
 // count adds one record.
-func (t *Totals) count(size int64, hash [16]byte) {
+func (t *Totals) count(d *record.Digest, chains bool) {
 	t.Records++
-	t.Bytes += size
-	t.Sum.Add(hash)
-	t.Chain.Fold(hash)
+	t.Bytes += d.Size
+	t.Sum.Add(d.Hash)
+	if chains {
+		t.Chain.Fold(d.Hash)
+	}
 }
 
 // Outcome is the difference between two streams.
@@ -98,7 +101,8 @@ func (o *Outcome) Close() error {
 type run struct {
 	opt      Options
 	hasher   [2]record.Hasher // of the reference and the target
-	absent   Bag
+	absent   *inOrder         // of the reference
+	surplus  *inOrder         // of the target; Outcome.Surplus
 	out      *Outcome
 	next     partition.Offset // reference position after the last one seen
 	started  bool
@@ -121,7 +125,8 @@ func Run(ctx context.Context, reference, target Reader, opt Options) (_ *Outcome
 	if bag, err = opt.NewBag(); err != nil {
 		return nil, err
 	}
-	r.out.Surplus = &inOrder{Bag: bag}
+	r.surplus = &inOrder{Bag: bag}
+	r.out.Surplus = r.surplus
 	if err := r.drain(ctx); err != nil {
 		return nil, errors.Join(err, r.out.Close())
 	}
@@ -147,7 +152,7 @@ func (r *run) drain(ctx context.Context) error {
 	refDone, tgtDone := false, false
 	for !refDone || !tgtDone {
 		var err error
-		if tgtDone || (!refDone && r.absent.Len() <= r.out.Surplus.Len()) {
+		if tgtDone || (!refDone && r.absent.Len() <= r.surplus.Len()) {
 			refDone, err = r.reference(ctx)
 		} else {
 			tgtDone, err = r.target(ctx)
@@ -155,7 +160,7 @@ func (r *run) drain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.out.Unmatched = max(r.out.Unmatched, r.absent.Len()+r.out.Surplus.Len())
+		r.out.Unmatched = max(r.out.Unmatched, r.absent.Len()+r.surplus.Len())
 	}
 	return nil
 }
@@ -185,24 +190,23 @@ func (r *run) reference(ctx context.Context) (done bool, err error) {
 		}
 		r.hole(rec.Offset)
 		d := Digest(&r.hasher[0], batch, i, r.opt.Fields)
-		hash, size := d.Hash, d.Size
-		r.out.Reference.count(size, hash)
+		r.out.Reference.count(&d, r.opt.Chains)
 		if w.Reference != nil {
 			w.Reference(rec, d)
 		}
-		offset, ok, err := r.out.Surplus.Take(hash)
+		offset, ok, err := r.surplus.Take(d.Hash)
 		if err != nil {
 			return false, err
 		}
 		if ok {
-			r.out.SurplusBytes -= size
+			r.out.SurplusBytes -= d.Size
 			r.out.LastMatched = max(r.out.LastMatched, int64(offset))
 			continue
 		}
-		if err := r.absent.Add(hash, uint64(rec.Offset)); err != nil {
+		if err := r.absent.Add(d.Hash, uint64(rec.Offset)); err != nil {
 			return false, err
 		}
-		r.out.MissingBytes += size
+		r.out.MissingBytes += d.Size
 		if w.Absent != nil {
 			w.Absent(rec)
 		}
@@ -234,46 +238,26 @@ func (r *run) target(ctx context.Context) (done bool, err error) {
 			continue
 		}
 		d := Digest(&r.hasher[1], batch, i, r.opt.Fields)
-		hash, size := d.Hash, d.Size
-		r.out.Target.count(size, hash)
+		r.out.Target.count(&d, r.opt.Chains)
 		if w.Target != nil {
 			w.Target(rec, d)
 		}
-		pos, ok, err := r.absent.Take(hash)
+		pos, ok, err := r.absent.Take(d.Hash)
 		if err != nil {
 			return false, err
 		}
 		if ok {
-			r.out.MissingBytes -= size
+			r.out.MissingBytes -= d.Size
 			r.out.LastMatched = max(r.out.LastMatched, rec.Offset)
 			if w.Found != nil {
 				w.Found(partition.Offset(pos), rec)
 			}
 			continue
 		}
-		if err := r.out.Surplus.Add(hash, uint64(rec.Offset)); err != nil {
+		if err := r.surplus.Add(d.Hash, uint64(rec.Offset)); err != nil {
 			return false, err
 		}
-		r.out.SurplusBytes += size
+		r.out.SurplusBytes += d.Size
 	}
 	return false, nil
-}
-
-// Size is the size of the compared fields of r. Records with equal hashes have equal sizes.
-func Size(r *record.Record, fields record.Fields) int64 {
-	var n int
-	if fields&record.FieldKey != 0 {
-		n += len(r.Key)
-	}
-	if fields&record.FieldValue != 0 {
-		n += len(r.Value)
-	}
-	if fields&record.FieldHeaders != 0 {
-		for i := range r.Headers {
-			if h := &r.Headers[i]; !strings.HasPrefix(h.Key, record.OwnHeaderPrefix) {
-				n += len(h.Key) + len(h.Value)
-			}
-		}
-	}
-	return int64(n)
 }
