@@ -86,6 +86,10 @@ type reader struct {
 
 	log  *klog.Reader // of the stretch up to the next run, nil between two
 	stop int64        // end of that stretch
+
+	buf   *record.Buffer // of the answer that is being decoded, nil between two
+	todo  []klog.Batch
+	after int64 // next once todo is empty
 }
 
 // Next returns the next batch.
@@ -103,15 +107,18 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 				return nil, err
 			}
 		}
-		chunk, err := r.log.Next(ctx)
-		switch {
-		case err == io.EOF:
-			r.next, r.log = r.stop, nil
-			continue
-		case err != nil:
-			return nil, classify("read target", err)
+		if r.buf == nil {
+			chunk, err := r.log.Next(ctx)
+			switch {
+			case err == io.EOF:
+				r.next, r.log = r.stop, nil
+				continue
+			case err != nil:
+				return nil, classify("read target", err)
+			}
+			r.buf, r.todo, r.after = record.WrapBuffer(chunk.Raw), chunk.Batches, min(chunk.Next, r.stop)
 		}
-		batch, err := r.decode(chunk)
+		batch, err := r.decode()
 		if err != nil || batch != nil {
 			return batch, err
 		}
@@ -133,23 +140,32 @@ func (r *reader) stretch(ctx context.Context) (err error) {
 	return nil
 }
 
-// decode makes a batch of a chunk, nil when nothing of it is wanted.
-func (r *reader) decode(chunk klog.Chunk) (*record.Batch, error) {
-	raw := record.WrapBuffer(chunk.Raw)
-	defer raw.Done()
+// batchBytes and batchRecords are where a batch is full. An answer holds many times as much once it is decompressed, and who compares
+// two sides has the memory of a batch of each, and waits with one side for what the other is ahead.
+const (
+	batchBytes   = 1 << 20
+	batchRecords = 16 << 10
+)
+
+// decode makes a batch of the next part of the answer, nil when nothing of it is wanted.
+func (r *reader) decode() (*record.Batch, error) {
 	slab := record.NewSlab()
 	want := partition.Ranges{{From: r.next, To: r.stop}}
-	for i := range chunk.Batches {
-		b := &chunk.Batches[i]
-		if r.not != nil && r.not.owns(b.Header.ProducerID) {
-			continue
+	for len(r.todo) > 0 && slab.Size() < batchBytes && len(slab.Records) < batchRecords {
+		b := &r.todo[0]
+		if r.not == nil || !r.not.owns(b.Header.ProducerID) {
+			if err := r.s.dec.Decode(slab, r.buf, b.Raw, &b.Header, r.next, want); err != nil {
+				slab.Drop()
+				return nil, fmt.Errorf("read target partition %d: %w", r.part, err)
+			}
 		}
-		if err := r.s.dec.Decode(slab, raw, b.Raw, &b.Header, r.next, want); err != nil {
-			slab.Drop()
-			return nil, fmt.Errorf("read target partition %d: %w", r.part, err)
-		}
+		r.next = max(r.next, min(b.Header.LastOffset()+1, r.stop))
+		r.todo = r.todo[1:]
 	}
-	r.next = max(r.next, min(chunk.Next, r.stop))
+	if len(r.todo) == 0 {
+		r.next = max(r.next, r.after)
+		r.drop()
+	}
 	if len(slab.Records) == 0 {
 		slab.Drop()
 		return nil, nil
@@ -157,8 +173,18 @@ func (r *reader) decode(chunk klog.Chunk) (*record.Batch, error) {
 	return slab.Batch(r.part, r.next), nil
 }
 
+func (r *reader) drop() {
+	if r.buf != nil {
+		r.buf.Done()
+		r.buf, r.todo = nil, nil
+	}
+}
+
 // Position is where a later read begins.
 func (r *reader) Position() int64 { return r.next }
 
-// Close does nothing: a reader holds no goroutine and no connection of its own.
-func (r *reader) Close() error { return nil }
+// Close gives up what was read and not returned. A reader holds no goroutine and no connection of its own.
+func (r *reader) Close() error {
+	r.drop()
+	return nil
+}

@@ -136,13 +136,16 @@ func (r *reader) prefetch(ctx context.Context) {
 	}
 }
 
-// batchBytes is what a batch holds at least, unless the chunk or the slice ends before.
-const batchBytes = 1 << 20
+// batchBytes and batchRecords are where a batch is full: it holds one of both at least, unless the chunk or the slice ends before.
+const (
+	batchBytes   = 1 << 20
+	batchRecords = 16 << 10
+)
 
 // Next returns the next batch.
 func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 	slab := record.NewSlab()
-	for slab.Size() < batchBytes {
+	for slab.Size() < batchBytes && len(slab.Records) < batchRecords {
 		if len(r.todo) == 0 {
 			if len(slab.Records) > 0 {
 				break // hand on what is there rather than wait for the next chunk
