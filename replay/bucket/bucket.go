@@ -41,6 +41,22 @@ type Bucket interface {
 	URL() string
 }
 
+// Filler is a Bucket that reads into memory of its caller's, who reads much and would leave all of it to the garbage collector.
+type Filler interface {
+	// Fill reads len(buf) bytes from off into buf, and is GetRange otherwise.
+	Fill(ctx context.Context, key, etag string, off int64, buf []byte) error
+}
+
+// Fill reads len(buf) bytes from off into buf, from any bucket.
+func Fill(ctx context.Context, b Bucket, key, etag string, off int64, buf []byte) error {
+	if f, ok := b.(Filler); ok {
+		return f.Fill(ctx, key, etag, off, buf)
+	}
+	piece, err := b.GetRange(ctx, key, etag, off, int64(len(buf)))
+	copy(buf, piece)
+	return err
+}
+
 // Tagger is a Bucket whose objects have tags.
 type Tagger interface {
 	// Tags returns the tags of an object, none when it has none.

@@ -59,6 +59,10 @@ func readWrite(t *testing.T, b bucket.Bucket) {
 		if string(got) != tc.want || !errors.Is(err, tc.err) {
 			t.Errorf("range %d+%d: got %q, %v, want %q, %v", tc.off, tc.n, got, err, tc.want, tc.err)
 		}
+		buf := bytes.Repeat([]byte("?"), int(tc.n))
+		if err := bucket.Fill(t.Context(), b, "a/b.txt", in.ETag, tc.off, buf); !errors.Is(err, tc.err) || (err == nil && string(buf) != tc.want) {
+			t.Errorf("fill %d+%d: got %q, %v, want %q, %v", tc.off, tc.n, buf, err, tc.want, tc.err)
+		}
 	}
 	if _, _, err := b.Get(t.Context(), "nothing", ""); !errors.Is(err, bucket.ErrNotFound) {
 		t.Errorf("got %v, want %v", err, bucket.ErrNotFound)

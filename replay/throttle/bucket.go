@@ -40,6 +40,14 @@ func (b *pacedBucket) GetRange(ctx context.Context, key, etag string, off, lengt
 	return piece, b.l.Wait(ctx, int64(len(piece)))
 }
 
+// Fill is GetRange into memory of the caller's.
+func (b *pacedBucket) Fill(ctx context.Context, key, etag string, off int64, buf []byte) error {
+	if err := bucket.Fill(ctx, b.Bucket, key, etag, off, buf); err != nil {
+		return err
+	}
+	return b.l.Wait(ctx, int64(len(buf)))
+}
+
 // pacedTagged keeps the upgrade that archives of other programs look for.
 type pacedTagged struct {
 	pacedBucket

@@ -36,7 +36,10 @@ type Bucket struct {
 	path string
 }
 
-var _ bucket.Bucket = (*Bucket)(nil)
+var (
+	_ bucket.Bucket = (*Bucket)(nil)
+	_ bucket.Filler = (*Bucket)(nil)
+)
 
 // Open opens the directory at path: bucket.ErrNoBucket if it is not there.
 func Open(path string) (*Bucket, error) {
@@ -161,25 +164,42 @@ func (b *Bucket) Get(ctx context.Context, key, etag string) (io.ReadCloser, buck
 
 // GetRange reads a part of a file; a part that lies outside is io.ErrUnexpectedEOF.
 func (b *Bucket) GetRange(ctx context.Context, key, etag string, off, length int64) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
+	var buf []byte
+	err := b.part(ctx, key, etag, off, length, func() []byte {
+		buf = make([]byte, length)
+		return buf
+	})
+	if err != nil {
 		return nil, err
+	}
+	return buf, nil
+}
+
+// Fill is GetRange into buf.
+func (b *Bucket) Fill(ctx context.Context, key, etag string, off int64, buf []byte) error {
+	return b.part(ctx, key, etag, off, int64(len(buf)), func() []byte { return buf })
+}
+
+// part reads into what room returns, which is asked for once it is known that the file is that long.
+func (b *Bucket) part(ctx context.Context, key, etag string, off, length int64, room func() []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	f, fi, err := b.open(key, etag)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close() //nolint:errcheck // read only
 	if off < 0 {
 		off += fi.Size
 	}
 	if off < 0 || length < 0 || off+length > fi.Size {
-		return nil, fmt.Errorf("%s in %s: bytes %d+%d of %d: %w", key, b.path, off, length, fi.Size, io.ErrUnexpectedEOF)
+		return fmt.Errorf("%s in %s: bytes %d+%d of %d: %w", key, b.path, off, length, fi.Size, io.ErrUnexpectedEOF)
 	}
-	buf := make([]byte, length)
-	if _, err := f.ReadAt(buf, off); err != nil {
-		return nil, fmt.Errorf("read %s in %s: %w", key, b.path, err)
+	if _, err := f.ReadAt(room(), off); err != nil {
+		return fmt.Errorf("read %s in %s: %w", key, b.path, err)
 	}
-	return buf, nil
+	return nil
 }
 
 // PutNew writes a file that must not exist.

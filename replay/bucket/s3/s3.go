@@ -134,42 +134,59 @@ const rangeReads = 3
 
 // GetRange reads a part of an object; a part that lies outside is io.ErrUnexpectedEOF. An answer that breaks off is asked for again,
 // and is bucket.ErrBroken in the end.
-func (b *Bucket) GetRange(ctx context.Context, key, etag string, off, length int64) (buf []byte, err error) {
+func (b *Bucket) GetRange(ctx context.Context, key, etag string, off, length int64) ([]byte, error) {
+	var buf []byte
+	err := b.part(ctx, key, etag, off, length, func() []byte {
+		buf = make([]byte, length)
+		return buf
+	})
+	if err != nil {
+		return nil, err
+	}
+	return buf, nil
+}
+
+// Fill is GetRange into buf.
+func (b *Bucket) Fill(ctx context.Context, key, etag string, off int64, buf []byte) error {
+	return b.part(ctx, key, etag, off, int64(len(buf)), func() []byte { return buf })
+}
+
+// part reads into what room returns, which is asked for once the store has begun to answer.
+func (b *Bucket) part(ctx context.Context, key, etag string, off, length int64, room func() []byte) (err error) {
 	if length == 0 {
-		return nil, nil
+		return nil
 	}
 	for range rangeReads {
-		if buf, err = b.getRange(ctx, key, etag, off, length); !errors.Is(err, bucket.ErrBroken) || ctx.Err() != nil {
+		if err = b.partOnce(ctx, key, etag, off, length, room); !errors.Is(err, bucket.ErrBroken) || ctx.Err() != nil {
 			break
 		}
 	}
-	return buf, err
+	return err
 }
 
-func (b *Bucket) getRange(ctx context.Context, key, etag string, off, length int64) ([]byte, error) {
+func (b *Bucket) partOnce(ctx context.Context, key, etag string, off, length int64, room func() []byte) error {
 	rng := fmt.Sprintf("bytes=%d-%d", off, off+length-1)
 	if off < 0 {
 		rng = fmt.Sprintf("bytes=%d", off) // a suffix: it reaches to the end, and what is beyond length is left unread
 	}
 	out, err := b.get(ctx, key, etag, rng)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	buf := make([]byte, length)
-	_, err = io.ReadFull(out.Body, buf)
+	_, err = io.ReadFull(out.Body, room())
 	if cerr := out.Body.Close(); err == nil {
 		err = cerr
 	}
 	switch {
 	case err == nil:
-		return buf, nil
+		return nil
 	case out.ContentLength == nil || *out.ContentLength >= length:
 		// The store had promised all of it. Not %w: the end of a connection is not the end of the object.
-		return nil, b.wrap("read", key, fmt.Errorf("%w: %v", bucket.ErrBroken, err))
+		return b.wrap("read", key, fmt.Errorf("%w: %v", bucket.ErrBroken, err))
 	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
-	return nil, b.wrap("read", key, err)
+	return b.wrap("read", key, err)
 }
 
 func (b *Bucket) get(ctx context.Context, key, etag, rng string) (*s3.GetObjectOutput, error) {

@@ -21,6 +21,7 @@ type run struct {
 	key     string
 	etag    string
 	entries []format.Entry
+	buf     *record.Buffer // that raw lies in
 	raw     []byte
 	err     error
 }
@@ -37,9 +38,8 @@ type reader struct {
 	// Owned by the goroutine that calls Next.
 	cursor partition.Offset
 	cur    run
-	buf    *record.Buffer // of cur.raw
-	err    error          // sticky
-	damage error          // waits until the batch before it is out
+	err    error // sticky
+	damage error // waits until the batch before it is out
 }
 
 func (r *reader) start(ctx context.Context) {
@@ -90,7 +90,8 @@ func (r *reader) prefetch(ctx context.Context, o partition.Object, from partitio
 			continue
 		}
 		first := i
-		for i++; i < len(f.Entries) && wanted(&f.Entries[i]) && f.Entries[i].Position-f.Entries[first].Position < r.src.cfg.ReadBytes; i++ {
+		end := func(e *format.Entry) int64 { return e.Position + int64(e.Length) - f.Entries[first].Position }
+		for i++; i < len(f.Entries) && wanted(&f.Entries[i]) && end(&f.Entries[i]) <= r.src.cfg.ReadBytes-format.HeadLen; i++ {
 		}
 		at := f.Entries[first].Position
 		last := f.Entries[i-1]
@@ -103,7 +104,7 @@ func (r *reader) prefetch(ctx context.Context, o partition.Object, from partitio
 			}
 			return format.CheckHead(raw)
 		}
-		raw, err := steady(ctx, r.src.b, o.Key, o.ETag, at, last.Position+int64(last.Length)-at, nil, head)
+		buf, err := steady(ctx, r.src.b, o.Key, o.ETag, at, last.Position+int64(last.Length)-at, nil, head)
 		if errors.Is(err, format.ErrCorrupt) {
 			r.send(ctx, run{key: o.Key, err: &source.DamagedError{Object: o.Key, Offset: f.First, Next: f.Last + 1, Code: source.CodeCorrupt, Err: err}})
 			return ctx.Err()
@@ -111,18 +112,23 @@ func (r *reader) prefetch(ctx context.Context, o partition.Object, from partitio
 		if err != nil {
 			return sourceError(err)
 		}
+		raw := buf.B
 		if first == 0 {
 			raw = raw[format.HeadLen:]
 		}
-		if !r.send(ctx, run{key: o.Key, etag: o.ETag, entries: f.Entries[first:i], raw: raw}) {
+		if !r.send(ctx, run{key: o.Key, etag: o.ETag, entries: f.Entries[first:i], buf: buf, raw: raw}) {
+			buf.Done()
 			return ctx.Err()
 		}
 	}
 	return nil
 }
 
-// batchBytes is what a batch holds at least, unless the run ends before.
-const batchBytes = 1 << 20
+// batchBytes and batchRecords are where a batch is full: it holds one of both at least, unless the run ends before.
+const (
+	batchBytes   = 1 << 20
+	batchRecords = 16 << 10
+)
 
 // Next returns the next batch.
 func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
@@ -131,7 +137,7 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 		return nil, err
 	}
 	slab := record.NewSlab()
-	for slab.Size() < batchBytes {
+	for slab.Size() < batchBytes && len(slab.Records) < batchRecords {
 		if len(r.cur.entries) == 0 {
 			if len(slab.Records) > 0 {
 				break
@@ -164,19 +170,21 @@ func (r *reader) decode(ctx context.Context, slab *record.Slab) error {
 	if e.Last < r.cursor {
 		return nil // an object before this one had it
 	}
-	from, buf := r.cursor, r.buf
+	from, buf := r.cursor, r.cur.buf
 	h, err := format.CheckBatch(raw, e)
 	if err != nil {
-		raw, err = steady(ctx, r.src.b, r.cur.key, r.cur.etag, e.Position, int64(e.Length), raw, func(raw []byte) (err error) {
+		buf, err = steady(ctx, r.src.b, r.cur.key, r.cur.etag, e.Position, int64(e.Length), raw, func(raw []byte) (err error) {
 			h, err = format.CheckBatch(raw, e)
 			return err
 		})
-		if err != nil && !errors.Is(err, format.ErrCorrupt) {
+		switch {
+		case err == nil:
+			raw = buf.B
+			defer buf.Done()
+		case !errors.Is(err, format.ErrCorrupt):
 			r.err = fmt.Errorf("partition %d: %w", r.part, sourceError(err))
 			return r.err
 		}
-		buf = record.WrapBuffer(raw)
-		defer buf.Done()
 	}
 	r.cursor = e.Last + 1
 	records := len(slab.Records)
@@ -220,7 +228,6 @@ func (r *reader) take(ctx context.Context) error {
 			return r.err
 		}
 		r.cur = x
-		r.buf = record.WrapBuffer(x.raw)
 		return nil
 	case <-r.done:
 		// Both sides hand over at once, so nothing is left: the context of Open has ended.
@@ -232,9 +239,8 @@ func (r *reader) take(ctx context.Context) error {
 }
 
 func (r *reader) dropRun() {
-	if r.buf != nil {
-		r.buf.Done()
-		r.buf = nil
+	if r.cur.buf != nil {
+		r.cur.buf.Done()
 	}
 	r.cur = run{}
 }

@@ -9,6 +9,7 @@ import (
 	"backstitch/partition"
 	format "backstitch/replay/archive"
 	"backstitch/replay/bucket"
+	"backstitch/replay/record"
 
 	"github.com/zeebo/xxh3"
 )
@@ -24,16 +25,31 @@ var errUnsteady = errors.New("each read gave other bytes, and none was right")
 
 // steady reads a part of an object until check takes it, and returns it. An error of check is returned when the same bytes came twice
 // in a row. before is what was read already and was not taken, nil for nothing.
-func steady(ctx context.Context, b bucket.Bucket, key, etag string, at, length int64, before []byte, check func([]byte) error) ([]byte, error) {
+func steady(ctx context.Context, b bucket.Bucket, key, etag string, at, length int64, before []byte, check func([]byte) error) (*record.Buffer, error) {
+	var refused *record.Buffer // that before lies in
+	defer func() {
+		if refused != nil {
+			refused.Done()
+		}
+	}()
 	for range reads {
-		raw, err := b.GetRange(ctx, key, etag, at, length)
+		buf := record.NewBuffer(int(length))
+		buf.B = buf.B[:length]
+		err := bucket.Fill(ctx, b, key, etag, at, buf.B)
 		if err != nil {
+			buf.Done()
 			return nil, err
 		}
-		if err = check(raw); err == nil || bytes.Equal(raw, before) {
-			return raw, err
+		if err = check(buf.B); err == nil {
+			return buf, nil
 		}
-		before = raw
+		same := bytes.Equal(buf.B, before)
+		if refused != nil {
+			refused.Done()
+		}
+		if refused, before = buf, buf.B; same {
+			return nil, err
+		}
 	}
 	return nil, fmt.Errorf("bytes [%d,%d) of %s in %s: %w", at, at+length, key, b.URL(), errUnsteady)
 }
