@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"backstitch/replay/record"
 
@@ -24,6 +25,8 @@ type codecs struct {
 	gz  gzip.Reader
 	zs  *zstd.Decoder
 	raw []byte // compressed bytes of a zstd object
+	// How many times as large a zstd object became that did not say so: the next one will do about the same. 0 before the first.
+	times int64
 }
 
 func (c *codecs) close() {
@@ -75,7 +78,11 @@ func (c *codecs) decompress(r io.Reader, codec string) (io.Reader, error) {
 	return nil, fmt.Errorf("compression %q is not known", codec)
 }
 
-// whole decodes a zstd object at once if its header says that it fits, and otherwise returns a reader of all of it.
+// leastTimes is what a zstd object is taken to grow by as long as none was seen.
+const leastTimes = 4
+
+// whole decodes a zstd object at once if it is likely to fit, and otherwise returns a reader of all of it. Its header may say how large it
+// becomes; what was compressed as a stream does not, and is most of what there is.
 func (c *codecs) whole(b io.Reader, size, limit int64) (*record.Buffer, io.Reader, error) {
 	zs, err := c.zstd(limit)
 	if err != nil {
@@ -95,17 +102,26 @@ func (c *codecs) whole(b io.Reader, size, limit int64) (*record.Buffer, io.Reade
 	if err := h.Decode(c.raw); err != nil {
 		return nil, nil, err
 	}
-	if !h.HasFCS || h.FrameContentSize > uint64(limit) {
+	room := max(c.times, leastTimes) * size
+	if h.HasFCS {
+		room = int64(min(h.FrameContentSize, math.MaxInt64))
+	}
+	if room > limit {
 		return nil, bytes.NewReader(c.raw), nil
 	}
-	buf := record.NewBuffer(int(h.FrameContentSize) + 16)
-	if buf.B, err = zs.DecodeAll(c.raw, buf.B); err != nil {
-		buf.Done()
-		// Several frames may together be too large to hold, and what comes before damage is worth having: the stream reader
-		// gets to see it.
-		return nil, bytes.NewReader(c.raw), nil
+	buf := record.NewBuffer(int(room) + 16)
+	buf.B, err = zs.DecodeAll(c.raw, buf.B)
+	larger := errors.Is(err, zstd.ErrDecoderSizeExceeded) || int64(len(buf.B)) > limit
+	if err == nil && !larger {
+		c.times = int64(len(buf.B))/size + 1
+		return buf, nil, nil
 	}
-	return buf, nil, nil
+	buf.Done()
+	if larger {
+		c.times = limit/size + 1 // those like it are not tried again
+	}
+	// It may be too large to hold, and what comes before damage is worth having: the stream reader gets to see it.
+	return nil, bytes.NewReader(c.raw), nil
 }
 
 // xerialMagic begins a stream of the Java library.
