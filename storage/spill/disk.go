@@ -16,7 +16,7 @@ import (
 )
 
 // The disk part is a pebble without a write-ahead log. A key is hash and arrival number, the value is the number that the
-// caller gave. A bloom filter on the hash answers most misses, which are the usual case, from memory.
+// caller gave. A filter on the hash answers most misses, which are the usual case (filter.go), and one of each file most of the rest.
 
 const (
 	dirPrefix = "spill-"
@@ -24,8 +24,9 @@ const (
 )
 
 type disk struct {
-	db  *pebble.DB
-	dir string
+	db   *pebble.DB
+	dir  string
+	seen filter // all hashes that were ever put here
 }
 
 // silent keeps pebble from the standard logger; a fatal error ends in a panic, since the scratch file of one job can not be
@@ -55,7 +56,7 @@ func openDisk(parent string) (*disk, error) {
 	if err != nil {
 		return nil, errors.Join(storage.Classify(dir, err), os.RemoveAll(dir))
 	}
-	return &disk{db: db, dir: dir}, nil
+	return &disk{db: db, dir: dir, seen: newFilter()}, nil
 }
 
 // absorb moves all of m to disk; seq numbers arrivals and rises.
@@ -63,6 +64,7 @@ func (d *disk) absorb(m *memory, seq *uint64) error {
 	batch := d.db.NewBatch()
 	err := m.each(func(h Hash, value uint64) error {
 		*seq++
+		d.seen.add(&h)
 		key := binary.BigEndian.AppendUint64(append(make([]byte, 0, diskKey), h[:]...), *seq)
 		if err := batch.Set(key, binary.BigEndian.AppendUint64(nil, value), nil); err != nil {
 			return err
@@ -82,6 +84,9 @@ func (d *disk) absorb(m *memory, seq *uint64) error {
 
 // take removes the oldest value of h.
 func (d *disk) take(h Hash) (value uint64, ok bool, err error) {
+	if !d.seen.may(&h) {
+		return 0, false, nil
+	}
 	it, err := d.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
 		return 0, false, storage.Classify(d.dir, err)

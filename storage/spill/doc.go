@@ -6,9 +6,9 @@
 // Invariants:
 //   - Exact: no false hit and no false miss, whatever the size.
 //   - First in, first out per hash, also across the border between memory and disk.
-//   - Memory stays below Options.MemoryBytes (plus the fixed cache and memtable of the spill file); the files go with Close.
+//   - Memory stays below Options.MemoryBytes (plus the fixed filter, cache and memtable of the spill file); the files go with Close.
 //
 // Not here: durability. The files are scratch; what a killed process left is removed by Sweep.
 //
-// Reading order: spill.go, memory.go, disk.go.
+// Reading order: spill.go, memory.go, disk.go, filter.go.
 package spill

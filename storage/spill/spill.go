@@ -6,7 +6,7 @@ import "errors"
 type Options struct {
 	// Dir is where the files go when memory is full; empty is the system's temporary directory. Nothing is made before.
 	Dir string
-	// MemoryBytes is how much the part in memory may take; 0 is 64 MiB. The disk part adds about 32 MiB once it exists.
+	// MemoryBytes is how much the part in memory may take; 0 is 64 MiB. The disk part adds about 40 MiB once it exists.
 	MemoryBytes int64
 }
 

@@ -24,7 +24,7 @@ const queueMax = 1 << 15
 func (q *inOrder) Add(hash [16]byte, value uint64) error {
 	if len(q.queue) == queueMax {
 		if q.head < queueMax/2 {
-			if err := q.flush(); err != nil {
+			if err := q.flush(len(q.queue)); err != nil {
 				return err
 			}
 		} else {
@@ -36,24 +36,34 @@ func (q *inOrder) Add(hash [16]byte, value uint64) error {
 	return nil
 }
 
-// Take looks into the bag, where older ones are, and at the head of the queue. Where both have nothing, the queue may have it further
-// back, and becomes part of the bag.
+// lostInARow is how many entries in front of the one that is taken may be lost without the whole queue becoming part of the bag.
+const lostInARow = 64
+
+// Take looks into the bag, where older ones are, and at the head of the queue. What lies before an entry that is taken is late, and most
+// likely lost: it becomes part of the bag. Where both have nothing, the queue may have it further back, and becomes part of the bag.
 func (q *inOrder) Take(hash [16]byte) (uint64, bool, error) {
 	if q.bagged > 0 {
 		if value, ok, err := q.fromBag(hash); ok || err != nil {
 			return value, ok, err
 		}
 	}
-	if q.head == len(q.queue) {
-		return 0, false, nil
-	}
-	if w := &q.queue[q.head]; w.hash == hash {
+	for i := q.head; i < len(q.queue) && i <= q.head+lostInARow; i++ {
+		w := q.queue[i]
+		if w.hash != hash {
+			continue
+		}
+		if err := q.flush(i); err != nil {
+			return 0, false, err
+		}
 		if q.head++; q.head == len(q.queue) {
 			q.queue, q.head = q.queue[:0], 0
 		}
 		return w.value, true, nil
 	}
-	if err := q.flush(); err != nil {
+	if q.head == len(q.queue) {
+		return 0, false, nil
+	}
+	if err := q.flush(len(q.queue)); err != nil {
 		return 0, false, err
 	}
 	return q.fromBag(hash)
@@ -67,15 +77,18 @@ func (q *inOrder) fromBag(hash [16]byte) (uint64, bool, error) {
 	return value, ok, err
 }
 
-func (q *inOrder) flush() error {
-	for i := range q.queue[q.head:] {
-		w := &q.queue[q.head+i]
+// flush makes what is left of the queue before end part of the bag.
+func (q *inOrder) flush(end int) error {
+	for ; q.head < end; q.head++ {
+		w := &q.queue[q.head]
 		if err := q.Bag.Add(w.hash, w.value); err != nil {
 			return err
 		}
 		q.bagged++
 	}
-	q.queue, q.head = q.queue[:0], 0
+	if q.head == len(q.queue) {
+		q.queue, q.head = q.queue[:0], 0
+	}
 	return nil
 }
 
@@ -84,7 +97,7 @@ func (q *inOrder) Len() int64 { return q.bagged + int64(len(q.queue)-q.head) }
 
 // Each visits what is left of both.
 func (q *inOrder) Each(f func([16]byte, uint64) error) error {
-	if err := q.flush(); err != nil {
+	if err := q.flush(len(q.queue)); err != nil {
 		return err
 	}
 	return q.Bag.Each(f)
