@@ -27,6 +27,7 @@ var (
 	scanRecords = flag.Int64("bench.records", 1<<18, "records of a topic of 1 KiB values; small ones are four times as many")
 	scanTopics  = flag.String("bench.topics", "none:1024,lz4:1024,zstd:1024,lz4:100", "codec and bytes of a value of the topics that are scanned")
 	scanFiles   = flag.String("bench.files", "json,json.gz,json.zst", "codecs of foreign archives that are scanned")
+	scanBroker  = flag.String("bench.broker", "", "host:port of a broker to scan, which is left with the topics; a kfake of our own without")
 	only        = flag.String("bench.only", "", "racer to run alone, for the profile")
 )
 
@@ -72,7 +73,7 @@ func BenchmarkScan(b *testing.B) {
 		if bytes < 512 {
 			size.Records *= 4
 		}
-		topic := fmt.Sprint("scan-", i)
+		topic := fmt.Sprintf("scan-%x-%d", *seed, i)
 		race(b, "topic "+name, w.topic(b, topic, size), rng)
 		race(b, "archive "+name, w.archive(b, topic), rng)
 	}
@@ -141,6 +142,9 @@ type scanWorld struct {
 
 func newScanWorld(t testing.TB) *scanWorld {
 	t.Helper()
+	if *scanBroker != "" {
+		return &scanWorld{broker: *scanBroker, topics: map[string]Topic{}}
+	}
 	servers, stop, err := StartChild(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
