@@ -42,7 +42,9 @@ func newCodecs(ceiling int) *codecs {
 		lz4s:    sync.Pool{New: func() any { return lz4.NewReader(nil) }},
 		zstds: sync.Pool{New: func() any {
 			// Concurrency 1 starts no goroutine, so a decoder that the pool drops leaks nothing.
-			d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(ceiling)))
+			// The frame's checksum is over what the batch's CRC, or the hash that an archive keeps of it, covers already, as with LZ4.
+			d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(ceiling)),
+				zstd.IgnoreChecksum(true))
 			if err != nil {
 				panic("kbatch: zstd options: " + err.Error())
 			}
