@@ -1,7 +1,6 @@
 package foreign
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -91,8 +90,12 @@ func jsonValue(line []byte, r *record.Record) error {
 // plausible looks at the ends of a line. It finds what is cut off, run together or not text, at the cost of nothing; whether
 // the rest is JSON is for whoever reads the topic, as it was when the record was first written.
 func plausible(line []byte) bool {
-	line = bytes.TrimRight(line, " \t\r")
-	line = bytes.TrimLeft(line, " \t")
+	for len(line) > 0 && (line[len(line)-1] == ' ' || line[len(line)-1] == '\t' || line[len(line)-1] == '\r') {
+		line = line[:len(line)-1]
+	}
+	for len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		line = line[1:]
+	}
 	if len(line) == 0 {
 		return false
 	}
