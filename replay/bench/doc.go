@@ -10,5 +10,8 @@
 //
 // Run it with: go test ./replay/bench -run '^$' -bench . -bench.pairs 15
 //
-// Reading order: data.go, child.go, pipe.go, engine.go, measure.go, stats.go, labels.go.
+// Scans are measured against reading alone in the same way (-bench Scan -bench.rounds 15). With -bench.broker they read from a broker that
+// is there, such as Apache Kafka by deploy/testbed/kafka.sh.
+//
+// Reading order: data.go, child.go, pipe.go, engine.go, measure.go, stats.go, labels.go; bare.go, topic.go, scan.go, race.go.
 package bench
