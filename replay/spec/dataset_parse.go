@@ -70,18 +70,14 @@ func refusePolicy(value any) []Problem {
 // semantics finds what the schema can not say.
 func (d *Dataset) semantics(opts Options) []Problem {
 	c := &checker{opts: opts}
-	noRegistry := func(path, url, at string) {
-		if url != "" {
-			c.add(CodeNotYet, path+"."+at, "agents have no access to schema registries", "leave it out, and compare by schema by hand: backstitch gaps list --registry URL")
-		}
-	}
-	url, at := d.Spec.Reference.registry()
-	noRegistry("spec.reference", url, at)
+	reference, at := d.Spec.Reference.registry()
+	c.agentRegistry("spec.reference."+at, reference)
 	c.source("spec.reference", d.Spec.Reference)
 	for i, t := range d.Spec.Targets {
 		path := fmt.Sprintf("spec.targets.%d", i)
-		url, at := t.registry()
-		noRegistry(path, url, at)
+		target, to := t.registry()
+		c.agentRegistry(path+"."+to, target)
+		c.bothRegistries("spec.reference."+at, reference, "reference", path+"."+to, target, "target")
 		c.target(path, t)
 		c.same(path, d.Spec.Reference, t)
 		for j, other := range d.Spec.Targets[:i] {
@@ -96,6 +92,14 @@ func (d *Dataset) semantics(opts Options) []Problem {
 		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i])
 	}
 	return c.problems
+}
+
+// agentRegistry refuses an address: agents ask only the registries of their configuration.
+func (c *checker) agentRegistry(path, name string) {
+	before := len(c.problems)
+	if c.registry(path, name); len(c.problems) == before && strings.Contains(name, ":") {
+		c.add(CodeValue, path, path+" is an address, and agents ask only the registries of their configuration", "registry: NAME, and connections.NAME.registry on every agent")
+	}
 }
 
 // Bounds of annotations: they are sent with every notification.

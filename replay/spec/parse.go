@@ -29,7 +29,7 @@ const maxDepth = 32
 
 // Options are what a caller knows besides the file.
 type Options struct {
-	// Connections are the names that are configured, with what each is: "kafka" or "s3". nil means that nobody asked, and no
+	// Connections are the names that are configured, with what each is: "kafka", "s3" or "registry". nil means that nobody asked, and no
 	// name is refused.
 	Connections map[string]string
 }
@@ -295,12 +295,16 @@ func (d *document) fail(p Problem) error {
 
 // error finds the place of each problem that has none yet and returns them in order.
 func (d *document) error() error {
+	secret := map[int]bool{} // lines that may hold one
 	for i := range d.problems {
 		p := &d.problems[i]
 		if p.Line == 0 {
 			p.Line, p.Column = d.place(p)
 		}
-		if p.Code != CodeSecret { // the line may hold the secret
+		secret[p.Line] = secret[p.Line] || p.Code == CodeSecret
+	}
+	for i := range d.problems {
+		if p := &d.problems[i]; !secret[p.Line] {
 			p.Excerpt = excerpt(d.text, p.Line, p.Column)
 		}
 	}

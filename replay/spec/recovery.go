@@ -74,8 +74,8 @@ type S3Source struct {
 	Region string `json:"region,omitempty"`
 	// Place of an S3 Inventory of the bucket, s3://DESTINATION/PREFIX/BUCKET/CONFIG-ID, to list by. Left out, the bucket is listed.
 	Inventory string `json:"inventory,omitempty" jsonschema:"pattern=^s3://"`
-	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
-	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 	Layout
 }
 
@@ -83,8 +83,8 @@ type S3Source struct {
 type DirSource struct {
 	// Path of the directory, absolute.
 	Path string `json:"path" jsonschema:"pattern=^/"`
-	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
-	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 	Layout
 }
 
@@ -114,8 +114,8 @@ type KafkaSource struct {
 	Brokers string `json:"brokers,omitempty"`
 	// Topic to read.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
-	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
-	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 }
 
 // Target is where records are written. Exactly one of its members is set.
@@ -136,8 +136,8 @@ type KafkaTarget struct {
 	Brokers string `json:"brokers,omitempty"`
 	// Topic to write. It must exist.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
-	// Schema registry whose numbers stand in front of values, such as https://registry:8081: on both sides or on none. No plan is made then.
-	Registry string `json:"registry,omitempty" jsonschema:"pattern=^https?://"`
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 }
 
 // DirTarget is a directory to complete.

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -157,18 +158,41 @@ func nested(a, b string) bool {
 // registries refuses to compare by schema on one side and by number on the other: every record would differ.
 func (c *checker) registries(r *Recovery) {
 	source, at := r.Spec.Source.registry()
-	target, _ := r.Spec.Target.registry()
+	target, to := r.Spec.Target.registry()
+	c.registry("spec.source."+at, source)
+	c.registry("spec.target."+to, target)
+	c.bothRegistries("spec.source."+at, source, "source", "spec.target."+to, target, "target")
+}
+
+func (c *checker) bothRegistries(at, a, side, to, b, other string) {
 	const hint = "name both registries, or none to compare the numbers as bytes"
 	switch {
-	case source != "" && target == "":
-		c.add(CodeTogether, "spec.source."+at, "the source has a registry and the target has none", hint)
-	case source == "" && target != "":
-		c.add(CodeTogether, "spec.target.kafka.registry", "the target has a registry and the source has none", hint)
+	case a != "" && b == "":
+		c.add(CodeTogether, at, fmt.Sprintf("the %s has a registry and the %s has none", side, other), hint)
+	case a == "" && b != "":
+		c.add(CodeTogether, to, fmt.Sprintf("the %s has a registry and the %s has none", other, side), hint)
+	}
+}
+
+// registry refuses what is neither a connection nor an address. An address with a login is a secret, and not repeated.
+func (c *checker) registry(path, name string) {
+	if !strings.ContainsAny(name, ":@") {
+		c.connection(path, name, "registry")
+		return
+	}
+	u, err := url.Parse(name)
+	if err != nil || strings.ContainsAny(name, "@?#") {
+		c.add(CodeSecret, path, path+" is not an address of the form https://HOST:PORT, or holds more than that",
+			"name a connection whose configuration has the login: registry: NAME")
+		return
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		c.add(CodeValue, path, path+" is neither a connection nor an address", "registry: NAME, or registry: https://HOST:8081")
 	}
 }
 
 // registry is that of s, "" for none, and where it stands.
-func (s Source) registry() (url, at string) {
+func (s Source) registry() (name, at string) {
 	switch {
 	case s.S3 != nil:
 		return s.S3.Registry, "s3.registry"
@@ -180,9 +204,9 @@ func (s Source) registry() (url, at string) {
 	return "", ""
 }
 
-func (t Target) registry() (url, at string) {
+func (t Target) registry() (name, at string) {
 	if t.Kafka == nil {
-		return "", ""
+		return "", "dir"
 	}
 	return t.Kafka.Registry, "kafka.registry"
 }
