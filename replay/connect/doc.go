@@ -1,5 +1,5 @@
 // Package connect turns addresses and credentials into clients: a Kafka client from brokers, TLS and SASL, a bucket from a
-// URL. It is the only place that knows how a secret is found.
+// URL, a schema registry from its address and login. It is the only place that knows how a secret is found.
 //
 // Invariants:
 //   - A secret is only ever named, "env:NAME" or "file:PATH", never written into a configuration. It is read when a client is
@@ -11,5 +11,5 @@
 //
 // What is not here: which topics and objects there are (replay/klog and the sources).
 //
-// Reading order: error.go, secret.go, kafka.go, bucket.go.
+// Reading order: error.go, secret.go, kafka.go, bucket.go, registry.go.
 package connect

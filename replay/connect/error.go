@@ -14,6 +14,10 @@ const (
 	CodeStoreLogin   = "BST-E3202" // the store refuses the credentials
 	CodeStoreMissing = "BST-E3203" // no such bucket or directory
 	CodeStoreUnsafe  = "BST-E3204" // the store ignores conditional writes
+
+	CodeRegistryDown  = "BST-E3301" // the schema registry does not answer, or is none
+	CodeRegistryLogin = "BST-E3302" // the registry refuses the credentials
+	CodeRegistryTLS   = "BST-E3303" // TLS is wrong on one side
 )
 
 // Error is a connection that could not be made, for a person to read.

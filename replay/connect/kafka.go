@@ -26,12 +26,12 @@ type Kafka struct {
 	SASL    *SASL    // nil for no login
 }
 
-// TLS says how to trust the brokers and how to show who we are. Its zero value trusts the system's authorities.
+// TLS says how to trust a server and how to show who we are. Its zero value trusts the system's authorities.
 type TLS struct {
 	CAFile     string // PEM file of the authorities to trust instead of the system's
 	CertFile   string // PEM files of our certificate and key, both or none
 	KeyFile    string
-	ServerName string // name to expect in the brokers' certificates, "" for their host names
+	ServerName string // name to expect in the server's certificate, "" for its host name
 }
 
 // SASL is a login.
@@ -83,7 +83,7 @@ func (k Kafka) Opts(clientID string, env Env) ([]kgo.Opt, error) {
 	}
 	opts := []kgo.Opt{kgo.SeedBrokers(k.Brokers...), kgo.ClientID(clientID), kgo.DialTimeout(dialTimeout)}
 	if k.TLS != nil {
-		conf, err := k.TLS.config()
+		conf, err := k.TLS.config(CodeKafkaTLS)
 		if err != nil {
 			return nil, err
 		}
@@ -171,25 +171,26 @@ func (k Kafka) reachable() bool {
 	return false
 }
 
-func (t *TLS) config() (*tls.Config, error) {
+// config reads the files. code is that of its errors.
+func (t *TLS) config(code string) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
 		if err != nil {
-			return nil, &Error{Code: CodeKafkaTLS, Object: t.CAFile, Err: err, Hint: "the file must be there and readable on each node"}
+			return nil, &Error{Code: code, Object: t.CAFile, Err: err, Hint: "the file must be there and readable on each node"}
 		}
 		conf.RootCAs = x509.NewCertPool()
 		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, &Error{Code: CodeKafkaTLS, Object: t.CAFile, Err: errors.New("no certificate in it"), Hint: "it must hold PEM certificates"}
+			return nil, &Error{Code: code, Object: t.CAFile, Err: errors.New("no certificate in it"), Hint: "it must hold PEM certificates"}
 		}
 	}
 	if (t.CertFile == "") != (t.KeyFile == "") {
-		return nil, &Error{Code: CodeKafkaTLS, Object: t.CertFile + t.KeyFile, Err: errors.New("certificate and key go together"), Hint: "name both or none"}
+		return nil, &Error{Code: code, Object: t.CertFile + t.KeyFile, Err: errors.New("certificate and key go together"), Hint: "name both or none"}
 	}
 	if t.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
-			return nil, &Error{Code: CodeKafkaTLS, Object: t.CertFile, Err: err, Hint: "certificate and key must be PEM and fit together"}
+			return nil, &Error{Code: code, Object: t.CertFile, Err: err, Hint: "certificate and key must be PEM and fit together"}
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}

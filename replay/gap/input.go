@@ -82,7 +82,7 @@ type Input struct {
 	Faded map[int32]int64
 	Scope Scope
 	Facts Facts
-	// ReferenceSchemas and TargetSchemas name the schemas of records of each side; nil compares the numbers of schemas as bytes. Set
+	// ReferenceSchemas and TargetSchemas tell the schemas that records of each side name; nil compares names of schemas as bytes. Set
 	// both or none.
 	ReferenceSchemas *schema.Side
 	TargetSchemas    *schema.Side

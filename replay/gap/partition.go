@@ -116,24 +116,27 @@ func (s *scan) slice() partition.Slice {
 type reference struct {
 	source.Reader
 	schemas *schema.Side
+	fields  record.Fields
 }
 
 func (r reference) Next(ctx context.Context) (*record.Batch, error) {
 	b, err := r.Reader.Next(ctx)
 	var damaged *source.DamagedError
-	if err != nil && !errors.Is(err, errEOF) && !errors.As(err, &damaged) {
+	var ours *referenceError
+	if err != nil && !errors.Is(err, errEOF) && !errors.As(err, &damaged) && !errors.As(err, &ours) {
 		err = &referenceError{err}
 	}
 	if err != nil {
 		return b, err
 	}
-	return learnt(ctx, r.schemas, b, "reference")
+	return Learn(ctx, r.schemas, b, r.fields, "reference")
 }
 
 // target reads the target.
 type target struct {
 	sink.Reader
 	schemas *schema.Side
+	fields  record.Fields
 }
 
 func (t target) Next(ctx context.Context) (*record.Batch, error) {
@@ -141,17 +144,7 @@ func (t target) Next(ctx context.Context) (*record.Batch, error) {
 	if err != nil {
 		return b, err
 	}
-	return learnt(ctx, t.schemas, b, "target")
-}
-
-// learnt makes sure that the schemas of a batch are known. Of records whose schema nobody tells nothing can be said, on whichever side
-// they are.
-func learnt(ctx context.Context, schemas *schema.Side, b *record.Batch, side string) (*record.Batch, error) {
-	if err := schemas.Learn(ctx, b); err != nil {
-		b.Release()
-		return nil, &referenceError{fmt.Errorf("schemas of the %s can not be told: %w", side, err)}
-	}
-	return b, nil
+	return Learn(ctx, t.schemas, b, t.fields, "target")
 }
 
 // openReference opens the reference at the beginning of the scope; nil when nothing is in scope.
@@ -164,7 +157,7 @@ func (s *scan) openReference(ctx context.Context) (match.Reader, func() error, e
 	if err != nil {
 		return nil, nil, &referenceError{err}
 	}
-	return reference{r, s.in.ReferenceSchemas}, r.Close, nil
+	return reference{r, s.in.ReferenceSchemas, s.in.Fields()}, r.Close, nil
 }
 
 func (s *scan) openTarget(ctx context.Context, from, to int64) (sink.Reader, error) {
@@ -172,7 +165,7 @@ func (s *scan) openTarget(ctx context.Context, from, to int64) (sink.Reader, err
 	if err != nil || s.in.TargetSchemas == nil {
 		return r, err
 	}
-	return target{r, s.in.TargetSchemas}, nil
+	return target{r, s.in.TargetSchemas, s.in.Fields()}, nil
 }
 
 // targetStart is the first offset of the target that can be in scope.

@@ -1,17 +1,28 @@
 package gap
 
-import "fmt"
+import (
+	"context"
+	"fmt"
 
-// noteSchemas says which registries told what the numbers of schemas stand for.
+	"backstitch/replay/record"
+	"backstitch/replay/schema"
+)
+
+// Learn makes sure that the schemas which b names are known before it is hashed. Of records whose schema nobody tells nothing can be said,
+// on whichever side they are, so its error makes a partition not comparable and does not end a scan. It takes b when it fails.
+func Learn(ctx context.Context, schemas *schema.Side, b *record.Batch, fields record.Fields, side string) (*record.Batch, error) {
+	if err := schemas.Learn(ctx, b, fields); err != nil {
+		b.Release()
+		return nil, &referenceError{fmt.Errorf("schemas of the %s can not be told: %w", side, err)}
+	}
+	return b, nil
+}
+
+// noteSchemas says what of names of schemas was compared as bytes although registries were named.
 func (r *Report) noteSchemas(in *Input) {
 	ref, tgt := in.ReferenceSchemas, in.TargetSchemas
-	if ref == nil || tgt == nil {
-		return
-	}
-	r.Facts.Notes = append(r.Facts.Notes, fmt.Sprintf("compared by schema and not by its number: %s of %s, %s of %s",
-		plural(int64(ref.Registry().Count()), "schema"), ref.Registry().URL(), plural(int64(tgt.Registry().Count()), "schema"), tgt.Registry().URL()))
-	if !ref.Keys() && !tgt.Keys() {
-		r.NotChecked = append(r.NotChecked, "schemas of keys: no registry has schemas of this topic's keys, so numbers in them were compared as bytes")
+	if ref != nil && tgt != nil && ref.Bare() && tgt.Bare() {
+		r.NotChecked = append(r.NotChecked, "schemas of keys: no registry has the subject of this topic's keys, so numbers in front of them were compared as bytes")
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 	"slices"
 
 	"backstitch/partition"
+	"backstitch/replay/gap"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
+	"backstitch/replay/schema"
 )
 
 // What of a file is believed, one partition at a time.
@@ -39,6 +41,11 @@ func (s *session) vouch(ctx context.Context, p *part, why [2]string) error {
 	if f != nil {
 		p.file = f
 	}
+	if reason == "" {
+		if reason, err = s.otherSchemas(ctx, had.Schemas); err != nil {
+			return err
+		}
+	}
 	if reason != "" {
 		for _, side := range p.sides {
 			side.doubt(reason)
@@ -59,6 +66,23 @@ func (s *session) vouch(ctx context.Context, p *part, why [2]string) error {
 		}
 	}
 	return nil
+}
+
+// otherSchemas says why hashes were made with other schemas than those that records name now, "" when they were not. A registry may come
+// to say something else under a number: it was set up anew, or written over.
+func (s *session) otherSchemas(ctx context.Context, had *schemas) (string, error) {
+	if s.schemas(referenceSide) == nil && had == nil {
+		return "", nil
+	}
+	if s.schemas(referenceSide) == nil || had == nil {
+		return "it was written when names of schemas were compared in another way", nil
+	}
+	for i, l := range []*schema.Learnt{had.Reference, had.Target} {
+		if reason, err := s.schemas(i).Differs(ctx, l); reason != "" || err != nil {
+			return reason, err
+		}
+	}
+	return "", nil
 }
 
 // believe drops the windows of a side for which its anchors do not vouch.
@@ -141,12 +165,15 @@ func (s *session) same(ctx context.Context, side *side, i int, entries []entry, 
 		return false, err
 	}
 	defer func() { err = errors.Join(err, raw.Close()) }()
-	var h record.Hasher
+	h := record.Hasher{Frames: side.schemas.Frames()}
 	n := 0
 	for {
 		b, err := raw.Next(ctx)
 		if err == io.EOF {
 			return n == len(entries), nil
+		}
+		if err == nil {
+			b, err = gap.Learn(ctx, side.schemas, b, side.fields, side.name)
 		}
 		if err != nil {
 			return false, err

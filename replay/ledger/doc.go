@@ -6,6 +6,8 @@
 //   - A record is vouched for only while anchors say that it is what was read. For a topic: its id, the log start, the last stable
 //     offset, the end of the leader epoch of its last record, a policy without compaction, and its last records, which are read again. For an
 //     archive: key, ETag and size of each object that reaches into a window. What they do not vouch for is read.
+//   - What was hashed by schema is vouched for only while both registries, asked anew, say what they said of each schema. A comparison by
+//     schema shares no file with one by bytes.
 //   - A file that is damaged, cut short, of another version or under other fields is no ledger. It costs a full read, and the report says
 //     so; it never costs a finding.
 //   - A file is there whole or not at all, and is replaced whole.

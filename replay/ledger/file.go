@@ -13,6 +13,7 @@ import (
 
 	"backstitch/partition"
 	"backstitch/replay/record"
+	"backstitch/replay/schema"
 )
 
 // A file of one partition: windows, then what they are and what vouches for them. FORMATS.md has the bytes.
@@ -42,6 +43,14 @@ type anchors struct {
 	Canonical  int           `json:"canonical"` // version of the canonical form
 	Reference  anchor        `json:"reference"`
 	Target     anchor        `json:"target"`
+	Schemas    *schemas      `json:"schemas,omitempty"` // nil when names of schemas are bytes
+}
+
+// schemas is what each side's registry said of the schemas that records name. It counts for both sides at once: whether a key is compared
+// hangs on both.
+type schemas struct {
+	Reference *schema.Learnt `json:"reference"`
+	Target    *schema.Learnt `json:"target"`
 }
 
 // anchor is what vouches for the windows of one side: a log, or objects.

@@ -9,6 +9,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/schema"
 	"backstitch/replay/source"
 )
 
@@ -28,9 +29,10 @@ type side struct {
 	p       *part
 	name    string
 	fields  record.Fields
-	keep    bool     // whether what is read is to be written down
-	windows []window // ascending and disjoint
-	fresh   bool     // one of windows is new, or an old one is gone
+	schemas *schema.Side // that tell what its records name; nil when names are bytes
+	keep    bool         // whether what is read is to be written down
+	windows []window     // ascending and disjoint
+	fresh   bool         // one of windows is new, or an old one is gone
 	doubts  []gap.Doubt
 	damaged []*source.DamagedError
 

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"backstitch/partition"
+	"backstitch/replay/gap"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
@@ -33,6 +34,10 @@ type reader struct {
 	rawEnd partition.Offset
 	hasher record.Hasher
 	made   build
+}
+
+func newReader(s *side, at partition.Offset) *reader {
+	return &reader{s: s, part: s.p.n, at: at, hasher: record.Hasher{Frames: s.schemas.Frames()}}
 }
 
 // build is the window that is being read.
@@ -137,6 +142,9 @@ func (r *reader) read(ctx context.Context) (*record.Batch, error) {
 		r.made = build{on: r.made.on && damaged.Next >= 0, from: damaged.Next}
 		return nil, err
 	case err != nil:
+		return nil, err
+	}
+	if b, err = gap.Learn(ctx, r.s.schemas, b, r.s.fields, r.s.name); err != nil {
 		return nil, err
 	}
 	r.see(b)

@@ -15,6 +15,7 @@ import (
 
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/schema"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sync/errgroup"
@@ -78,6 +79,10 @@ type session struct {
 	after  [2]*gap.LogState
 }
 
+func (s *session) schemas(side int) *schema.Side {
+	return [2]*schema.Side{s.in.ReferenceSchemas, s.in.TargetSchemas}[side]
+}
+
 func (s *session) log(side int) gap.Log { return [2]gap.Log{s.a.Reference, s.a.Target}[side] }
 
 // begin finds out what of the ledger can be believed.
@@ -135,7 +140,7 @@ const suffix = ".ledger"
 func (s *session) part(n int32) *part {
 	p := &part{n: n, path: filepath.Join(s.path, fmt.Sprintf("p%05d%s", n, suffix))}
 	for i, name := range []string{"reference", "target"} {
-		p.sides[i] = &side{p: p, name: name, fields: s.in.Fields(), keep: s.notKept == ""}
+		p.sides[i] = &side{p: p, name: name, fields: s.in.Fields(), schemas: s.schemas(i), keep: s.notKept == ""}
 	}
 	return p
 }
@@ -200,7 +205,7 @@ func (s *session) save(ctx context.Context) error {
 		if !p.sides[referenceSide].fresh && !p.sides[targetSide].fresh {
 			continue
 		}
-		a := anchors{Comparison: s.a.Comparison, Partition: n, Fields: s.in.Fields(), Canonical: record.CanonicalVersion}
+		a := anchors{Comparison: s.a.Comparison, Partition: n, Fields: s.in.Fields(), Canonical: record.CanonicalVersion, Schemas: s.learnt()}
 		reason := ""
 		for i, to := range []*anchor{&a.Reference, &a.Target} {
 			var err error
@@ -221,6 +226,14 @@ func (s *session) save(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// learnt is what the hashes of both sides were made with.
+func (s *session) learnt() *schemas {
+	if s.schemas(referenceSide) == nil {
+		return nil
+	}
+	return &schemas{Reference: s.schemas(referenceSide).Learnt(), Target: s.schemas(targetSide).Learnt()}
 }
 
 // anchor says what vouches for the windows of a side. A reason says why nothing of the partition is to be written.

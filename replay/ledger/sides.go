@@ -20,7 +20,7 @@ func (s *references) Open(ctx context.Context, slice partition.Slice, cursor par
 	if p == nil {
 		return s.Source.Open(ctx, slice, cursor)
 	}
-	r := &reader{s: p.sides[referenceSide], part: slice.Partition, at: cursor}
+	r := newReader(p.sides[referenceSide], cursor)
 	for _, want := range slice.Ranges {
 		if want.From = max(want.From, cursor); !want.Empty() {
 			r.want = append(r.want, want)
@@ -46,7 +46,7 @@ func (t *targets) Read(ctx context.Context, n int32, from, to int64) (sink.Reade
 	if p == nil {
 		return t.Targets.Read(ctx, n, from, to)
 	}
-	r := &reader{s: p.sides[targetSide], part: n, at: from}
+	r := newReader(p.sides[targetSide], from)
 	if from < to {
 		r.want = partition.Ranges{{From: from, To: to}}
 	}

@@ -35,6 +35,11 @@ type Config struct {
 	// Kafka and S3 look up connections by name; nil knows none.
 	Kafka func(name string) (connect.Kafka, bool)
 	S3    func(name string) (connect.S3, bool)
+	// Registry looks up connections to schema registries by name; nil knows none.
+	Registry func(name string) (connect.Registry, bool)
+	// AnyRegistry lets specs name registries by address. Agents ask only those of their configuration: who may send them a spec shall not
+	// choose which addresses they dial.
+	AnyRegistry bool
 	// InFlightBytes bounds what one writer has on its way, and with it how large an object may be to be decoded at once; 0 is the
 	// defaults of sink and source.
 	InFlightBytes int64

@@ -24,7 +24,10 @@ import (
 //	0x00                                                 null
 //	0x01 length bytes                                    of up to 256 bytes
 //	0x02 length xxh3-128                                 longer; the hash is over the bytes, big endian
-//	0x03 fingerprint part                                under Frames: 16 bytes for the schema, and what follows its number
+//	0x03 fingerprint part                                under Frames: 16 bytes for the schema, and the payload
+//
+// Under Frames a header that names a known schema is no header, and what follows the name in it stands in front of the payload. So it
+// does not matter whether a schema is named by a number or a GUID, in front of the payload or in a header, nor where among the headers.
 //
 // Long parts are hashed where they lie. Copying them first would cost about as much as hashing them, and most of what is
 // moved is in long values.
@@ -43,34 +46,36 @@ const longPart = 256
 
 // AppendCanonical appends the canonical form of r under fields to dst.
 func AppendCanonical(dst []byte, r *Record, fields Fields) []byte {
-	return appendCanonical(dst, r, fields, nil)
+	return appendCanonical(dst, r, fields, nil, nil)
 }
 
-func appendCanonical(dst []byte, r *Record, fields Fields, frames *Frames) []byte {
+// appendCanonical takes what is known of the schemas of key and value, nil for nothing.
+func appendCanonical(dst []byte, r *Record, fields Fields, key, value *framed) []byte {
 	dst = append(dst, CanonicalVersion, byte(fields))
 	if fields&FieldTimestamp != 0 {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(r.TimestampMs))
 	}
 	if fields&FieldHeaders != 0 {
-		dst = appendHeaders(dst, r.Headers)
+		dst = appendHeaders(dst, r.Headers, key, value)
 	}
 	if fields&FieldKey != 0 {
-		dst = frames.appendFramed(dst, r.Key, FieldKey)
+		dst = key.append(dst, r.Key)
 	}
 	if fields&FieldValue != 0 {
-		dst = frames.appendFramed(dst, r.Value, FieldValue)
+		dst = value.append(dst, r.Value)
 	}
 	return dst
 }
 
-func appendHeaders(dst []byte, hs []Header) []byte {
+// appendHeaders appends all but our own headers and those that name schemas.
+func appendHeaders(dst []byte, hs []Header, key, value *framed) []byte {
 	if len(hs) > maxByteVarint {
-		return appendManyHeaders(dst, hs)
+		return appendManyHeaders(dst, hs, key, value)
 	}
 	at, n := len(dst), byte(0)
 	dst = append(dst, 0) // the count, which is known once all of them were looked at
 	for i := range hs {
-		if h := &hs[i]; !h.own() {
+		if h := &hs[i]; !h.own() && !key.namedBy(i) && !value.namedBy(i) {
 			dst = appendHeader(dst, h)
 			n++
 		}
@@ -80,17 +85,18 @@ func appendHeaders(dst []byte, hs []Header) []byte {
 }
 
 // appendManyHeaders is appendHeaders for a count that may take more than a byte.
-func appendManyHeaders(dst []byte, hs []Header) []byte {
+func appendManyHeaders(dst []byte, hs []Header, key, value *framed) []byte {
+	skip := func(i int) bool { return hs[i].own() || key.namedBy(i) || value.namedBy(i) }
 	n := 0
 	for i := range hs {
-		if !hs[i].own() {
+		if !skip(i) {
 			n++
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for i := range hs {
-		if h := &hs[i]; !h.own() {
-			dst = appendHeader(dst, h)
+		if !skip(i) {
+			dst = appendHeader(dst, &hs[i])
 		}
 	}
 	return dst
@@ -130,8 +136,20 @@ type Hasher struct {
 
 // Hash returns the xxh3-128 of the canonical form of r under fields, big endian.
 func (h *Hasher) Hash(r *Record, fields Fields) [16]byte {
-	h.buf = appendCanonical(h.buf[:0], r, fields, h.Frames)
-	return xxh3.Hash128(h.buf).Bytes()
+	sum, _ := h.HashNamed(r, fields)
+	return sum
+}
+
+// HashNamed is Hash, and how many bytes of the compared fields the names of schemas take. Two records that are the same under Frames
+// differ in no others.
+func (h *Hasher) HashNamed(r *Record, fields Fields) (sum [16]byte, names int64) {
+	if h.Frames == nil {
+		h.buf = appendCanonical(h.buf[:0], r, fields, nil, nil)
+		return xxh3.Hash128(h.buf).Bytes(), 0
+	}
+	key, value := h.Frames.look(r, fields)
+	h.buf = appendCanonical(h.buf[:0], r, fields, &key, &value)
+	return xxh3.Hash128(h.buf).Bytes(), key.size(r, r.Key, fields&FieldKey != 0) + value.size(r, r.Value, fields&FieldValue != 0)
 }
 
 var hashers = sync.Pool{New: func() any { return new(Hasher) }}

@@ -19,11 +19,6 @@ func (b *builder) compareBy(ctx context.Context, ref Reference, end End, in gap.
 	if b.opt.Compare == nil {
 		return gap.Scan(ctx, in, b.opt.Scan)
 	}
-	if in.ReferenceSchemas != nil {
-		return nil, &Error{Code: CodeNumbers, Title: "a ledger and registries exclude each other", Exit: exitUsage,
-			Why:  "A ledger keeps what records hash to by their bytes. With registries they hash by what their schemas say, which may change there.",
-			Hint: "leave --ledger out, or the registries"}
-	}
 	a, err := b.anchors(ref, end)
 	if err != nil {
 		return nil, err
@@ -41,7 +36,9 @@ func (b *builder) anchors(ref Reference, end End) (gap.Anchors, error) {
 		ID     string `json:"clusterId,omitempty"`
 		Topic  string `json:"topic"`
 		Path   string `json:"path,omitempty"`
-	}{from, b.state.Kind, b.state.ClusterID, b.state.Topic, b.state.Path})
+		// The source has its registry; a comparison by schema shares nothing with one by bytes.
+		Registry string `json:"registry,omitempty"`
+	}{from, b.state.Kind, b.state.ClusterID, b.state.Topic, b.state.Path, b.recipe.Target.Registry})
 	if err != nil {
 		return gap.Anchors{}, fmt.Errorf("name the two ends: %w", err)
 	}

@@ -39,11 +39,6 @@ func LookOver(ctx context.Context, r *spec.Recovery, clients Clients, opt Option
 	if err := b.prepare(); err != nil {
 		return nil, nil, err
 	}
-	if b.recipe.Source.Registry != "" {
-		return nil, nil, &Error{Code: CodeNumbers, Title: "a scan of the cluster does not compare by schema", Exit: exitUsage,
-			Why:  "The spec names registry " + b.recipe.Source.Registry + ". Agents have no access to registries.",
-			Hint: "backstitch gaps list compares from here"}
-	}
 	e, err := b.open(ctx, clients)
 	if err != nil {
 		return nil, nil, err
@@ -67,6 +62,11 @@ func LookOver(ctx context.Context, r *spec.Recovery, clients Clients, opt Option
 	if err != nil {
 		return nil, nil, err
 	}
+	closeRegistries, err := b.registries(&in, clients) // a registry that nobody has heard of ends a scan before it begins
+	if err != nil {
+		return nil, nil, err
+	}
+	closeRegistries()
 	return &Survey{Source: b.recipe.Source, Target: b.recipe.Target, Header: in.Report().Header()}, list, nil
 }
 
@@ -107,7 +107,7 @@ func ScanPart(ctx context.Context, r *spec.Recovery, s *Survey, part int32, clie
 				dash(s.Target.TopicID), dash(s.Target.ClusterID)),
 			Hint: "start a new scan: backstitch scan run"}
 	}
-	if err := b.compare(ctx, e); err != nil {
+	if err := b.compare(ctx, clients, e); err != nil {
 		return nil, err
 	}
 	if h := b.report.Header(); h.Columns != s.Header.Columns {

@@ -85,7 +85,7 @@ func (b *builder) scan(ctx context.Context, clients Clients) error {
 		return err
 	}
 	defer e.close()
-	if err := b.compare(ctx, e); err != nil {
+	if err := b.compare(ctx, clients, e); err != nil {
 		return err
 	}
 	return b.judge()
@@ -144,7 +144,7 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 }
 
 // compare looks at what there is and compares it.
-func (b *builder) compare(ctx context.Context, e ends) (err error) {
+func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err error) {
 	if b.extent, err = e.ref.Extents(ctx, b.parts, b.scope.FromMs); err != nil {
 		return b.nothing(err)
 	}
@@ -156,7 +156,7 @@ func (b *builder) compare(ctx context.Context, e ends) (err error) {
 		return err
 	}
 	in.Extents = b.extent
-	closeRegistries, err := b.registries(&in)
+	closeRegistries, err := b.registries(&in, clients)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,8 @@ func (b *builder) whole() error {
 // facts adds what is known besides the records.
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
 	in.Facts = gap.Facts{
-		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence, Notes: b.about.Notes,
+		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
+		Notes: append(b.noteRegistries(), b.about.Notes...),
 	}
 	for part := range b.extent {
 		if _, ok := b.state.Partition(part); !ok && !b.recipe.Target.Files() {

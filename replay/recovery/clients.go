@@ -7,6 +7,7 @@ import (
 
 	"backstitch/partition"
 	"backstitch/replay/gap"
+	"backstitch/replay/schema"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
 )
@@ -17,6 +18,8 @@ type Clients interface {
 	Reference(ctx context.Context, s Source) (Reference, error)
 	// Target opens the target for reading. The caller closes it. ErrNoTarget when it is not there.
 	Target(ctx context.Context, t Target) (End, error)
+	// Registry names a schema registry, by a connection or by its address. It does not connect. The caller closes it.
+	Registry(name string) (*schema.Registry, error)
 }
 
 // Reference is the side that has the truth.

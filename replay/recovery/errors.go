@@ -24,7 +24,8 @@ const (
 	CodeMoved       = "BST-E1135" // what a scan began with is not there any more
 	CodeSpoiled     = "BST-E1138" // files of the target were changed or deleted behind its back
 	CodeTooMany     = "BST-E1139" // the archive has more objects than can be looked at at once
-	CodeNumbers     = "BST-E1136" // the two sides number their schemas differently, and what was asked for can not tell
+	CodeNumbers     = "BST-E1136" // the two sides number their schemas differently, and a plan would write numbers of the wrong one
+	CodeRegistry    = "BST-E1137" // agents are to ask a schema registry that their configuration does not name
 )
 
 // Exit statuses.

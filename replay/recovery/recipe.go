@@ -32,7 +32,7 @@ type Source struct {
 	Inventory string  `json:"inventory,omitempty"` // where an S3 inventory of the archive lies; "" lists the archive itself
 	FromMs    int64   `json:"fromMs,omitempty"`    // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
 	ToMs      int64   `json:"toMs,omitempty"`
-	Registry  string  `json:"registry,omitempty"` // URL of the registry that numbers in front of its values are of; no plan has one
+	Registry  string  `json:"registry,omitempty"` // connection to the registry that its records name schemas of, or its address; no plan has one
 }
 
 // Target names where records are written.

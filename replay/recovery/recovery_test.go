@@ -18,6 +18,7 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/replaytest"
+	"backstitch/replay/schema"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 
@@ -44,6 +45,11 @@ type world struct {
 	noRef   bool
 	noEnd   bool
 	tooMany bool // objects
+}
+
+// Registry knows none: no spec of these tests names one.
+func (w *world) Registry(name string) (*schema.Registry, error) {
+	return nil, fmt.Errorf("registry %s: nobody has one", name)
 }
 
 type reference struct {

@@ -1,12 +1,16 @@
 package recovery
 
 import (
+	"fmt"
+	"strings"
+
 	"backstitch/replay/gap"
 	"backstitch/replay/schema"
+	"backstitch/replay/spec"
 )
 
-// Where records name their schemas by number, each side has numbers of its own. A comparison asks both registries what they stand for. A
-// plan can not: what it writes are the reference's bytes, and under them the target's registry has another schema.
+// Where records name their schemas, each side has names of its own. A comparison asks both registries what they stand for. A plan can not:
+// what it writes are the reference's bytes, and under them the target's registry has another schema.
 
 // numbers refuses to plan where numbers of schemas differ.
 func (b *builder) numbers() error {
@@ -22,8 +26,17 @@ func (b *builder) numbers() error {
 	}
 }
 
-// registries adds what both sides' schemas are called to a comparison.
-func (b *builder) registries(in *gap.Input) (closeAll func(), err error) {
+// noteRegistries says by what schemas are compared. It is known before anything is read, so all parts of a scan say the same.
+func (b *builder) noteRegistries() []string {
+	if b.recipe.Source.Registry == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("compared by schema and not by its number or GUID: registry %s tells those of the reference, %s those of the target",
+		b.recipe.Source.Registry, b.recipe.Target.Registry)}
+}
+
+// registries adds what both sides' schemas are called to a comparison. It asks them nothing yet.
+func (b *builder) registries(in *gap.Input, clients Clients) (closeAll func(), err error) {
 	var opened []*schema.Registry
 	closeAll = func() {
 		for _, r := range opened {
@@ -34,20 +47,36 @@ func (b *builder) registries(in *gap.Input) (closeAll func(), err error) {
 		return closeAll, nil
 	}
 	for _, side := range []struct {
-		url, topic string
-		to         **schema.Side
+		name, topic string
+		to          **schema.Side
 	}{
 		{b.recipe.Source.Registry, b.recipe.Source.Topic, &in.ReferenceSchemas},
 		{b.recipe.Target.Registry, b.recipe.Target.Topic, &in.TargetSchemas},
 	} {
-		reg, err := schema.Open(side.url)
+		reg, err := clients.Registry(side.name)
 		if err != nil {
 			closeAll()
-			return nil, &Error{Code: CodeNumbers, Title: "not a schema registry", Why: err.Error(), Hint: "write it as https://HOST:8081", Exit: exitUsage, Err: err}
+			return nil, err
 		}
 		opened = append(opened, reg)
 		*side.to = schema.NewSide(reg, side.topic)
 	}
 	schema.Pair(in.ReferenceSchemas, in.TargetSchemas)
 	return closeAll, nil
+}
+
+// ForAgents refuses what agents do not do for whoever sends them a spec: ask a registry that their configuration does not name.
+func ForAgents(r *spec.Recovery) error {
+	recipe, _, err := NewRecipe(r.WithDefaults())
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{recipe.Source.Registry, recipe.Target.Registry} {
+		if strings.Contains(name, ":") {
+			return &Error{Code: CodeRegistry, Title: "agents ask only the registries of their configuration", Exit: exitUsage,
+				Why:  name + " is an address. Who may send a spec shall not choose which addresses agents ask, and with which login.",
+				Hint: "add connections.NAME.registry to the configuration of every agent, and name it: registry: NAME, or --registry NAME"}
+		}
+	}
+	return nil
 }

@@ -35,6 +35,9 @@ var ErrRecipe = errors.New("recipe of the scan can not be followed")
 
 // Order makes the order to scan what r names. The caller adds rate, priority and what else is not of the data.
 func Order(r *spec.Recovery) (fsm.ScanOrder, error) {
+	if err := recovery.ForAgents(r); err != nil {
+		return fsm.ScanOrder{}, err
+	}
 	pair, err := recovery.Pair(r)
 	if err != nil {
 		return fsm.ScanOrder{}, err

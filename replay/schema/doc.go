@@ -1,15 +1,18 @@
-// Package schema asks a schema registry which schema a number stands for, so that a topic and its copy beside another registry can be
-// compared: the numbers differ, the schemas do not.
+// Package schema asks a schema registry which schema a record names, by number or by GUID, so that a topic and its copy beside another
+// registry can be compared: the names differ, the schemas do not.
 //
 // Invariants:
-//   - A schema's fingerprint is over what it says and what it refers to, never over its number, subject or version, which are the
+//   - A schema's fingerprint is over what it says and what it refers to, never over its number, GUID, subject or version, which are the
 //     registry's own.
-//   - Nothing is guessed. A registry that does not answer, or does not know a number, is an error; whoever compares must not call
+//   - Nothing is guessed. A registry that does not answer, or does not know a name, is an error; whoever compares must not call
 //     a record missing for it.
-//   - A schema is asked for once. What a registry said under a number does not change.
+//   - What a registry says no to and what it is too slow for are told apart. A schema that it does not know costs the records that name
+//     it; a registry that is down is asked no more.
+//   - A schema is asked for once per Registry. Whoever keeps hashes for longer keeps what they were made with, and asks anew (Learnt).
+//   - An error holds nothing that a registry has answered in words: it may repeat what it was sent.
 //
-// What is not here: how a fingerprint becomes part of a record's hash (replay/record), writing records under other numbers, and schemas
-// that are named by a GUID in a header, which nobody asks a registry for.
+// What is not here: how a fingerprint becomes part of a record's hash (replay/record), login and trust (replay/connect), and writing
+// records under other names.
 //
-// Reading order: registry.go, print.go, side.go.
+// Reading order: registry.go, ask.go, print.go, side.go, learnt.go.
 package schema

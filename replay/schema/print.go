@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 
+	"backstitch/replay/record"
+
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
@@ -21,9 +23,10 @@ const maxDepth = 32
 //
 // Blanks between the tokens of JSON do not count, because registries do not agree on them. Everything else does: a schema whose fields
 // stand in another order is another schema to Avro, too.
-func (r *Registry) print(ctx context.Context, s sr.Schema, depth int) (out [16]byte, err error) {
-	if depth == maxDepth {
-		return out, fmt.Errorf("schemas of %s refer to each other more than %d deep: %w", r.url, maxDepth, ErrNoAnswer)
+func (r *Registry) print(ctx context.Context, what string, s sr.Schema, depth int) (out printed, err error) {
+	if strings.TrimSpace(s.Schema) == "" {
+		// Any JSON is an answer to somebody who does not look; two services that know nothing would agree on every schema.
+		return out, fmt.Errorf("%s of %s: %w: its answer has no schema in it", what, r.name, ErrNoAnswer)
 	}
 	h := sha256.New()
 	part := func(b []byte) {
@@ -35,18 +38,43 @@ func (r *Registry) print(ctx context.Context, s sr.Schema, depth int) (out [16]b
 	part([]byte(s.Type.String()))
 	part(normal(s))
 	for _, ref := range s.References {
-		to, err := r.cl.SchemaByVersion(ctx, ref.Subject, ref.Version)
+		to, err := r.reference(ctx, place{ref.Subject, ref.Version}, depth+1)
 		if err != nil {
-			return out, r.fail(ctx, fmt.Sprintf("version %d of subject %s", ref.Version, ref.Subject), err)
+			return out, fmt.Errorf("%s refers to %w", what, err)
 		}
-		print, err := r.print(ctx, to.Schema, depth+1)
-		if err != nil {
-			return out, err
-		}
+		out.height = max(out.height, to.height+1)
 		part([]byte(ref.Name))
-		part(print[:])
+		part(to.Sum[:])
 	}
-	return [16]byte(h.Sum(nil)[:16]), nil
+	out.Print = record.Print{Sum: [16]byte(h.Sum(nil)[:16]), Indexed: s.Type == sr.TypeProtobuf}
+	return out, nil
+}
+
+// reference is the print of a schema that another refers to, depth steps from the one that was asked for. It is asked for once, however
+// many refer to it.
+func (r *Registry) reference(ctx context.Context, at place, depth int) (printed, error) {
+	what := fmt.Sprintf("version %d of subject %s", at.version, at.subject)
+	print, known := r.refs[at]
+	// What is known counts as deep as it is, or what becomes of a schema would depend on what was asked before.
+	if depth+print.height > maxDepth {
+		return printed{}, fmt.Errorf("%s of %s: %w: schemas refer to each other more than %d deep", what, r.name, ErrNoAnswer, maxDepth)
+	}
+	if known {
+		return print, nil
+	}
+	var found sr.SubjectSchema
+	err := r.ask(ctx, what, func(ctx context.Context) (err error) {
+		found, err = r.cl.SchemaByVersion(ctx, at.subject, at.version)
+		return err
+	})
+	if err == nil {
+		print, err = r.print(ctx, what, found.Schema, depth)
+	}
+	if err != nil {
+		return printed{}, err
+	}
+	r.refs[at] = print
+	return print, nil
 }
 
 // normal is the text without what does not count.

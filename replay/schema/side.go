@@ -9,17 +9,21 @@ import (
 	"backstitch/replay/record"
 )
 
-// Side is what one side of a comparison names its schemas by. A nil Side takes numbers as the bytes that they are. It is safe for
+// Side is what one side of a comparison names its schemas by. A nil Side takes names as the bytes that they are. It is safe for
 // concurrent use.
 type Side struct {
 	reg   *Registry
 	topic string
-	keys  atomic.Int32 // whether keys are framed: 0 when nobody has asked yet
+	keys  atomic.Int32 // whether keys begin with numbers: 0 when nobody has asked yet
 	other *Side        // that this one is compared with; nil when it stands alone
 }
 
-// ErrKeys says that keys name schemas on one side and are bytes on the other, so that no hashes of both compare.
-var ErrKeys = errors.New("only one registry has schemas of keys")
+var (
+	// ErrKeys says that keys begin with numbers on one side and are bytes on the other, so that no hashes of both compare.
+	ErrKeys = errors.New("only one registry has schemas of keys")
+	// ErrHeader says that a header names a schema in a way that can not be compared.
+	ErrHeader = errors.New("a header names a schema in a way that can not be compared")
+)
 
 // Pair tells two sides that they are compared. Call it before either learns anything.
 func Pair(a, b *Side) { a.other, b.other = b, a }
@@ -29,13 +33,20 @@ const (
 	keysAreFramed = 2
 )
 
-// NewSide makes the side that holds topic. It asks nothing yet. Values are taken to be framed. Keys are where the registry has the
-// subject under which a client registers schemas of keys by default: keys of another make, such as numbers of 8 bytes, begin with a
-// byte 0, too.
+// NewSide makes the side that holds topic. It asks nothing yet. Values are taken to begin with numbers unless a header names their schema.
+// Keys are where the registry has the subject under which a client registers schemas of keys by default: keys of another make, such as
+// numbers of 8 bytes, begin with a byte 0, too.
 func NewSide(reg *Registry, topic string) *Side { return &Side{reg: reg, topic: topic} }
 
-// Keys reports whether keys are taken to be framed, as far as it was asked.
-func (s *Side) Keys() bool { return s.keys.Load() == keysAreFramed }
+// Bare reports whether keys are known to begin with no number.
+func (s *Side) Bare() bool { return s.keys.Load() == keysAreBytes }
+
+func (s *Side) prefixed() record.Fields {
+	if s.keys.Load() == keysAreFramed {
+		return record.FieldKey | record.FieldValue
+	}
+	return record.FieldValue
+}
 
 // ask finds out about keys, once.
 func (s *Side) ask(ctx context.Context) error {
@@ -62,69 +73,100 @@ func (s *Side) Frames() *record.Frames {
 	if s == nil {
 		return nil
 	}
-	return &record.Frames{
-		Parts: func() record.Fields {
-			if s.Keys() {
-				return record.FieldKey | record.FieldValue
-			}
-			return record.FieldValue
-		},
-		Print: s.reg.Known,
-	}
+	return &record.Frames{Prefixed: s.prefixed, Print: s.reg.Known}
 }
 
-// Learn asks for the schemas that the records of a batch name. Only then may they be hashed.
-func (s *Side) Learn(ctx context.Context, b *record.Batch) error {
-	if s == nil {
-		return nil
+// Learn asks for the schemas that the records of a batch name, as far as a comparison of fields sees them. Only then may they be hashed.
+func (s *Side) Learn(ctx context.Context, b *record.Batch, fields record.Fields) error {
+	if s == nil || b.Digests != nil {
+		return nil // what is hashed already was learnt then
 	}
 	if err := s.ask(ctx); err != nil {
 		return err
 	}
-	keys, torn := s.Keys(), false
+	l := learner{s: s, fields: fields, prefixed: s.prefixed()}
 	if s.other != nil {
 		if err := s.other.ask(ctx); err != nil {
 			return err
 		}
-		torn = s.other.Keys() != keys
-	}
-	var last [2]struct {
-		id   uint32
-		seen bool
-	}
-	learn := func(i int, r *record.Record, part []byte, what string) error {
-		id, ok := record.FrameID(part)
-		if !ok || (last[i].seen && last[i].id == id) {
-			return nil
-		}
-		if err := s.reg.Learn(ctx, id); err != nil {
-			return fmt.Errorf("%s of the record at offset %d: %w", what, r.Offset, err)
-		}
-		last[i].id, last[i].seen = id, true
-		return nil
+		l.torn = s.other.prefixed() != l.prefixed
 	}
 	for i := range b.Records {
 		r := &b.Records[i]
-		if err := learn(0, r, r.Value, "value"); err != nil {
+		if err := l.record(ctx, r); err != nil {
+			return fmt.Errorf("the record at offset %d: %w", r.Offset, err)
+		}
+	}
+	return nil
+}
+
+// learner looks at the records of one batch.
+type learner struct {
+	s        *Side
+	fields   record.Fields
+	prefixed record.Fields
+	torn     bool // keys begin with numbers on one side only
+	last     [2]struct {
+		name  record.SchemaName
+		print record.Print
+		known bool
+	}
+}
+
+func (l *learner) record(ctx context.Context, r *record.Record) error {
+	if l.fields&record.FieldHeaders == 0 {
+		if err := unseen(r); err != nil {
 			return err
 		}
-		if torn {
-			if _, looks := record.FrameID(r.Key); looks {
-				with, without := s, s.other
-				if !keys {
-					with, without = without, with
-				}
-				return fmt.Errorf("key of the record at offset %d: %w: %s has subject %s-key, %s has no %s-key", r.Offset, ErrKeys,
-					with.reg.URL(), with.topic, without.reg.URL(), without.topic)
-			}
-			continue
+	}
+	key, value := record.Namings(r, l.fields, l.prefixed)
+	if _, looks := record.FrameID(r.Key); looks && l.torn && key.Header < 0 && l.fields&record.FieldKey != 0 {
+		return l.tornKeys()
+	}
+	if err := l.part(ctx, 0, &key, record.KeySchemaHeader); err != nil {
+		return err
+	}
+	return l.part(ctx, 1, &value, record.ValueSchemaHeader)
+}
+
+// unseen refuses a record whose header says what its schema is, where headers are not compared: the other side does not say it, and has
+// the payload alone or with a number in front.
+func unseen(r *record.Record) error {
+	for i := range r.Headers {
+		if k := r.Headers[i].Key; k == record.ValueSchemaHeader || k == record.KeySchemaHeader {
+			return fmt.Errorf("%w: %s, and the other side holds no headers (without registries payloads are compared as bytes)", ErrHeader, k)
 		}
-		if !keys {
-			continue
-		}
-		if err := learn(1, r, r.Key, "key"); err != nil {
+	}
+	return nil
+}
+
+func (l *learner) tornKeys() error {
+	with, without := l.s, l.s.other
+	if l.prefixed&record.FieldKey == 0 {
+		with, without = without, with
+	}
+	return fmt.Errorf("%w: %s has subject %s-key, %s has no %s-key", ErrKeys, with.reg.Name(), with.topic, without.reg.Name(), without.topic)
+}
+
+// part learns what one part names, and refuses what a header says that no client would have written: who reads it fails, and nobody knows
+// what it says to be the same.
+func (l *learner) part(ctx context.Context, i int, n *record.Naming, header string) error {
+	if n.Headers > 1 {
+		return fmt.Errorf("%w: it has %d headers %s, and clients do not agree which of them counts", ErrHeader, n.Headers, header)
+	}
+	if !n.OK {
+		return nil
+	}
+	last := &l.last[i]
+	if !last.known || last.name != n.Name {
+		if err := l.s.reg.Learn(ctx, n.Name); err != nil {
 			return err
 		}
+		last.name = n.Name
+		last.print, last.known = l.s.reg.Known(n.Name)
+	}
+	if !n.Fits(last.print) {
+		return fmt.Errorf("%w: %s holds %d bytes behind %s, which is not what a client writes for its type", ErrHeader, header, len(n.Tail), n.Name)
 	}
 	return nil
 }

@@ -12,8 +12,10 @@ func Digest(h *record.Hasher, b *record.Batch, i int, fields record.Fields) reco
 		return b.Digests[i]
 	}
 	r := &b.Records[i]
-	d := record.Digest{Hash: h.Hash(r, fields)}
+	hash, names := h.HashNamed(r, fields)
+	d := record.Digest{Hash: hash}
 	d.Size, d.Bytes = sizes(r, fields)
+	d.Size -= names
 	_, d.Framed = record.FrameID(r.Value)
 	return d
 }

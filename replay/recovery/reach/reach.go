@@ -2,11 +2,14 @@ package reach
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"backstitch/replay/connect"
 	"backstitch/replay/open"
 	"backstitch/replay/recovery"
+	"backstitch/replay/schema"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -16,7 +19,7 @@ type Clients struct{ cfg open.Config }
 
 var _ recovery.Clients = (*Clients)(nil)
 
-// New makes clients. Only Env, Kafka, S3, Client and Pace of cfg matter. It connects to nothing.
+// New makes clients. Only Env, Kafka, S3, Registry, AnyRegistry, Client and Pace of cfg matter. It connects to nothing.
 func New(cfg open.Config) *Clients { return &Clients{cfg: cfg} }
 
 // kafka makes a client and makes sure that a broker answers.
@@ -58,6 +61,23 @@ func (c *Clients) store(connection, endpoint, region string) (connect.S3, error)
 		}
 	}
 	return connect.S3{}, unknown(connection, "s3")
+}
+
+// Registry names a schema registry. What looks like an address is one: names of connections do not.
+func (c *Clients) Registry(name string) (*schema.Registry, error) {
+	if strings.Contains(name, "://") {
+		if !c.cfg.AnyRegistry && schema.CheckURL(name) == nil {
+			return nil, &connect.Error{Code: connect.CodeConfig, Object: "schema registry " + name, Err: errors.New("agents ask only the registries of their configuration"),
+				Hint: "add connections.NAME.registry to the configuration of every agent, and write registry: NAME"}
+		}
+		return connect.Registry{URL: name}.Client("", c.cfg.Env)
+	}
+	if c.cfg.Registry != nil {
+		if r, ok := c.cfg.Registry(name); ok {
+			return r.Client(name, c.cfg.Env)
+		}
+	}
+	return nil, unknown(name, "registry")
 }
 
 func unknown(name, kind string) error {

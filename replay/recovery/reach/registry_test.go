@@ -3,27 +3,32 @@ package reach_test
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"net/http"
 	"strings"
 	"testing"
 
+	"backstitch/replay/connect"
 	"backstitch/replay/gap"
 	"backstitch/replay/open"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/recovery/reach"
 	"backstitch/replay/replaytest"
+	"backstitch/replay/scan"
 	"backstitch/replay/schema/schematest"
 	"backstitch/replay/spec"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// mirror is a topic of one cluster and its copy in another, beside which a registry of its own numbers the same schemas differently.
+// mirror is a topic of one cluster and its copy in another, beside which a registry of its own calls the same schemas otherwise. One registry
+// wants a token, the other a client's certificate and a password; agents know both by their connections.
 type mirror struct {
 	t        *testing.T
 	from, to *replaytest.Kafka
 	one, two *schematest.Registry
+	cfg      open.Config
 }
 
 // lostOffset is the record of partition 0 that the copy lacks, and changedOffset the one in which something else is.
@@ -32,26 +37,58 @@ const (
 	changedOffset = 11
 )
 
-func newMirror(t *testing.T) *mirror {
-	m := &mirror{t: t, from: replaytest.NewKafka(t, "orders"), to: replaytest.NewKafka(t, "orders.copy"), one: schematest.New(t), two: schematest.New(t)}
+// naming is how a topic's clients name schema 1 or 2: the value, and headers.
+type naming func(schema byte, payload string) ([]byte, []record.Header)
+
+func byNumber(from byte) naming {
+	return func(n byte, payload string) ([]byte, []record.Header) {
+		return append([]byte{0, 0, 0, 0, from + n}, payload...), nil
+	}
+}
+
+func byGUID(from byte) naming {
+	return func(n byte, payload string) ([]byte, []record.Header) {
+		guid := [17]byte{0: 1, 16: from + n}
+		return []byte(payload), []record.Header{{Key: record.ValueSchemaHeader, Value: guid[:]}}
+	}
+}
+
+func newMirror(t *testing.T) *mirror { return newMirrorOf(t, byNumber(0), byNumber(50)) }
+
+func newMirrorOf(t *testing.T, here, there naming) *mirror {
+	trust := schematest.NewAuthority(t)
+	m := &mirror{t: t, from: replaytest.NewKafka(t, "orders"), to: replaytest.NewKafka(t, "orders.copy"), one: schematest.New(t), two: schematest.NewTLS(t, trust.Server)}
+	m.one.Require("Bearer hunter2")
+	m.two.Require("Basic aHVudGVyMjpodW50ZXIy") // hunter2:hunter2
+	m.cfg = open.Config{Cluster: "test", Env: func(string) (string, bool) { return "hunter2", true }, Registry: func(name string) (connect.Registry, bool) {
+		switch name {
+		case "one":
+			return connect.Registry{URL: m.one.URL, Token: "env:TOKEN"}, true
+		case "two":
+			return connect.Registry{URL: m.two.URL, User: "env:USER", Password: "env:PASSWORD", TLS: &connect.TLS{CAFile: trust.CA, CertFile: trust.Cert, KeyFile: trust.Key}}, true
+		}
+		return connect.Registry{}, false
+	}}
 	for i, text := range []string{`"string"`, `"bytes"`} {
-		m.one.Put(i+1, sr.Schema{Schema: text})
-		m.two.Put(i+51, sr.Schema{Schema: text})
+		for from, r := range map[int]*schematest.Registry{1: m.one, 51: m.two} {
+			r.Put(from+i, sr.Schema{Schema: text})
+			r.PutGUID(record.SchemaName{ByGUID: true, GUID: [16]byte{15: byte(from + i)}}.Text(), sr.Schema{Schema: text})
+		}
 	}
 	for p := range int32(replaytest.Partitions) {
 		var a, b []record.Record
 		for i := range int64(20) {
 			rec := record.Record{Offset: i, TimestampMs: 1_795_132_800_000 + i, Key: fmt.Appendf(nil, "%d", i)}
-			rec.Value = append([]byte{0, 0, 0, 0, byte(1 + i%2)}, fmt.Sprintf("order %d/%d", p, i)...)
+			n, payload := byte(1+i%2), fmt.Sprintf("order %d/%d", p, i)
+			rec.Value, rec.Headers = here(n, payload)
 			a = append(a, rec)
 			if p == 0 && i == lostOffset {
 				continue
 			}
-			rec.Value = slices.Clone(rec.Value)
-			rec.Value[4] += 50
 			if p == 0 && i == changedOffset {
-				rec.Value[len(rec.Value)-1] ^= 1
+				payload += "!"
 			}
+			rec.Value, rec.Headers = there(n, payload)
 			b = append(b, rec)
 		}
 		m.from.Produce("orders", p, a...)
@@ -60,11 +97,19 @@ func newMirror(t *testing.T) *mirror {
 	return m
 }
 
+func (m *mirror) clients() *reach.Clients { return reach.New(m.cfg) }
+
 func (m *mirror) spec(registries bool) *spec.Recovery {
-	m.t.Helper()
-	one, two := "", ""
 	if registries {
-		one, two = ", registry: \""+m.one.URL+"\"", ", registry: \""+m.two.URL+"\""
+		return m.specOf("one", "two")
+	}
+	return m.specOf("", "")
+}
+
+func (m *mirror) specOf(one, two string) *spec.Recovery {
+	m.t.Helper()
+	if one != "" {
+		one, two = fmt.Sprintf(", registry: %q", one), fmt.Sprintf(", registry: %q", two)
 	}
 	text := fmt.Sprintf("apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata: {name: mirror}\nspec:\n  source: {kafka: {brokers: %q, topic: orders%s}}\n"+
 		"  target: {kafka: {brokers: %q, topic: orders.copy%s}}\n", strings.Join(m.from.ListenAddrs(), ","), one, strings.Join(m.to.ListenAddrs(), ","), two)
@@ -77,32 +122,82 @@ func (m *mirror) spec(registries bool) *spec.Recovery {
 
 func (m *mirror) scan(registries bool) (*gap.Report, error) {
 	m.t.Helper()
-	return recovery.Scan(m.t.Context(), m.spec(registries), reach.New(open.Config{Cluster: "test", Env: env}), recovery.DefaultOptions())
+	return recovery.Scan(m.t.Context(), m.spec(registries), m.clients(), recovery.DefaultOptions())
 }
 
 func TestTopicsOfTwoClustersAreComparedBySchema(t *testing.T) {
-	m := newMirror(t)
-	rep, err := m.scan(true)
+	for name, pair := range map[string][2]naming{
+		"numbers": {byNumber(0), byNumber(50)}, "GUIDs": {byGUID(0), byGUID(50)}, "numbers and GUIDs": {byNumber(0), byGUID(50)}, "GUIDs and numbers": {byGUID(0), byNumber(50)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMirrorOf(t, pair[0], pair[1])
+			rep, err := m.scan(true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rep.Results {
+				want := int64(20)
+				if r.Partition == 0 {
+					want = 18
+				}
+				if !r.Comparable || r.Actual.Records != want {
+					t.Errorf("partition %d: got %d records that match, want %d: %v", r.Partition, r.Actual.Records, want, rep.Findings)
+				}
+				if r.Partition > 0 && r.Actual.Bytes != r.Expected.Bytes {
+					t.Errorf("partition %d: got %d bytes that match, want %d", r.Partition, r.Actual.Bytes, r.Expected.Bytes)
+				}
+			}
+			lost, _ := rep.Lost()
+			missing := rep.Result(0).Missing
+			if lost != 2 || !missing.Contains(lostOffset) || !missing.Contains(changedOffset) {
+				t.Errorf("missing: got %d records, %v; want %d and %d of partition 0", lost, missing, lostOffset, changedOffset)
+			}
+			if notes := strings.Join(rep.Facts.Notes, "\n"); !strings.Contains(notes, "registry one tells those of the reference, two those of the target") {
+				t.Errorf("notes: got %q, want them to say what was compared", notes)
+			}
+			m.samePieces(rep)
+		})
+	}
+}
+
+// samePieces scans as a cluster does, a partition at a time, and wants the same report. No agent holds its registries between two.
+func (m *mirror) samePieces(direct *gap.Report) {
+	m.t.Helper()
+	order, err := scan.Order(m.spec(true))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	r, err := scan.Spec(order.Recipe)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if got := joined(m.t, r, m.clients()); shown(m.t, got) != shown(m.t, direct) {
+		m.t.Errorf("in pieces (-got +want):\n%s", cmp.Diff(shown(m.t, got), shown(m.t, direct)))
+	} else if strings.Contains(shown(m.t, got)+string(order.Recipe), "hunter2") {
+		m.t.Error("a report or a recipe holds a secret")
+	}
+}
+
+// joined is a report of r that is made of parts.
+func joined(t *testing.T, r *spec.Recovery, clients recovery.Clients) *gap.Report {
+	t.Helper()
+	s, extents, err := recovery.LookOver(t.Context(), r, clients, recovery.DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range rep.Results {
-		want := int64(20)
-		if r.Partition == 0 {
-			want = 18
+	var parts []gap.Part
+	for _, x := range extents {
+		part, err := recovery.ScanPart(t.Context(), r, s, x.Partition, clients, recovery.DefaultOptions())
+		if err != nil {
+			t.Fatal(err)
 		}
-		if !r.Comparable || r.Actual.Records != want {
-			t.Errorf("partition %d: got %d records that match, want %d", r.Partition, r.Actual.Records, want)
-		}
+		parts = append(parts, *part)
 	}
-	lost, _ := rep.Lost()
-	missing := rep.Result(0).Missing
-	if lost != 2 || !missing.Contains(lostOffset) || !missing.Contains(changedOffset) {
-		t.Errorf("missing: got %d records, %v; want %d and %d of partition 0", lost, missing, lostOffset, changedOffset)
+	rep, err := gap.Join(s.Header, parts)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if notes := strings.Join(rep.Facts.Notes, "\n"); !strings.Contains(notes, "compared by schema and not by its number: 2 schemas of "+m.one.URL) {
-		t.Errorf("notes: got %q, want them to say what was compared", notes)
-	}
+	return rep
 }
 
 func TestWithoutRegistriesNumbersAreBytes(t *testing.T) {
@@ -127,7 +222,8 @@ func TestARegistryThatDoesNotAnswerIsNoLoss(t *testing.T) {
 	for name, hurt := range map[string]func(m *mirror){
 		"source is down":        func(m *mirror) { m.one.SetDown(true) },
 		"target is down":        func(m *mirror) { m.two.SetDown(true) },
-		"target lacks a schema": func(m *mirror) { m.two = without51(m.t) },
+		"target lacks a schema": func(m *mirror) { m.two.Odd(notFound) },
+		"source refuses us":     func(m *mirror) { m.one.Require("Bearer other") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMirror(t)
@@ -136,6 +232,7 @@ func TestARegistryThatDoesNotAnswerIsNoLoss(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			m.samePieces(rep)
 			if lost, _ := rep.Lost(); lost != 0 || rep.Unknown() != replaytest.Partitions {
 				t.Errorf("got %d records lost and %d partitions that can not be compared, want 0 and all %d", lost, rep.Unknown(), replaytest.Partitions)
 			}
@@ -148,15 +245,45 @@ func TestARegistryThatDoesNotAnswerIsNoLoss(t *testing.T) {
 	}
 }
 
-func without51(t *testing.T) *schematest.Registry {
-	r := schematest.New(t)
-	r.Put(52, sr.Schema{Schema: `"bytes"`})
-	return r
+// notFound says that there is no schema 51, as a registry does.
+func notFound(w http.ResponseWriter, req *http.Request) bool {
+	if !strings.HasSuffix(req.URL.Path, "/51") {
+		return false
+	}
+	w.WriteHeader(http.StatusNotFound)
+	fmt.Fprint(w, `{"error_code":40403,"message":"Schema 51 not found"}`)
+	return true
+}
+
+// TestAgentsAskOnlyTheirRegistries: who may send a spec must not choose where agents send questions.
+func TestAgentsAskOnlyTheirRegistries(t *testing.T) {
+	m := newMirror(t)
+	byAddress := m.specOf(m.one.URL, m.two.URL)
+	var refused *recovery.Error
+	if _, err := scan.Order(byAddress); !errors.As(err, &refused) || refused.Code != recovery.CodeRegistry {
+		t.Errorf("order: got %v, want %s", err, recovery.CodeRegistry)
+	}
+	for name, r := range map[string]*spec.Recovery{"address": byAddress, "unknown connection": m.specOf("one", "three")} {
+		_, _, err := recovery.LookOver(t.Context(), r, m.clients(), recovery.DefaultOptions())
+		var e *connect.Error
+		if !errors.As(err, &e) || e.Code != connect.CodeConfig || !strings.Contains(e.Hint, "registry") {
+			t.Errorf("%s: got %v, want %s", name, err, connect.CodeConfig)
+		}
+	}
+	if n := m.one.Asked() + m.two.Asked(); n != 0 {
+		t.Errorf("registries were asked %d times, want 0", n)
+	}
+	// Who types an address at a prompt may dial it.
+	m.cfg.AnyRegistry = true
+	m.one.Require("")
+	if _, err := recovery.Scan(t.Context(), m.specOf(m.one.URL, "two"), m.clients(), recovery.DefaultOptions()); err != nil {
+		t.Errorf("by hand: got %v, want nil", err)
+	}
 }
 
 func TestNothingIsPlannedWhereNumbersDiffer(t *testing.T) {
 	m := newMirror(t)
-	_, err := recovery.Build(t.Context(), m.spec(true), reach.New(open.Config{Cluster: "test", Env: env}), recovery.DefaultOptions())
+	_, err := recovery.Build(t.Context(), m.spec(true), m.clients(), recovery.DefaultOptions())
 	var refused *recovery.Error
 	if !errors.As(err, &refused) || refused.Code != recovery.CodeNumbers {
 		t.Errorf("got %v, want %s", err, recovery.CodeNumbers)

@@ -2,8 +2,11 @@
 package schematest
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -12,12 +15,15 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// Registry answers as a Confluent-compatible registry does: schemas by number, and versions of subjects.
+// Registry answers as a Confluent-compatible registry does: schemas by number and by GUID, and versions of subjects.
 type Registry struct {
 	URL string
 
 	mu       sync.Mutex
 	schemas  map[int]sr.Schema
+	guids    map[string]sr.Schema
+	login    string // that every question must carry, "" for none
+	odd      func(http.ResponseWriter, *http.Request) bool
 	subjects map[string][]sr.Schema // version n is at n-1
 	asked    int
 	down     bool
@@ -26,13 +32,33 @@ type Registry struct {
 // New starts one. It ends with the test.
 func New(t testing.TB) *Registry {
 	t.Helper()
-	r := &Registry{schemas: map[int]sr.Schema{}, subjects: map[string][]sr.Schema{}}
+	return start(t, (*httptest.Server).Start)
+}
+
+// NewTLS starts one that speaks TLS as conf says, with a certificate of its own where conf has none.
+func NewTLS(t testing.TB, conf *tls.Config) *Registry {
+	t.Helper()
+	return start(t, func(s *httptest.Server) {
+		s.TLS = conf
+		s.StartTLS()
+	})
+}
+
+func start(t testing.TB, up func(*httptest.Server)) *Registry {
+	r := &Registry{schemas: map[int]sr.Schema{}, guids: map[string]sr.Schema{}, subjects: map[string][]sr.Schema{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /schemas/ids/{id}", func(w http.ResponseWriter, req *http.Request) {
 		var id int
 		_, _ = fmt.Sscan(req.PathValue("id"), &id)
 		s, ok := r.schemas[id]
 		answer(w, s, ok, 40403)
+	})
+	mux.HandleFunc("GET /schemas/guids/{guid}", func(w http.ResponseWriter, req *http.Request) {
+		s, ok := r.guids[req.PathValue("guid")]
+		answer(w, s, ok, 40403)
+	})
+	mux.HandleFunc("GET /schemas/types", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, []string{"AVRO", "JSON", "PROTOBUF"}, true, 0)
 	})
 	mux.HandleFunc("GET /subjects/{subject}/versions", func(w http.ResponseWriter, req *http.Request) {
 		var versions []int
@@ -51,16 +77,23 @@ func New(t testing.TB) *Registry {
 		}
 		answer(w, sr.SubjectSchema{Subject: req.PathValue("subject"), Version: n, Schema: all[n-1]}, true, 0)
 	})
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.asked++
-		if r.down {
+		switch {
+		case r.down:
 			http.Error(w, "maintenance", http.StatusServiceUnavailable)
-			return
+		case r.login != "" && req.Header.Get("Authorization") != r.login:
+			// Some say back what they were sent.
+			http.Error(w, "not known: "+req.Header.Get("Authorization"), http.StatusUnauthorized)
+		case r.odd != nil && r.odd(w, req):
+		default:
+			mux.ServeHTTP(w, req)
 		}
-		mux.ServeHTTP(w, req)
 	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it
+	up(srv)
 	t.Cleanup(srv.Close)
 	r.URL = srv.URL
 	return r
@@ -80,6 +113,35 @@ func (r *Registry) Put(id int, s sr.Schema) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.schemas[id] = s
+}
+
+// PutGUID registers a schema under a GUID.
+func (r *Registry) PutGUID(guid string, s sr.Schema) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.guids[guid] = s
+}
+
+// Require makes it refuse questions without this Authorization header.
+func (r *Registry) Require(login string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.login = login
+}
+
+// Odd lets answer take over questions; it returns whether it did.
+func (r *Registry) Odd(answer func(http.ResponseWriter, *http.Request) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.odd = answer
+}
+
+// Redirect makes it send whoever asks elsewhere.
+func (r *Registry) Redirect(to string) {
+	r.Odd(func(w http.ResponseWriter, req *http.Request) bool {
+		http.Redirect(w, req, to+req.URL.Path, http.StatusFound)
+		return true
+	})
 }
 
 // Register adds a version to a subject.
