@@ -16,6 +16,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/config"
 	"backstitch/replay/bucket"
+	"backstitch/replay/connect"
 	"backstitch/replay/layout"
 )
 
@@ -37,6 +38,7 @@ type doctor struct {
 	s3     string
 	topic  string
 	url    string
+	schema string // registry
 	local  bool
 	asked  bool // for the cluster: it was named, or nothing else was
 	found  []finding
@@ -46,12 +48,12 @@ func newDoctor(a *app) *cobra.Command {
 	d := &doctor{app: a}
 	cmd := &cobra.Command{
 		Use:   "doctor [TOPIC]",
-		Short: "Check the cluster, a Kafka and an archive before relying on them",
+		Short: "Check the cluster, a Kafka, an archive and a schema registry before relying on them",
 		Long: `Check what is named and say what is wrong with it, each with a stable code. Nothing is written anywhere. The exit status is 1
 when a check fails. Without --addr, a cluster that does not answer is no failure as long as something else is named.`,
 		Example: `  backstitch doctor
   backstitch doctor orders --kafka localhost:9092 --archive s3://acme-archive/orders
-  backstitch doctor orders --kafka prod --archive s3://acme-archive/orders --s3 archive --connections agent.yaml`,
+  backstitch doctor orders --kafka prod --archive s3://acme-archive/orders --s3 archive --registry schemas --connections agent.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -63,7 +65,7 @@ when a check fails. Without --addr, a cluster that does not answer is no failure
 			if d.topic != "" && d.kafka == "" {
 				return usage(cmd, errors.New("--kafka is missing: on which brokers is topic "+d.topic+"?"))
 			}
-			d.asked = cmd.Flags().Changed("addr") || d.kafka+d.url+d.config == ""
+			d.asked = cmd.Flags().Changed("addr") || d.kafka+d.url+d.schema+d.config == ""
 			return d.run(cmd.Context())
 		},
 	}
@@ -74,6 +76,7 @@ when a check fails. Without --addr, a cluster that does not answer is no failure
 	f.StringVar(&d.topic, "topic", "", "`topic` that a repair would write into")
 	f.StringVar(&d.url, "archive", "", "`URL` of an archive to check")
 	f.StringVar(&d.s3, "s3", "", "named connection or `endpoint` of the archive's object store")
+	f.StringVar(&d.schema, "registry", "", "named connection or `URL` of a schema registry to check")
 	f.BoolVar(&d.local, "no-cluster", false, "do not ask a node")
 	return cmd
 }
@@ -91,6 +94,9 @@ func (d *doctor) run(ctx context.Context) error {
 	}
 	if d.url != "" {
 		d.checkArchive(ctx)
+	}
+	if d.schema != "" {
+		d.checkRegistry(ctx)
 	}
 	var codes []string
 	failed := 0
@@ -283,6 +289,42 @@ func (d *doctor) checkLayout(ctx context.Context, b bucket.Bucket) {
 		d.fault("BST-D303", "archive layout", err)
 	default:
 		d.add("ok", "BST-D303", "archive layout", found.Evidence, "")
+	}
+}
+
+// checkRegistry asks whether a registry takes our login and knows the topic.
+func (d *doctor) checkRegistry(ctx context.Context) {
+	c, err := d.where.registry(d.schema)
+	if err != nil {
+		d.fault("BST-D501", "registry", err)
+		return
+	}
+	name := d.schema
+	if name == c.URL {
+		name = "" // what may be no address at all is not repeated
+	}
+	r, err := c.Client(name, d.where.env)
+	if err != nil {
+		d.fault("BST-D501", "registry", err)
+		return
+	}
+	defer r.Close()
+	if err := connect.PingRegistry(ctx, r); err != nil {
+		d.fault("BST-D501", "registry", err)
+		return
+	}
+	d.add("ok", "BST-D501", "registry", c.URL+" answers and takes the login", "")
+	if d.topic == "" {
+		return
+	}
+	subject := d.topic + "-value"
+	switch has, err := r.HasSubject(ctx, subject); {
+	case err != nil:
+		d.add("fail", "BST-D502", "registry subject", err.Error(), "check that this login may read "+subject)
+	case !has:
+		d.add("warn", "BST-D502", "registry subject", "it has no subject "+subject, "is it the registry of this topic, or are its subjects named in another way?")
+	default:
+		d.add("ok", "BST-D502", "registry subject", "it has schemas of "+subject, "")
 	}
 }
 

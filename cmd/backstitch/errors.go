@@ -143,7 +143,7 @@ func explain(err error) *failure {
 		switch con.Code {
 		case connect.CodeConfig, connect.CodeSecret:
 			out.Exit = client.ExitUsage
-		case connect.CodeKafkaLogin, connect.CodeKafkaDenied, connect.CodeStoreLogin:
+		case connect.CodeKafkaLogin, connect.CodeKafkaDenied, connect.CodeStoreLogin, connect.CodeRegistryLogin:
 			out.Exit = client.ExitNotAllowed
 		case connect.CodeStoreMissing:
 			out.Exit = client.ExitNotFound

@@ -18,7 +18,7 @@ import (
 	"backstitch/replay/open"
 )
 
-// places finds the Kafkas and object stores that a command line or a spec names.
+// places finds the Kafkas, object stores and schema registries that a command line or a spec names.
 type places struct {
 	file  string
 	named map[string]config.Connection
@@ -83,6 +83,20 @@ func (p *places) s3(s string) (connect.S3, error) {
 		return connect.S3{}, p.unknown(s, "--s3 https://HOST:9000")
 	}
 	return connect.S3{Endpoint: s}, nil
+}
+
+// registry is a named connection, or the address of a schema registry.
+func (p *places) registry(s string) (connect.Registry, error) {
+	if c, ok := p.named[s]; ok {
+		if c.Registry == nil {
+			return connect.Registry{}, p.wrong(s, "registry")
+		}
+		return c.Registry.Connect(), nil
+	}
+	if !strings.Contains(s, ":") {
+		return connect.Registry{}, p.unknown(s, "--registry https://HOST:8081")
+	}
+	return connect.Registry{URL: s}, nil
 }
 
 func (p *places) unknown(name, next string) error {
@@ -194,9 +208,9 @@ func required(cmd *cobra.Command, names ...string) error {
 // noFlags is a flag set in which nothing was given.
 func noFlags() *pflag.FlagSet { return pflag.NewFlagSet("", pflag.ContinueOnError) }
 
-// openConfig is what opening ends needs, with these connections.
+// openConfig is what opening ends needs, with these connections. Who types an address may dial it.
 func (p *places) openConfig() open.Config {
 	cfg := openConfig(p.named, p.env)
-	cfg.Client = p.more
+	cfg.Client, cfg.AnyRegistry = p.more, true
 	return cfg
 }

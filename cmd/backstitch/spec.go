@@ -133,11 +133,7 @@ func (p *places) kinds() map[string]string {
 	}
 	out := map[string]string{}
 	for name, c := range p.named {
-		if c.Kafka != nil {
-			out[name] = "kafka"
-		} else {
-			out[name] = "s3"
-		}
+		out[name] = c.Kind()
 	}
 	return out
 }

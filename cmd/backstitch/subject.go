@@ -65,8 +65,8 @@ func (s *subject) flags(cmd *cobra.Command) {
 	f.StringVar(&s.s3, "s3", "", "named connection or `endpoint` of the archive's object store; without it AWS, with the environment's credentials")
 	f.StringVar(&s.layout, "layout", defaultLayout, "`layout` of the archive: "+strings.Join(append([]string{layout.Auto}, layout.Names()...), ", "))
 	f.StringVar(&s.stock, "inventory", "", "`URL` of an S3 Inventory of the archive's bucket, to list by: s3://DESTINATION/PREFIX/BUCKET/CONFIG-ID")
-	f.StringVar(&s.registry, "registry", "", "`URL` of the topic's schema registry, to compare by schema and not by its number; with --source-registry")
-	f.StringVar(&s.sourceRegistry, "source-registry", "", "`URL` of the schema registry that the archived records were written with")
+	f.StringVar(&s.registry, "registry", "", "named connection or `URL` of the topic's schema registry, to compare by schema and not by its number or GUID; with --source-registry")
+	f.StringVar(&s.sourceRegistry, "source-registry", "", "named connection or `URL` of the schema registry that the archived records were written with")
 	f.StringVar(&s.span, "range", "", "`@FROM:TO` in record time, like @-48h:-24h; without it everything")
 	f.Var(&s.parts, "partitions", "`list` of partitions, like 0-7,12; without it all")
 }
@@ -145,6 +145,14 @@ func (s *subject) complete(cmd *cobra.Command, topics []string) error {
 	}
 	if _, err := s.where.kafka(s.kafka); err != nil {
 		return err
+	}
+	for _, name := range []string{s.registry, s.sourceRegistry} {
+		if name == "" {
+			continue
+		}
+		if _, err := s.where.registry(name); err != nil {
+			return err
+		}
 	}
 	_, err := s.where.s3(s.s3)
 	return err

@@ -111,7 +111,7 @@ func nodeConfig(cfg config.Agent) cluster.Config {
 	return out
 }
 
-// openConfig is what opening ends needs, with the connections of a configuration.
+// openConfig is what opening ends needs, with the connections of a configuration and nothing else.
 func openConfig(connections map[string]config.Connection, env connect.Env) open.Config {
 	return open.Config{
 		Env: env, Now: agentClock,
@@ -126,6 +126,13 @@ func openConfig(connections map[string]config.Connection, env connect.Env) open.
 			c := connections[name].S3
 			if c == nil {
 				return connect.S3{}, false
+			}
+			return c.Connect(), true
+		},
+		Registry: func(name string) (connect.Registry, bool) {
+			c := connections[name].Registry
+			if c == nil {
+				return connect.Registry{}, false
 			}
 			return c.Connect(), true
 		},

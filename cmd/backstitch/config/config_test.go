@@ -41,6 +41,7 @@ cluster:
 worker: {memory: 64MiB}
 connections:
   prod: {kafka: {brokers: ["k:9092"], sasl: {mechanism: plain, user: "env:U", password: "env:P"}}}
+  schemas: {registry: {url: "https://r:8081", tls: {ca: ca.pem}, token: "file:/run/token"}}
 `)
 	got, err := Load(file, flags(t, "--name=from-flag", "--retry-join=c:3,d:4", "--memory=32MiB"))
 	if err != nil {
@@ -50,7 +51,8 @@ connections:
 	want.Node.Name, want.Node.Zone, want.DataDir = "from-flag", "z1", "/data"
 	want.Cluster = Cluster{BootstrapExpect: 3, RetryJoin: []string{"c:3", "d:4"}}
 	want.Worker.Memory = 32 << 20
-	want.Connections = map[string]Connection{"prod": {Kafka: &Kafka{Brokers: []string{"k:9092"}, SASL: &SASL{"plain", "env:U", "env:P"}}}}
+	want.Connections = map[string]Connection{"prod": {Kafka: &Kafka{Brokers: []string{"k:9092"}, SASL: &SASL{"plain", "env:U", "env:P"}}},
+		"schemas": {Registry: &Registry{URL: "https://r:8081", TLS: &ServerTLS{CA: "ca.pem"}, Token: "file:/run/token"}}}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("configuration (-got +want):\n%s", diff)
 	}
@@ -77,6 +79,10 @@ func TestMistakesInTheFileAreNamed(t *testing.T) {
 	}
 }
 
+func registry(r Registry) func(*Agent) {
+	return func(a *Agent) { a.Connections = map[string]Connection{"p": {Registry: &r}} }
+}
+
 func TestHalfAConfigurationIsRefused(t *testing.T) {
 	rows := map[string]struct {
 		change func(*Agent)
@@ -101,6 +107,17 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		}, "connections.p.kafka.sasl.password"},
 		"empty connection": {func(a *Agent) { a.Connections = map[string]Connection{"p": {}} }, "connections.p"},
 		"half credentials": {func(a *Agent) { a.Connections = map[string]Connection{"p": {S3: &S3{AccessKey: "env:A"}}} }, "connections.p.s3"},
+		"two in one": {func(a *Agent) {
+			a.Connections = map[string]Connection{"p": {S3: &S3{}, Registry: &Registry{URL: "https://r"}}}
+		}, "connections.p"},
+		"registry without address": {registry(Registry{}), "connections.p.registry"},
+		"login in an address":      {registry(Registry{URL: "https://ana:hunter2@r"}), "connections.p.registry"},
+		"token in an address":      {registry(Registry{URL: "https://r?token=hunter2"}), "connections.p.registry"},
+		"login in the open":        {registry(Registry{URL: "http://r:8081", Token: "env:T"}), "connections.p.registry"},
+		"two logins":               {registry(Registry{URL: "https://r", User: "env:U", Password: "env:P", Token: "env:T"}), "connections.p.registry"},
+		"half a login":             {registry(Registry{URL: "https://r", User: "env:U"}), "connections.p.registry"},
+		"literal token":            {registry(Registry{URL: "https://r", Token: "hunter2"}), "connections.p.registry.token"},
+		"half a certificate":       {registry(Registry{URL: "https://r", TLS: &ServerTLS{Cert: "c.pem"}}), "connections.p.registry.tls"},
 	}
 	for name, row := range rows {
 		a := Default()

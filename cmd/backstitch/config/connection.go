@@ -8,19 +8,34 @@ import (
 
 // Connection is one named place that specs refer to. Exactly one of its members is set.
 type Connection struct {
-	Kafka *Kafka `yaml:"kafka" json:"kafka,omitempty"`
-	S3    *S3    `yaml:"s3" json:"s3,omitempty"`
+	Kafka    *Kafka    `yaml:"kafka" json:"kafka,omitempty"`
+	S3       *S3       `yaml:"s3" json:"s3,omitempty"`
+	Registry *Registry `yaml:"registry" json:"registry,omitempty"`
+}
+
+// Kind is which member is set, "" for none or several.
+func (c Connection) Kind() string {
+	var kinds []string
+	for kind, set := range map[string]bool{"kafka": c.Kafka != nil, "s3": c.S3 != nil, "registry": c.Registry != nil} {
+		if set {
+			kinds = append(kinds, kind)
+		}
+	}
+	if len(kinds) != 1 {
+		return ""
+	}
+	return kinds[0]
 }
 
 // Kafka is how a Kafka cluster is reached.
 type Kafka struct {
-	Brokers []string  `yaml:"brokers" json:"brokers"`
-	TLS     *KafkaTLS `yaml:"tls" json:"tls,omitempty"`
-	SASL    *SASL     `yaml:"sasl" json:"sasl,omitempty"`
+	Brokers []string   `yaml:"brokers" json:"brokers"`
+	TLS     *ServerTLS `yaml:"tls" json:"tls,omitempty"`
+	SASL    *SASL      `yaml:"sasl" json:"sasl,omitempty"`
 }
 
-// KafkaTLS says how to trust the brokers. An empty one trusts the system's authorities.
-type KafkaTLS struct {
+// ServerTLS says how to trust brokers or a registry. An empty one trusts the system's authorities.
+type ServerTLS struct {
 	CA         string `yaml:"ca" json:"ca,omitempty"`
 	Cert       string `yaml:"cert" json:"cert,omitempty"`
 	Key        string `yaml:"key" json:"key,omitempty"`
@@ -42,12 +57,38 @@ type S3 struct {
 	SecretKey connect.Secret `yaml:"secretKey" json:"secretKey,omitempty"`
 }
 
+// Registry is how a schema registry is reached: without a login, with user and password, or with a token. All three are references.
+type Registry struct {
+	URL      string         `yaml:"url" json:"url"`
+	TLS      *ServerTLS     `yaml:"tls" json:"tls,omitempty"`
+	User     connect.Secret `yaml:"user" json:"user,omitempty"`
+	Password connect.Secret `yaml:"password" json:"password,omitempty"`
+	Token    connect.Secret `yaml:"token" json:"token,omitempty"`
+}
+
+// Connect makes what replay/connect wants.
+func (r Registry) Connect() connect.Registry {
+	return connect.Registry{URL: r.URL, TLS: r.TLS.connect(), User: r.User, Password: r.Password, Token: r.Token}
+}
+
+func (t *ServerTLS) connect() *connect.TLS {
+	if t == nil {
+		return nil
+	}
+	return &connect.TLS{CAFile: t.CA, CertFile: t.Cert, KeyFile: t.Key, ServerName: t.ServerName}
+}
+
+// check finds what is wrong with t, which may be nil.
+func (t *ServerTLS) check(path string) []Problem {
+	if t == nil || (t.Cert == "") == (t.Key == "") {
+		return nil
+	}
+	return []Problem{{path, "has only one of cert and key", "give both or none"}}
+}
+
 // Connect makes what replay/connect wants.
 func (k Kafka) Connect() connect.Kafka {
-	out := connect.Kafka{Brokers: k.Brokers}
-	if k.TLS != nil {
-		out.TLS = &connect.TLS{CAFile: k.TLS.CA, CertFile: k.TLS.Cert, KeyFile: k.TLS.Key, ServerName: k.TLS.ServerName}
-	}
+	out := connect.Kafka{Brokers: k.Brokers, TLS: k.TLS.connect()}
 	if k.SASL != nil {
 		out.SASL = &connect.SASL{Mechanism: k.SASL.Mechanism, User: k.SASL.User, Password: k.SASL.Password}
 	}
@@ -60,15 +101,19 @@ func (s S3) Connect() connect.S3 {
 }
 
 func (c Connection) check(path string) []Problem {
-	switch {
-	case c.Kafka != nil && c.S3 != nil:
-		return []Problem{{path, "is both kafka and s3", "split it into two connections"}}
-	case c.Kafka != nil:
+	switch c.Kind() {
+	case "kafka":
 		return c.Kafka.check(path + ".kafka")
-	case c.S3 != nil:
+	case "s3":
 		return c.S3.check(path + ".s3")
+	case "registry":
+		return c.Registry.check(path + ".registry")
 	}
-	return []Problem{{path, "says neither kafka nor s3", "write " + path + ".kafka.brokers or " + path + ".s3.endpoint"}}
+	if c == (Connection{}) {
+		return []Problem{{path, "says neither kafka nor s3 nor registry",
+			fmt.Sprintf("write %[1]s.kafka.brokers, %[1]s.s3.endpoint or %[1]s.registry.url", path)}}
+	}
+	return []Problem{{path, "is more than one of kafka, s3 and registry", "split it into several connections"}}
 }
 
 func (k Kafka) check(path string) []Problem {
@@ -76,9 +121,7 @@ func (k Kafka) check(path string) []Problem {
 	if len(k.Brokers) == 0 {
 		out = append(out, Problem{path + ".brokers", "is empty", path + `.brokers: ["HOST:9092"]`})
 	}
-	if t := k.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
-		out = append(out, Problem{path + ".tls", "has only one of cert and key", "give both or none"})
-	}
+	out = append(out, k.TLS.check(path+".tls")...)
 	if s := k.SASL; s != nil {
 		switch s.Mechanism {
 		case "plain", "scram-sha-256", "scram-sha-512":
@@ -96,6 +139,17 @@ func (s S3) check(path string) []Problem {
 		return []Problem{{path, "has only one of accessKey and secretKey", "give both, or none to take the environment's credentials"}}
 	}
 	return append(reference(path+".accessKey", s.AccessKey, false), reference(path+".secretKey", s.SecretKey, false)...)
+}
+
+func (r Registry) check(path string) []Problem {
+	out := r.TLS.check(path + ".tls")
+	out = append(out, reference(path+".user", r.User, false)...)
+	out = append(out, reference(path+".password", r.Password, false)...)
+	out = append(out, reference(path+".token", r.Token, false)...)
+	if err := r.Connect().Check(); err != nil {
+		out = append(out, Problem{path, err.Error(), path + ".url: https://HOST:8081, and user and password, token, or neither"})
+	}
+	return out
 }
 
 func reference(path string, s connect.Secret, required bool) []Problem {
