@@ -15,16 +15,15 @@ type Connection struct {
 
 // Kind is which member is set, "" for none or several.
 func (c Connection) Kind() string {
-	var kinds []string
-	for kind, set := range map[string]bool{"kafka": c.Kafka != nil, "s3": c.S3 != nil, "registry": c.Registry != nil} {
-		if set {
-			kinds = append(kinds, kind)
-		}
+	switch {
+	case c.Kafka != nil && c.S3 == nil && c.Registry == nil:
+		return "kafka"
+	case c.S3 != nil && c.Kafka == nil && c.Registry == nil:
+		return "s3"
+	case c.Registry != nil && c.Kafka == nil && c.S3 == nil:
+		return "registry"
 	}
-	if len(kinds) != 1 {
-		return ""
-	}
-	return kinds[0]
+	return ""
 }
 
 // Kafka is how a Kafka cluster is reached.
