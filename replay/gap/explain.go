@@ -88,7 +88,11 @@ func countKind(fs []Finding, part int32, kind Kind) int {
 func repair(f *Finding) string {
 	switch f.Kind {
 	case Missing, Partly:
-		return "yes: backstitch plan writes exactly these records"
+		out := "yes: backstitch plan writes exactly these records"
+		if held := f.Held(); held != "" {
+			out += "; " + held
+		}
+		return out
 	case Duplicate:
 		return "no: a log can not be mended in the middle; a plan does not make it worse"
 	case Extra:

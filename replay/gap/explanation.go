@@ -67,17 +67,6 @@ func (f *Finding) Exactly(unit string) string {
 	return ""
 }
 
-// Held says where the records of a finding are still to be had and until when that is sure, "" when nobody is known to have them.
-func (f *Finding) Held() string {
-	switch {
-	case f.HeldBy == "":
-		return ""
-	case f.UntilMs == 0:
-		return f.HeldBy + " has them; until when is not known"
-	}
-	return f.HeldBy + " has them, at least until " + Moment(f.UntilMs)
-}
-
 // Find returns the finding with an id, nil when there is none.
 func Find(fs []Finding, id string) *Finding {
 	for i := range fs {

@@ -44,9 +44,10 @@ type Finding struct {
 	// Recoverable says whether a plan would write it.
 	Recoverable bool `json:"recoverable"`
 
-	// What follows is filled in by detectors that look at more than two copies of a topic.
+	// Topic and About are filled in by detectors that look at more than two copies of a topic.
 	Topic string `json:"topic,omitempty"` // where findings of several topics stand in one list
 	About string `json:"about,omitempty"` // whom it is about, e.g. "group billing"
+	// What follows is looked for afterwards, and no part of what an id is made of.
 	Cause string `json:"cause,omitempty"` // the probable one
 	// HeldBy says where the records are still to be had, and until when that is sure, in Kafka milliseconds; 0 when nobody knows.
 	HeldBy  string `json:"heldBy,omitempty"`

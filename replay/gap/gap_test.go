@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"backstitch/partition"
 	"backstitch/replay/gap"
@@ -47,6 +48,7 @@ type world struct {
 	memory *replaytest.Memory
 	target *gaptest.Target
 	cfg    gap.Config
+	keeps  time.Duration // by the reference, 0 for not known
 }
 
 // parse reads lines such as "p0 records 100", "p0 lose 20-29,50". Both ends of a range are in it.
@@ -72,6 +74,8 @@ func parse(t *testing.T, text string) *world {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		switch f[0] {
+		case "keeps":
+			w.keeps = time.Duration(number(t, f[1])) * time.Hour
 		case "policy":
 			w.in.Facts.CleanupPolicy = f[1]
 		case "values-only":
@@ -182,6 +186,7 @@ func TestScenarios(t *testing.T) {
 				if rep, err = gap.Scan(context.Background(), w.in, w.cfg); err != nil {
 					return "error: " + err.Error() + "\n"
 				}
+				rep.Hold("archive of orders in s3://lab/orders", w.keeps.Milliseconds())
 				for _, r := range rep.Results {
 					fmt.Fprintf(&b, "p%d compared %v: %d of %d; missing %v, twice %v, extra %v, newer %d, outside %d\n", r.Partition, r.Compared,
 						r.Actual.Records, r.Expected.Records, r.Missing, r.DuplicateAt, r.ExtraAt, r.Newer, r.Outside)

@@ -118,11 +118,14 @@ func (r *Report) Summary(about string) string {
 	if unknown > 0 {
 		out += fmt.Sprintf("   Unknown: %d.", unknown)
 	}
-	out += r.left()
+	out += r.left() + "\n"
+	if lost > 0 {
+		out += r.toFill(lost)
+	}
 	if about == "" {
 		about = "-f SPEC"
 	}
-	out += fmt.Sprintf("\nNext: backstitch gaps explain %s %s\n", r.Findings[0].ID, about)
+	out += fmt.Sprintf("Next: backstitch gaps explain %s %s\n", r.Findings[0].ID, about)
 	if lost > 0 {
 		out += fmt.Sprintf("      backstitch plan %s -o FILE.plan\n", about)
 	}
@@ -140,28 +143,6 @@ func (r *Report) left() string {
 		}
 	}
 	return b.String()
-}
-
-// WriteList prints one line per finding. about is as in RenderOptions.
-func WriteList(w io.Writer, rep *Report, about string) error {
-	var b strings.Builder
-	b.WriteString(rep.about())
-	if len(rep.Findings) > 0 {
-		fmt.Fprintf(&b, "%-14s %-14s %-14s %12s %10s  %s\n", "FINDING", "KIND", "PARTITION", "RECORDS", "SIZE", "WHERE")
-	}
-	for _, f := range rep.Findings {
-		count, size := Count(f.Count), Size(f.Bytes)
-		if f.Count < 0 {
-			count, size = "-", "-"
-		}
-		fmt.Fprintf(&b, "%-14s %-14s %-14s %12s %10s  %s\n", f.ID, f.Kind, Name(rep.Dataset, f.Partition), count, size, rep.where(&f))
-	}
-	if len(rep.Findings) > 0 {
-		b.WriteByte('\n')
-	}
-	b.WriteString(rep.Summary(about))
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // where says where a finding lies, by time when there is one.
@@ -184,6 +165,7 @@ func (r *Report) notes(part int32) []string {
 	type group struct {
 		kind  Kind
 		count int64
+		until int64 // of the first that goes, 0 when one of them has no known end
 		ids   []string
 		text  string
 	}
@@ -199,9 +181,10 @@ func (r *Report) notes(part int32) []string {
 			}
 		}
 		if g == nil {
-			g = &group{kind: f.Kind}
+			g = &group{kind: f.Kind, until: f.UntilMs}
 			groups = append(groups, g)
 		}
+		g.until = min(g.until, f.UntilMs)
 		g.count += max(f.Count, 0)
 		g.ids = append(g.ids, f.ID)
 		g.text = f.Reason
@@ -218,7 +201,11 @@ func (r *Report) notes(part int32) []string {
 		case Corrupt:
 			out = append(out, fmt.Sprintf("%12s %-10s  %s", plural(int64(len(g.ids)), "place"), g.kind, id))
 		default:
-			out = append(out, fmt.Sprintf("%12s %-10s  %s", Count(g.count), g.kind, id))
+			note := fmt.Sprintf("%12s %-10s  %s", Count(g.count), g.kind, id)
+			if g.until > 0 {
+				note += at(g.until).Format("  until 01-02T15:04Z") // the year has no room; it is in the list
+			}
+			out = append(out, note)
 		}
 	}
 	return out

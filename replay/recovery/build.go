@@ -171,7 +171,7 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 	if err := b.causes(ctx, e.ref, e.end); err != nil {
 		return fmt.Errorf("look for the cause of what is missing: %w", err)
 	}
-	return nil
+	return b.hold(ctx, e.ref)
 }
 
 // nothing explains why the partitions of the reference can not be told.
@@ -308,7 +308,7 @@ func (b *builder) unreadable(n int32) bool {
 func (b *builder) plan() (*Plan, error) {
 	p := &Plan{
 		Version: PlanVersion, Cluster: b.opt.Cluster, Spec: b.spec, Recipe: b.recipe, Target: b.state,
-		Findings: b.report.Findings, Set: b.report.Set,
+		Findings: unheld(b.report.Findings), Set: b.report.Set,
 	}
 	limits, err := b.limits()
 	if err != nil {

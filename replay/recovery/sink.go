@@ -68,7 +68,7 @@ func ScanSink(ctx context.Context, r *spec.Recovery, grace time.Duration, client
 	}
 	in := delivered.Input{
 		Topic: t.Topic, Reference: topic, Archive: archive, Grace: grace, Unplaced: archive.About().Unplaced,
-		Compacted: gap.Facts{CleanupPolicy: state.Limits.CleanupPolicy}.Compacted(), RetentionMs: retention(state.Limits),
+		Compacted: gap.Facts{CleanupPolicy: state.Limits.CleanupPolicy}.Compacted(), RetentionMs: state.Limits.keepsMs(),
 	}
 	if err := extents(ctx, &in, topic, archive, parts, recipe); err != nil {
 		return nil, err
@@ -77,14 +77,6 @@ func ScanSink(ctx context.Context, r *spec.Recovery, grace time.Duration, client
 		return nil, err
 	}
 	return delivered.Scan(ctx, in, opt.Scan)
-}
-
-// retention is 0 for a topic that keeps records however old they are.
-func retention(l Limits) int64 {
-	if l.CleanupPolicy == "compact" {
-		return 0
-	}
-	return l.RetentionMs
 }
 
 // extents asks both ends what they hold, the topic first: what a sink writes in between is then in the listing all the same.
