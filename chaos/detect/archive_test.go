@@ -201,7 +201,7 @@ func (c *try) misfile(writer string, files map[string][]byte) {
 	}
 }
 
-// inventory writes an S3 Inventory of a directory that is a day old: it lacks some objects.
+// inventory writes an S3 Inventory of a directory that is a day old: it lacks some objects, and whole directories beside those that it knows.
 func (c *try) inventory(root string) string {
 	c.t.Helper()
 	b, err := dir.Open(root)
@@ -210,20 +210,25 @@ func (c *try) inventory(root string) string {
 	}
 	defer b.Close()
 	var rows strings.Builder
-	left, n := 0, 0
-	known := map[string]bool{} // a directory that the inventory does not know is not looked into
+	left, n, some := 0, 0, false
+	known, lacking := map[string]bool{}, map[string]bool{}
 	for in, err := range b.List(c.t.Context(), "") {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		if n++; known[path.Dir(in.Key)] && c.chance(5) {
+		within := path.Dir(in.Key)
+		hidden := strings.HasPrefix(in.Key, ".") // of the writer itself: nobody tells a layout by those
+		if some && !known[within] && c.chance(3) {
+			lacking[within] = true
+		}
+		if n++; lacking[within] || known[within] && c.chance(5) {
 			left++
 			continue
 		}
-		known[path.Dir(in.Key)] = true
+		known[within], some = true, some || !hidden
 		fmt.Fprintf(&rows, "\"lake\",%q,%d,%q\n", url.QueryEscape(in.Key), in.Size, in.ETag)
 	}
-	c.tell("the inventory lacks %d of %d objects", left, n)
+	c.tell("the inventory lacks %d of %d objects, and %d directories", left, n, len(lacking))
 	data := foreigntest.Compress(".gz", []byte(rows.String()))
 	manifest := fmt.Appendf(nil, `{"sourceBucket":"lake","fileFormat":"CSV","fileSchema":"Bucket, Key, Size, ETag","files":[{"key":"i/data/x.csv.gz","MD5checksum":"%x"}]}`, md5.Sum(data))
 	at := c.t.TempDir()

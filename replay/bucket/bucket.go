@@ -63,6 +63,12 @@ type Tagger interface {
 	Tags(ctx context.Context, key string) (map[string]string, error)
 }
 
+// Browser is a Bucket that can tell directories without listing what lies below them. Both backends are.
+type Browser interface {
+	// Directories streams those right below dir, as keys that end in a slash, in order. dir is "" or ends in a slash.
+	Directories(ctx context.Context, dir string) iter.Seq2[string, error]
+}
+
 // Dated is a Bucket whose listing is older than what it holds, such as one by an inventory. What it does not list may be there,
 // and what it lists may be gone or another.
 type Dated interface {

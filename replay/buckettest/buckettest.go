@@ -106,6 +106,24 @@ func list(t *testing.T, b bucket.Bucket) {
 	for range b.List(t.Context(), "") {
 		break // must not yield again
 	}
+	directories := func(dir string) (out []string) {
+		for d, err := range b.(bucket.Browser).Directories(t.Context(), dir) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, d)
+		}
+		return out
+	}
+	if got := directories(""); !slices.Equal(got, []string{"a.x/", "a/"}) {
+		t.Errorf(`got %q, want "a.x/" and "a/"`, got)
+	}
+	if got := directories("a/"); !slices.Equal(got, []string{"a/b/"}) {
+		t.Errorf(`got %q, want "a/b/"`, got)
+	}
+	if got := directories("nothing/"); got != nil {
+		t.Errorf("got %q, want nothing", got)
+	}
 }
 
 func race(t *testing.T, b bucket.Bucket) {

@@ -20,6 +20,8 @@ type Extent struct {
 	Damaged []*source.DamagedError
 	Unread  []Unread // objects that may hold records and are in a format that is not read
 	Astray  []Astray // objects that lie under the directory of another time
+	// Unlisted says why nothing of it is listed though there may be something, "" where the listing is the truth.
+	Unlisted string
 }
 
 // Scope narrows a scan. The zero value takes everything.

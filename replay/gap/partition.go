@@ -53,6 +53,10 @@ func (s *scan) run(ctx context.Context) (*Result, error) {
 		s.notComparable("the target has no such partition")
 		return s.res, nil
 	}
+	if s.extent.Unlisted != "" {
+		s.notComparable(s.extent.Unlisted)
+		return s.res, nil
+	}
 	if s.in.Fields()&record.FieldValue == 0 {
 		s.notComparable("the two sides have no field in common that could be compared")
 		return s.res, nil

@@ -6,11 +6,12 @@
 //   - An inventory is no moment: it is hours old, and its files were not written at one time. So this is a bucket.Dated, and
 //     whoever finds something missing looks at Live before saying so.
 //   - What the inventory lacks and a comparison needs (the ETag), and formats that are not read, are refused by name.
+//   - A directory that the inventory lacks as a whole is looked for (Complete), or it is said which were not asked.
 //   - Noncurrent versions and delete markers are not listed, as LIST does not.
 //
 // What is not here: who asks for an inventory (replay/recovery/reach), what keys mean (replay/foreign).
 //
-// Reading order: inventory.go, manifest.go, rows.go.
+// Reading order: inventory.go, complete.go, manifest.go, rows.go.
 package inventory
 
 import (
@@ -21,6 +22,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"backstitch/replay/bucket"
 )
@@ -44,6 +46,10 @@ type Bucket struct {
 	bucket.Bucket
 	m     *manifest
 	infos []bucket.Info // by key
+	max   int           // of them
+
+	lacked []string // directories that Complete has added
+	unseen *string
 }
 
 var _ bucket.Dated = (*Bucket)(nil)
@@ -61,7 +67,7 @@ func Open(ctx context.Context, live, at bucket.Bucket, cfg Config) (*Bucket, err
 	if cfg.Bucket != "" && m.SourceBucket != cfg.Bucket {
 		return nil, fmt.Errorf("inventory in %s: it is of bucket %s, not of %s: %w", at.URL(), m.SourceBucket, cfg.Bucket, ErrInventory)
 	}
-	b := &Bucket{Bucket: live, m: m}
+	b := &Bucket{Bucket: live, m: m, max: cfg.MaxKeys}
 	for _, f := range m.Files {
 		if err := b.read(ctx, at, f, cfg); err != nil {
 			return nil, fmt.Errorf("inventory in %s: %w", at.URL(), err)
@@ -73,6 +79,9 @@ func Open(ctx context.Context, live, at bucket.Bucket, cfg Config) (*Bucket, err
 
 // Date is when the inventory was begun, as its directory says.
 func (b *Bucket) Date() string { return b.m.date }
+
+// Time is Date.
+func (b *Bucket) Time() time.Time { return b.m.time }
 
 // Live is the bucket as it is now.
 func (b *Bucket) Live() bucket.Bucket { return b.Bucket }
@@ -88,13 +97,12 @@ func (b *Bucket) Tags(ctx context.Context, key string) (map[string]string, error
 // List lists what the inventory knows.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[bucket.Info, error] {
 	return func(yield func(bucket.Info, error) bool) {
-		i, _ := slices.BinarySearchFunc(b.infos, prefix, func(in bucket.Info, p string) int { return strings.Compare(in.Key, p) })
-		for ; i < len(b.infos) && strings.HasPrefix(b.infos[i].Key, prefix); i++ {
+		for in := range b.under(prefix) {
 			if err := ctx.Err(); err != nil {
 				yield(bucket.Info{}, err)
 				return
 			}
-			if !yield(b.infos[i], nil) {
+			if !yield(in, nil) {
 				return
 			}
 		}

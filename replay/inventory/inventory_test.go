@@ -180,3 +180,85 @@ func FuzzRows(f *testing.F) {
 		}
 	})
 }
+
+// fill makes the directory that an inventory is of.
+func fill(t *testing.T, keys ...string) *dir.Bucket {
+	t.Helper()
+	p := &place{t: t, path: t.TempDir()}
+	for _, key := range keys {
+		p.write(key, []byte("x"))
+	}
+	b, err := dir.Open(p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+func keys(t *testing.T, b bucket.Bucket, prefix string) (out []string) {
+	t.Helper()
+	for in, err := range b.List(t.Context(), prefix) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, in.Key)
+	}
+	return out
+}
+
+// A directory that an inventory lacks is listed, at whatever depth it lies beside one that it knows, and nothing else is: not what is new in a
+// directory that it knows, not what lies outside of the prefix, and not the objects of a directory that has nothing below.
+func TestDirectoriesThatAreLacking(t *testing.T) {
+	const yes = `"true","false"`
+	live := fill(t, "t/d=1/h=1/a", "t/d=1/h=1/new", "t/d=1/h=2/b", "t/d=2/h=1/c", "t/d=2/h=2/x/d", "other/e", "t2/f", "t/loose")
+	p := &place{t: t, path: t.TempDir()}
+	p.inventory("2026-11-20T01-00Z", row("t/d=1/h=1/a", yes)+row("other/known", yes), nil)
+	at, err := dir.Open(p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer at.Close()
+	for _, prefix := range []string{"t/", "t/d="} {
+		b, err := inventory.Open(t.Context(), live, at, inventory.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Complete(t.Context(), live, prefix); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := fmt.Sprint(b.Lacked(), b.Unseen()), "[t/d=2/ t/d=1/h=2/] <nil>"; got != want {
+			t.Errorf("below %q: got %s, want %s", prefix, got, want)
+		}
+		if got, want := fmt.Sprint(keys(t, b, "")), "[other/known t/d=1/h=1/a t/d=1/h=2/b t/d=2/h=1/c t/d=2/h=2/x/d]"; got != want {
+			t.Errorf("below %q: got %s, want %s", prefix, got, want)
+		}
+	}
+	small, err := inventory.Open(t.Context(), live, at, inventory.Config{MaxKeys: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := small.Complete(t.Context(), live, "t/"); !errors.Is(err, inventory.ErrInventory) {
+		t.Errorf("with room for three objects: got %v, want %v", err, inventory.ErrInventory)
+	}
+}
+
+// Directories that were not asked are named; nobody may take them for complete.
+func TestMoreDirectoriesThanAreAsked(t *testing.T) {
+	var rows strings.Builder
+	for i := range inventory.MaxLooks {
+		rows.WriteString(row(fmt.Sprintf("t/d%04d/h/a", i), `"true","false"`))
+	}
+	p := &place{t: t, path: t.TempDir()}
+	p.inventory("2026-11-20T01-00Z", rows.String(), nil)
+	b, err := open(t, p, inventory.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Complete(t.Context(), fill(t), "t/"); err != nil {
+		t.Fatal(err)
+	}
+	if dir := b.Unseen(); dir == nil || *dir != fmt.Sprintf("t/d%04d/", inventory.MaxLooks-1) { // t/ itself is one
+		t.Errorf("got %v, want the last directory", dir)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"backstitch/replay/bucket"
 )
@@ -22,6 +23,7 @@ type manifest struct {
 	Files        []file `json:"files"`
 
 	date    string
+	time    time.Time // of the date
 	columns map[string]int
 }
 
@@ -68,6 +70,9 @@ func newest(ctx context.Context, at bucket.Bucket) (*manifest, error) {
 		return nil, fmt.Errorf("%s: its MD5 is %x, %s says %s: %w", key, got, sum, strings.TrimSpace(string(want)), ErrInventory)
 	}
 	m := &manifest{date: path.Dir(key)}
+	if m.time, err = time.Parse("2006-01-02T15-04Z", m.date); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", key, ErrInventory, err)
+	}
 	if err := json.Unmarshal(text, m); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", key, ErrInventory, err)
 	}

@@ -73,8 +73,8 @@ func (b *Bucket) rows(ctx context.Context, r io.Reader, cfg Config) error {
 		if !ok {
 			continue
 		}
-		if len(b.infos) == cfg.MaxKeys {
-			return fmt.Errorf("more than %d objects under %q: name a longer prefix: %w", cfg.MaxKeys, cfg.Prefix, ErrInventory)
+		if len(b.infos) == b.max {
+			return fmt.Errorf("more than %d objects under %q: name a longer prefix: %w", b.max, cfg.Prefix, ErrInventory)
 		}
 		b.infos = append(b.infos, in)
 	}

@@ -73,7 +73,19 @@ func LookOver(ctx context.Context, r *spec.Recovery, clients Clients, opt Option
 // sizes are the partitions of the reference with about what there is to read of each.
 func (b *builder) sizes(ctx context.Context, ref Reference) (map[int32]int64, error) {
 	if l, ok := ref.(Lister); ok {
-		return l.Partitions(ctx, b.parts)
+		sizes, err := l.Partitions(ctx, b.parts)
+		hidden, err := b.hide(map[int32]gap.Extent{}, err)
+		if err != nil {
+			return nil, err
+		}
+		out := maps.Clone(sizes)
+		for n := range hidden {
+			if out == nil {
+				out = map[int32]int64{}
+			}
+			out[n] = 0
+		}
+		return out, nil
 	}
 	extents, err := ref.Extents(ctx, b.parts, b.scope.FromMs)
 	if err != nil {

@@ -68,11 +68,15 @@ type builder struct {
 	scope  gap.Scope
 	parts  []int32 // that are selected, nil for all
 	pinned *Survey // of a scan in pieces
-	state  State
-	fields record.Fields // of the reference
-	about  About
-	extent map[int32]gap.Extent
-	report *gap.Report
+	// What an inventory can not tell of the reference: partitions that it names nothing of, and why that is no answer; notes for people.
+	hidden   []int32
+	unlisted string
+	notes    []string
+	state    State
+	fields   record.Fields // of the reference
+	about    About
+	extent   map[int32]gap.Extent
+	report   *gap.Report
 }
 
 // scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded.
@@ -140,12 +144,17 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 			Why:  fmt.Sprintf("%s holds %s of each record.", sourceName(b.recipe.Source), fieldsText(b.fields)),
 			Hint: "use spec.range.offsets, or leave the range out"}
 	}
+	if err := b.inventory(ctx, e); err != nil {
+		e.ref.Close()
+		return e, err
+	}
 	return e, nil
 }
 
 // compare looks at what there is and compares it.
 func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err error) {
-	if b.extent, err = e.ref.Extents(ctx, b.parts, b.scope.FromMs); err != nil {
+	extents, err := e.ref.Extents(ctx, b.parts, b.scope.FromMs)
+	if b.extent, err = b.hide(extents, err); err != nil {
 		return b.nothing(err)
 	}
 	if err := b.selected(slices.Sorted(maps.Keys(b.extent))); err != nil {
@@ -225,7 +234,7 @@ func (b *builder) whole() error {
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
 	in.Facts = gap.Facts{
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
-		Notes: append(b.noteRegistries(), b.about.Notes...),
+		Notes: slices.Concat(b.noteRegistries(), b.notes, b.about.Notes),
 	}
 	for part := range b.extent {
 		if _, ok := b.state.Partition(part); !ok && !b.recipe.Target.Files() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"backstitch/partition"
 	"backstitch/replay/gap"
@@ -49,6 +50,18 @@ type About struct {
 	Unplaced bool
 	// Redelivers says that one record may be in the reference more often than it was sent.
 	Redelivers bool
+}
+
+// Inventoried is an upgrade of Reference for archives that an inventory may list.
+type Inventoried interface {
+	// Inventory says what it lists; nil when the archive itself is listed.
+	Inventory(ctx context.Context) (*Inventory, error)
+}
+
+// Inventory is a listing that is older than what it lists.
+type Inventory struct {
+	Time       time.Time // when it was begun
+	Partitions []int32   // that it names objects of
 }
 
 // End is the side that must be complete.

@@ -73,6 +73,16 @@ func ScanSink(ctx context.Context, r *spec.Recovery, grace time.Duration, client
 	if err := extents(ctx, &in, topic, archive, parts, recipe); err != nil {
 		return nil, err
 	}
+	inv, err := inventoryOf(ctx, archive)
+	if err != nil {
+		return nil, err
+	}
+	if inv != nil {
+		in.Unlisted = map[int32]string{}
+		for _, n := range inv.hides(&state, parts) {
+			in.Unlisted[n] = inv.unlisted()
+		}
+	}
 	if err := position(ctx, &in, archive, end, state.TopicID, opt.Now()); err != nil {
 		return nil, err
 	}

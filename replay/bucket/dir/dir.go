@@ -81,6 +81,29 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 	}
 }
 
+// Directories are those that are there, also when they are empty.
+func (b *Bucket) Directories(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		entries, err := fs.ReadDir(b.root.FS(), path.Clean(prefix))
+		if err = cmp.Or(ctx.Err(), err); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			yield("", fmt.Errorf("list %s: %w", filepath.Join(b.path, prefix), err))
+			return
+		}
+		var dirs []string
+		for _, e := range entries {
+			if e.IsDir() {
+				dirs = append(dirs, prefix+e.Name()+"/")
+			}
+		}
+		slices.Sort(dirs) // the slash counts
+		for _, d := range dirs {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
 // walk lists dir in key order. Keys sort by bytes of the whole path, so the directory "a" sorts as "a/", behind "a-b".
 func (b *Bucket) walk(ctx context.Context, dir, prefix string, yield func(bucket.Info, error) bool) bool {
 	if err := ctx.Err(); err != nil {

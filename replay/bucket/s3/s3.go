@@ -68,17 +68,29 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[bucket.Info,
 	}
 }
 
+// Directories are the common prefixes up to the next slash. A page has a thousand of them and of the objects of dir itself.
+func (b *Bucket) Directories(ctx context.Context, dir string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for page, err := range b.listing(ctx, dir, &s3.ListObjectsV2Input{Delimiter: aws.String("/")}) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, p := range page.CommonPrefixes {
+				if !yield(strings.TrimPrefix(aws.ToString(p.Prefix), b.prefix), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // pages streams every object under prefix. encoding asks the store to write keys so that XML can carry them.
 func (b *Bucket) pages(ctx context.Context, prefix string, encoding types.EncodingType) iter.Seq2[bucket.Info, error] {
 	return func(yield func(bucket.Info, error) bool) {
-		pages := s3.NewListObjectsV2Paginator(b.cl, &s3.ListObjectsV2Input{
-			Bucket: &b.name, Prefix: aws.String(b.prefix + prefix), EncodingType: encoding,
-		})
-		token := ""
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
+		for page, err := range b.listing(ctx, prefix, &s3.ListObjectsV2Input{EncodingType: encoding}) {
 			if err != nil {
-				yield(bucket.Info{}, b.wrap("list", prefix, err))
+				yield(bucket.Info{}, err)
 				return
 			}
 			for _, o := range page.Contents {
@@ -92,10 +104,29 @@ func (b *Bucket) pages(ctx context.Context, prefix string, encoding types.Encodi
 					return
 				}
 			}
+		}
+	}
+}
+
+// listing streams the pages of a listing, and ends with an error where the store does not say how it goes on.
+func (b *Bucket) listing(ctx context.Context, prefix string, in *s3.ListObjectsV2Input) iter.Seq2[*s3.ListObjectsV2Output, error] {
+	in.Bucket, in.Prefix = &b.name, aws.String(b.prefix+prefix)
+	return func(yield func(*s3.ListObjectsV2Output, error) bool) {
+		pages := s3.NewListObjectsV2Paginator(b.cl, in)
+		token := ""
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(nil, b.wrap("list", prefix, err))
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
 			// The library takes a page without a token for the last one, whatever the page says of itself.
 			next := aws.ToString(page.NextContinuationToken)
 			if aws.ToBool(page.IsTruncated) && (next == "" || next == token) {
-				yield(bucket.Info{}, b.wrap("list", prefix, fmt.Errorf("a truncated page with the token %q: %w", next, bucket.ErrListingCut)))
+				yield(nil, b.wrap("list", prefix, fmt.Errorf("a truncated page with the token %q: %w", next, bucket.ErrListingCut)))
 				return
 			}
 			token = next

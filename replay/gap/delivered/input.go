@@ -32,6 +32,8 @@ type Input struct {
 	Grace time.Duration
 	// DueTo are, per partition, the first offsets of records of DueMs or younger. Without NewestMs it is not looked at.
 	DueTo map[int32]int64
+	// Unlisted says of partitions why not all of their objects may be listed; nothing is said of those.
+	Unlisted map[int32]string
 	// Compacted says that the topic drops records by their keys, RetentionMs by their age; 0 is not known or never.
 	Compacted   bool
 	RetentionMs int64

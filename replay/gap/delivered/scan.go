@@ -67,7 +67,7 @@ func Scan(ctx context.Context, in Input, cfg gap.Config) (*Report, error) {
 		Extents: map[int32]gap.Extent{}, TargetFrom: map[int32]int64{}, Faded: map[int32]int64{},
 	}
 	for part := range in.Extents {
-		scan.Extents[part] = gap.Extent{Range: in.due(part)}
+		scan.Extents[part] = gap.Extent{Range: in.due(part), Unlisted: in.Unlisted[part]}
 		scan.Faded[part] = in.faded(part)
 		if in.Exact {
 			scan.TargetFrom[part] = in.Extents[part].Range.From

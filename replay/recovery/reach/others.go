@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"backstitch/partition"
@@ -34,11 +36,19 @@ func (c *Clients) inventory(ctx context.Context, live bucket.Bucket, s recovery.
 		}
 	}
 	b, err := inventory.Open(ctx, live, at, cfg)
-	if errors.Is(err, inventory.ErrInventory) {
-		return nil, &recovery.Error{Code: recovery.CodeInventory, Title: "the inventory can not be used", Why: err.Error(), Exit: exitUsage, Err: err,
-			Hint: "leave spec.source.s3.inventory out to list the bucket itself"}
+	if err != nil {
+		return nil, unusable(err)
 	}
-	return b, err
+	return b, nil
+}
+
+// unusable makes what is wrong with an inventory a thing that a person can act on.
+func unusable(err error) error {
+	if !errors.Is(err, inventory.ErrInventory) {
+		return err
+	}
+	return &recovery.Error{Code: recovery.CodeInventory, Title: "the inventory can not be used", Why: err.Error(), Exit: exitUsage, Err: err,
+		Hint: "leave spec.source.s3.inventory out to list the bucket itself"}
 }
 
 // detect finds out which layout the archive has.
@@ -67,7 +77,8 @@ func untold(err error, s recovery.Source) error {
 }
 
 // others opens an archive that somebody else wrote.
-func others(ctx context.Context, b bucket.Bucket, about recovery.About) (recovery.Reference, error) {
+// live is what an inventory is of, and tells the directories that it lacks.
+func others(ctx context.Context, b bucket.Bucket, live bucket.Browser, about recovery.About) (recovery.Reference, error) {
 	opts, err := layout.Settle(ctx, b, open.Layout(&about.Source))
 	if err != nil {
 		return nil, untold(missing(err), about.Source)
@@ -75,6 +86,11 @@ func others(ctx context.Context, b bucket.Bucket, about recovery.About) (recover
 	a, err := layout.Open(b, opts)
 	if err != nil {
 		return nil, untold(err, about.Source)
+	}
+	if i, ok := b.(*inventory.Bucket); ok {
+		if err := i.Complete(ctx, live, a.Layout().Traits().Prefix); err != nil {
+			return nil, unusable(err)
+		}
 	}
 	s := &about.Source
 	s.Format, s.Fields, s.Keys, s.Headers = opts.Format, opts.Fields, opts.Keys, opts.Headers
@@ -110,7 +126,7 @@ func (o *other) Extents(ctx context.Context, parts []int32, _ int64) (map[int32]
 	}
 	o.about.Notes = l.Overlaps
 	if i, ok := o.b.(*inventory.Bucket); ok {
-		o.about.Notes = append([]string{"listed by the inventory of " + i.Date() + "; directories in which it leaves room were listed again"}, l.Overlaps...)
+		o.about.Notes = append(listed(i), l.Overlaps...)
 	}
 	out := map[int32]gap.Extent{}
 	for n, list := range l.Objects {
@@ -141,6 +157,31 @@ func (o *other) Extents(ctx context.Context, parts []int32, _ int64) (map[int32]
 		out[m.Partition] = e
 	}
 	return out, nil
+}
+
+// listed says how an inventory was used, and what it lacks.
+func listed(i *inventory.Bucket) []string {
+	out := []string{"listed by the inventory of " + i.Date() + "; directories in which it leaves room were listed again"}
+	if dirs := i.Lacked(); len(dirs) > 0 {
+		out = append(out, fmt.Sprintf("directories that the inventory lacks were listed instead: %s, the first is %s", gap.Count(int64(len(dirs))), dirs[0]))
+	}
+	if dir := i.Unseen(); dir != nil {
+		out = append(out, fmt.Sprintf("whether the inventory lacks directories in %q and those behind it was not looked: %s were asked", *dir, gap.Count(inventory.MaxLooks)))
+	}
+	return out
+}
+
+// Inventory is which partitions an inventory names.
+func (o *other) Inventory(ctx context.Context) (*recovery.Inventory, error) {
+	i, ok := o.b.(*inventory.Bucket)
+	if !ok {
+		return nil, nil
+	}
+	sizes, err := o.Sizes(ctx, nil)
+	if err != nil {
+		return nil, missing(err)
+	}
+	return &recovery.Inventory{Time: i.Time(), Partitions: slices.Sorted(maps.Keys(sizes))}, nil
 }
 
 // TopicID is not in such objects.

@@ -38,7 +38,7 @@ type lab struct {
 	dir     string
 	all     map[int32][]record.Record
 	config  open.Config
-	clients *reach.Clients
+	clients recovery.Clients
 }
 
 func newLab(t *testing.T) *lab {

@@ -11,6 +11,7 @@ import (
 	"backstitch/replay/bucket"
 	"backstitch/replay/connect"
 	"backstitch/replay/gap"
+	"backstitch/replay/inventory"
 	"backstitch/replay/klog"
 	"backstitch/replay/layout"
 	"backstitch/replay/recovery"
@@ -46,6 +47,7 @@ func (c *Clients) Reference(ctx context.Context, s recovery.Source) (recovery.Re
 	if err := connect.PingBucket(ctx, b); err != nil {
 		return nil, err
 	}
+	live := b.(bucket.Browser) // both backends are
 	b = c.cfg.Pace.Bucket(b)
 	if s.Inventory != "" {
 		if b, err = c.inventory(ctx, b, s, store); err != nil {
@@ -59,7 +61,10 @@ func (c *Clients) Reference(ctx context.Context, s recovery.Source) (recovery.Re
 		}
 	}
 	if about.Source.Layout != layout.Archive {
-		return others(ctx, b, about)
+		return others(ctx, b, live, about)
+	}
+	if s.Inventory != "" {
+		return nil, unusable(fmt.Errorf("the archive is one of backstitch, whose listing is short; an inventory belongs to those of others: %w", inventory.ErrInventory))
 	}
 	src, err := archive.New(b, archive.Config{Topic: s.Topic})
 	if err != nil {

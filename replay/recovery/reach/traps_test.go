@@ -2,12 +2,9 @@ package reach_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +14,6 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
-	"backstitch/replay/bucket/dir"
 	"backstitch/replay/foreign/foreigntest"
 	"backstitch/replay/gap"
 	"backstitch/replay/open"
@@ -318,53 +314,4 @@ func TestAnObjectChangesAfterThePlan(t *testing.T) {
 	if err := recovery.CheckFresh(t.Context(), p, l.clients); !errors.As(err, &stale) {
 		t.Errorf("got %v, want a stale plan", err)
 	}
-}
-
-// Listed by an inventory of yesterday: what it lacks is looked for before a record is called extra or missing, and the plan is
-// checked against what is there now.
-func TestByAnInventory(t *testing.T) {
-	lost := func(o int64) bool { return o == 7 || o == 55 || o == 95 }
-	l := trap(t, 100, lost, foreigntest.Confluent(".json")(0, foreigntest.Numbered(0, 100), 10))
-	b, err := dir.Open(l.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	var rows strings.Builder
-	for in, err := range b.List(t.Context(), "") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(in.Key, "+0000000050.") && !strings.Contains(in.Key, "+0000000090.") {
-			fmt.Fprintf(&rows, "\"lake\",%q,%d,%q\n", url.QueryEscape(in.Key), in.Size, in.ETag)
-		}
-	}
-	data := foreigntest.Compress(".gz", []byte(rows.String()))
-	manifest := fmt.Appendf(nil, `{"sourceBucket":"lake","fileFormat":"CSV","fileSchema":"Bucket, Key, Size, ETag","files":[{"key":"i/data/x.csv.gz","MD5checksum":"%x"}]}`, md5.Sum(data))
-	at := t.TempDir()
-	foreigntest.Files(t, at, map[string][]byte{
-		"data/x.csv.gz": data, "2026-11-20T01-00Z/manifest.json": manifest, "2026-11-20T01-00Z/manifest.checksum": fmt.Appendf(nil, "%x", md5.Sum(manifest)),
-	})
-	r := l.specOf("layout: auto")
-	p, rep, err := recovery.BuildWithScan(t.Context(), r, inventoried{l.clients, at}, l.options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(rep.Result(0).Missing); got != "[[7,8) [55,56) [95,96)]" || rep.Result(0).Extra != 0 || !strings.Contains(fmt.Sprint(rep.Facts.Notes), "inventory of 2026-11-20T01-00Z") {
-		t.Errorf("got %s, %d extra, notes %q: want the three that were lost", got, rep.Result(0).Extra, rep.Facts.Notes)
-	}
-	if err := recovery.CheckFresh(t.Context(), p, inventoried{l.clients, at}); err != nil {
-		t.Errorf("got %v, want nothing that moved", err)
-	}
-}
-
-// inventoried adds an inventory to whatever reference is asked for. A spec takes one for S3 only.
-type inventoried struct {
-	*reach.Clients
-	at string
-}
-
-func (c inventoried) Reference(ctx context.Context, s recovery.Source) (recovery.Reference, error) {
-	s.Inventory = c.at
-	return c.Clients.Reference(ctx, s)
 }
