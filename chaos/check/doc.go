@@ -14,5 +14,5 @@
 // Not here: how the evidence came about (bubble, matrix, realtest, failover).
 //
 // Reading order: finding.go, read.go, topic.go, same.go, fencing.go, checkpoints.go, digests.go, leases.go, acked.go, ended.go,
-// history.go, model.go, leaks.go, console.go, store.go.
+// history.go, model.go, told.go, leaks.go, console.go, store.go.
 package check

@@ -22,6 +22,7 @@ const (
 	Kept        Promise = "kept"         // what was acknowledged is in every book
 	Definite    Promise = "definite"     // every job ends in a defined state
 	Linear      Promise = "linear"       // the control plane is linearizable
+	Heard       Promise = "heard"        // whoever wants to hear of something does, in order, and of nothing else
 	Undisturbed Promise = "undisturbed"  // the result is that of an undisturbed run
 	NothingLeft Promise = "nothing-left" // no goroutine, descriptor, process or mount stays
 )

@@ -426,6 +426,12 @@ var All = []Mutant{
 		Caught: room("cluster/notify", "TestMetadataServicesAreNotDialled"),
 	},
 	{
+		Name: "settle-without-an-answer", File: "cluster/notify/loop.go",
+		Old: "	case r.err == nil:\n", New: "	case r.err == nil || errors.Is(r.err, context.DeadlineExceeded):\n",
+		Why:    "a notice that was on its way when its time was over counts as told",
+		Caught: room("chaos/bubble", "TestOutbox"),
+	},
+	{
 		Name: "told-one-told-all", File: "fsm/fact_notice.go",
 		Old: "waits = waits || e.Hears(n.Kind) && settled[i] < n.Index", New: "waits = e.Hears(n.Kind) && settled[i] < n.Index",
 		Why:    "a notice goes as soon as the last endpoint of the list was told, and the others never are",
