@@ -48,9 +48,11 @@ type scanLab struct {
 	kafka *fakes.Kafka
 	dir   string
 	c     *clustertest.Cluster
+	inbox *inbox // of every endpoint
 
 	mu    sync.Mutex
 	hold  func(node string, part int32) bool // whose scan of a partition waits until it is stopped
+	ready func() bool                        // no scan goes on before; nil for at once
 	began map[int32][]string                 // by partition, who scanned it
 	kill  []context.CancelFunc               // of the workers, by member
 	group sync.WaitGroup
@@ -89,7 +91,8 @@ func newScanLab(t *testing.T) *scanLab {
 	if _, err := kadm.NewClient(cl).DeleteRecords(t.Context(), cut); err != nil {
 		t.Fatal(err)
 	}
-	l.c = clustertest.New(t, 3)
+	l.c, l.inbox = clustertest.New(t, 3), newInbox(1)
+	l.c.Receivers = l.inbox
 	for _, m := range l.c.Members() {
 		l.start(m)
 	}
@@ -201,11 +204,25 @@ func (w *watched) Scan(ctx context.Context, work fsm.Work, progress func(records
 	w.lab.began[part] = append(w.lab.began[part], w.node)
 	held := w.lab.hold != nil && w.lab.hold(w.node, part)
 	w.lab.mu.Unlock()
+	for !held && !w.lab.goesOn() {
+		select {
+		case <-time.After(10 * time.Millisecond): // virtual
+		case <-ctx.Done():
+			return fsm.ScanPart{}, ctx.Err()
+		}
+	}
 	if held {
 		<-ctx.Done()
 		return fsm.ScanPart{}, ctx.Err()
 	}
 	return w.Scanner.Scan(ctx, work, progress)
+}
+
+// goesOn reports whether scans may.
+func (l *scanLab) goesOn() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ready == nil || l.ready()
 }
 
 // scanned is who began to scan each partition so far.
@@ -325,17 +342,18 @@ func TestScanOutlivesItsOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newScanLab(t)
 		defer l.close()
-		leader := l.c.WaitLeader()
-		victim := 0
-		for i, m := range l.c.Members() {
-			if m != leader {
-				victim = i
+		leader := l.c.WaitLeader().Name
+		name := "" // of the victim: the first that begins and does not lead. Which of them the leader knows by then nobody can say.
+		l.hold = func(node string, _ int32) bool {
+			if name == "" && node != leader {
+				name = node
 			}
+			return node == name
 		}
-		name := l.c.Member(victim).Name
-		l.hold = func(node string, _ int32) bool { return node == name }
+		l.ready = func() bool { return name != "" }
 		const id = "bs-scan"
 		l.propose(fsm.SubmitScan{ID: id, Order: l.order()})
+		l.c.Eventually("a victim", l.goesOn)
 		l.c.Eventually("only the victim has partitions left", func() bool {
 			held := 0
 			for _, nodes := range l.scanned() {
@@ -346,7 +364,7 @@ func TestScanOutlivesItsOwner(t *testing.T) {
 			return held > 0 && len(l.scanned()) == scanParts && l.state(id).FillDone == uint32(1+scanParts-held)
 		})
 		before := l.scanned()
-		l.stop(victim)
+		l.stop(slices.IndexFunc(l.c.Members(), func(m *clustertest.Member) bool { return m.Name == name }))
 		l.wait(id)
 		if diff := cmp.Diff(l.kept(id), l.direct()); diff != "" {
 			t.Errorf("findings of three nodes (-got +want):\n%s", diff)
@@ -396,7 +414,7 @@ func TestScheduleAcrossLeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newScanLab(t)
 		defer l.close()
-		const every = 5 * time.Minute
+		const every = time.Minute
 		began := time.Now()
 		l.propose(fsm.PutSchedule{Name: "often", Order: l.order(), EveryNanos: int64(every), NextUnixNanos: began.Add(every).UnixNano()})
 		scans := func() (due []int64) {
@@ -430,13 +448,13 @@ func TestScheduleAcrossLeaders(t *testing.T) {
 			l.stop(i)
 		}
 		l.group.Wait()
-		time.Sleep(5*every + time.Minute) // virtual; five times are missed
+		time.Sleep(5*every + every/5) // virtual; five times are missed
 		for _, m := range l.c.Members() {
 			l.start(m)
 		}
 		second := fsm.ScanID("often", began.Add(2*every).UnixNano())
 		l.c.Eventually("a scan for all that was missed", func() bool { return l.state(second).State.Terminal() })
-		time.Sleep(time.Minute) // virtual: nothing else comes of them
+		time.Sleep(every / 2) // virtual: nothing else comes of them
 		if got := scans(); len(got) != 2 {
 			t.Errorf("got scans due at %v, want two", got)
 		}
