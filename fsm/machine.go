@@ -32,8 +32,9 @@ const digestsKept = 4096
 type Machine struct {
 	db *storage.DB
 
-	auditKept uint64 // MaxAuditRecords, fewer in tests
-	readers   readers
+	auditKept     uint64 // MaxAuditRecords, fewer in tests
+	requestWindow uint64 // requestWindow, fewer in tests
+	readers       readers
 
 	// Owned by Raft's goroutine.
 	digests [digestsKept]pastDigest
@@ -61,7 +62,7 @@ var (
 // is closed, EndReading. Errors: storage.ErrDamaged, storage.ErrNewer (a newer program raised the cluster version),
 // storage.ErrDisk.
 func Open(db *storage.DB) (*Machine, error) {
-	m := &Machine{db: db, auditKept: MaxAuditRecords, changed: make(chan struct{}), latched: make(chan struct{})}
+	m := &Machine{db: db, auditKept: MaxAuditRecords, requestWindow: requestWindow, changed: make(chan struct{}), latched: make(chan struct{})}
 	if err := m.load(); err != nil {
 		return nil, fmt.Errorf("open book of record: %w", err)
 	}
@@ -144,7 +145,7 @@ func (m *Machine) applySome(logs []*raft.Log, out []any) (n int, err error) {
 	}
 	batch := m.db.Pebble().NewIndexedBatch()
 	defer func() { err = errors.Join(err, batch.Close()) }()
-	t := &tx{book: book{r: batch, slot: m.slot}, batch: batch, digestAt: m.digestAt, auditKept: m.auditKept}
+	t := &tx{book: book{r: batch, slot: m.slot}, batch: batch, digestAt: m.digestAt, auditKept: m.auditKept, requestWindow: m.requestWindow}
 	at := m.at
 	for n < len(logs) && batch.Len() < maxBatchBytes {
 		l := logs[n]

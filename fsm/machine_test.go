@@ -238,7 +238,9 @@ func TestDigestSeesEverything(t *testing.T) {
 }
 
 func TestRequestIDs(t *testing.T) {
+	const window = 64 // the real one is walked entry by entry
 	n := newNode(t)
+	n.m.requestWindow = window
 	env := Envelope{RequestID: [16]byte{1}}
 	first := n.apply(env, SubmitJob{ID: "bs-a", Slices: 1, PlanHash: [32]byte{1}})
 	again := SubmitJob{ID: "bs-a", Slices: 1, PlanHash: [32]byte{2}}
@@ -250,14 +252,15 @@ func TestRequestIDs(t *testing.T) {
 		}
 		return *r
 	}
-	if r := at(requestWindow); r.Code != OK || r.Index != first.Index {
+	if r := at(window); r.Code != OK || r.Index != first.Index {
 		t.Errorf("inside the window: got %+v, want what the first one returned", r)
 	}
 	n.restart()
-	if r := at(requestWindow + 1); r.Code != Exists {
+	n.m.requestWindow = window
+	if r := at(window + 1); r.Code != Exists {
 		t.Errorf("behind the window: got %+v, want it to be judged anew", r)
 	}
-	n.m.Apply(logEntry(t, 2*requestWindow+1, Envelope{}, RaiseVersion{1}))
+	n.m.Apply(logEntry(t, 2*window+1, Envelope{}, RaiseVersion{1}))
 	if strings.Contains(n.dump(), "request id") {
 		t.Error("request ids are kept for ever")
 	}

@@ -29,14 +29,14 @@ func (t *tx) remember(number uint16, r Result) {
 // forget drops the request ids that left the window since the entry before this one. It goes by index alone, so that all
 // replicas forget at the same entry.
 func (t *tx) forget(before uint64) {
-	if t.index <= requestWindow {
+	if t.index <= t.requestWindow {
 		return
 	}
 	first := uint64(1)
-	if before > requestWindow {
-		first = before - requestWindow + 1
+	if before > t.requestWindow {
+		first = before - t.requestWindow + 1
 	}
-	for i := first; i <= t.index-requestWindow && t.err == nil; i++ {
+	for i := first; i <= t.index-t.requestWindow && t.err == nil; i++ {
 		k := key(kindRequestAt, u64(i))
 		var at requestAt
 		if t.read(k, &at) {

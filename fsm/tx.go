@@ -26,8 +26,9 @@ type tx struct {
 	env   Envelope
 	index uint64
 	// digestAt returns this replica's digest as of an earlier index, if it still remembers it.
-	digestAt  func(index uint64) ([32]byte, bool)
-	auditKept uint64
+	digestAt      func(index uint64) ([32]byte, bool)
+	auditKept     uint64
+	requestWindow uint64
 }
 
 // begin starts the next command. The digest chains the one before it, the index, and every change in order; batch
