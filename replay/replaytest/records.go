@@ -1,8 +1,10 @@
 package replaytest
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,16 +84,28 @@ func Bare(rs []record.Record) []record.Record {
 	return out
 }
 
+// Same reports whether two lists of records are equal to the byte, with null and empty apart. Ask cmp only for what differs: it takes
+// longer to find nothing than a test takes to read the records.
+func Same(a, b []record.Record) bool {
+	return slices.EqualFunc(a, b, func(x, y record.Record) bool {
+		return x.Offset == y.Offset && x.TimestampMs == y.TimestampMs && x.TimestampType == y.TimestampType &&
+			sameBytes(x.Key, y.Key) && sameBytes(x.Value, y.Value) &&
+			slices.EqualFunc(x.Headers, y.Headers, func(h, g record.Header) bool { return h.Key == g.Key && sameBytes(h.Value, g.Value) })
+	})
+}
+
+func sameBytes(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }
+
 // FillSlice is a slice that wants all of records.
 func FillSlice(job partition.JobID, n uint32, part int32, records []record.Record) partition.Slice {
 	var ranges []partition.Range
-	var bytes int64
+	var size int64
 	for i := range records {
 		ranges = append(ranges, partition.Range{From: records[i].Offset, To: records[i].Offset + 1})
-		bytes += records[i].Size()
+		size += records[i].Size()
 	}
 	return partition.Slice{
 		ID: partition.SliceID{Job: job, N: n}, Kind: partition.SliceFill, Partition: part,
-		Ranges: partition.Normalize(ranges), Records: int64(len(records)), Bytes: bytes,
+		Ranges: partition.Normalize(ranges), Records: int64(len(records)), Bytes: size,
 	}
 }

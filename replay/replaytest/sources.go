@@ -92,6 +92,9 @@ func keep(tb testing.TB, b *record.Batch, last *partition.Offset) []record.Recor
 
 func wantRecords(t *testing.T, what string, got, want []record.Record) {
 	t.Helper()
+	if Same(got, want) {
+		return
+	}
 	if diff := cmp.Diff(got, want, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s (-got +want):\n%s", what, diff)
 	}
