@@ -47,9 +47,15 @@ func (s source) room() string { return strings.SplitN(s.file, "/", 2)[0] }
 func (s source) kit() bool    { return strings.HasSuffix(path.Dir(s.file), "test") }
 func (s source) test() bool   { return strings.HasSuffix(s.file, "_test.go") }
 
-// sources parses every Go file of this module.
+// parsed is what sources has read: most tests here look at the same trees, and none changes one.
+var parsed = map[parser.Mode][]source{}
+
+// sources parses every Go file of this module, once for each mode.
 func sources(t *testing.T, mode parser.Mode) []source {
 	t.Helper()
+	if out, ok := parsed[mode]; ok {
+		return out
+	}
 	var out []source
 	fset := token.NewFileSet()
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
@@ -78,6 +84,7 @@ func sources(t *testing.T, mode parser.Mode) []source {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parsed[mode] = out
 	return out
 }
 
