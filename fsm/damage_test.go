@@ -129,7 +129,7 @@ func TestFlippedBitsInFiles(t *testing.T) {
 	want := n.dump()
 	n.stop()
 	older := 0
-	tally := storagetest.FlipBits(t, n.fs, "node", r.Uint64(), flips, func(path string) bool { return strings.Contains(path, "pebble") },
+	tally := storagetest.FlipBits(t, n.fs, "node", r.Uint64(), func(path string) bool { return strings.Contains(path, "pebble") },
 		func(fs vfs.FS, dir string) (storagetest.Verdict, error) {
 			db, err := storage.Open(dir, storage.Options{FS: fs, Fatal: func(error) {}, CacheBytes: 1 << 20})
 			if err != nil {

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
+
+// flips is few, as each is paid for with the race detector; make test-drawn asks for more without it.
+var flips = flag.Int("storagetest.flips", 50, "how many bits FlipBits flips")
 
 // Flip is one bit of one file.
 type Flip struct {
@@ -44,6 +48,9 @@ func (t Tally) Of(v Verdict) (n int) {
 	return n
 }
 
+// Flips is how many bits were flipped.
+func (t Tally) Flips() int { return t.Of(Served) + t.Of(Named) + t.Of(Harmless) }
+
 func (t Tally) String() string {
 	var parts []string
 	for kind, v := range t {
@@ -52,10 +59,10 @@ func (t Tally) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// FlipBits makes n copies of the stopped node directory dir on fs, flips one random bit of one live file in each, and asks
-// check for a verdict on the copy. Files are drawn evenly, so that small ones get their share, then a bit of it evenly. choose
+// FlipBits makes -storagetest.flips copies of the stopped node directory dir on fs, flips one random bit of one live file in each,
+// and asks check for a verdict on the copy. Files are drawn evenly, so that small ones get their share, then a bit of it evenly. choose
 // says which paths take part; nil is all that are not empty. Served verdicts are test errors. It logs the seed and the tally.
-func FlipBits(t *testing.T, fs vfs.FS, dir string, seed uint64, n int, choose func(path string) bool,
+func FlipBits(t *testing.T, fs vfs.FS, dir string, seed uint64, choose func(path string) bool,
 	check func(fs vfs.FS, dir string) (Verdict, error)) Tally {
 	t.Helper()
 	t.Logf("flip seed %d", seed)
@@ -73,7 +80,7 @@ func FlipBits(t *testing.T, fs vfs.FS, dir string, seed uint64, n int, choose fu
 	}
 	slices.Sort(paths)
 	tally := Tally{}
-	for range n {
+	for range *flips {
 		path := paths[rng.IntN(len(paths))]
 		f := Flip{Path: path, Byte: rng.Int64N(int64(len(files[path]))), Bit: uint(rng.IntN(8))}
 		clone := CloneWith(t, files, f)
@@ -87,7 +94,7 @@ func FlipBits(t *testing.T, fs vfs.FS, dir string, seed uint64, n int, choose fu
 			t.Errorf("%s: not found: %v", f, err)
 		}
 	}
-	t.Logf("%d flips: named %d, harmless %d, served %d (%s)", n, tally.Of(Named), tally.Of(Harmless), tally.Of(Served), tally)
+	t.Logf("%d flips: named %d, harmless %d, served %d (%s)", tally.Flips(), tally.Of(Named), tally.Of(Harmless), tally.Of(Served), tally)
 	return tally
 }
 

@@ -3,6 +3,7 @@ package objects_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -21,6 +22,8 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var seeds = flag.Int("objects.seeds", 15, "how many seeds TestEveryDifferenceIsFound runs")
 
 // truth is what must be said of one key in each way of comparing; "" is no difference.
 type truth struct {
@@ -135,9 +138,9 @@ func someKey(rng *rand.Rand) string {
 
 // TestEveryDifferenceIsFound makes buckets of known differences: all of them are named, and nothing else.
 func TestEveryDifferenceIsFound(t *testing.T) {
-	const seeds, objectsEach = 60, 250
+	const objectsEach = 250
 	var lost, reported int
-	for seed := range uint64(seeds) {
+	for seed := range uint64(*seeds) {
 		rng := rand.New(rand.NewPCG(seed, 0x0b1ec75))
 		ref, tgt := newMemory("s3://reference"), newMemory("s3://target")
 		told := map[string]story{}
@@ -197,7 +200,7 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("seeds 0 to %d: %d differences were made, %d reported", seeds-1, lost, reported)
+	t.Logf("seeds 0 to %d: %d differences were made, %d reported", *seeds-1, lost, reported)
 }
 
 // checkRuns makes sure that findings take in exactly the objects that have a difference.
