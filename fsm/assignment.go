@@ -14,10 +14,12 @@ type Work struct {
 	Epoch  partition.Epoch
 	Recipe []byte     // Job.Recipe
 	Seen   Checkpoint // the book's copy of the progress; the target's own wins
-	// RateBytes is how many bytes a second a node may read for the scan that a survey or scan slice belongs to; 0 for no limit.
+	// RateBytes is how many bytes a second a node may read for the scan that a survey, scan or plan slice belongs to; 0 for no limit.
 	RateBytes int64
 	// Survey is Scan.Header, of a scan slice.
 	Survey []byte
+	// Plan is what a plan slice makes, nil for others.
+	Plan *Plan
 	// Quarantined are the positions that the fill slices of a verify slice's lane have set aside. Empty on fill slices.
 	Quarantined partition.Ranges
 }

@@ -44,6 +44,7 @@ const (
 
 	UnknownSchedule Code = 15
 	UnknownDataset  Code = 16 // no such dataset, or no such endpoint of it
+	UnknownPlan     Code = 17 // no plan of the cluster's own
 )
 
 // String returns the word that the API and logs use, e.g. "stale-epoch".
@@ -83,6 +84,8 @@ func (c Code) String() string {
 		return "unknown-schedule"
 	case UnknownDataset:
 		return "unknown-dataset"
+	case UnknownPlan:
+		return "unknown-plan"
 	}
 	return fmt.Sprintf("code %d", uint16(c))
 }

@@ -130,12 +130,14 @@ const (
 	maxAnnotations      = 32
 	maxAnnotationBytes  = 1024
 	maxOrdersBytes      = 2 << 20 // of all recipes together
-	everyKind           = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeFound
+	firstKinds          = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeFound
+	everyKind           = firstKinds | 1<<NoticePlanned // from policiesSince on
 	maxSettledWhyBytes  = 512
 	maxNoticesOfDataset = 256
 )
 
-func (d Dataset) invalid() string {
+// invalid says what contradicts itself. kinds are the notices that there are in the cluster's version.
+func (d Dataset) invalid(kinds uint32) string {
 	if why := d.Name.invalid(); why != "" {
 		return why
 	}
@@ -163,7 +165,7 @@ func (d Dataset) invalid() string {
 		}
 	}
 	for i, e := range d.Endpoints {
-		if why := e.invalid(); why != "" {
+		if why := e.invalid(kinds); why != "" {
 			return fmt.Sprintf("endpoint %q %s", e.Name, why)
 		}
 		for _, other := range d.Endpoints[:i] {
@@ -224,7 +226,7 @@ func (t *tx) scheduled(n DatasetName) []string {
 }
 
 // invalid says what is wrong. It does not repeat the URL or the token: they may be what nobody else should see.
-func (e Endpoint) invalid() string {
+func (e Endpoint) invalid(kinds uint32) string {
 	u, err := url.Parse(e.URL)
 	kind, rest, _ := strings.Cut(e.Token, ":")
 	switch {
@@ -236,7 +238,7 @@ func (e Endpoint) invalid() string {
 		return "has no http or https URL without user and password"
 	case e.Token != "" && (rest == "" || kind != "env" && kind != "file" || len(e.Token) > maxIDBytes):
 		return "has a token that is no reference"
-	case e.On == 0 || e.On&^everyKind != 0:
+	case e.On == 0 || e.On&^kinds != 0:
 		return "is told of nothing, or of what there is not"
 	}
 	return ""

@@ -19,6 +19,7 @@ const (
 	NoticeFailed    NoticeKind = 3
 	NoticeCancelled NoticeKind = 4
 	NoticeFound     NoticeKind = 5 // a scan succeeded, and something is wrong
+	NoticePlanned   NoticeKind = 6 // a plan of what a scan found waits for a person
 )
 
 // String returns the word that specs and the API use.
@@ -34,13 +35,15 @@ func (k NoticeKind) String() string {
 		return "cancelled"
 	case NoticeFound:
 		return "found"
+	case NoticePlanned:
+		return "planned"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
 // ParseNoticeKind is the other way round; ok is false for a word that is none.
 func ParseNoticeKind(word string) (k NoticeKind, ok bool) {
-	for k := NoticeStarted; k <= NoticeFound; k++ {
+	for k := NoticeStarted; k <= NoticePlanned; k++ {
 		if k.String() == word {
 			return k, true
 		}
@@ -54,7 +57,7 @@ type Notice struct {
 	Index     uint64 // of the command that made it happen
 	UnixNanos int64
 	Kind      NoticeKind
-	Job       partition.JobID
+	Job       partition.JobID // of a plan: Plan.ID
 	JobName   string
 	Why       string
 	Proof     ProofID     // that ended the job, "" when none did

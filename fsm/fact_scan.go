@@ -195,9 +195,15 @@ func (t *tx) isScan(id partition.JobID) bool {
 	return ok
 }
 
-// notOfScan refuses what only jobs that write go through.
-func (t *tx) notOfScan(id partition.JobID) Result {
-	return t.refuse(WrongState, fmt.Sprintf("job %s is a scan", id))
+// reads says what a job is that writes nothing, "" for one that writes.
+func (t *tx) reads(id partition.JobID) string {
+	if t.isScan(id) {
+		return fmt.Sprintf("job %s is a scan", id)
+	}
+	if _, ok := t.planOf(id); ok {
+		return fmt.Sprintf("job %s makes a plan", id)
+	}
+	return ""
 }
 
 // addReading adds a slice of a scan, alone in its lane.
@@ -243,10 +249,19 @@ func (t *tx) forgetScans(group string, keep int) {
 
 // forgetScan removes all that is kept of a scan that has ended.
 func (t *tx) forgetScan(id partition.JobID) {
-	for _, k := range []kind{kindJob, kindJobFrozen, kindScan} {
+	t.remove(jobKey(kindScan, id))
+	for _, k := range t.keys(key(kindScanPart, ended(id))) {
+		t.remove(k)
+	}
+	t.forgetReading(id)
+}
+
+// forgetReading removes a job that wrote nothing and has ended.
+func (t *tx) forgetReading(id partition.JobID) {
+	for _, k := range []kind{kindJob, kindJobFrozen} {
 		t.remove(jobKey(k, id))
 	}
-	for _, k := range []kind{kindSlice, kindSliceState, kindLane, kindLaneSlice, kindScanPart} {
+	for _, k := range []kind{kindSlice, kindSliceState, kindLane, kindLaneSlice} {
 		for _, k := range t.keys(key(k, ended(id))) {
 			t.remove(k)
 		}

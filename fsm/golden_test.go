@@ -49,6 +49,10 @@ var (
 		Endpoints: []Endpoint{{Name: "pager", Format: FormatAlertmanager, URL: "http://am:9093", Token: "env:BACKSTITCH_NOTIFY_AM", On: 1<<NoticeFailed | 1<<NoticeSucceeded}},
 		Orders:    []ScanOrder{goldenOrder}, EveryNanos: 3_600_000_000_000, Cron: "0 * * * *",
 		CreatedBy: "cli:root", CreatedUnixNanos: 1, ChangedBy: "cli:ann", ChangedUnixNanos: 2, CreateIndex: 70, ModifyIndex: 300}
+	goldenPlan = Plan{ID: "bs-7f3k2m", Dataset: "shop/orders", Scan: "bs-7f3k2n", Pair: "p", RateBytes: 20 << 20, State: PlanWaiting, Why: "w", By: "cli:ann",
+		Job: "bs-7f3k2p", Hash: [32]byte{1, 31: 2}, Records: 70_000, Bytes: 1 << 33, CreatedUnixNanos: 1, ChangedUnixNanos: 2, CreateIndex: 70, ModifyIndex: 300}
+	goldenMade = MadePlan{Job: "bs-7f3k2p", Name: "orders.refill", Hash: [32]byte{1, 31: 2}, Recipe: []byte(`{"v":1}`), Locks: []string{"kafka:abc/orders/0"},
+		Priority: 50, Records: 70_000, Bytes: 1 << 33, Slices: []partition.Slice{goldenFrozen}, Warnings: []string{"BST-P202 w"}, Document: []byte{0x28, 0xb5}}
 	goldenFrozen = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
 		Ranges:  partition.Ranges{{From: 100, To: 200}, {From: 300, To: 70_000}},
 		Objects: []partition.Object{{Key: "topics/a.json.gz", ETag: "9b2c", Size: 1 << 20, Base: 100, Count: -1}},
@@ -75,6 +79,12 @@ var goldenCommands = []Command{
 		Reference: goldenDataset.Reference, Targets: goldenDataset.Targets, Endpoints: goldenDataset.Endpoints, Orders: goldenDataset.Orders,
 		EveryNanos: goldenDataset.EveryNanos, Cron: goldenDataset.Cron, NextUnixNanos: 1_700_000_000_000_000_010, Seen: 300},
 	DeleteDataset{Name: "shop/orders", Seen: 300},
+	PutDatasetWithPolicy{Dataset: PutDataset{Name: goldenDataset.Name, Document: goldenDataset.Document, Annotations: goldenDataset.Annotations,
+		Reference: goldenDataset.Reference, Targets: goldenDataset.Targets, Endpoints: goldenDataset.Endpoints, Orders: goldenDataset.Orders,
+		EveryNanos: goldenDataset.EveryNanos, Cron: goldenDataset.Cron, NextUnixNanos: 1_700_000_000_000_000_010, Seen: 300},
+		Act: PolicyRun, MaxRecords: 70_000, MaxBytes: 1 << 33},
+	KeepPlan{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Made: &goldenMade},
+	ApprovePlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}}, RejectPlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}},
 	SettleNotices{Dataset: "shop/orders", Endpoint: "pager", UpTo: 301, Sent: 2, Dropped: 1, Why: "410 Gone"},
 	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
 }
@@ -115,9 +125,15 @@ var goldenValues = map[string]any{
 	"book_scan_ref":  scanRef{Job: "bs-7f3k2m"},
 	"book_schedule": Schedule{Name: "hourly", Order: goldenOrder, EveryNanos: 1, Cron: "0 * * * *", NextUnixNanos: 1_700_000_000_000_000_007,
 		Last: "bs-7f3k2m", LastUnixNanos: 1_700_000_000_000_000_006, PutBy: "cli:root", PutUnixNanos: 1_700_000_000_000_000_005, ModifyIndex: 300},
-	"book_version": clusterVersion{Version: 2},
-	"book_mark":    mark{},
-	"book_slot":    slotRef{Slot: 1},
+	"book_policy":    Policy{Dataset: "shop/orders", Act: PolicyRun, MaxRecords: 70_000, MaxBytes: 1 << 33},
+	"book_plan":      goldenPlan,
+	"book_plan_ref":  planRef{ID: "bs-7f3k2m"},
+	"book_plan_work": goldenMade,
+	"book_plan_text": planText{Document: []byte{0x28, 0xb5}},
+	"book_tried":     tried{Tries: []try{{Plan: "bs-7f3k2m", Job: "bs-7f3k2p", By: "cli:ann", Ranges: partition.Ranges{{From: 100, To: 70_000}}}}},
+	"book_version":   clusterVersion{Version: 2},
+	"book_mark":      mark{},
+	"book_slot":      slotRef{Slot: 1},
 }
 
 const goldenDir = "testdata/wire"

@@ -45,6 +45,12 @@ const (
 	kindScanPart    kind = 'C' // job, number -> ScanPart
 	kindScanGroup   kind = 'g' // group, index -> scanRef
 	kindSchedule    kind = 'S' // name -> Schedule
+	kindPolicy      kind = 'y' // dataset -> Policy
+	kindPlan        kind = 'b' // job that makes it -> Plan
+	kindPlanOf      kind = 'B' // dataset, index -> planRef
+	kindPlanWork    kind = 'h' // job that makes it -> MadePlan without Document, while the plan waits
+	kindPlanText    kind = 'H' // job that makes it -> planText
+	kindTried       kind = 'T' // dataset, pair, partition -> tried
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -74,6 +80,7 @@ type (
 	memberName     struct{ ID partition.NodeID }
 	proofRef       struct{ ID ProofID }
 	scanRef        struct{ Job partition.JobID }
+	planRef        struct{ ID partition.JobID }
 	clusterVersion struct{ Version uint32 }
 	requestAt      struct{ ID [16]byte }
 	// pastRequest is what a request id returned when it was first seen.
@@ -204,6 +211,16 @@ func (k kind) String() string {
 		return "scanned partition"
 	case kindSchedule:
 		return "schedule"
+	case kindPolicy:
+		return "policy"
+	case kindPlan, kindPlanOf:
+		return "plan"
+	case kindPlanWork:
+		return "work of a plan"
+	case kindPlanText:
+		return "document of a plan"
+	case kindTried:
+		return "what plans have tried"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -267,6 +284,18 @@ func (k kind) newValue() any {
 		return new(scanRef)
 	case kindSchedule:
 		return new(Schedule)
+	case kindPolicy:
+		return new(Policy)
+	case kindPlan:
+		return new(Plan)
+	case kindPlanOf:
+		return new(planRef)
+	case kindPlanWork:
+		return new(MadePlan)
+	case kindPlanText:
+		return new(planText)
+	case kindTried:
+		return new(tried)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

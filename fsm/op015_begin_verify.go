@@ -9,7 +9,7 @@ import (
 // BeginVerify moves a running job whose fill slices are all done to verifying.
 //
 // Since: 1. Proposed by: the leader. Refused: UnknownJob, WrongState, Incomplete. A job that
-// verifies already is OK. A scan is in the wrong state for it at any time.
+// verifies already is OK. A scan, or what makes a plan, is in the wrong state for it at any time.
 type BeginVerify struct {
 	ID partition.JobID
 }
@@ -26,8 +26,8 @@ func (c BeginVerify) apply(t *tx) Result {
 			return t.ok()
 		case j.State != JobRunning:
 			return t.wrongState(j)
-		case t.isScan(j.ID):
-			return t.notOfScan(j.ID)
+		case t.reads(j.ID) != "":
+			return t.refuse(WrongState, t.reads(j.ID))
 		case j.FillDone != j.FillSlices:
 			return t.refuse(Incomplete, fmt.Sprintf("job %s has filled %d of %d slices", j.ID, j.FillDone, j.FillSlices))
 		}

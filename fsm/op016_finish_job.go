@@ -10,7 +10,8 @@ import (
 // proof of this job; Failed needs a failed slice, or that Proof is one that did not pass. All leases and locks end.
 //
 // Since: 1. Proposed by: the leader. Refused: UnknownJob, WrongState, UnknownProof, Incomplete, Invalid. A job that ended in
-// State already is OK. A scan is ended by FinishScan, and is in the wrong state for this.
+// State already is OK. A scan is ended by FinishScan, what makes a plan by KeepPlan; both are in the
+// wrong state for this.
 type FinishJob struct {
 	ID    partition.JobID
 	State JobState // JobSucceeded or JobFailed
@@ -34,8 +35,8 @@ func (c FinishJob) apply(t *tx) Result {
 		default:
 			return t.wrongState(j)
 		}
-		if t.isScan(j.ID) {
-			return t.notOfScan(j.ID)
+		if reads := t.reads(j.ID); reads != "" {
+			return t.refuse(WrongState, reads)
 		}
 		var proof Proof
 		if c.Proof != "" {

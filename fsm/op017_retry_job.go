@@ -9,7 +9,7 @@ import (
 // RetryJob takes a failed job up again and its locks with it: failed slices wait again, and every verify
 // slice is run anew. It runs if a fill slice is left to do, and verifies otherwise.
 //
-// Since: 1. Proposed by: the API. Refused: UnknownJob, WrongState, Overlap.
+// Since: 1. Proposed by: the API. Refused: UnknownJob, WrongState (also for the making of a plan while another one of its pair is open), Overlap.
 type RetryJob struct {
 	ID partition.JobID
 }
@@ -26,6 +26,12 @@ func (c RetryJob) apply(t *tx) Result {
 		}
 		if t.isScan(j.ID) && j.FailedSlices == 0 {
 			return t.refuse(WrongState, fmt.Sprintf("scan %s compared everything there was; a new scan looks again", j.ID))
+		}
+		p, plans := t.planOf(j.ID)
+		if plans {
+			if open := t.openOf(p.Dataset, p.Pair, p.ID); open != "" {
+				return t.refuse(WrongState, open)
+			}
 		}
 		var f jobFrozen
 		t.read(jobKey(kindJobFrozen, j.ID), &f)
@@ -44,6 +50,10 @@ func (c RetryJob) apply(t *tx) Result {
 		}
 		j.Why, j.FinishedUnixNanos = t.env.Reason, 0
 		t.putJob(j)
+		if plans {
+			p.Why = ""
+			t.putPlan(p)
+		}
 		t.tell(NoticeStarted, j, t.env.Reason, "")
 		return t.ok()
 	})

@@ -7,7 +7,7 @@ import (
 )
 
 // FailSlice records that the owner could not go on. With Retry the slice waits again and counts an attempt; without, it
-// has failed for good.
+// has failed for good; a job that makes a plan, which has no other slice, has failed with it.
 //
 // Since: 1. Proposed by: the owner. Refused: UnknownSlice, StaleEpoch, WrongState, Invalid (no Err, or one
 // that is too long).
@@ -49,5 +49,8 @@ func (c FailSlice) apply(t *tx) Result {
 		t.putJob(j)
 	}
 	t.putState(s)
+	if j, ok := t.job(c.Slice.Job); ok && s.Status == SliceFailed && s.Kind == partition.SlicePlan {
+		t.planFailed(j, c.Err)
+	}
 	return t.ok()
 }

@@ -33,8 +33,8 @@ func (c RecordProof) apply(t *tx) Result {
 	if !ok {
 		return t.refuse(UnknownJob, string(p.Job))
 	}
-	if t.isScan(p.Job) {
-		return t.refuse(Invalid, fmt.Sprintf("job %s is a scan: it writes nothing that could be proved", p.Job))
+	if reads := t.reads(p.Job); reads != "" {
+		return t.refuse(Invalid, reads+": it writes nothing that could be proved")
 	}
 	var have Proof
 	if t.read(key(kindProof, []byte(p.ID)), &have) {

@@ -80,7 +80,7 @@ func (t *tx) surveyed(j *Job, scan *Scan, survey *Survey) {
 
 func (c FinishScanSlice) invalid(s SliceState) string {
 	switch {
-	case !s.Kind.Reads():
+	case s.Kind != partition.SliceSurvey && s.Kind != partition.SliceScan:
 		return fmt.Sprintf("a %s slice finds nothing", s.Kind)
 	case c.Checkpoint.Epoch != c.Epoch:
 		return fmt.Sprintf("checkpoint of epoch %d under epoch %d", c.Checkpoint.Epoch, c.Epoch)

@@ -7,7 +7,7 @@ import (
 )
 
 // FinishScan ends a running scan that has no slice left to do. The book says how it ended, by its counts: a scan that compared nothing has
-// not succeeded. Ended scans of the same group are forgotten as ScansKept says.
+// not succeeded. From version 4 on it also begins the plan that the policy of the scan's dataset wants. Ended scans of the same group are forgotten as ScansKept says.
 //
 // Since: 3. Proposed by: the leader. Refused: UnknownJob (also for a job that is no scan), WrongState, Incomplete (a partition is neither
 // done nor failed for good). A scan that succeeded or failed already is OK.
@@ -36,6 +36,10 @@ func (c FinishScan) apply(t *tx) Result {
 		}
 		state, why := scan.verdict(j)
 		t.retireFor(j, state, why)
+		j.State = state
+		if note := t.followUp(scan, j); note != "" {
+			why = note
+		}
 		t.tell(endNotice(state), j, why, "")
 		t.forgetScans(scan.group(), (&ScanOrder{Keep: scan.Keep}).kept())
 		return t.ok()

@@ -4,7 +4,7 @@ import "fmt"
 
 // PutDataset makes or replaces a dataset, and with it the schedules of its scans. It names the version that it replaces, so that of two
 // people who change one, the second learns of the first. An endpoint keeps how far it has been told under its name; a new one hears of
-// what happens from now on.
+// what happens from now on. Its policy is notify: PutDatasetWithPolicy says another one.
 //
 // Since: 3. Proposed by: the API. Refused: WrongState (Seen is not the present version), Invalid (among others: too many
 // datasets or schedules, a first scan that would be due already). The same content again is OK and changes nothing, whatever Seen is,
@@ -29,19 +29,28 @@ func (PutDataset) Op() uint16 { return 60 }
 
 func (c PutDataset) subject() string { return "dataset " + string(c.Name) }
 
-func (c PutDataset) apply(t *tx) Result {
+func (c PutDataset) apply(t *tx) Result { return t.putDataset(c, Policy{Dataset: c.Name}) }
+
+func (t *tx) putDataset(c PutDataset, policy Policy) Result {
 	d := Dataset{
 		Name: c.Name, Document: c.Document, Annotations: c.Annotations, Reference: c.Reference, Targets: c.Targets, Endpoints: c.Endpoints,
 		Orders: c.Orders, EveryNanos: c.EveryNanos, Cron: c.Cron,
 		CreatedBy: t.env.Actor, CreatedUnixNanos: t.env.UnixNanos, CreateIndex: t.index,
 	}
-	if why := d.invalid(); why != "" {
+	kinds := uint32(firstKinds)
+	if t.version() >= policiesSince {
+		kinds = everyKind
+	}
+	if why := d.invalid(kinds); why != "" {
 		return t.refuse(Invalid, why)
+	}
+	if why := policy.invalid(); why != "" {
+		return t.refuse(Invalid, fmt.Sprintf("%s: %s", c.subject(), why))
 	}
 	wanted, had := d.schedules(c.NextUnixNanos), t.scheduled(d.Name)
 	have, known := t.dataset(c.Name)
 	switch {
-	case known && c.same(t, have) && len(had) == len(wanted):
+	case known && c.same(t, have) && t.policy(c.Name) == policy && len(had) == len(wanted):
 		return t.ok()
 	case known && have.ModifyIndex != c.Seen:
 		return t.refuse(WrongState, fmt.Sprintf("%s is at index %d", c.subject(), have.ModifyIndex))
@@ -64,6 +73,10 @@ func (c PutDataset) apply(t *tx) Result {
 	t.matchDeliveries(d)
 	t.forgetSettled(d)
 	t.matchSchedules(had, wanted)
+	if t.policy(d.Name) != policy {
+		t.putPolicy(policy)
+	}
+	t.withdraw(d, policy)
 	return t.ok()
 }
 

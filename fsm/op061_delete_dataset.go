@@ -2,8 +2,8 @@ package fsm
 
 import "fmt"
 
-// DeleteDataset forgets a dataset, the schedules of its scans, and what its endpoints have not been told yet. Jobs about it stay, those
-// that run as well.
+// DeleteDataset forgets a dataset, the schedules of its scans, and what its endpoints have not been told yet, its policy and the plans
+// that were made by it. Jobs about it stay, those that run as well.
 //
 // Since: 3. Proposed by: the API. Refused: UnknownDataset, WrongState (Seen is not the present version).
 type DeleteDataset struct {
@@ -28,6 +28,7 @@ func (c DeleteDataset) apply(t *tx) Result {
 		t.remove(k)
 	}
 	t.matchSchedules(t.scheduled(c.Name), nil)
+	t.forgetAllPlans(c.Name)
 	t.remove(datasetKey(c.Name))
 	return t.ok()
 }

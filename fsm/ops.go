@@ -51,6 +51,10 @@ var opTable = [...]opSpec{
 	{60, "put-dataset", 3, decodeOp[PutDataset]},
 	{61, "delete-dataset", 3, decodeOp[DeleteDataset]},
 	{62, "settle-notices", 3, decodeOp[SettleNotices]},
+	{63, "put-dataset-with-policy", 4, decodeOp[PutDatasetWithPolicy]},
+	{64, "keep-plan", 4, decodeOp[KeepPlan]},
+	{65, "approve-plan", 4, decodeOp[ApprovePlan]},
+	{66, "reject-plan", 4, decodeOp[RejectPlan]},
 	{90, "raise-version", 1, decodeOp[RaiseVersion]},
 	{91, "compare-digest", 1, decodeOp[CompareDigest]},
 	{92, "put-member", 1, decodeOp[PutMember]},
@@ -62,18 +66,20 @@ const (
 	// FirstVersion is the cluster version of a new cluster.
 	FirstVersion uint32 = 1
 	// LatestVersion is the highest cluster version that this program can take part in.
-	LatestVersion uint32 = 3
+	LatestVersion uint32 = 4
 	// MaxOp is what this program says of itself in Member.MaxOp: its highest op number, and one more with each cluster version
 	// that only fills gaps below it. It tells versions apart and is not itself an op.
-	MaxOp uint16 = 96
+	MaxOp uint16 = 97
 	// writersSince is the version from which on the book notes who may have written a partition.
 	writersSince uint32 = 2
 	// datasetsSince is the version from which on the book notes what happens to a dataset.
 	datasetsSince uint32 = 3
+	// policiesSince is the version from which on the book makes plans of what scans of datasets find.
+	policiesSince uint32 = 4
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
-var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96}
+var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97}
 
 // VersionNeeds returns the Member.MaxOp that a cluster version wants of every member.
 func VersionNeeds(version uint32) uint16 { return versionNeeds[version] }

@@ -33,6 +33,7 @@ type generator struct {
 	proof int
 	due   map[string]int64 // by schedule
 	seen  map[DatasetName]uint64
+	plans []Plan
 }
 
 func newGenerator(r *rand.Rand) *generator {
@@ -150,9 +151,11 @@ func (g *generator) command() Command {
 	case n < 75:
 		return g.finish()
 	case n < 76:
-		return RaiseVersion{uint32(g.r.IntN(4))}
+		return RaiseVersion{uint32(g.r.IntN(int(LatestVersion) + 1))}
 	case n < 80:
 		return g.submitScan()
+	case n < 84:
+		return g.plan()
 	case n < 88:
 		return g.finishScanSlice()
 	}
@@ -169,7 +172,7 @@ const scanNames = 12
 func (g *generator) scanJob() partition.JobID { return scanName(g.r.IntN(scanNames)) }
 
 func (g *generator) order() *ScanOrder {
-	return &ScanOrder{Pair: fmt.Sprintf("pair %d", g.r.IntN(2)), Recipe: []byte("{}"), Keep: 1 + uint32(g.r.IntN(2)), Whole: g.r.IntN(2) == 0}
+	return &ScanOrder{Dataset: g.datasetName(), Pair: fmt.Sprintf("pair %d", g.r.IntN(2)), Recipe: []byte("{}"), Keep: 1 + uint32(g.r.IntN(2)), Whole: g.r.IntN(2) == 0}
 }
 
 func (g *generator) schedule() Command {
@@ -195,7 +198,7 @@ func (g *generator) finishScanSlice() Command {
 		c.Survey = &Survey{Partitions: []SurveyPart{{Partition: 0}, {Partition: 1}, {Partition: 4}}, Header: []byte("{}")}
 		return c
 	}
-	c.Part = &ScanPart{Partition: []int32{0, 1, 4}[id.N-1], Counts: ScanCounts{Comparable: 1, Compared: g.r.Int64N(9), Matched: 1}, Body: []byte("b")}
+	c.Part = &ScanPart{Partition: []int32{0, 1, 4}[id.N-1], Counts: ScanCounts{Comparable: 1, Compared: g.r.Int64N(9), Matched: 1, Missing: g.r.Int64N(3)}, Body: []byte("b")}
 	return c
 }
 
@@ -244,7 +247,48 @@ func (g *generator) dataset() Command {
 	}
 	c := PutDataset{Name: name, Document: []byte{byte(g.r.IntN(3))}, Reference: Place{"s3://b", "p"}, Targets: []Place{{"kafka://h", "t"}}, Seen: g.seen[name]}
 	for n := range g.r.IntN(3) {
-		c.Endpoints = append(c.Endpoints, Endpoint{Name: string(rune('e' + n)), Format: FormatCloudEvents, URL: "https://bus", On: everyKind})
+		c.Endpoints = append(c.Endpoints, Endpoint{Name: string(rune('e' + n)), Format: FormatCloudEvents, URL: "https://bus", On: firstKinds})
+	}
+	if g.r.IntN(4) == 0 {
+		return c
+	}
+	_, short := name.Split()
+	c.Orders = []ScanOrder{{Namespace: "default", Dataset: short, Pair: "pair 0", Recipe: []byte("{}")}}
+	if len(c.Endpoints) > 0 {
+		c.Endpoints[0].On = everyKind
+	}
+	if g.r.IntN(3) == 0 {
+		return PutDatasetWithPolicy{Dataset: c, Act: PolicyPlanAndWait}
+	}
+	return PutDatasetWithPolicy{Dataset: c, Act: PolicyRun, MaxRecords: 7, MaxBytes: 70}
+}
+
+// plan makes, fails or decides about what makes a plan.
+func (g *generator) plan() Command {
+	if len(g.plans) == 0 {
+		return FinishScan{g.scanJob()}
+	}
+	p := g.plans[g.r.IntN(len(g.plans))]
+	id := partition.SliceID{Job: p.ID}
+	switch g.r.IntN(8) {
+	case 0:
+		return ApprovePlan{ID: p.ID, Hash: p.Hash}
+	case 1:
+		return RejectPlan{ID: p.ID, Hash: p.Hash}
+	case 2:
+		return FailSlice{Slice: id, Owner: g.owner[id], Epoch: g.epoch[id], Err: "BST-E0001", Retry: g.r.IntN(2) == 0}
+	case 3:
+		return RetryJob{p.ID}
+	case 4, 5:
+		return GrantLeases{[]Grant{{Slice: id, Owner: g.node(), Seen: g.epoch[id]}}}
+	}
+	c := KeepPlan{Slice: id, Owner: g.owner[id], Epoch: g.epoch[id], Checkpoint: Checkpoint{Epoch: g.epoch[id]}}
+	if g.r.IntN(5) > 0 {
+		job := partition.JobID(fmt.Sprintf("bs-r%c%c", 'a'+g.r.IntN(26), 'a'+g.r.IntN(26)))
+		_, short := p.Dataset.Split()
+		n := g.r.Int64N(9)
+		c.Made = &MadePlan{Job: job, Name: short + ".refill", Hash: [32]byte{byte(n)}, Recipe: []byte("{}"), Locks: []string{fmt.Sprintf("t/%d", g.r.IntN(3))},
+			Records: n, Bytes: 10 * n, Slices: g.slices(job), Document: []byte("d")}
 	}
 	return c
 }
@@ -275,12 +319,23 @@ func (g *generator) learn(t testing.TB, v *View) {
 	for _, d := range sets {
 		g.seen[d.Name] = d.ModifyIndex
 	}
+	g.plans = nil
+	for _, d := range sets {
+		plans, err := v.Plans(d.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.plans = append(g.plans, plans...)
+	}
 	names := make([]partition.JobID, 0, g.jobs+scanNames)
 	for n := range g.jobs {
 		names = append(names, jobName(n))
 	}
 	for n := range scanNames {
 		names = append(names, scanName(n))
+	}
+	for _, p := range g.plans {
+		names = append(names, p.ID)
 	}
 	for _, name := range names {
 		for s, err := range v.SliceStates(name) {

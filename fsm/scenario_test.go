@@ -74,6 +74,10 @@ func promised() []string {
 		60: {WrongState, Invalid},
 		61: {UnknownDataset, WrongState},
 		62: {UnknownDataset, Invalid},
+		63: {WrongState, Invalid},
+		64: {UnknownSlice, StaleEpoch, WrongState, Invalid},
+		65: {UnknownPlan, WrongState, Exists, Overlap},
+		66: {UnknownPlan, WrongState, Exists},
 		90: {NeedsVersion, Invalid},
 		92: {OtherInstance, Exists, NeedsVersion, Invalid},
 		93: {UnknownMember, WrongState, Invalid},
@@ -91,6 +95,7 @@ type scenario struct {
 	*node
 	seen  map[string]bool
 	clock int64
+	shown uint64 // index up to which showPlans has shown notices
 }
 
 func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
@@ -100,6 +105,9 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		switch line = strings.TrimSpace(line); {
 		case line == "show":
 			out.WriteString(s.show())
+		case line == "plans":
+			out.WriteString(s.showPlans())
+		case s.short(t, line, &out):
 		case line != "":
 			out.WriteString(s.command(t, line))
 		}
@@ -109,6 +117,7 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 
 // command applies one line and says what came of it.
 func (s *scenario) command(t *testing.T, line string) string {
+	line = s.withSeen(line)
 	words := strings.Fields(line)
 	a := args{t: t, m: map[string]string{}}
 	for _, w := range words[1:] {
@@ -184,7 +193,11 @@ func (a args) num(name string) int64 {
 func (a args) slice() partition.SliceID {
 	a.t.Helper()
 	id := a.str("slice")
-	job, n, _ := strings.Cut(id, "/")
+	cut := strings.LastIndex(id, "/") // what a plan is called has others
+	if cut < 0 {
+		a.t.Fatalf("slice=%s has no number", id)
+	}
+	job, n := id[:cut], id[cut+1:]
 	s := partition.SliceID{Job: dueScan(job)}
 	if _, err := fmt.Sscan(n, &s.N); err != nil {
 		a.t.Fatalf("slice=%s: %v", id, err)
@@ -194,10 +207,14 @@ func (a args) slice() partition.SliceID {
 
 func (a args) job() partition.JobID { return partition.JobID(a.str("job")) }
 
-// scan is a job by its id, or as SCHEDULE@DUE the scan that a schedule ordered.
+// scan is a job by its id, as SCHEDULE@DUE the scan that a schedule ordered, or as plan:DATASET:SCAN what makes a plan.
 func (a args) scan() partition.JobID { return dueScan(a.str("job")) }
 
 func dueScan(name string) partition.JobID {
+	if about, ok := strings.CutPrefix(name, "plan:"); ok {
+		dataset, scan, _ := strings.Cut(about, ":")
+		return PlanID(DatasetName(dataset), partition.JobID(scan))
+	}
 	schedule, due, ok := strings.Cut(name, "@")
 	if !ok {
 		return partition.JobID(name)
@@ -215,7 +232,7 @@ func (a args) order() *ScanOrder {
 		return nil
 	}
 	delete(a.m, "pair")
-	o := &ScanOrder{Name: "gap", Pair: pair, Recipe: []byte("{}"), RateBytes: a.num("rate"), Whole: a.str("whole") != "", Keep: uint32(a.num("keep"))}
+	o := &ScanOrder{Name: "gap", Dataset: a.str("about"), Pair: pair, Recipe: []byte("{}"), RateBytes: a.num("rate"), Whole: a.str("whole") != "", Keep: uint32(a.num("keep"))}
 	if recipe, ok := a.m["recipe"]; ok {
 		delete(a.m, "recipe")
 		o.Recipe = []byte(recipe)
@@ -294,9 +311,9 @@ func (a args) command(name string) Command {
 	case "cancel-job":
 		return CancelJob{a.scan()}
 	case "begin-verify":
-		return BeginVerify{a.job()}
+		return BeginVerify{a.scan()}
 	case "finish-job":
-		return FinishJob{ID: a.job(), Proof: ProofID(a.str("proof")),
+		return FinishJob{ID: a.scan(), Proof: ProofID(a.str("proof")),
 			State: map[string]JobState{"succeeded": JobSucceeded, "failed": JobFailed, "paused": JobPaused}[a.str("state")]}
 	case "retry-job":
 		return RetryJob{a.scan()}
@@ -354,6 +371,20 @@ func (a args) command(name string) Command {
 		return PutSchedule{Name: a.str("name"), Order: a.order(), EveryNanos: a.num("every"), Cron: a.str("cron"), NextUnixNanos: a.num("next")}
 	case "put-dataset":
 		return a.putDataset()
+	case "put-dataset-with-policy":
+		act, known := ParsePolicyAct(a.str("policy"))
+		if !known {
+			act = 9
+		}
+		c := PutDatasetWithPolicy{Act: act, MaxRecords: a.num("max-records"), MaxBytes: a.num("max-bytes")}
+		c.Dataset = a.putDataset()
+		return c
+	case "keep-plan":
+		return a.keepPlan()
+	case "approve-plan":
+		return ApprovePlan{ID: a.scan(), Hash: [32]byte{byte(a.num("hash"))}}
+	case "reject-plan":
+		return RejectPlan{ID: a.scan(), Hash: [32]byte{byte(a.num("hash"))}}
 	case "delete-dataset":
 		return DeleteDataset{Name: DatasetName(a.str("dataset")), Seen: uint64(a.num("seen"))}
 	case "settle-notices":
@@ -411,13 +442,46 @@ func (a args) putDataset() PutDataset {
 			k, known := ParseNoticeKind(word)
 			switch {
 			case word == "all":
-				e.On = everyKind
+				e.On = firstKinds
 			case known:
 				e.On |= 1 << k
 			}
 		}
 		c.Endpoints = append(c.Endpoints, e)
 	}
+	return c
+}
+
+// keepPlan reads slices= as addSlices does, of the job that would run the plan, and hash=, records=, locks=, warn= and document= (its size)
+// beside them; without slices nothing is left to write.
+func (a args) keepPlan() KeepPlan {
+	a.t.Helper()
+	c := KeepPlan{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Checkpoint: a.checkpoint()}
+	c.Epoch = c.Checkpoint.Epoch
+	if made := a.num("made"); made != 0 {
+		c.Checkpoint.Epoch = partition.Epoch(made)
+	}
+	if _, ok := a.m["slices"]; !ok {
+		return c
+	}
+	m := &MadePlan{Name: a.str("name"), Hash: [32]byte{byte(a.num("hash"))}, Recipe: []byte("{}"), Locks: []string{"t/0"},
+		Records: a.num("writes"), Document: make([]byte, 1+a.num("document"))}
+	m.Bytes = 100 * m.Records
+	if m.Name == "" {
+		m.Name = "orders.refill"
+	}
+	if locks := a.str("locks"); locks != "" {
+		m.Locks = strings.Split(locks, ",")
+	}
+	if warn := a.str("warn"); warn != "" {
+		m.Warnings = strings.Split(warn, ",")
+	}
+	if n := a.num("warnings"); n > 0 {
+		m.Warnings = make([]string, n)
+	}
+	add := a.addSlices()
+	m.Job, m.Slices = add.Job, add.Slices
+	c.Made = m
 	return c
 }
 

@@ -262,7 +262,11 @@ func (v *View) work(id partition.SliceID, recipes map[partition.JobID][]byte) (W
 	if s.Kind == partition.SliceVerify {
 		w.Quarantined, err = v.Quarantined(s.Lane())
 	}
-	if s.Kind.Reads() {
+	if s.Kind == partition.SlicePlan {
+		w.Plan = new(Plan)
+		_, err = v.read(jobKey(kindPlan, id.Job), w.Plan)
+		w.RateBytes = w.Plan.RateBytes
+	} else if s.Kind.Reads() {
 		var scan Scan
 		_, err = v.read(jobKey(kindScan, id.Job), &scan)
 		w.RateBytes, w.Survey = scan.RateBytes, scan.Header

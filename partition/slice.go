@@ -11,6 +11,7 @@ const (
 	SliceVerify SliceKind = 2 // read reference and target back and compare them
 	SliceSurvey SliceKind = 3 // find out which partitions a scan has; of no partition itself
 	SliceScan   SliceKind = 4 // compare one partition and write down what is missing; nothing is written anywhere
+	SlicePlan   SliceKind = 5 // make a plan of what a scan found; of no partition itself, and nothing is written anywhere
 )
 
 // String returns the word that status output uses.
@@ -24,14 +25,16 @@ func (k SliceKind) String() string {
 		return "survey"
 	case SliceScan:
 		return "scan"
+	case SlicePlan:
+		return "plan"
 	}
 	return fmt.Sprintf("slice kind %d", uint8(k))
 }
 
-// Reads reports whether a slice of that kind only looks for what is missing. It belongs to a scan.
-func (k SliceKind) Reads() bool { return k == SliceSurvey || k == SliceScan }
+// Reads reports whether a slice of that kind only looks for what is missing. It belongs to a scan, or makes a plan of what one found.
+func (k SliceKind) Reads() bool { return k == SliceSurvey || k == SliceScan || k == SlicePlan }
 
-// NoPartition is the Slice.Partition of a survey.
+// NoPartition is the Slice.Partition of a survey and of a plan.
 const NoPartition int32 = -1
 
 // Object is one file of an archive as the plan froze it. A worker that finds another ETag refuses the slice.
@@ -47,7 +50,7 @@ type Object struct {
 type Slice struct {
 	ID        SliceID
 	Kind      SliceKind
-	Partition int32  // of the reference and, unchanged, of the target; NoPartition of a survey
+	Partition int32  // of the reference and, unchanged, of the target; NoPartition of a survey or a plan
 	Ranges    Ranges // exactly the positions to write (fill) or to compare (verify)
 	Objects   []Object
 	Records   int64 // how many records the plan counted in Ranges
