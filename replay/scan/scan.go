@@ -1,5 +1,5 @@
-// Package scan is what a cluster's scan does on a node: survey what there is to compare, and compare one partition. It also makes a report of
-// what was kept of a scan.
+// Package scan is what a cluster's scan does on a node: survey what there is to compare, compare one partition, and make a plan of what was
+// found. It also makes a report of what was kept of a scan.
 //
 // Invariants:
 //   - Nothing is written anywhere but into the book, by whoever calls.
@@ -9,7 +9,7 @@
 // What is not here: who scans which partition (cluster/leader, replay/worker), how two sides are compared (replay/gap), how a report is
 // joined (gap.Join).
 //
-// Reading order: scan.go, scanner.go.
+// Reading order: scan.go, scanner.go, planner.go.
 package scan
 
 import (

@@ -14,8 +14,11 @@ import (
 	"backstitch/replay/throttle"
 )
 
-// Scanner does the slices of scans. It satisfies worker.Scanner and is safe for concurrent use.
+// Scanner does the slices of scans, and makes plans of what they found. It satisfies worker.Scanner and is safe for concurrent use.
 type Scanner struct {
+	// Cluster, if set, is the id of the cluster that plans are made for. Set it before the first use.
+	Cluster func() string
+
 	clients func(pace *throttle.Limiter) recovery.Clients
 	config  gap.Config
 	now     func() time.Time

@@ -1,6 +1,9 @@
 package spec
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // The comments of these types are read by people, as those in recovery.go are.
 
@@ -35,12 +38,22 @@ type DatasetSpec struct {
 	Reference Source `json:"reference"`
 	// Where it must be complete. Each has exactly one kind.
 	Targets []Target `json:"targets" jsonschema:"minItems=1,maxItems=16"`
-	// What happens when something is found. notify tells the endpoints below and changes nothing.
-	Policy string `json:"policy,omitempty" jsonschema:"enum=notify,default=notify"`
+	// What happens when a scan has found records missing that the reference still has. notify tells the endpoints below and changes nothing. planAndWait makes a plan, tells them, and waits until a person says yes or no. run makes a plan and runs it, within limits.
+	Policy string `json:"policy,omitempty" jsonschema:"enum=notify,enum=planAndWait,enum=run,default=notify"`
+	// What policy run may write without a person, in one plan. Needed with it, and with it only.
+	Limits *PolicyLimits `json:"limits,omitempty"`
 	// When the cluster scans the targets against the reference. Left out, it scans when it is told to.
 	Schedule *DatasetSchedule `json:"schedule,omitempty"`
 	// Who hears of what happens to the dataset.
 	Notify []Notify `json:"notify,omitempty" jsonschema:"maxItems=8"`
+}
+
+// PolicyLimits bound what is written without a person. What is larger waits for one.
+type PolicyLimits struct {
+	// Records that one plan may write.
+	MaxRecords int64 `json:"maxRecords" jsonschema:"minimum=1"`
+	// Bytes that one plan may write, uncompressed, such as 1GiB.
+	MaxBytes Bytes `json:"maxBytes"`
 }
 
 // DatasetSchedule says when the cluster scans: every so often, or by a cron line.
@@ -63,16 +76,24 @@ type Notify struct {
 	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
 	// Where the agents find a bearer token: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
 	Token string `json:"token,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
-	// What is told. Left out, it is everything that the format has words for: alerts are raised by failed and found, and resolved by succeeded.
-	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found"`
+	// What is told. Left out, it is everything that the format has words for and that can happen: alerts are raised by failed, found and planned, and resolved by succeeded; nothing is planned under policy notify.
+	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found,enum=planned"`
 }
 
 // NotifyOn are the values that the list on may have for a format.
 func NotifyOn(format string) []string {
-	if format == "alertmanager" || format == "alertmanager-webhook" {
-		return []string{"succeeded", "failed", "found"}
+	switch format {
+	case "alertmanager", "alertmanager-webhook":
+		return []string{"succeeded", "failed", "found", "planned"}
+	case "openlineage": // a plan that waits is no event of a run
+		return []string{"started", "succeeded", "failed", "cancelled", "found"}
 	}
-	return []string{"started", "succeeded", "failed", "cancelled", "found"}
+	return []string{"started", "succeeded", "failed", "cancelled", "found", "planned"}
+}
+
+// notifyDefault are those that on has when it is left out.
+func notifyDefault(format, policy string) []string {
+	return slices.DeleteFunc(NotifyOn(format), func(word string) bool { return word == "planned" && policy == DefaultPolicy })
 }
 
 // WithDefaults returns a copy of d in which everything that was left out is written out.
@@ -83,7 +104,7 @@ func (d *Dataset) WithDefaults() *Dataset {
 	out.Spec.Notify = make([]Notify, len(d.Spec.Notify))
 	for i, n := range d.Spec.Notify {
 		if len(n.On) == 0 {
-			n.On = NotifyOn(n.Format)
+			n.On = notifyDefault(n.Format, out.Spec.Policy)
 		}
 		out.Spec.Notify[i] = n
 	}

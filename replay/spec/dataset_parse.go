@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -15,7 +16,7 @@ import (
 
 // ParseDataset reads a dataset. name is how errors call the file. Everything that is wrong comes back in one *Error.
 func ParseDataset(name string, data []byte, opts Options) (*Dataset, error) {
-	d := &document{format: datasetFormat, name: name, text: string(data), refuse: refusePolicy}
+	d := &document{format: datasetFormat, name: name, text: string(data)}
 	var set Dataset
 	if err := d.parse(data, &set); err != nil {
 		return nil, err
@@ -35,36 +36,6 @@ func KindOf(data []byte) string {
 		return ""
 	}
 	return head.Kind
-}
-
-// laterPolicies are the policies that act on a finding. This program has nobody in the cluster who makes plans, so they are refused by
-// name: somebody who relies on a repair must not find out at night that nothing was ever going to happen.
-var laterPolicies = map[string]string{
-	"planAndWait": "no node makes plans by itself",
-	"run":         "no node makes plans, or runs them, by itself",
-}
-
-// refusePolicy finds a policy that can not be carried out, as a word or as a mapping with limits below it.
-func refusePolicy(value any) []Problem {
-	root, _ := value.(map[string]any)
-	inner, _ := root["spec"].(map[string]any)
-	var words []string
-	switch p := inner["policy"].(type) {
-	case string:
-		words = append(words, p)
-	case map[string]any:
-		for k := range p {
-			words = append(words, k)
-		}
-	}
-	slices.Sort(words)
-	for _, w := range words {
-		if why := laterPolicies[w]; why != "" {
-			return []Problem{{Code: CodeNotYet, Path: "spec.policy", Message: fmt.Sprintf("policy %s can not be carried out: %s", w, why),
-				Hint: "policy: notify, and then by hand: backstitch plan, backstitch run"}}
-		}
-	}
-	return nil
 }
 
 // semantics finds what the schema can not say.
@@ -88,8 +59,9 @@ func (d *Dataset) semantics(opts Options) []Problem {
 	}
 	c.annotations(d.Metadata.Annotations)
 	c.dueTimes(d.Spec.Schedule)
+	c.policy(d.Spec)
 	for i, n := range d.Spec.Notify {
-		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i])
+		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i], d.Spec.Policy)
 	}
 	return c.problems
 }
@@ -146,7 +118,22 @@ func (c *checker) dueTimes(s *DatasetSchedule) {
 	}
 }
 
-func (c *checker) endpoint(path string, n Notify, before []Notify) {
+// policy refuses what would write without limits, and limits that nobody would look at.
+func (c *checker) policy(s DatasetSpec) {
+	switch run := s.Policy == PolicyRun; {
+	case run && s.Limits == nil:
+		c.add(CodeTogether, "spec.policy", "policy run needs limits: what it may write without a person", "limits: {maxRecords: 100000, maxBytes: 1GiB}")
+	case !run && s.Limits != nil:
+		c.add(CodeTogether, "spec.limits", fmt.Sprintf("policy %s runs nothing by itself, so nobody would look at limits", cmp.Or(s.Policy, DefaultPolicy)),
+			"leave limits out, or policy: run")
+	case s.Limits != nil:
+		if n, err := s.Limits.MaxBytes.Parse(); err != nil || n <= 0 {
+			c.add(CodeUnit, "spec.limits.maxBytes", fmt.Sprintf("spec.limits.maxBytes is %q", s.Limits.MaxBytes), unitHints[bytesPattern])
+		}
+	}
+}
+
+func (c *checker) endpoint(path string, n Notify, before []Notify, policy string) {
 	for _, b := range before {
 		if b.Name == n.Name {
 			c.add(CodeTwice, path+".name", fmt.Sprintf("two endpoints are called %s", n.Name), "give each a name of its own")
@@ -170,6 +157,9 @@ func (c *checker) endpoint(path string, n Notify, before []Notify) {
 	for i, on := range n.On {
 		if words := NotifyOn(n.Format); !slices.Contains(words, on) {
 			c.add(CodeTogether, path+".on", fmt.Sprintf("format %s has no word for %s", n.Format, on), "one of "+strings.Join(words, ", "))
+		}
+		if on == "planned" && cmp.Or(policy, DefaultPolicy) == DefaultPolicy {
+			c.add(CodeTogether, path+".on", "nothing is planned under policy "+DefaultPolicy, "leave planned out, or policy: planAndWait")
 		}
 		if slices.Contains(n.On[:i], on) {
 			c.add(CodeTwice, path+".on", fmt.Sprintf("%s stands in the list twice", on), "keep one of them")

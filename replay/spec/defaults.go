@@ -21,6 +21,7 @@ const (
 	DefaultOnly           = "missing"
 	DefaultFormat         = "json"
 	DefaultPolicy         = "notify"
+	PolicyRun             = "run" // the policy that needs limits
 )
 
 // WithDefaults returns a copy of r in which everything that was left out is written out.

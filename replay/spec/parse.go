@@ -54,9 +54,6 @@ type document struct {
 	text     string
 	root     ast.Node
 	problems []Problem
-	// refuse finds what the schema would refuse with too few words; its problems stand for all that the schema has about the same
-	// places. It may be nil.
-	refuse func(value any) []Problem
 }
 
 // parse reads data into out by way of YAML and the schema.
@@ -73,21 +70,14 @@ func (d *document) parse(data []byte, out any) error {
 	if err != nil {
 		return fmt.Errorf("compile schema: %w", err)
 	}
-	var refused []Problem
-	if d.refuse != nil {
-		refused = d.refuse(value)
-	}
 	var invalid *jsonschema.ValidationError
 	switch err := schema.Validate(value); {
 	case errors.As(err, &invalid):
 		d.schemaProblems(invalid)
-		d.problems = slices.DeleteFunc(d.problems, func(p Problem) bool {
-			return slices.ContainsFunc(refused, func(r Problem) bool { return p.Path == r.Path || strings.HasPrefix(p.Path, r.Path+".") })
-		})
 	case err != nil:
 		return fmt.Errorf("validate %s: %w", d.name, err)
 	}
-	if d.problems = append(d.problems, refused...); len(d.problems) > 0 {
+	if len(d.problems) > 0 {
 		return d.error()
 	}
 	text, err := json.Marshal(value)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"backstitch/fsm"
+	"backstitch/partition"
 )
 
 // Control is what a worker needs of the control plane. The cluster room satisfies it; cmd asserts the fit, and replaytest
@@ -30,6 +31,14 @@ type LedgerKeeper interface {
 type ScanKeeper interface {
 	// FinishScanSlice ends a lease as Finish does.
 	FinishScanSlice(ctx context.Context, cmd fsm.FinishScanSlice) (fsm.Result, error)
+}
+
+// PlanKeeper is a Control that keeps plans of what scans found. Without one their slices fail.
+type PlanKeeper interface {
+	// LossyPartitions returns the partitions in which a scan found records missing, in order.
+	LossyPartitions(ctx context.Context, scan partition.JobID) ([]int32, error)
+	// KeepPlan ends a lease as Finish does.
+	KeepPlan(ctx context.Context, cmd fsm.KeepPlan) (fsm.Result, error)
 }
 
 // Releaser is a Control that takes leases back, so that a worker that drains need not let them run out.

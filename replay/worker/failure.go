@@ -25,8 +25,9 @@ type Failure struct {
 }
 
 var (
-	errKind    = errors.New("unknown kind of slice")
-	errInvalid = errors.New("the book refused the outcome")
+	errKind      = errors.New("unknown kind of slice")
+	errForgotten = errors.New("it is forgotten, and with it where something is missing")
+	errInvalid   = errors.New("the book refused the outcome")
 )
 
 // failures are tried in order. Whatever is not among them is a passing trouble of the network or of a server: retried.
@@ -50,6 +51,7 @@ var failures = []struct {
 	{open.ErrRecipe, "BST-E5301", false, "run agents of the version that made the plan"},
 	{scan.ErrRecipe, "BST-E5301", false, "run agents of one version"},
 	{errKind, "BST-E5302", false, "run agents of the version that made the plan"},
+	{errForgotten, "BST-E5304", false, "the next scan makes another plan; let more scans be kept: --keep"},
 	{errInvalid, "BST-E5303", false, "run agents of one version; when they are, report it with the agent's log"},
 	{context.DeadlineExceeded, "BST-E5901", true, "the source or the target did not answer in time; it is tried again"},
 }

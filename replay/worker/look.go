@@ -10,10 +10,10 @@ import (
 	"backstitch/partition"
 )
 
-// Slices of scans read and write nothing, so there is no epoch to carry to a target and nothing that a zombie could harm: what it found
+// Slices of scans and of plans read and write nothing, so there is no epoch to carry to a target and nothing that a zombie could harm: what it found
 // the book refuses.
 
-// seen is how far a slice of a scan is, for people: a slice that moves begins anew.
+// seen is how far such a slice is, for people: a slice that moves begins anew.
 type seen struct{ records, bytes atomic.Int64 }
 
 func (s *seen) add(records, bytes int64) {
@@ -25,7 +25,37 @@ func (s *seen) checkpoint(epoch partition.Epoch, now time.Time) fsm.Checkpoint {
 	return fsm.Checkpoint{Epoch: epoch, Records: s.records.Load(), Bytes: s.bytes.Load(), UnixNanos: now.UnixNano()}
 }
 
-// look does a slice of a scan and returns what tells the book of it.
+// read does a slice that only reads and returns what tells the book of it.
+func (r *run) read(last *fsm.Checkpoint) (tell func(context.Context) (fsm.Result, error), err error) {
+	if r.work.Slice.Kind == partition.SlicePlan {
+		return r.plan(last)
+	}
+	return r.look(last)
+}
+
+// plan makes a plan of what a scan found.
+func (r *run) plan(last *fsm.Checkpoint) (tell func(context.Context) (fsm.Result, error), err error) {
+	keeper, ok := r.w.deps.Control.(PlanKeeper)
+	if !ok || r.w.deps.Scanner == nil || r.work.Plan == nil {
+		return nil, fmt.Errorf("slice %s is a %s slice: %w", r.work.Slice.ID, r.work.Slice.Kind, errKind)
+	}
+	parts, err := keeper.LossyPartitions(r.ctx, r.work.Plan.Scan)
+	if err != nil {
+		return nil, fmt.Errorf("read what scan %s found: %w", r.work.Plan.Scan, err)
+	}
+	if len(parts) == 0 {
+		return nil, fmt.Errorf("scan %s: %w", r.work.Plan.Scan, errForgotten)
+	}
+	cmd := fsm.KeepPlan{Slice: r.work.Slice.ID, Owner: r.w.cfg.Node, Epoch: r.work.Epoch}
+	if cmd.Made, err = r.w.deps.Scanner.Plan(r.ctx, r.work, parts, r.seen.add); err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	cmd.Checkpoint = r.seen.checkpoint(r.work.Epoch, r.w.deps.Now())
+	*last = cmd.Checkpoint
+	return func(ctx context.Context) (fsm.Result, error) { return keeper.KeepPlan(ctx, cmd) }, nil
+}
+
+// look does a slice of a scan.
 func (r *run) look(last *fsm.Checkpoint) (tell func(context.Context) (fsm.Result, error), err error) {
 	keeper, ok := r.w.deps.Control.(ScanKeeper)
 	if !ok || r.w.deps.Scanner == nil {

@@ -23,7 +23,7 @@ type run struct {
 	stop     context.CancelCauseFunc
 	engine   atomic.Pointer[engine.Engine]
 	draining atomic.Bool
-	seen     seen // of a slice of a scan
+	seen     seen // of a slice that only reads
 
 	// Set by do, read after it.
 	err      error
@@ -68,7 +68,7 @@ func (r *run) do() {
 	finish := fsm.FinishSlice{Slice: r.work.Slice.ID, Owner: r.w.cfg.Node, Epoch: r.work.Epoch}
 	tell := func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) }
 	if r.work.Slice.Kind.Reads() {
-		tell, r.err = r.look(&finish.Checkpoint)
+		tell, r.err = r.read(&finish.Checkpoint)
 	} else {
 		r.err = r.slice(&finish)
 	}

@@ -76,12 +76,14 @@ type Verifier interface {
 	Verify(ctx context.Context, slice partition.Slice, quarantined partition.Ranges, ends *open.Ends) (fsm.Comparison, []fsm.Window, error)
 }
 
-// Scanner does the slices of scans. replay/scan has one.
+// Scanner does the slices of scans and of plans. replay/scan has one.
 type Scanner interface {
 	// Survey finds out which partitions a scan has.
 	Survey(ctx context.Context, w fsm.Work) (fsm.Survey, error)
 	// Scan compares one of them, and tells progress of each stretch that it has read.
 	Scan(ctx context.Context, w fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, error)
+	// Plan compares parts again, in which a scan found records missing, and freezes what is to be written; nil when nothing is.
+	Plan(ctx context.Context, w fsm.Work, parts []int32, progress func(records, bytes int64)) (*fsm.MadePlan, error)
 }
 
 // Deps are what a worker is given.
@@ -89,7 +91,7 @@ type Deps struct {
 	Control  Control
 	Opener   Opener
 	Verifier Verifier
-	Scanner  Scanner       // nil fails slices of scans
+	Scanner  Scanner       // nil fails slices of scans and of plans
 	Spill    spill.Options // for what others wrote into a target
 	Now      func() time.Time
 	Log      *slog.Logger          // nil is silent
