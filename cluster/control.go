@@ -133,6 +133,34 @@ func (n *Node) FinishScanSlice(ctx context.Context, cmd fsm.FinishScanSlice) (fs
 	return n.Propose(ctx, n.envelope(""), cmd)
 }
 
+// LossyPartitions returns the partitions in which a scan found records missing, in order. None are left of a scan that is forgotten.
+func (n *Node) LossyPartitions(ctx context.Context, scan partition.JobID) ([]int32, error) {
+	if err := n.gate(ctx); err != nil {
+		return nil, err
+	}
+	v := n.stores.machine.View()
+	defer v.Close()
+	var out []int32
+	for p, err := range v.ScanParts(scan) {
+		if err != nil {
+			return nil, fmt.Errorf("read scan %s: %w", scan, err)
+		}
+		if p.Counts.Missing > 0 {
+			out = append(out, p.Partition)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// KeepPlan ends the lease of a slice that makes a plan.
+func (n *Node) KeepPlan(ctx context.Context, cmd fsm.KeepPlan) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
 // SaveLedger keeps the numbers per window of a comparison. A cluster of an older version refuses it with NeedsVersion, and is not asked.
 func (n *Node) SaveLedger(ctx context.Context, cmd fsm.SaveLedger) (fsm.Result, error) {
 	if err := n.gate(ctx); err != nil {

@@ -96,10 +96,14 @@ func (s *Server) putDataset(ctx context.Context, in *struct {
 		}
 		cmd.EveryNanos, cmd.NextUnixNanos = int64(rule.Every), next.UnixNano()
 	}
-	if err := s.allows(cmd); err != nil {
+	put, err := s.policed(cmd, b.Policy)
+	if err != nil {
 		return nil, err
 	}
-	result, err := s.propose(ctx, env, cmd, string(cmd.Name))
+	if err := s.allows(put); err != nil {
+		return nil, err
+	}
+	result, err := s.propose(ctx, env, put, string(cmd.Name))
 	if err != nil {
 		return nil, overtaken(cmd.Name, result, err)
 	}
@@ -107,6 +111,21 @@ func (s *Server) putDataset(ctx context.Context, in *struct {
 		return nil, s.failed(err)
 	}
 	return s.showDataset(ctx, &DatasetPath{Namespace: b.Namespace, Name: b.Name})
+}
+
+// policed is the command for a dataset with its policy. The one that an older cluster knows means notify.
+func (s *Server) policed(put fsm.PutDataset, policy *client.DatasetPolicy) (fsm.Command, error) {
+	if policy == nil {
+		return put, nil
+	}
+	act, ok := fsm.ParsePolicyAct(policy.Act)
+	if !ok {
+		return nil, invalid(fmt.Sprintf("there is no policy %q", policy.Act), "backstitch spec explain --kind Dataset spec.policy")
+	}
+	if act == fsm.PolicyNotify && policy.MaxRecords == 0 && policy.MaxBytes == 0 {
+		return put, nil
+	}
+	return fsm.PutDatasetWithPolicy{Dataset: put, Act: act, MaxRecords: policy.MaxRecords, MaxBytes: policy.MaxBytes}, nil
 }
 
 // overtaken says it plainly when somebody else was quicker.
@@ -158,6 +177,7 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 	out := client.Dataset{
 		Namespace: namespace, Name: name, Document: d.Document, Reference: client.Place(d.Reference), Targets: []client.Place{},
 		Endpoints: []client.DatasetEndpoint{}, Deliveries: []client.Delivery{}, Cron: d.Cron, Scannable: len(d.Orders) > 0,
+		Plans:     []client.DatasetPlan{},
 		CreatedBy: d.CreatedBy, CreatedAt: time.Unix(0, d.CreatedUnixNanos).UTC(),
 		ChangedBy: d.ChangedBy, ChangedAt: time.Unix(0, d.ChangedUnixNanos).UTC(), Index: d.ModifyIndex,
 	}
@@ -173,6 +193,22 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 	for _, t := range d.Targets {
 		out.Targets = append(out.Targets, client.Place(t))
 	}
+	policy, err := view.Policy(d.Name)
+	if err != nil {
+		return out, err
+	}
+	out.Policy = describePolicy(policy)
+	plans, err := view.Plans(d.Name)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range plans {
+		shown, err := describePlan(view, p)
+		if err != nil {
+			return out, err
+		}
+		out.Plans = append(out.Plans, shown)
+	}
 	waiting, err := view.Notices(d.Name)
 	if err != nil {
 		return out, err
@@ -183,7 +219,7 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 	}
 	for _, e := range d.Endpoints {
 		shown := client.DatasetEndpoint{Name: e.Name, Format: e.Format.String(), URL: e.URL, Token: e.Token, On: []string{}}
-		for k := fsm.NoticeStarted; k <= fsm.NoticeFound; k++ {
+		for k := fsm.NoticeStarted; k <= fsm.NoticePlanned; k++ {
 			if e.Hears(k) {
 				shown.On = append(shown.On, k.String())
 			}

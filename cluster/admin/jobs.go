@@ -30,11 +30,11 @@ func (s *Server) listJobs(ctx context.Context, in *struct{ Blocking }) (*indexed
 			if err != nil {
 				return out, err
 			}
-			if _, scan, err := view.Scan(job.ID); err != nil || scan {
+			if reads, err := readsOnly(view, job.ID); err != nil || reads {
 				if err != nil {
 					return out, err
 				}
-				continue // they are listed at /v1/scans
+				continue // they are listed at /v1/scans, and with their dataset
 			}
 			shown, err := describeJob(view, job)
 			if err != nil {
@@ -168,6 +168,16 @@ func (s *Server) jobID(ref string) (partition.JobID, error) {
 	return job.ID, nil
 }
 
+// readsOnly reports whether a job is a scan, or makes a plan.
+func readsOnly(view *fsm.View, id partition.JobID) (bool, error) {
+	_, scan, err := view.Scan(id)
+	if err != nil || scan {
+		return scan, err
+	}
+	_, plan, err := view.Plan(id)
+	return plan, err
+}
+
 // findJob resolves an id, or a name to the newest job of that name.
 func findJob(view *fsm.View, ref string) (fsm.Job, error) {
 	if id, err := partition.ParseJobID(ref); err == nil {
@@ -187,9 +197,9 @@ func findJob(view *fsm.View, ref string) (fsm.Job, error) {
 		if job.Name != ref || job.CreateIndex <= newest.CreateIndex {
 			continue
 		}
-		if _, scan, err := view.Scan(job.ID); err != nil {
+		if reads, err := readsOnly(view, job.ID); err != nil {
 			return fsm.Job{}, err
-		} else if !scan { // a scan is called as the job that would mend what it finds
+		} else if !reads { // a scan is called as the job that would mend what it finds
 			newest = job
 		}
 	}

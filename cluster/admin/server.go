@@ -121,6 +121,8 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/datasets", "list-datasets", "All datasets", s.listDatasets)
 	read(api, "/v1/datasets/{namespace}/{name}", "show-dataset", "One dataset, and how far its endpoints have been told", s.showDataset)
 
+	read(api, "/v1/datasets/{namespace}/{name}/plans/{id}", "show-plan", "One plan that the cluster made, whole", s.showPlan)
+
 	write(api, "/v1/jobs", "submit-job", "Hand in a frozen plan", s.submitJob)
 	write(api, "/v1/jobs/{id}/pause", "pause-job", "Stop a job at its checkpoints",
 		s.act("pause", func(id partition.JobID) fsm.Command { return fsm.PauseJob{ID: id} }))
@@ -143,6 +145,10 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)
 	write(api, "/v1/datasets", "put-dataset", "Make or replace a dataset", s.putDataset)
 	huma.Register(api, operation(http.MethodDelete, "/v1/datasets/{namespace}/{name}", "delete-dataset", "Forget a dataset; jobs about it stay"), s.deleteDataset)
+	write(api, "/v1/datasets/{namespace}/{name}/plans/{id}/approve", "approve-plan", "Run a plan that waits",
+		s.decide("approve", func(id partition.JobID, hash [32]byte) fsm.Command { return fsm.ApprovePlan{ID: id, Hash: hash} }))
+	write(api, "/v1/datasets/{namespace}/{name}/plans/{id}/reject", "reject-plan", "Say no to a plan that waits",
+		s.decide("reject", func(id partition.JobID, hash [32]byte) fsm.Command { return fsm.RejectPlan{ID: id, Hash: hash} }))
 	triggers := operation(http.MethodPost, "/v1/triggers/alertmanager", "trigger-alertmanager", "Scan the datasets that firing alerts name")
 	triggers.MaxBodyBytes = maxTrigger
 	huma.Register(api, triggers, s.trigger)

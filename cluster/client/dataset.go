@@ -21,7 +21,14 @@ type DatasetEndpoint struct {
 	Format string   `json:"format" enum:"alertmanager,alertmanager-webhook,cloudevents,openlineage"`
 	URL    string   `json:"url"`
 	Token  string   `json:"token,omitempty" doc:"where the nodes find the token; never the token"`
-	On     []string `json:"on" doc:"started, succeeded, failed, cancelled, found"`
+	On     []string `json:"on" doc:"started, succeeded, failed, cancelled, found, planned"`
+}
+
+// DatasetPolicy is what the cluster does by itself when a scan has found records missing.
+type DatasetPolicy struct {
+	Act        string `json:"act" enum:"notify,planAndWait,run"`
+	MaxRecords int64  `json:"maxRecords,omitempty" minimum:"0" doc:"that one plan may write without a person; of run only"`
+	MaxBytes   int64  `json:"maxBytes,omitempty" minimum:"0"`
 }
 
 // PutDataset is POST /v1/datasets.
@@ -36,6 +43,7 @@ type PutDataset struct {
 	Orders      []ScanOrder       `json:"orders,omitempty" doc:"one scan for each target"`
 	Every       string            `json:"every,omitempty" example:"6h" doc:"time between two scans; or cron"`
 	Cron        string            `json:"cron,omitempty" example:"0 3 * * *" doc:"in UTC"`
+	Policy      *DatasetPolicy    `json:"policy,omitempty" doc:"what happens by itself; left out, it is notify"`
 	Seen        uint64            `json:"seen,omitempty" doc:"modifyIndex of the version that is replaced; 0 for a new dataset"`
 	Reason      string            `json:"reason,omitempty"`
 }
@@ -52,6 +60,8 @@ type Dataset struct {
 	Deliveries  []Delivery        `json:"deliveries" doc:"how far each endpoint has been told"`
 	Every       string            `json:"every,omitempty"`
 	Cron        string            `json:"cron,omitempty"`
+	Policy      DatasetPolicy     `json:"policy"`
+	Plans       []DatasetPlan     `json:"plans" doc:"that the cluster made of what scans found, newest first"`
 	Scannable   bool              `json:"scannable" doc:"whether the cluster knows how to scan it"`
 	CreatedBy   string            `json:"createdBy"`
 	CreatedAt   time.Time         `json:"createdAt"`

@@ -82,6 +82,9 @@ type Job struct {
 // scans reports whether the job is a scan: those begin with a survey.
 func (j Job) scans() bool { return len(j.Slices) > 0 && j.Slices[0].Kind == partition.SliceSurvey }
 
+// reads reports whether the job writes nothing: a scan, or what makes a plan, which the book ends by itself.
+func (j Job) reads() bool { return len(j.Slices) > 0 && j.Slices[0].Kind.Reads() }
+
 // Compared is the result of one verify slice. Index is the log index that recorded it: it tells the same numbers of two
 // runs of a retried job apart.
 type Compared struct {

@@ -27,7 +27,7 @@ func (d *decision) job(j Job) {
 			Command: fsm.FinishScan{ID: j.ID},
 			Reason:  fmt.Sprintf("%d slices of the scan are done and %d failed for good", j.FillDone, j.FailedSlices),
 		})
-	case j.scans():
+	case j.reads():
 		d.lanes(j, &d.scans)
 	case j.State == fsm.JobRunning && j.FillDone >= j.FillSlices:
 		d.propose(Proposal{
@@ -82,7 +82,7 @@ func (d *decision) lanes(j Job, p *pool) {
 			}
 		}
 	}
-	if len(failed) > 0 && len(failed) == len(lanes) && !j.scans() {
+	if len(failed) > 0 && len(failed) == len(lanes) && !j.reads() {
 		d.propose(Proposal{
 			Command: fsm.FinishJob{ID: j.ID, State: fsm.JobFailed},
 			Reason:  fmt.Sprintf("%d %s slices failed for good, the first is %s, and nothing else is left to do", len(failed), failed[0].head.Kind, failed[0].slice()),

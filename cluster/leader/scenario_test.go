@@ -139,13 +139,13 @@ func parseLine(t *testing.T, in *Input, f []string) {
 			s.EveryNanos = int64(duration(t, v))
 		}
 		in.Schedules = append(in.Schedules, s)
-	case "fill", "verify", "survey", "scan":
+	case "fill", "verify", "survey", "scan", "plan":
 		s := Slice{
 			N: number[uint32](t, words[1]), Partition: number[int32](t, words[2][1:]), Bytes: number[int64](t, words[3]),
 			Held: partition.NodeID(opts["held"]),
 		}
 		s.Kind = map[string]partition.SliceKind{
-			"fill": partition.SliceFill, "verify": partition.SliceVerify, "survey": partition.SliceSurvey, "scan": partition.SliceScan,
+			"fill": partition.SliceFill, "verify": partition.SliceVerify, "survey": partition.SliceSurvey, "scan": partition.SliceScan, "plan": partition.SlicePlan,
 		}[words[0]]
 		s.Status = map[string]fsm.SliceStatus{
 			"waiting": fsm.SliceWaiting, "leased": fsm.SliceLeased, "done": fsm.SliceDone, "failed": fsm.SliceFailed,

@@ -24,14 +24,21 @@ type alarm struct {
 }
 
 // alarms are the alerts that an event raises or resolves. A repair does not resolve what a scan has found: the next scan does.
+// It does resolve that its plan waits.
 func alarms(e Event) []alarm {
 	failed := e.Kind == fsm.NoticeFailed
 	found := e.Kind == fsm.NoticeFound
 	switch {
+	case e.Kind == fsm.NoticePlanned:
+		return []alarm{{"BackstitchPlanWaiting", "warning", true}}
 	case !failed && !found && e.Kind != fsm.NoticeSucceeded:
 		return nil
 	case e.Scan == nil:
-		return []alarm{{"BackstitchRecoveryFailed", "critical", failed}}
+		out := []alarm{{"BackstitchRecoveryFailed", "critical", failed}}
+		if !failed {
+			out = append(out, alarm{"BackstitchPlanWaiting", "warning", false}) // none of the plan's pair waits while a job of it runs
+		}
+		return out
 	case failed:
 		return []alarm{{"BackstitchScanFailed", "warning", true}}
 	}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"encoding/hex"
 	"time"
 
 	"backstitch/fsm"
@@ -20,7 +21,7 @@ type envelope struct {
 	Data            jobData   `json:"data"`
 }
 
-// jobData is the data of dev.backstitch.job.*.v1, .scan.*.v1 and .gap.*.v1. Fields are only added.
+// jobData is the data of dev.backstitch.job.*.v1, .scan.*.v1, .gap.*.v1 and .plan.*.v1. Fields are only added.
 type jobData struct {
 	Namespace   string            `json:"namespace"`
 	Dataset     string            `json:"dataset"`
@@ -33,6 +34,20 @@ type jobData struct {
 	Targets     []placeData       `json:"targets"`
 	Proof       *proofData        `json:"proof,omitempty"`
 	Scan        *scanData         `json:"scan,omitempty"`
+	Plan        *planData         `json:"plan,omitempty"`
+}
+
+// planData is a plan; of one that was not made the last numbers are zero.
+type planData struct {
+	ID      string `json:"id"`
+	Scan    string `json:"scan"`          // whose findings it is about
+	Job     string `json:"job,omitempty"` // that would run it
+	SHA256  string `json:"sha256,omitempty"`
+	Records int64  `json:"records"`
+	Bytes   int64  `json:"bytes"`
+	Read    string `json:"read,omitempty"` // what to type, of one that waits
+	Approve string `json:"approve,omitempty"`
+	Reject  string `json:"reject,omitempty"`
 }
 
 // scanData are the numbers of a scan; of one that has only begun they are zero.
@@ -64,6 +79,11 @@ var cloudTypes = map[fsm.NoticeKind]string{
 	fsm.NoticeFailed: "dev.backstitch.job.failed.v1", fsm.NoticeCancelled: "dev.backstitch.job.cancelled.v1",
 }
 
+var planTypes = map[fsm.NoticeKind]string{
+	fsm.NoticeStarted: "dev.backstitch.plan.started.v1", fsm.NoticePlanned: "dev.backstitch.plan.waiting.v1",
+	fsm.NoticeFailed: "dev.backstitch.plan.failed.v1", fsm.NoticeCancelled: "dev.backstitch.plan.cancelled.v1",
+}
+
 var scanTypes = map[fsm.NoticeKind]string{
 	fsm.NoticeStarted: "dev.backstitch.scan.started.v1", fsm.NoticeSucceeded: "dev.backstitch.scan.completed.v1",
 	fsm.NoticeFailed: "dev.backstitch.scan.failed.v1", fsm.NoticeCancelled: "dev.backstitch.scan.cancelled.v1",
@@ -91,6 +111,18 @@ func cloudEvent(e Event) envelope {
 	if c := e.Scan; c != nil {
 		kind = scanTypes[e.Kind]
 		d.Scan = &scanData{c.Comparable, c.Compared, c.Missing, c.MissingBytes, c.Duplicates, c.Extra, c.Findings, c.Unknown}
+	}
+	if e.Plan != nil || e.Kind == fsm.NoticePlanned {
+		kind = planTypes[e.Kind]
+	}
+	if p := e.Plan; p != nil {
+		d.Plan = &planData{ID: string(p.ID), Scan: string(p.Scan), Job: string(p.Job), Records: p.Records, Bytes: p.Bytes}
+		if p.Job != "" {
+			d.Plan.SHA256 = hex.EncodeToString(p.Hash[:])
+		}
+		if e.Kind == fsm.NoticePlanned {
+			d.Plan.Read, d.Plan.Approve, d.Plan.Reject = e.typed("plan"), e.typed("approve"), e.typed("reject")
+		}
 	}
 	return envelope{
 		SpecVersion: "1.0", ID: e.ID, Source: "urn:backstitch:cluster:" + e.Cluster, Type: kind,

@@ -37,6 +37,9 @@ func Encode(to fsm.Endpoint, e Event) (Message, error) {
 	if alarm := to.Format == fsm.FormatAlertmanager || to.Format == fsm.FormatAlertWebhook; alarm && len(alarms(e)) == 0 {
 		return Message{}, fmt.Errorf("encode notice %s: an alert has no word for %s", e.ID, e.Kind)
 	}
+	if to.Format == fsm.FormatOpenLineage && lineageTypes[e.Kind] == "" {
+		return Message{}, fmt.Errorf("encode notice %s: a run has no event for %s", e.ID, e.Kind)
+	}
 	body, err := json.Marshal(value)
 	if err != nil {
 		return Message{}, fmt.Errorf("encode notice %s: %w", e.ID, err)

@@ -71,6 +71,20 @@ func scanEvent(k fsm.NoticeKind) Event {
 	return NewEvent("c1", "v0.1.0", d, n, nil, nil)
 }
 
+// planEvent is an event of a plan, which waits, could not be made or was said no to.
+func planEvent(k fsm.NoticeKind) Event {
+	n := notice(k, 300)
+	n.Proof, n.Why = "", map[fsm.NoticeKind]string{
+		fsm.NoticePlanned: "70000 records are more than limits.maxRecords, 50000", fsm.NoticeFailed: "BST-E1128: plan: the plan is larger than a cluster keeps by itself",
+	}[k]
+	e := NewEvent("c1", "v0.1.0", theDataset, n, nil, nil)
+	e.Plan = &fsm.Plan{ID: "bs-7f3k2m", Dataset: theDataset.Name, Scan: "bs-7f3k2n", State: fsm.PlanMaking}
+	if k != fsm.NoticeFailed {
+		e.Plan.State, e.Plan.Job, e.Plan.Hash, e.Plan.Records, e.Plan.Bytes = fsm.PlanWaiting, "bs-7f3k2p", [32]byte{0xab}, 70_000, 7_000_000
+	}
+	return e
+}
+
 // TestPayloads compares each format's bytes, for each kind that it has a word for, with files that were read beside the specifications.
 func TestPayloads(t *testing.T) {
 	all := []fsm.NoticeKind{fsm.NoticeStarted, fsm.NoticeSucceeded, fsm.NoticeFailed, fsm.NoticeCancelled}
@@ -84,7 +98,12 @@ func TestPayloads(t *testing.T) {
 		for _, k := range append(kinds, fsm.NoticeFound) {
 			payload(t, format, "scan."+k.String(), scanEvent(k))
 		}
+		if format != fsm.FormatOpenLineage {
+			payload(t, format, "plan.planned", planEvent(fsm.NoticePlanned))
+		}
+		payload(t, format, "plan.failed", planEvent(fsm.NoticeFailed))
 	}
+	payload(t, fsm.FormatCloudEvents, "plan.cancelled", planEvent(fsm.NoticeCancelled))
 }
 
 func payload(t *testing.T, format fsm.EndpointFormat, name string, e Event) {
@@ -121,13 +140,16 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func TestAlertsHaveNoWordForSomeKinds(t *testing.T) {
+func TestFormatsHaveNoWordForSomeKinds(t *testing.T) {
 	for _, f := range []fsm.EndpointFormat{fsm.FormatAlertmanager, fsm.FormatAlertWebhook} {
 		for _, k := range []fsm.NoticeKind{fsm.NoticeStarted, fsm.NoticeCancelled} {
 			if m, err := Encode(fsm.Endpoint{Format: f, URL: "https://h"}, event(k)); err == nil {
 				t.Errorf("%s %s: got %s, want an error", f, k, m.Body)
 			}
 		}
+	}
+	if m, err := Encode(fsm.Endpoint{Format: fsm.FormatOpenLineage, URL: "https://h"}, planEvent(fsm.NoticePlanned)); err == nil {
+		t.Errorf("a run event of a plan that waits: got %s, want an error", m.Body)
 	}
 	if _, err := Encode(fsm.Endpoint{Format: 99, URL: "https://h"}, event(fsm.NoticeFailed)); err == nil {
 		t.Error("format 99: got no error")

@@ -29,6 +29,7 @@ type Event struct {
 	Targets     []fsm.Place     // that the job writes, as far as its locks tell; otherwise all
 	Proof       *fsm.Proof      // nil when none ended the job
 	Scan        *fsm.ScanCounts // nil for a job that writes
+	Plan        *fsm.Plan       // of what makes a plan, nil for others and for one that is forgotten
 }
 
 // NewEvent makes the event of a notice. locks are those of its job; proof is the one that the notice names, nil for none.
@@ -66,9 +67,15 @@ func written(targets []fsm.Place, locks []string) []fsm.Place {
 
 // summary is one line for people.
 func (e Event) summary() string {
+	if e.Kind == fsm.NoticePlanned {
+		return e.planned()
+	}
 	what := "job"
 	if e.Scan != nil {
 		what = "scan"
+	}
+	if e.Plan != nil {
+		what = "plan"
 	}
 	text := fmt.Sprintf("%s/%s: %s %s (%s) %s", e.Namespace, e.Dataset, what, e.JobName, e.Job, e.Kind)
 	if e.Kind == fsm.NoticeFound {
@@ -79,6 +86,24 @@ func (e Event) summary() string {
 		text += ": " + e.Why
 	}
 	return text
+}
+
+// planned says what waits, for what, and what to type.
+func (e Event) planned() string {
+	text := fmt.Sprintf("%s/%s: plan %s waits for a person", e.Namespace, e.Dataset, e.Job)
+	if p := e.Plan; p != nil {
+		text = fmt.Sprintf("%s/%s: plan %s of what scan %s found waits for a person: %d records of %d bytes would be written", e.Namespace, e.Dataset, p.ID, p.Scan,
+			p.Records, p.Bytes)
+	}
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	return text + ". Read it: " + e.typed("plan") + "   Say yes: " + e.typed("approve") + "   Say no: " + e.typed("reject")
+}
+
+// typed is a command about the event's plan.
+func (e Event) typed(verb string) string {
+	return fmt.Sprintf("backstitch dataset %s %s/%s %s", verb, e.Namespace, e.Dataset, e.Job)
 }
 
 // numbers are a proof's sums over its partitions.

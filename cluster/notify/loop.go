@@ -298,7 +298,12 @@ func (l *Loop) event(view *fsm.View, d fsm.Dataset, n fsm.Notice) (Event, error)
 			proof = &p
 		}
 	}
-	return NewEvent(l.cfg.Cluster, l.cfg.Program, d, n, job.Locks, proof), nil
+	event := NewEvent(l.cfg.Cluster, l.cfg.Program, d, n, job.Locks, proof)
+	plan, ok, err := view.Plan(n.Job)
+	if ok {
+		event.Plan = &plan
+	}
+	return event, err
 }
 
 // finished decides what comes of a post.

@@ -104,6 +104,9 @@ func runEvent(e Event) lineage {
 	if e.Scan != nil {
 		what = "SCAN"
 	}
+	if e.Plan != nil {
+		what = "PLAN"
+	}
 	out := lineage{
 		EventType: lineageTypes[e.Kind], EventTime: e.Time, Producer: producer, SchemaURL: lineageEvent,
 		Run: lineageRun{RunID: runID(e.Cluster, e.Job)},
