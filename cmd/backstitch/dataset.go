@@ -17,7 +17,8 @@ import (
 
 func newDataset(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "dataset", Short: "What the cluster looks after: references, targets, and who hears of them"}
-	cmd.AddCommand(newDatasetApply(a), newDatasetList(a), newDatasetShow(a), newDatasetDelete(a))
+	cmd.AddCommand(newDatasetApply(a), newDatasetList(a), newDatasetShow(a), newDatasetDelete(a), newDatasetPlans(a), newDatasetPlan(a),
+		newDatasetApprove(a), newDatasetReject(a))
 	return cmd
 }
 
@@ -132,6 +133,15 @@ func datasetSubmission(d *spec.Dataset) (client.PutDataset, error) {
 	for _, n := range d.Spec.Notify {
 		put.Endpoints = append(put.Endpoints, client.DatasetEndpoint{Name: n.Name, Format: n.Format, URL: n.URL, Token: n.Token, On: n.On})
 	}
+	policy := client.DatasetPolicy{Act: d.Spec.Policy}
+	if l := d.Spec.Limits; l != nil {
+		most, err := l.MaxBytes.Parse()
+		if err != nil {
+			return put, err
+		}
+		policy.MaxRecords, policy.MaxBytes = l.MaxRecords, most
+	}
+	put.Policy = &policy
 	rate := spec.Bytes("")
 	if s := d.Spec.Schedule; s != nil {
 		every, err := s.Every.Parse()
@@ -249,6 +259,12 @@ func showDataset(w io.Writer, d client.Dataset) error {
 	if rule := datasetRule(d); rule != "" {
 		fmt.Fprintf(w, "  scanned    %s\n", rule)
 	}
+	fmt.Fprintf(w, "  policy     %s\n", policyText(d.Policy))
+	if open := openPlans(d); len(open) > 0 {
+		if err := plansText(w, d, open); err != nil {
+			return err
+		}
+	}
 	if len(d.Endpoints) == 0 {
 		_, err := fmt.Fprintln(w, "  Nobody is told what happens to it.")
 		return err
@@ -263,6 +279,20 @@ func showDataset(w io.Writer, d client.Dataset) error {
 		rows = append(rows, row)
 	}
 	return grid(w, []string{"ENDPOINT", "FORMAT", "HEARS OF", "TOLD", "WAITING", "GIVEN UP", "WHY"}, rows)
+}
+
+// openPlans are the plans that wait or are being made, and otherwise the newest one.
+func openPlans(d client.Dataset) []client.DatasetPlan {
+	var out []client.DatasetPlan
+	for _, p := range d.Plans {
+		if p.State == "waiting" || p.State == "making" {
+			out = append(out, p)
+		}
+	}
+	if len(out) == 0 && len(d.Plans) > 0 {
+		out = d.Plans[:1]
+	}
+	return out
 }
 
 func placeText(p client.Place) string {

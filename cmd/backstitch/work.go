@@ -59,11 +59,13 @@ func (w *workPart) Open(ctx context.Context, job partition.JobID, recipe []byte)
 func (w *workPart) scanner(sets spill.Options) *scan.Scanner {
 	cfg := gap.DefaultConfig()
 	cfg.NewBag = match.Spill(sets)
-	return scan.New(func(pace *throttle.Limiter) recovery.Clients {
+	s := scan.New(func(pace *throttle.Limiter) recovery.Clients {
 		c := openConfig(w.cfg.Connections, w.app.lookup)
 		c.Pace = pace
 		return reach.New(c)
 	}, cfg, agentClock)
+	s.Cluster = w.node.ClusterID
+	return s
 }
 
 func (w *workPart) config() worker.Config {
