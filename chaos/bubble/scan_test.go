@@ -135,7 +135,7 @@ func (l *scanLab) start(m *clustertest.Member) {
 		cfg := worker.DefaultConfig()
 		cfg.Node = node.ID()
 		w, err := worker.New(cfg, worker.Deps{
-			Control: node, Opener: noJobs{}, Verifier: verify.New(verify.Config{NewBag: match.NewMemory}), Now: time.Now,
+			Control: node, Opener: &labOpener{lab: l, node: m}, Verifier: verify.New(verify.Config{NewBag: match.NewMemory}), Now: time.Now,
 			Scanner: &watched{Scanner: scan.New(l.clients(m.Name), l.config(), time.Now), lab: l, node: m.Name},
 		})
 		if err != nil {
@@ -182,13 +182,6 @@ spec:
 		l.t.Fatal(err)
 	}
 	return r
-}
-
-// noJobs is for workers that get nothing to write.
-type noJobs struct{}
-
-func (noJobs) Open(context.Context, partition.JobID, []byte) (*open.Ends, error) {
-	return nil, errors.New("there are no jobs that write here")
 }
 
 // watched notes who scans what, and holds whoever the test says.

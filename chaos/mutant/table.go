@@ -126,6 +126,12 @@ var All = []Mutant{
 		Caught: sim("50"),
 	},
 	{
+		Name: "repair-again-by-itself", File: "fsm/fact_plan.go",
+		Old: "if before := t.triedBefore(p, m); before != \"\" {", New: "if before := t.triedBefore(p, m); before == \"never\" {",
+		Why:    "policy run writes the same positions with every scan, as long as something takes them away",
+		Caught: room("fsm", "TestWhatWasTriedIsNeverForgotten"),
+	},
+	{
 		Name: "grant-what-was-not-seen", File: "fsm/op030_grant_leases.go",
 		Old: "	case s.Epoch != g.Seen:", New: "	case s.Epoch < g.Seen:",
 		Why:    "a leader that lost its office moves a lease",

@@ -1,0 +1,166 @@
+package bubble
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"backstitch/chaos/fakes"
+	"backstitch/cluster/clustertest"
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/replay/open"
+)
+
+// A dataset whose policy makes the cluster repair what its scans find: by real nodes and workers, a broker that lost records, and an archive.
+// Whoever dies between the end of the scan and the repair, one job repairs.
+
+// labOpener opens the ends of jobs that write, as an agent does.
+type labOpener struct {
+	lab  *scanLab
+	node *clustertest.Member
+}
+
+func (o *labOpener) Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error) {
+	cfg := open.Config{Env: fakes.Env, Client: o.lab.kafka.Opts(o.node.Name), Now: time.Now, Cluster: o.node.Node.ClusterID(), InFlightBytes: 8 << 20}
+	return open.New(cfg).Open(ctx, job, recipe)
+}
+
+// policed gives the lab's pair to a dataset of that policy.
+func (l *scanLab) policed(act fsm.PolicyAct) {
+	l.t.Helper()
+	order := l.order()
+	order.Dataset, order.Namespace = "orders", "default"
+	l.c.Eventually("the cluster knows policies", func() (ok bool) {
+		l.view(func(v *fsm.View) {
+			version, err := v.Version()
+			ok = err == nil && version == fsm.LatestVersion
+		})
+		return ok
+	})
+	cmd := fsm.PutDatasetWithPolicy{Act: act, Dataset: fsm.PutDataset{
+		Name: "default/orders", Document: []byte("{}"), Reference: fsm.Place{Namespace: "file", Name: l.dir},
+		Targets: []fsm.Place{{Namespace: "kafka://seed", Name: "orders"}}, Orders: []fsm.ScanOrder{*order},
+	}}
+	if act == fsm.PolicyRun {
+		cmd.MaxRecords, cmd.MaxBytes = 1000, 1<<20
+	}
+	l.propose(cmd)
+}
+
+// look starts a scan of the dataset and returns its id.
+func (l *scanLab) look(id partition.JobID) partition.JobID {
+	l.t.Helper()
+	order := l.order()
+	order.Dataset, order.Namespace = "orders", "default"
+	l.propose(fsm.SubmitScan{ID: id, Order: order})
+	return id
+}
+
+// plan is the plan of a scan, with State zero as long as there is none.
+func (l *scanLab) plan(scan partition.JobID) (p fsm.Plan) {
+	l.view(func(v *fsm.View) { p, _, _ = v.Plan(fsm.PlanID("default/orders", scan)) })
+	return p
+}
+
+// repairs are the jobs that write.
+func (l *scanLab) repairs() (out []fsm.Job) {
+	l.view(func(v *fsm.View) {
+		for j, err := range v.Jobs() {
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			if j.VerifySlices > 0 {
+				out = append(out, j)
+			}
+		}
+	})
+	return out
+}
+
+// values counts what a reader of committed data sees of each record.
+func (l *scanLab) values() map[string]int {
+	l.t.Helper()
+	cl, err := kgo.NewClient(append(l.kafka.Opts("judge"), kgo.ConsumeTopics("orders"), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer cl.Close()
+	out := map[string]int{}
+	for {
+		ctx, cancel := context.WithTimeout(l.t.Context(), 10*time.Second) // virtual
+		fetches := cl.PollFetches(ctx)
+		done := ctx.Err() != nil
+		cancel()
+		fetches.EachRecord(func(r *kgo.Record) { out[string(r.Value)]++ })
+		if done {
+			return out
+		}
+	}
+}
+
+// whole fails unless every record is there once.
+func (l *scanLab) whole() {
+	l.t.Helper()
+	got := l.values()
+	for p := range scanParts {
+		for n := range 200 {
+			if v := fmt.Sprintf("%d/%d", p, n); got[v] != 1 {
+				l.t.Errorf("record %s is there %d times, want once", v, got[v])
+			}
+		}
+	}
+}
+
+func TestPolicyAcrossDeaths(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		act  fsm.PolicyAct
+		// at says when the leader dies: at the first moment at which it is true.
+		at func(l *scanLab, scan partition.JobID) bool
+	}{
+		{"when the scan has ended", fsm.PolicyRun, func(l *scanLab, scan partition.JobID) bool { return l.plan(scan).State != 0 }},
+		{"when the plan is made and its job begins", fsm.PolicyRun, func(l *scanLab, scan partition.JobID) bool { return l.plan(scan).State == fsm.PlanStarted }},
+		{"when the plan waits", fsm.PolicyPlanAndWait, func(l *scanLab, scan partition.JobID) bool { return l.plan(scan).State == fsm.PlanWaiting }},
+	} {
+		t.Run(strings.ReplaceAll(row.name, " ", "-"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newScanLab(t)
+				defer l.close()
+				l.policed(row.act)
+				scan := l.look("bs-scan")
+				l.c.Eventually(row.name, func() bool { return row.at(l, scan) })
+				for i, m := range l.c.Members() {
+					if m == l.c.Leader() {
+						l.stop(i)
+						break
+					}
+				}
+				if row.act == fsm.PolicyPlanAndWait {
+					time.Sleep(time.Minute) // virtual: nobody says yes, and nothing happens
+					if jobs := l.repairs(); len(jobs) != 0 {
+						t.Fatalf("%d jobs repair, and nobody said yes", len(jobs))
+					}
+					p := l.plan(scan)
+					l.propose(fsm.ApprovePlan{ID: p.ID, Hash: p.Hash})
+				}
+				l.c.Eventually("the repair succeeds", func() bool {
+					jobs := l.repairs()
+					return len(jobs) == 1 && jobs[0].State == fsm.JobSucceeded
+				})
+				l.whole()
+				again := l.look("bs-again")
+				l.wait(again)
+				time.Sleep(time.Minute) // virtual
+				if jobs := l.repairs(); len(jobs) != 1 || jobs[0].ID != l.plan(scan).Job || l.plan(again).State != 0 {
+					t.Errorf("got %d jobs, the first %s; plan of the next scan %+v: want one job, %s, and no other plan", len(jobs), jobs[0].ID, l.plan(again), l.plan(scan).Job)
+				}
+			})
+		})
+	}
+}
