@@ -90,7 +90,7 @@ func TestWhatWasTriedIsNeverForgotten(t *testing.T) {
 		}
 		do(t, n, CancelJob{job})
 	}
-	p := kept(t, n, lossy(t, n, "bs-again"), "bs-again", partition.Ranges{{From: 3, To: 4}})
+	p := kept(t, n, lossy(t, n, "bs-again"), "bs-once", partition.Ranges{{From: 3, To: 4}})
 	if p.State != PlanWaiting {
 		t.Errorf("a plan of what job %s was to write is %s: %s", first, p.State, p.Why)
 	}
