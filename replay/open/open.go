@@ -23,6 +23,7 @@ import (
 	"backstitch/replay/source/archive"
 	kafkasource "backstitch/replay/source/kafka"
 	"backstitch/replay/throttle"
+	"backstitch/replay/transform"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -97,8 +98,12 @@ func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	if err := json.Unmarshal(recipe, &ends.Recipe); err != nil {
 		return nil, fmt.Errorf("recipe of job %s: %w: %w", job, err, ErrRecipe)
 	}
-	if ends.Recipe.Version != 1 {
-		return nil, fmt.Errorf("recipe of job %s has version %d, this program knows 1: %w", job, ends.Recipe.Version, ErrRecipe)
+	want := recovery.RecipeVersion
+	if ends.Recipe.Source.Transform != nil {
+		want = recovery.TransformVersion
+	}
+	if ends.Recipe.Version != want {
+		return nil, fmt.Errorf("recipe of job %s has version %d, want %d: %w", job, ends.Recipe.Version, want, ErrRecipe)
 	}
 	var err error
 	if ends.Source, err = o.source(ctx, job, &ends.Recipe); err != nil {
@@ -111,8 +116,20 @@ func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	return ends, nil
 }
 
+// source opens the reference, with its values changed if the recipe says so.
 func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Recipe) (source.Source, error) {
-	src := &r.Source
+	chain, err := r.Source.Transform.Chain()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
+	}
+	src, err := o.plainSource(ctx, job, &r.Source)
+	if err != nil {
+		return nil, err
+	}
+	return transform.Over(src, chain), nil
+}
+
+func (o *Opener) plainSource(ctx context.Context, job partition.JobID, src *recovery.Source) (source.Source, error) {
 	if src.Layout == "kafka" {
 		k, err := o.kafka(src.Connection, src.Brokers)
 		if err != nil {

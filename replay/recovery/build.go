@@ -16,6 +16,7 @@ import (
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/throttle"
+	"backstitch/replay/transform"
 )
 
 // Options are what Build needs besides the spec.
@@ -42,6 +43,9 @@ func Build(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) 
 func BuildWithScan(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) (*Plan, *gap.Report, error) {
 	b := &builder{spec: r.WithDefaults(), opt: opt}
 	if err := b.numbers(); err != nil {
+		return nil, nil, err
+	}
+	if err := b.examples(); err != nil {
 		return nil, nil, err
 	}
 	if err := b.scan(ctx, clients); err != nil {
@@ -213,8 +217,12 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 	if err := b.whole(); err != nil {
 		return gap.Input{}, err
 	}
+	chain, err := b.recipe.Source.Transform.Chain()
+	if err != nil {
+		return gap.Input{}, err
+	}
 	in := gap.Input{
-		Redelivers: b.about.Redelivers, Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: e.ref, Target: e.end, Scope: b.scope,
+		Redelivers: b.about.Redelivers, Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: transform.Over(e.ref, chain), Target: e.end, Scope: b.scope,
 	}
 	return in, b.facts(ctx, e.ref, e.end, &in)
 }
@@ -520,7 +528,7 @@ func (b *builder) rangeText() string {
 // NewRecipe is what workers get to know of a spec with its defaults, and its scope.
 func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	s := &r.Spec
-	out := Recipe{Version: 1}
+	out := Recipe{Version: RecipeVersion}
 	switch {
 	case s.Source.S3 != nil:
 		c := s.Source.S3
@@ -535,6 +543,9 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	case s.Source.Kafka != nil:
 		c := s.Source.Kafka
 		out.Source = Source{Layout: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic, Registry: c.Registry}
+	}
+	if t := s.Transform; t != nil {
+		out.Version, out.Source.Transform = TransformVersion, &Transform{Version: t.Version, Steps: t.Steps}
 	}
 	switch {
 	case s.Target.Kafka != nil:

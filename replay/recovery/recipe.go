@@ -1,8 +1,15 @@
 package recovery
 
+import (
+	"fmt"
+
+	"backstitch/replay/spec"
+	"backstitch/replay/transform"
+)
+
 // Recipe is what a worker needs besides its slice. Its canonical JSON is fsm.Job.Recipe.
 type Recipe struct {
-	Version int    `json:"version"` // 1
+	Version int    `json:"version"` // RecipeVersion, or TransformVersion where the source has a transform
 	Source  Source `json:"source"`
 	Target  Target `json:"target"`
 	Write   Write  `json:"write"`
@@ -10,6 +17,13 @@ type Recipe struct {
 	// covers them, so a job that has any is never complete without saying so.
 	Left []string `json:"left,omitempty"`
 }
+
+// Versions of a recipe. A program that knows the first alone would read past a transform and write values as they were, so a recipe
+// that has one says that it is another.
+const (
+	RecipeVersion    = 1
+	TransformVersion = 2
+)
 
 // Source names the reference.
 type Source struct {
@@ -33,6 +47,35 @@ type Source struct {
 	FromMs    int64   `json:"fromMs,omitempty"`    // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
 	ToMs      int64   `json:"toMs,omitempty"`
 	Registry  string  `json:"registry,omitempty"` // connection to the registry that its records name schemas of, or its address; no plan has one
+	// Transform changes each value before anything else looks at it; nil leaves them as they are.
+	Transform *Transform `json:"transform,omitempty"`
+}
+
+// Transform is spec.Transform without its examples.
+type Transform struct {
+	Version string      `json:"version"`
+	Steps   []spec.Step `json:"steps"`
+}
+
+// String names t for people: Transform v3, 4 steps.
+func (t *Transform) String() string {
+	noun := "steps"
+	if len(t.Steps) == 1 {
+		noun = "step"
+	}
+	return fmt.Sprintf("Transform %s, %d %s", t.Version, len(t.Steps), noun)
+}
+
+// Chain is the steps, ready for use; nil where there are none.
+func (t *Transform) Chain() (*transform.Chain, error) {
+	if t == nil {
+		return nil, nil
+	}
+	c, err := transform.New(t.Steps)
+	if err != nil {
+		return nil, fmt.Errorf("transform %s: %w", t.Version, err)
+	}
+	return c, nil
 }
 
 // Target names where records are written.

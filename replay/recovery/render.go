@@ -36,7 +36,11 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 	for _, k := range slices.Sorted(maps.Keys(m.Annotations)) {
 		fmt.Fprintf(&b, "   %s=%s", k, m.Annotations[k])
 	}
-	fmt.Fprintf(&b, "\nFrom %s   Into %s\nRange %s\n\n", sourceName(p.Recipe.Source), targetName(p.Recipe.Target), p.rangeText())
+	fmt.Fprintf(&b, "\nFrom %s   Into %s\nRange %s\n", sourceName(p.Recipe.Source), targetName(p.Recipe.Target), p.rangeText())
+	if t := p.Recipe.Source.Transform; t != nil {
+		fmt.Fprintf(&b, "%s\n", t)
+	}
+	b.WriteByte('\n')
 	p.writeParts(&b, opt)
 	p.writeSums(&b)
 	for _, n := range p.Notes {

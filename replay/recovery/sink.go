@@ -22,6 +22,9 @@ type Positioned interface {
 // ScanSink turns a spec round: what of its target, a topic, is not in its source, an archive that a sink makes of it. It writes
 // nothing. grace is how long the sink may hold a record back, by the times of records.
 func ScanSink(ctx context.Context, r *spec.Recovery, grace time.Duration, clients Clients, opt Options) (*delivered.Report, error) {
+	if err := asTheyStand(r); err != nil {
+		return nil, err
+	}
 	r = r.WithDefaults()
 	recipe, _, err := NewRecipe(r)
 	if err != nil {

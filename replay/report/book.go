@@ -94,6 +94,11 @@ func (a *About) slices(v *fsm.View, p fsm.Proof) error {
 }
 
 func referenceText(s recovery.Source) string {
+	if t := s.Transform; t != nil {
+		plain := s
+		plain.Transform = nil
+		return referenceText(plain) + "   " + t.String()
+	}
 	at := s.Connection
 	if s.Layout == "kafka" {
 		if at == "" {

@@ -8,7 +8,7 @@ import (
 
 // DamagedError says that an object, or one record in it, can not be read: truncated gzip, wrong checksum, broken line.
 type DamagedError struct {
-	Object string
+	Object string           // "" for a topic, which has none
 	Offset partition.Offset // first position that could not be read, -1 when the whole object is unreadable
 	// Next is where reading goes on: the records at [Offset, Next) are lost to this read. -1 when it is not known how far the
 	// damage reaches; the reader is then at its end.
@@ -28,9 +28,24 @@ const (
 	CodeGone         = "BST-Q107" // the object was listed and is gone
 )
 
+// Why the steps of a transform can not change a record's value.
+const (
+	CodeNotJSON   = "BST-Q301" // the value is no JSON, or nested too deep
+	CodeNotUTF8   = "BST-Q302" // the value is not UTF-8
+	CodeNotObject = "BST-Q303" // the value, or what a path leads through, is no object
+	CodeAmbiguous = "BST-Q304" // two members have the name that a step looks for
+	CodeAbsent    = "BST-Q305" // a member that a step requires is not there
+	CodeNoCast    = "BST-Q306" // the value has no exact form of the other type
+	CodeNameTaken = "BST-Q307" // there is a member of the new name already
+	CodeNoSplit   = "BST-Q308" // the value is no text of as many parts as there are names for
+)
+
 func (e *DamagedError) Error() string {
 	if e.Offset < 0 {
 		return fmt.Sprintf("%s: object %s: %v", e.Code, e.Object, e.Err)
+	}
+	if e.Object == "" {
+		return fmt.Sprintf("%s: record %d: %v", e.Code, e.Offset, e.Err)
 	}
 	return fmt.Sprintf("%s: object %s at %d: %v", e.Code, e.Object, e.Offset, e.Err)
 }

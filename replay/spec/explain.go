@@ -200,6 +200,8 @@ func typeName(n *node) string {
 		return "time"
 	case partitionsPattern:
 		return "partitions"
+	case pathPattern:
+		return "path"
 	}
 	switch n.Type {
 	case "object":
@@ -210,6 +212,8 @@ func typeName(n *node) string {
 		return "true or false"
 	case "array":
 		return "list"
+	case "":
+		return "any value"
 	}
 	return n.Type
 }

@@ -112,11 +112,39 @@ func (d *document) read(data []byte) (any, error) {
 	if err := yaml.NodeToValue(d.root, &value, yaml.Strict()); err != nil {
 		return nil, d.syntax(err)
 	}
-	text, err := json.Marshal(value)
+	text, err := json.Marshal(exact(d.root, value))
 	if err != nil {
 		return nil, d.fail(Problem{Code: CodeType, Message: err.Error(), Hint: "keys are words"})
 	}
 	return jsonschema.UnmarshalJSON(bytes.NewReader(text))
+}
+
+// exact returns value, which n stands for, with its numbers as they are written: a float64 would change 1.0 and any of more than 17
+// digits. Numbers that YAML alone writes, such as 0x10, stay what they became.
+func exact(n ast.Node, value any) any {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		for _, e := range n.Values {
+			exact(e, value)
+		}
+	case *ast.MappingValueNode:
+		if m, ok := value.(map[string]any); ok {
+			if v, ok := m[n.Key.GetToken().Value]; ok {
+				m[n.Key.GetToken().Value] = exact(n.Value, v)
+			}
+		}
+	case *ast.SequenceNode:
+		if list, ok := value.([]any); ok {
+			for i := range min(len(list), len(n.Values)) {
+				list[i] = exact(n.Values[i], list[i])
+			}
+		}
+	case *ast.IntegerNode, *ast.FloatNode:
+		if text := n.GetToken().Value; json.Valid([]byte(text)) {
+			return json.Number(text)
+		}
+	}
+	return value
 }
 
 // walk refuses what a spec has no use for: anchors and aliases, which can make a small file endless, merge keys, and depth.

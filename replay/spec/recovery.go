@@ -38,6 +38,8 @@ type Spec struct {
 	Source Source `json:"source"`
 	// Where it must be complete. Exactly one kind.
 	Target Target `json:"target"`
+	// How each value of the reference is changed before it is compared and written. Left out, values stay as they are.
+	Transform *Transform `json:"transform,omitempty"`
 	// Which part of the reference must be there. Left out, it is everything that the reference holds.
 	Range *Range `json:"range,omitempty"`
 	// What to look at and what to write.

@@ -101,9 +101,11 @@ func generate(comments, name string) ([]byte, error) {
 		defaults["Write"] = map[string]any{"commitInterval": string(DefaultCommitInterval)}
 		defaults["Slices"] = map[string]any{"bytes": string(DefaultSliceBytes)}
 	}
-	for _, choice := range []string{"Source", "Target"} {
+	for _, choice := range []string{"Source", "Target", "Step"} {
 		one := uint64(1)
-		s.Definitions[choice].MinProperties, s.Definitions[choice].MaxProperties = &one, &one
+		if def, ok := s.Definitions[choice]; ok {
+			def.MinProperties, def.MaxProperties = &one, &one
+		}
 	}
 	for def, fields := range defaults {
 		for name, value := range fields {

@@ -15,6 +15,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.target("spec.target", r.Spec.Target)
 	c.same("spec.target", r.Spec.Source, r.Spec.Target)
 	c.registries(r)
+	c.transform(r)
 	c.bounds(r)
 	c.units(r)
 	return c.problems
