@@ -125,7 +125,8 @@ type Path string
 func (Path) JSONSchema() *jsonschema.Schema { return text(pathPattern) }
 
 const (
-	pathPattern = `^([^.\\]|\\[.\\])+(\.([^.\\]|\\[.\\])+)*$`
+	versionPattern = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
+	pathPattern    = `^([^.\\]|\\[.\\])+(\.([^.\\]|\\[.\\])+)*$`
 	// MaxPath is how many names a path has at most.
 	MaxPath = 16
 )

@@ -37,6 +37,7 @@ var unitHints = map[string]string{
 	durationPattern:   "write a number and its unit, such as 500ms, 2s or 5m",
 	bytesPattern:      "write a number and its unit, such as 64MiB or 1GiB",
 	timePattern:       `write a moment with its zone, such as "2026-11-20T02:00:00Z"`,
+	versionPattern:    `write a name in quotes, such as "v3": letters, digits, dots, underscores and dashes`,
 	pathPattern:       `write names joined by dots, such as customer.address.zip; a dot in a name is written \., a backslash \\`,
 	partitionsPattern: `write numbers and ranges in quotes, such as "0-7,12"`,
 	namePattern:       "use lower-case letters, digits, dots and dashes, and begin and end with a letter or digit",
