@@ -404,6 +404,14 @@ var All = []Mutant{
 		Caught: room("cluster", "TestDamageThatNoCheckReadsIsSetAside"),
 	},
 
+	// Changing records.
+	{
+		Name: "skip-what-no-step-can-change", File: "replay/transform/over.go",
+		Old: "	if front == nil {\n		return nil, d\n	}", New: "	if front == nil {\n		return r.Next(ctx)\n	}",
+		Why:    "a record that a transform can not change is in no target and on no list",
+		Caught: room("replay/transform", "TestWhatCanNotBeChangedIsNamed"),
+	},
+
 	// Leases.
 	{
 		Name: "owner-outlives-its-lease", File: "replay/worker/table.go",
