@@ -80,6 +80,13 @@ var (
 func TestEveryCodeIsDocumented(t *testing.T) {
 	documented := matches(codeRow, read(t, "docs/errors.md"))
 	same(t, "docs/errors.md", documented, literals(t, codeForm, "storage", "fsm", "replay", "cluster", "cmd"), 100)
+	rows := map[string]bool{}
+	for _, row := range codeRow.FindAllStringSubmatch(read(t, "docs/errors.md"), -1) {
+		if rows[row[1]] {
+			t.Errorf("docs/errors.md: %s means two things", row[1])
+		}
+		rows[row[1]] = true
+	}
 	for _, file := range pages(t) {
 		for _, code := range matches(codeForm, read(t, file)) {
 			if !slices.Contains(documented, code) {
