@@ -46,7 +46,7 @@ func toNumber(e *Editor, text []byte) ([]byte, error) {
 
 func toInteger(e *Editor, text []byte) ([]byte, error) {
 	text, err := toNumber(e, text)
-	if err != nil || bytes.IndexAny(text, ".eE") < 0 {
+	if err != nil || !bytes.ContainsAny(text, ".eE") {
 		return text, err
 	}
 	d, ok := parseDecimal(text)
