@@ -505,9 +505,6 @@ func (b *builder) comparedBytes() int64 {
 }
 
 func (b *builder) undo() string {
-	if b.recipe.Target.Files() {
-		return "delete the files of the job from " + b.recipe.Target.Path + "; nothing else is touched"
-	}
 	if b.recipe.Write.OriginHeaders {
 		return "a log can not be shortened in the middle; every record written has the header backstitch.job, by which consumers can skip it"
 	}
