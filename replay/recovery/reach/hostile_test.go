@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,21 +16,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// amid does something once while a scan waits for its first records.
-func (l *lab) amid(do func() error) {
+// amid scans one partition after the other, and does something while the first one waits for its first records.
+func (l *lab) amid(do func() error) (*gap.Report, error) {
 	l.t.Helper()
-	var once sync.Once
+	var done atomic.Bool
 	l.kafka.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		l.kafka.KeepControl()
-		once.Do(func() {
+		if done.CompareAndSwap(false, true) {
 			l.kafka.SleepControl(func() {
 				if err := do(); err != nil {
 					l.t.Error(err)
 				}
 			})
-		})
+		}
 		return nil, nil, false
 	})
+	o := l.options()
+	o.Scan.Parallel = 1
+	return recovery.Scan(l.t.Context(), l.spec(""), l.clients, o)
 }
 
 // A topic that goes while it is read ends the scan with its name. What was read until then is no result.
@@ -51,8 +54,7 @@ func TestATopicThatGoesAmidAScan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
-			l.amid(func() error { return change(t.Context(), kadm.NewClient(l.kafka.Client())) })
-			rep, err := recovery.Scan(t.Context(), l.spec(""), l.clients, l.options())
+			rep, err := l.amid(func() error { return change(t.Context(), kadm.NewClient(l.kafka.Client())) })
 			var said *recovery.Error
 			if rep != nil || !errors.As(err, &said) || !strings.Contains(err.Error(), "orders") || said.Code == "" || said.Hint == "" {
 				t.Errorf("got %v, %v (%T), want an error with a code that names the topic and says what to type", rep, err, err)
@@ -65,7 +67,7 @@ func TestATopicThatGoesAmidAScan(t *testing.T) {
 // what went is missing, with that as its cause.
 func TestRetentionUnderTheReaderOfAScan(t *testing.T) {
 	l := newLab(t)
-	l.amid(func() error {
+	rep, err := l.amid(func() error {
 		var to kadm.Offsets
 		for p := range int32(3) {
 			to.AddOffset("orders", p, 250, -1)
@@ -73,7 +75,6 @@ func TestRetentionUnderTheReaderOfAScan(t *testing.T) {
 		_, err := kadm.NewClient(l.kafka.Client()).DeleteRecords(t.Context(), to)
 		return err
 	})
-	rep, err := recovery.Scan(t.Context(), l.spec(""), l.clients, l.options())
 	if err != nil {
 		t.Fatal(err)
 	}
