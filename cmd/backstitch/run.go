@@ -54,7 +54,13 @@ First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://B
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// A noun knows no flags of its verbs: where the verb is mistyped, that is what is wrong, and not the flag behind it.
+		if words := cmd.Flags().Args(); cmd.HasParent() && cmd.HasSubCommands() && len(words) > 0 {
+			return noSuchCommand(cmd, words[0])
+		}
+		return usage(cmd, err)
+	})
 	a.globalFlags(root)
 	root.AddGroup(
 		&cobra.Group{ID: "find", Title: "Find:"},
@@ -88,15 +94,12 @@ func strict(cmd *cobra.Command) {
 	}
 	if cmd.HasSubCommands() && cmd.RunE == nil {
 		cmd.Args = cobra.ArbitraryArgs
+		cmd.SuggestionsMinimumDistance = 2 // cobra presets it for the root alone
 		cmd.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Help()
 			}
-			msg := "no such command: " + c.CommandPath() + " " + args[0]
-			if s := c.SuggestionsFor(args[0]); len(s) > 0 {
-				msg += " (did you mean " + strings.Join(s, " or ") + "?)"
-			}
-			return usage(c, errors.New(msg))
+			return noSuchCommand(c, args[0])
 		}
 		return
 	}
@@ -108,4 +111,13 @@ func strict(cmd *cobra.Command) {
 			return nil
 		}
 	}
+}
+
+// noSuchCommand refuses a word behind noun that is none of its verbs, and names those that are like it.
+func noSuchCommand(noun *cobra.Command, word string) error {
+	msg := "no such command: " + noun.CommandPath() + " " + word
+	if s := noun.SuggestionsFor(word); len(s) > 0 {
+		msg += " (did you mean " + strings.Join(s, " or ") + "?)"
+	}
+	return usage(noun, errors.New(msg))
 }
