@@ -29,10 +29,11 @@ func (c *Clients) files(ctx context.Context, t recovery.Target) (recovery.End, e
 		return nil, err
 	}
 	s, err := objects.New(b, objects.Config{Topic: t.Topic, SourceTopic: t.Topic})
-	if err == nil {
-		err = connect.PingBucket(ctx, b)
-	}
 	if err != nil {
+		return nil, err
+	}
+	if err := connect.PingBucket(ctx, b); err != nil {
+		_ = s.Close() // nothing was written
 		return nil, err
 	}
 	return &filesEnd{Targets: s, b: b, target: t}, nil
