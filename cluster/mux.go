@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"backstitch/cluster/accept"
 	"backstitch/cluster/access"
 
 	"github.com/hashicorp/raft"
@@ -67,6 +68,7 @@ func newMux(network Network, files *access.Files, id string, resolve func(id str
 
 // run accepts until ctx ends, then closes every connection and waits for their goroutines.
 func (m *mux) run(ctx context.Context, l net.Listener) error {
+	l = accept.Listener(l, m.log)
 	var served sync.WaitGroup
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
@@ -76,10 +78,6 @@ func (m *mux) run(ctx context.Context, l net.Listener) error {
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				break
-			}
-			var temporary interface{ Temporary() bool }
-			if errors.As(err, &temporary) && temporary.Temporary() {
-				continue // out of descriptors, or the peer was gone before we looked
 			}
 			failure = fmt.Errorf("accept on %s: %w", l.Addr(), err)
 			break

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"backstitch/cluster/accept"
 	"backstitch/fsm"
 	"backstitch/partition"
 
@@ -69,7 +70,7 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
-	listener := s.config.Listener
+	listener := accept.Listener(s.config.Listener, s.log)
 	if s.config.TLS != nil {
 		listener = tls.NewListener(listener, s.config.TLS)
 	}
