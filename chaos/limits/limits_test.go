@@ -246,8 +246,16 @@ func TestFilesCanNotBeOpenedBeyondTheLimit(t *testing.T) {
 	w.do("open 1") // Go's poller opens files of its own with the first
 	heal, err := MoreFiles(w.pid(), 5)
 	must(t, err)
-	if got, _ := w.do("open 5"); got != "<nil>" {
-		t.Errorf("within the limit: got %q", got)
+	for _, step := range []struct {
+		do   string
+		left int
+	}{{"nothing", 5}, {"open 3", 2}, {"open 2", 0}} {
+		if got, _ := w.do(step.do); got != "<nil>" {
+			t.Errorf("%s, within the limit: got %q", step.do, got)
+		}
+		if left, err := FilesLeft(w.pid()); err != nil || left != step.left {
+			t.Errorf("left after %s: got %d, %v, want %d", step.do, left, err, step.left)
+		}
 	}
 	if got, _ := w.do("open 1"); !strings.Contains(got, "too many open files") {
 		t.Errorf("beyond the limit: got %q, want EMFILE", got)

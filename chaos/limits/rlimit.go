@@ -18,6 +18,40 @@ func Files(pid, n int) (heal func() error, err error) {
 
 // MoreFiles leaves a running process room for that many more files and connections than it has now.
 func MoreFiles(pid, more int) (heal func() error, err error) {
+	open, err := openFiles(pid)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for free := 0; free < more || n <= 2; n++ {
+		if !open[n] {
+			free++
+		}
+	}
+	return Files(pid, n)
+}
+
+// FilesLeft counts the files and connections that a running process may still open: at 0, its next one fails.
+func FilesLeft(pid int) (int, error) {
+	open, err := openFiles(pid)
+	if err != nil {
+		return 0, err
+	}
+	var limit unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+		return 0, fmt.Errorf("limit open files of %d: %w", pid, err)
+	}
+	left := int(limit.Cur)
+	for n := range open {
+		if n < int(limit.Cur) {
+			left--
+		}
+	}
+	return left, nil
+}
+
+// openFiles returns the numbers that a process has given out. Its limit is on numbers, and it gives out the lowest free one first.
+func openFiles(pid int) (map[int]bool, error) {
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {
 		return nil, fmt.Errorf("open files of %d: %w", pid, err)
@@ -28,14 +62,7 @@ func MoreFiles(pid, more int) (heal func() error, err error) {
 			open[n] = true
 		}
 	}
-	// The limit is on numbers, and the lowest free one is given out first.
-	n := 0
-	for free := 0; free < more || n <= 2; n++ {
-		if !open[n] {
-			free++
-		}
-	}
-	return Files(pid, n)
+	return open, nil
 }
 
 // FileSize bounds the size of a file that a running process may write, in bytes. What is beyond fails with EFBIG. A Go program
