@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,8 +53,12 @@ func TestWhatASinkLeftOut(t *testing.T) {
 	}
 	// Another topic's worth of records comes, and is archived but for [320,340).
 	for p := range int32(replaytest.Partitions) {
+		var later []record.Record
 		for i := range 100 {
-			l.kafka.Produce("orders", p, record.Record{Value: fmt.Appendf(nil, "later %d/%d", p, i), TimestampMs: 1_795_133_200_000 + int64(i)})
+			later = append(later, record.Record{Value: fmt.Appendf(nil, "later %d/%d", p, i), TimestampMs: 1_795_133_200_000 + int64(i)})
+		}
+		for some := range slices.Chunk(later, 20) { // no batch goes over what is copied below, which takes whole ones
+			l.kafka.Produce("orders", p, some...)
 		}
 	}
 	l.copyTo(map[int32]partition.Range{0: {From: 300, To: 320}}, 0)
