@@ -203,7 +203,7 @@ func TestAShortenedLogDoesNotVote(t *testing.T) {
 		short.Start()
 		third.Start()
 		// With an honest empty log it would elect the third node, and bs-agreed would be lost. It must wait instead.
-		<-time.After(30 * time.Second)
+		<-time.After(deaf)
 		if l := c.Leader(); l != nil {
 			t.Fatalf("%s leads without the only node that knows what was agreed", l.Name)
 		}

@@ -89,6 +89,9 @@ func working(t *testing.T, c *clustertest.Cluster, what string) {
 	c.WaitSame()
 }
 
+// deaf is how long a leader has to be missed before it is said that there is none: twenty elections.
+const deaf = 10 * time.Second
+
 // settled is longer than a first start takes.
 const settled = 5 * time.Second
 
@@ -242,7 +245,7 @@ func TestAVoterThatForgotIsNotTakenAsFresh(t *testing.T) {
 				wipe(t, forgot)
 				forgot.Start()
 				third.Start()
-				<-time.After(30 * time.Second)
+				<-time.After(deaf)
 				if l := c.Leader(); l != nil {
 					t.Fatalf("%s leads without the only node that knows what was agreed", l.Name)
 				}
@@ -269,7 +272,7 @@ func TestAnIDThatVotedIsRefusedOnANewDisk(t *testing.T) {
 		leader.Kill()
 		forgot.FS = vfs.NewCrashableMem()
 		forgot.Start()
-		<-time.After(30 * time.Second)
+		<-time.After(deaf)
 		if l := c.Leader(); l != nil {
 			t.Fatalf("%s leads by the vote of a node that forgot everything", l.Name)
 		}

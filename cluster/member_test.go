@@ -39,7 +39,7 @@ func TestALateVoterAndAWorkerJoin(t *testing.T) {
 		if !hasJob(t, worker, "bs-early") {
 			t.Errorf("the worker does not have the book")
 		}
-		<-time.After(time.Minute)
+		<-time.After(15 * time.Second) // three times as long as a voter waits for its vote
 		for _, p := range c.Leader().Node.Status(context.Background()).Peers {
 			if p.Voter == (p.ID == worker.Node.ID()) {
 				t.Errorf("%s: voter %t", p.Name, p.Voter)
