@@ -11,6 +11,7 @@ import (
 
 	"backstitch/replay/gap"
 	"backstitch/replay/recovery"
+	"backstitch/replay/replaytest"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -90,7 +91,8 @@ func TestRetentionUnderTheReaderOfAScan(t *testing.T) {
 	}
 }
 
-// Kafka takes any number for a timestamp. Those that nobody meant are compared like any other.
+// Kafka takes any number for a timestamp. Those that nobody meant are compared like any other. Where they are one and the same, records
+// without key and value may be equal, and of equal ones the youngest is called missing.
 func TestTimestampsThatNobodyMeant(t *testing.T) {
 	stamps := map[string]func(i int64) int64{
 		"none":             func(int64) int64 { return -1 },
@@ -105,12 +107,19 @@ func TestTimestampsThatNobodyMeant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := labAt(t, at)
 			l.recreate(func(p int32, o int64) bool { return p != 2 || o != 150 })
+			youngest, bare := 150, replaytest.Bare(l.all[2])
+			for o := range bare {
+				if o > 150 && replaytest.Same(bare[o:o+1], bare[150:151]) {
+					youngest = o
+				}
+			}
+			want := fmt.Sprintf("[[%d,%d)]", youngest, youngest+1)
 			rep, err := recovery.Scan(t.Context(), l.spec(""), l.clients, l.options())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(rep.Result(2).Missing); got != "[[150,151)]" || len(rep.Findings) != 1 {
-				t.Errorf("got %s and findings %s, want exactly 2/150", got, kinds(rep))
+			if got := fmt.Sprint(rep.Result(2).Missing); got != want || len(rep.Findings) != 1 {
+				t.Errorf("got %s and findings %s, want exactly %s in partition 2", got, kinds(rep), want)
 			}
 		})
 	}
