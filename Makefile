@@ -30,7 +30,7 @@ test: ## all tests of the program, with the race detector
 	@$(MAKE) --no-print-directory -j2 test-bubbled test-plain
 
 test-bubbled:
-	$(GO) test -race -cpu 1 -parallel 2 $(BUBBLED)
+	GOGC=400 $(GO) test -race -cpu 1 -parallel 2 $(BUBBLED)
 
 test-plain:
 	$(GO) test -race $(filter-out $(BUBBLED),$(PROGRAM))
