@@ -23,30 +23,33 @@ import (
 // Codes of the command line itself. Those of the API are in cluster/client, of connections in replay/connect, of job specs in
 // replay/spec, of plans in replay/recovery. Never change or reuse one.
 const (
-	codeUsage        = "BST-E4001"
-	codeNeedsYes     = "BST-E4002" // a question, and nobody to ask
-	codeTimeout      = "BST-E4003"
-	codeInterrupted  = "BST-E4004"
-	codeReadOnly     = "BST-E4005"
-	codeConfig       = "BST-E4006" // the agent's configuration
-	codeDeclined     = "BST-E4007" // a person said no
-	codeJobFailed    = "BST-E4008"
-	codeSandbox      = "BST-E4009"
-	codeDemo         = "BST-E4010"
-	codeFile         = "BST-E4011" // a file that was named can not be read or written
-	codeNewer        = "BST-E0202" // of storage; its error for the whole directory has no field for it
-	codeTopic        = "BST-E4012"
-	codeRecreated    = "BST-E4013" // an archive holds records of a topic of the same name that is gone
-	codePartly       = "BST-E4014" // a job is complete but for something that it says
-	codeReport       = "BST-E4015" // a report and the book, or a report and a plan, do not belong together
-	codeChaosRefused = "BST-E4016" // a story can not be told to this cluster
-	codeChaosBroken  = "BST-E4017"
-	codeChaosNothing = "BST-E4018" // a run has shown nothing
-	codeGroup        = "BST-E4030" // no such consumer group
-	codeTooMany      = "BST-E4031" // more to keep in memory than allowed
-	codeNoObjects    = "BST-E4040" // two buckets were compared, and no object could be
-	codeNothingDue   = "BST-E4041" // a topic and its archive were compared, and no record was due
-	codeFailed       = "BST-E4099" // anything without a code of its own
+	codeUsage         = "BST-E4001"
+	codeNeedsYes      = "BST-E4002" // a question, and nobody to ask
+	codeTimeout       = "BST-E4003"
+	codeInterrupted   = "BST-E4004"
+	codeReadOnly      = "BST-E4005"
+	codeConfig        = "BST-E4006" // the agent's configuration
+	codeDeclined      = "BST-E4007" // a person said no
+	codeJobFailed     = "BST-E4008"
+	codeSandbox       = "BST-E4009"
+	codeDemo          = "BST-E4010"
+	codeFile          = "BST-E4011" // a file that was named can not be read or written
+	codeNewer         = "BST-E0202" // of storage; its error for the whole directory has no field for it
+	codeTopic         = "BST-E4012"
+	codeRecreated     = "BST-E4013" // an archive holds records of a topic of the same name that is gone
+	codePartly        = "BST-E4014" // a job is complete but for something that it says
+	codeReport        = "BST-E4015" // a report and the book, or a report and a plan, do not belong together
+	codeChaosRefused  = "BST-E4016" // a story can not be told to this cluster
+	codeChaosBroken   = "BST-E4017"
+	codeChaosNothing  = "BST-E4018" // a run has shown nothing
+	codeGroup         = "BST-E4030" // no such consumer group
+	codeTooMany       = "BST-E4031" // more to keep in memory than allowed
+	codeNoObjects     = "BST-E4040" // two buckets were compared, and no object could be
+	codeNothingDue    = "BST-E4041" // a topic and its archive were compared, and no record was due
+	codeFragmented    = "BST-E4060" // two topics are in step nowhere for long, so that a map of their offsets would not fit
+	codeNothingPaired = "BST-E4061" // two topics have no record in common
+	codeNoOffsets     = "BST-E4062" // an archive does not know the offsets of its records
+	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 
 var errTimeout = errors.New("the time given with --timeout is over")

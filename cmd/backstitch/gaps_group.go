@@ -129,13 +129,18 @@ func openArchive(ctx context.Context, where *places, s recovery.Source) (*group.
 		}
 		ref.Close()
 	}
-	if errors.Is(err, recovery.ErrNoReference) {
-		err = &failure{
-			Code: recovery.CodeNoReference, Title: "there is no archive of topic " + s.Topic + " at " + s.URL, Detail: err.Error(), Exit: client.ExitNotFound, Err: err,
-			Next: "check --archive and --layout",
-		}
+	return nil, nil, noArchive(err, s)
+}
+
+// noArchive says which flags to look at when err is that there is no archive.
+func noArchive(err error, s recovery.Source) error {
+	if s.URL == "" || !errors.Is(err, recovery.ErrNoReference) {
+		return err
 	}
-	return nil, nil, err
+	return &failure{
+		Code: recovery.CodeNoReference, Title: "there is no archive of topic " + s.Topic + " at " + s.URL, Detail: err.Error(), Exit: client.ExitNotFound, Err: err,
+		Next: "check --archive and --layout",
+	}
 }
 
 // again names the same places on another command line.

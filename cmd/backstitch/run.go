@@ -70,7 +70,7 @@ First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://B
 		&cobra.Group{ID: "node", Title: "Node:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		"find":    {newGaps(a), newScan(a), newForecast(a), newArchive(a)},
+		"find":    {newGaps(a), newScan(a), newForecast(a), newArchive(a), newOffsets(a)},
 		"recover": {newPlan(a), newRun(a), newStatus(a), newWait(a), newPause(a), newResume(a), newCancel(a), newRetry(a)},
 		"prove":   {newVerify(a), newReport(a)},
 		"operate": {newCluster(a), newDataset(a), newDoctor(a), newSpec(a), newTransform(a), newChaos(a)},

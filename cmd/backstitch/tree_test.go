@@ -82,7 +82,8 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, code := range []string{
 		codeUsage, codeNeedsYes, codeTimeout, codeInterrupted, codeReadOnly, codeConfig, codeDeclined, codeJobFailed, codeSandbox,
-		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue, codeFailed,
+		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue,
+		codeFragmented, codeNothingPaired, codeNoOffsets, codeFailed,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)

@@ -31,8 +31,18 @@ type Watch struct {
 	Absent func(r *record.Record)
 	// Found is told that the record of the reference at pos, which was absent, is matched by this target record.
 	Found func(pos partition.Offset, target *record.Record)
+	// Paired is told of each pair, whichever side came first: the position of the reference's record and the offset of the target's.
+	// Its error ends the run.
+	Paired func(pos partition.Offset, target int64) error
 	// Damaged is told what of the reference can not be read. Without it, damage ends the run.
 	Damaged func(*source.DamagedError) error
+}
+
+func (w *Watch) paired(pos partition.Offset, target int64) error {
+	if w.Paired == nil {
+		return nil
+	}
+	return w.Paired(pos, target)
 }
 
 // Options say how to compare.
@@ -201,6 +211,9 @@ func (r *run) reference(ctx context.Context) (done bool, err error) {
 		if ok {
 			r.out.SurplusBytes -= d.Size
 			r.out.LastMatched = max(r.out.LastMatched, int64(offset))
+			if err := w.paired(rec.Offset, int64(offset)); err != nil {
+				return false, err
+			}
 			continue
 		}
 		if err := r.absent.Add(d.Hash, uint64(rec.Offset)); err != nil {
@@ -251,6 +264,9 @@ func (r *run) target(ctx context.Context) (done bool, err error) {
 			r.out.LastMatched = max(r.out.LastMatched, rec.Offset)
 			if w.Found != nil {
 				w.Found(partition.Offset(pos), rec)
+			}
+			if err := w.paired(partition.Offset(pos), rec.Offset); err != nil {
+				return false, err
 			}
 			continue
 		}

@@ -1,0 +1,305 @@
+package offsetmap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"backstitch/partition"
+	"backstitch/replay/gap"
+	"backstitch/replay/gap/match"
+	"backstitch/replay/record"
+	"backstitch/replay/sink"
+	"backstitch/replay/source"
+	"backstitch/storage/spill"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// By is what tells that two records are one.
+type By string
+
+const (
+	// ByContent pairs what is equal.
+	ByContent By = "content"
+	// ByHeaders believes jobs first: a record that names an offset of the source as its origin is that one, whatever it holds and whether
+	// the source still has it. It is for records that were changed on their way, and it takes somebody who knows that the source is the
+	// one that the job read: a topic of that name that was deleted since and made anew counts from 0 again, and no header says so. What
+	// has no such header pairs by content.
+	ByHeaders By = "headers"
+)
+
+// ParseBy reads what people write.
+func ParseBy(s string) (By, error) {
+	if by := By(s); by == ByContent || by == ByHeaders {
+		return by, nil
+	}
+	return "", fmt.Errorf("%q: want content or headers", s)
+}
+
+// Input is what to map.
+type Input struct {
+	SourceTopic string // what origin headers call the source
+	Source      source.Source
+	Extents     map[int32]gap.Extent // of the source, the partitions to map
+	Target      sink.Targets
+	By          By            // "" is ByContent
+	Ignore      record.Fields // not compared though both sides have them
+}
+
+// Fields is what is compared.
+func (in *Input) Fields() record.Fields {
+	return in.Source.Fields() & in.Target.Fields() &^ in.Ignore
+}
+
+// Config says how to map.
+type Config struct {
+	Parallel int          // partitions at a time
+	NewBag   match.NewBag // where records wait for their partner; nil for memory
+	MaxRuns  int64        // of all partitions together; one takes 24 bytes while its partition is read and about 5 afterwards
+}
+
+// DefaultConfig is good for a workstation. It holds about 100 MB of runs at most.
+func DefaultConfig() Config {
+	return Config{Parallel: 4, NewBag: match.Spill(spill.Options{MemoryBytes: 16 << 20}), MaxRuns: 4 << 20}
+}
+
+// Validate reports what can not be meant.
+func (c Config) Validate() error {
+	if c.Parallel < 1 || c.MaxRuns < 1 {
+		return errors.New("offset map: partitions at a time and number of runs must be at least 1")
+	}
+	return nil
+}
+
+// Map is which offset is which, by partition. A partition is compared with the one of its number.
+type Map struct {
+	By         By
+	NotChecked []string // parts of records that were not compared, for people
+	Partitions []Partition
+}
+
+// Of returns one partition.
+func (m *Map) Of(part int32) (*Partition, bool) {
+	i, ok := slices.BinarySearchFunc(m.Partitions, part, func(p Partition, n int32) int { return int(p.Partition) - int(n) })
+	if !ok {
+		return nil, false
+	}
+	return &m.Partitions[i], true
+}
+
+// Partition is the map of one partition.
+type Partition struct {
+	Partition int32
+	Source    partition.Range // what was read of the source
+	Target    partition.Range // and of the target: log start to last stable offset of when it was opened
+	Runs      Runs
+	Marked    int64 // pairs that headers told, under ByHeaders
+	// SourceOnly and TargetOnly are the offsets of records without a partner. They take a bit for each offset of a log at most.
+	SourceOnly match.Positions
+	TargetOnly match.Positions
+	// Named is how many of TargetOnly name an offset of this source in a job's headers.
+	Named int64
+	// Broken says why nothing is known of the partition, "" when it was mapped.
+	Broken string
+}
+
+// SourceRecords and TargetRecords are what each side held.
+func (p *Partition) SourceRecords() int64 { return p.Runs.Pairs() + p.SourceOnly.Len() }
+
+// TargetRecords counts those of the target.
+func (p *Partition) TargetRecords() int64 { return p.Runs.Pairs() + p.TargetOnly.Len() }
+
+// Build reads both sides and maps them. Every error is of a side that does not answer; what a side has not got makes its partition Broken.
+func Build(ctx context.Context, in Input, cfg Config) (*Map, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if in.By == "" {
+		in.By = ByContent
+	}
+	out := &Map{By: in.By, NotChecked: gap.NotChecked(in.Source.Fields()&^in.Ignore, in.Target.Fields())}
+	for _, n := range slices.Sorted(maps.Keys(in.Extents)) {
+		out.Partitions = append(out.Partitions, Partition{Partition: n})
+	}
+	runs := &budget{limit: cfg.MaxRuns}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(cfg.Parallel)
+	for i := range out.Partitions {
+		p := &out.Partitions[i]
+		g.Go(func() error {
+			b := &building{in: &in, cfg: &cfg, p: p, extent: in.Extents[p.Partition], runs: builder{budget: runs}}
+			if err := b.run(gctx); err != nil {
+				return fmt.Errorf("map partition %d: %w", p.Partition, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// building is one partition on its way.
+type building struct {
+	in     *Input
+	cfg    *Config
+	p      *Partition
+	extent gap.Extent
+	runs   builder
+
+	// Under ByHeaders, what headers have paired.
+	origins match.Positions // of the source
+	copies  match.Positions // of the target
+}
+
+func (b *building) run(ctx context.Context) error {
+	p := b.p
+	p.Source = b.extent.Range
+	switch {
+	case b.extent.Unlisted != "":
+		p.Broken = b.extent.Unlisted
+		return nil
+	case len(b.extent.Damaged) > 0:
+		p.Broken = b.extent.Damaged[0].Error()
+		return nil
+	case len(b.extent.Unread) > 0:
+		p.Broken = "the source has objects in a format that is not read"
+		return nil
+	case b.in.Fields()&record.FieldValue == 0:
+		p.Broken = "the two sides have no values in common that could be compared"
+		return nil
+	}
+	start, end, err := b.in.Target.Bounds(ctx, p.Partition)
+	if errors.Is(err, sink.ErrNoTarget) {
+		p.Broken = "the target has no such partition"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.Target = partition.Range{From: start, To: end}
+	if b.in.By == ByHeaders {
+		if err := b.headers(ctx); err != nil {
+			return err
+		}
+	}
+	err = b.contents(ctx)
+	var damaged *source.DamagedError
+	if errors.As(err, &damaged) {
+		// What lies in the damage may be anything, so a record that only the target has may be one of those.
+		*p = Partition{Partition: p.Partition, Source: p.Source, Target: p.Target, Broken: damaged.Error()}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.Runs = b.runs.done()
+	return b.named(ctx)
+}
+
+// headers pairs what names its origin. Of several copies the oldest is it.
+func (b *building) headers(ctx context.Context) error {
+	return b.target(ctx, func(r *record.Record) error {
+		o, ok := b.origin(r)
+		if !ok || !b.origins.Add(o) {
+			return nil
+		}
+		b.copies.Add(r.Offset)
+		b.p.Marked++
+		return b.runs.add(o, r.Offset)
+	})
+}
+
+// origin is the offset of this partition of the source that a record names.
+func (b *building) origin(r *record.Record) (int64, bool) {
+	o, ok := sink.OriginOf(r)
+	return o.Offset, ok && o.Topic == b.in.SourceTopic && o.Partition == b.p.Partition
+}
+
+// contents pairs what is equal, of what headers have left.
+func (b *building) contents(ctx context.Context) error {
+	ref, err := b.openSource(ctx)
+	if err != nil {
+		return err
+	}
+	defer ref.Close()
+	tgt, err := b.in.Target.Read(ctx, b.p.Partition, b.p.Target.From, b.p.Target.To)
+	if err != nil {
+		return err
+	}
+	defer tgt.Close()
+	out, err := match.Run(ctx, ref, tgt, match.Options{Fields: b.in.Fields(), NewBag: b.cfg.NewBag, Watch: match.Watch{
+		WantReference: func(r *record.Record) bool { return !b.origins.Contains(r.Offset) },
+		WantTarget:    func(r *record.Record) bool { return !b.copies.Contains(r.Offset) },
+		Paired:        b.runs.add,
+	}})
+	if err != nil {
+		return err
+	}
+	b.p.SourceOnly = out.Missing
+	err = out.Surplus.Each(func(_ [16]byte, offset uint64) error {
+		b.p.TargetOnly.Add(int64(offset))
+		return nil
+	})
+	return errors.Join(err, out.Close())
+}
+
+// ended is a source without records.
+type ended struct{}
+
+func (ended) Next(context.Context) (*record.Batch, error) { return nil, io.EOF }
+func (ended) Close() error                                { return nil }
+
+func (b *building) openSource(ctx context.Context) (source.Reader, error) {
+	if b.p.Source.Empty() {
+		return ended{}, nil
+	}
+	slice := partition.Slice{
+		Kind: partition.SliceVerify, Partition: b.p.Partition, Objects: b.extent.Objects, Ranges: partition.Ranges{b.p.Source},
+	}
+	return b.in.Source.Open(ctx, slice, b.p.Source.From)
+}
+
+// named counts the records without a partner that say which offset of the source they were: a map by content can not use that, and says
+// so. Nothing is read when every record has its partner.
+func (b *building) named(ctx context.Context) error {
+	if b.p.TargetOnly.Len() == 0 {
+		return nil
+	}
+	return b.target(ctx, func(r *record.Record) error {
+		if _, ok := b.origin(r); ok && b.p.TargetOnly.Contains(r.Offset) {
+			b.p.Named++
+		}
+		return nil
+	})
+}
+
+// target reads the target's records that were there when it was opened.
+func (b *building) target(ctx context.Context, f func(*record.Record) error) error {
+	tgt, err := b.in.Target.Read(ctx, b.p.Partition, b.p.Target.From, b.p.Target.To)
+	if err != nil {
+		return err
+	}
+	defer tgt.Close()
+	for {
+		batch, err := tgt.Next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range batch.Records {
+			if err := f(&batch.Records[i]); err != nil {
+				batch.Release()
+				return err
+			}
+		}
+		batch.Release()
+	}
+}
