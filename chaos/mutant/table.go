@@ -366,6 +366,69 @@ var All = []Mutant{
 		Caught: room("replay/kgroup", "TestGroupsLieWhereJavaPutsThem"),
 	},
 
+	// Moving a consumer group.
+	{
+		Name: "move-an-active-group", File: "replay/regroup/move.go",
+		Old: "	if state != \"\" {\n		return &Error{Code: CodeActive", New: "	if state == \"never\" {\n		return &Error{Code: CodeActive",
+		Why:    "positions are written under a group that has members",
+		Caught: room("replay/regroup", "TestRefusals"),
+	},
+	{
+		Name: "move-what-has-moved", File: "replay/regroup/move.go",
+		Old: "		case stands(has, m.Before):\n", New: "		case has == nil || has != nil:\n",
+		Why:    "what a group has committed since the plan is written over",
+		Caught: room("replay/regroup", "TestRefusals"),
+	},
+	{
+		Name: "move-in-another-topic", File: "replay/regroup/move.go",
+		Old: "	if t.ID.String() != want.TopicID {", New: "	if t.Name != want.Topic {",
+		Why:    "offsets of a topic that is gone are written into the one that has its name",
+		Caught: room("replay/regroup", "TestRefusals"),
+	},
+	{
+		Name: "believe-a-yes", File: "replay/regroup/move.go",
+		Old: "		case equal(has, m.After):\n			r.Outcome = Moved\n", New: "		case reasons[m.Partition] == nil:\n			r.Outcome = Moved\n",
+		Why:    "what a broker says of a commit counts, and not what is read back",
+		Caught: room("replay/regroup", "TestAYesIsReadBack"),
+		Also:   room("replay/regroup", "TestALostAnswer"),
+	},
+	{
+		Name: "receipt-afterwards", File: "replay/regroup/apply.go",
+		Old: "	if err := r.begin(receipt); err != nil {\n		return nil, err\n	}\n", New: "",
+		Why:    "whoever dies after the commit can not go back",
+		Caught: room("replay/regroup", "TestTheReceiptComesFirst"),
+	},
+	{
+		Name: "undo-the-number-alone", File: "replay/regroup/move.go",
+		Old: "kmsg.StringPtr(m.After.Metadata)", New: "kmsg.StringPtr(\"\")",
+		Why:    "undoing does not put back what a group wrote beside its position",
+		Caught: room("replay/regroup", "TestApplyAndUndo"),
+	},
+	{
+		Name: "move-past-what-is-lacking", File: "replay/regroup/build.go",
+		Old: "	if l.Lacking > 0 && !opt.Missing {", New: "	if l.Lacking < 0 && !opt.Missing {",
+		Why:    "a group is moved to a topic that lacks what it has not seen, and nobody asked for it",
+		Caught: room("replay/regroup", "TestPlan"),
+	},
+	{
+		Name: "land-at-the-last-run", File: "replay/offsetmap/land.go",
+		Old: "			fresh = min(fresh, r.Target+seen)\n", New: "			fresh = r.Target + seen\n",
+		Why:    "late records, or early ones, are left out where the order differs",
+		Caught: Test{Package: "replay/offsetmap", Run: "TestNothingUnseenIsLeftOut", Args: []string{"-rapid.nofailfile"}},
+	},
+	{
+		Name: "land-past-what-only-the-target-has", File: "replay/offsetmap/land.go",
+		Old: "			l.Offset = min(fresh, o)\n", New: "			l.Offset = min(fresh, max(fresh, o))\n",
+		Why:    "replay passes over records that the group may never have seen",
+		Caught: room("replay/offsetmap", "TestLand"),
+	},
+	{
+		Name: "believe-headers-unasked", File: "replay/offsetmap/build.go",
+		Old: "	if b.in.By == ByHeaders {\n", New: "	if b.in.By != \"\" {\n",
+		Why:    "a header that names an offset of a topic that is gone moves a group past what it has not seen",
+		Caught: room("replay/offsetmap", "TestHeadersOfAChangedRecord"),
+	},
+
 	// Making a cluster, and coming back to it.
 	{
 		Name: "promise-without-sync", File: "cluster/run.go",

@@ -50,7 +50,7 @@ func TestGroups(t *testing.T) {
 	}
 	stdout, _ := b.run(client.ExitOK, "groups", "plan", "billing", "--from", "orders", "--to", "copy", "-o", plan)
 	says("plan", stdout, "Group billing   orders -> copy at "+b.addr()+"   replay, by content", "p00                   12              -              8  1   the first record that it is not known to have seen",
-		"= left: the group has no position there", "1 position to move, 0 that can not be.", "Note BST-P226: 1 record will be seen again, and 0 that only copy has may be",
+		"= left: the group has no position there", "1 position to move, 0 that can not be.", "Note BST-P226: 1 record will be seen again: the consumers have to take that",
 		"Saved to "+plan, "Nothing was written to Kafka.", "backstitch groups apply "+plan)
 	if at := b.at("billing", "copy", 0); at != -1 {
 		t.Fatalf("planning has written %d", at)

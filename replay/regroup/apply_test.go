@@ -100,7 +100,7 @@ func TestTheReceiptComesFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	if failed != nil || outcomes(seen.Results) != "intended intended" || !equal(seen.Results[1].Before, &Commit{Offset: 3, Metadata: "kept"}) || seen.Results[0].Before != nil {
-		t.Errorf("when the commit arrived: %v, %+v", failed, seen)
+		t.Fatalf("when the commit arrived: %v, %+v", failed, seen)
 	}
 	// It is enough to go back.
 	if _, err := seen.Undo(t.Context(), w.cl); err != nil {

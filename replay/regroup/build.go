@@ -104,7 +104,11 @@ func (p *Plan) note() {
 			p.Notes = append(p.Notes, Note{code, fmt.Sprintf(format, args...)})
 		}
 	}
-	say(sum.Again+sum.Unknown, NoteAgain, "%s will be seen again, and %s that only %s has may be: the consumers have to take that", gap.Plural(sum.Again, "record"), gap.Count(sum.Unknown), p.To.Topic)
+	maybe := ""
+	if sum.Unknown > 0 {
+		maybe = fmt.Sprintf(", and %s that only %s has may be", gap.Count(sum.Unknown), p.To.Topic)
+	}
+	say(sum.Again+sum.Unknown, NoteAgain, "%s will be seen again%s: the consumers have to take that", gap.Plural(sum.Again, "record"), maybe)
 	say(sum.Lacking, NoteMissing, "%s that the group has not seen are not in %s%s: it never will see them there", gap.Plural(sum.Lacking, "record"), p.To.Topic, behind(sum))
 	say(sum.Passed, NotePassed, "%s that only %s has lie before the new positions: the group will not see them", gap.Plural(sum.Passed, "record"), p.To.Topic)
 	say(sum.Gone, NoteGone, "%s of %s that the group had yet to read are gone, by retention most likely: which records of %s those were is not known", gap.Plural(sum.Gone, "offset"), p.From.Topic, p.To.Topic)
