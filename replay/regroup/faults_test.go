@@ -2,6 +2,7 @@ package regroup
 
 import (
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -14,13 +15,12 @@ import (
 type fault int32
 
 const (
-	none     fault = iota
-	hangUp         // it does not arrive
-	deafen         // it is done, and its answer is lost
-	half           // the broker drops the first partition of it
-	blind          // it is done, and can not be read back
-	nFaults        // how many there are
-	maxSteps = 60  // of the test
+	none    fault = iota
+	hangUp        // it does not arrive
+	deafen        // it is done, and its answer is lost
+	half          // the broker drops the first partition of it
+	blind         // it is done, and can not be read back
+	nFaults       // how many there are
 )
 
 // Whatever goes wrong, and however often: each position is the old one or the new one, what is told is what is there, and in the end
@@ -49,8 +49,11 @@ func TestWhateverGoesWrong(t *testing.T) {
 	w.ControlKey(int16(kmsg.OffsetCommit), strike)
 	w.ControlKey(int16(kmsg.OffsetDelete), strike)
 	var receipt *Receipt
-	happened := map[fault]int{}
-	for range maxSteps {
+	struck := [nFaults]int{}
+	for step := 0; slices.Min(struck[:]) < 3; step++ {
+		if step == 1000 {
+			t.Fatalf("faults that struck: %v", struck)
+		}
 		f := fault(rng.IntN(int(nFaults)))
 		next.Store(int32(f))
 		var results []Result
@@ -63,8 +66,8 @@ func TestWhateverGoesWrong(t *testing.T) {
 		if receipt == nil {
 			receipt, _ = ReadReceipt(w.receipt())
 		}
-		if next.Swap(int32(none)) == int32(none) {
-			happened[f]++
+		if next.Swap(-1) != int32(f) || f == none {
+			struck[f]++
 		}
 		if c := code(err); c != "" && c != CodePartly && c != CodeUnknown {
 			t.Fatalf("fault %d: got %v", f, err)
@@ -85,11 +88,6 @@ func TestWhateverGoesWrong(t *testing.T) {
 			if has := commit(now, r.Partition); r.Outcome == Intended || r.Outcome == Lost || !equal(has, told) {
 				t.Fatalf("fault %d: partition %d is at %s, and was told %s: %+v", f, r.Partition, has, r.Outcome, r)
 			}
-		}
-	}
-	for f := range nFaults {
-		if happened[f] == 0 {
-			t.Errorf("fault %d never struck: %v", f, happened)
 		}
 	}
 	if _, err := w.apply(p); err != nil {
