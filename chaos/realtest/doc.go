@@ -7,5 +7,5 @@
 //
 // Not here: the processes (testbed), the judge (check), the records and their loss (traffic).
 //
-// Reading order: refill_test.go, store_test.go, hurt_test.go, memory_test.go.
+// Reading order: refill_test.go, store_test.go, hurt_test.go, memory_test.go; groups_test.go and buckets_test.go stand alone.
 package realtest

@@ -225,7 +225,7 @@ It asks before it writes, or wants --yes. Running it again goes on with what is 
 		},
 	})
 	d.flags(cmd, "plan")
-	cmd.Flags().StringVar(&d.toKafka, "to-kafka", "", "the same of the brokers of the topic to move to")
+	cmd.Flags().StringVar(&d.toKafka, "to-kafka", "", "named connection or `host:port,...` of the brokers of the topic to move to")
 	cmd.Flags().StringVar(&receipt, "receipt", "", "`file` for the receipt; without it FILE.receipt")
 	return cmd
 }
@@ -266,6 +266,11 @@ func (a *app) applyGroups(cmd *cobra.Command, d *groupsDoor, file, receipt strin
 		return nil
 	}
 	if left := moves - made; left > 0 {
+		if a.interactive() && !a.yes {
+			if err := p.WriteParts(a.stderr); err != nil {
+				return err
+			}
+		}
 		question := fmt.Sprintf("Move %d position(s) of group %s in %s? %d can not be moved.", left, p.Group, p.To.Topic, cannot)
 		if err := a.confirm(question, "--yes, or --dry-run to look only"); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (m *mapping) topicFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	m.about.where.flags(f)
 	f.StringVar(&m.about.kafka, "kafka", "", "named connection or `host:port,...` of the brokers")
-	f.StringVar(&m.toKafka, "to-kafka", "", "the same of the brokers of --to; without it those of --kafka")
+	f.StringVar(&m.toKafka, "to-kafka", "", "named connection or `host:port,...` of the brokers of --to; without it those of --kafka")
 	f.StringVar(&m.from, "from", "", "`topic` whose offsets are known")
 	f.StringVar(&m.to, "to", "", "`topic` in which their records are looked for")
 	f.Var(&m.about.parts, "partitions", "`list` of partitions, like 0-7,12; without it all")

@@ -39,7 +39,7 @@ func mapped(p *offsetmap.Partition) mappedPartition {
 	return mappedPartition{
 		Partition: p.Partition, Source: p.Source, Target: p.Target, Pairs: p.Runs.Pairs(), ByHeaders: p.Marked,
 		SourceOnly: p.SourceOnly.Len(), TargetOnly: p.TargetOnly.Len(), Named: p.Named, BackTimes: p.Runs.Back(),
-		Runs: slices.Collect(p.Runs.All()), NotMapped: p.Broken, OnlySource: p.SourceOnly.Ranges(nil), OnlyTarget: p.TargetOnly.Ranges(nil),
+		Runs: slices.AppendSeq([]offsetmap.Run{}, p.Runs.All()), NotMapped: p.Broken, OnlySource: p.SourceOnly.Ranges(nil), OnlyTarget: p.TargetOnly.Ranges(nil),
 	}
 }
 

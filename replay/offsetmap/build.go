@@ -155,6 +155,8 @@ type building struct {
 	// Under ByHeaders, what headers have paired.
 	origins match.Positions // of the source
 	copies  match.Positions // of the target
+
+	named match.Positions // offsets of target records that name one of the source
 }
 
 func (b *building) run(ctx context.Context) error {
@@ -199,20 +201,49 @@ func (b *building) run(ctx context.Context) error {
 		return err
 	}
 	p.Runs = b.runs.done()
-	return b.named(ctx)
+	for o := range b.named.All() {
+		if p.TargetOnly.Contains(o) {
+			p.Named++
+		}
+	}
+	return nil
 }
 
 // headers pairs what names its origin. Of several copies the oldest is it.
 func (b *building) headers(ctx context.Context) error {
-	return b.target(ctx, func(r *record.Record) error {
-		o, ok := b.origin(r)
-		if !ok || !b.origins.Add(o) {
+	tgt, err := b.in.Target.Read(ctx, b.p.Partition, b.p.Target.From, b.p.Target.To)
+	if err != nil {
+		return err
+	}
+	defer tgt.Close()
+	for {
+		batch, err := tgt.Next(ctx)
+		if err == io.EOF {
 			return nil
 		}
-		b.copies.Add(r.Offset)
-		b.p.Marked++
-		return b.runs.add(o, r.Offset)
-	})
+		if err != nil {
+			return err
+		}
+		for i := range batch.Records {
+			if err = b.marked(&batch.Records[i]); err != nil {
+				break
+			}
+		}
+		batch.Release()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (b *building) marked(r *record.Record) error {
+	o, ok := b.origin(r)
+	if !ok || !b.origins.Add(o) {
+		return nil
+	}
+	b.copies.Add(r.Offset)
+	b.p.Marked++
+	return b.runs.add(o, r.Offset)
 }
 
 // origin is the offset of this partition of the source that a record names.
@@ -236,7 +267,12 @@ func (b *building) contents(ctx context.Context) error {
 	out, err := match.Run(ctx, ref, tgt, match.Options{Fields: b.in.Fields(), NewBag: b.cfg.NewBag, Watch: match.Watch{
 		WantReference: func(r *record.Record) bool { return !b.origins.Contains(r.Offset) },
 		WantTarget:    func(r *record.Record) bool { return !b.copies.Contains(r.Offset) },
-		Paired:        b.runs.add,
+		Target: func(r *record.Record, _ record.Digest) {
+			if _, ok := b.origin(r); ok {
+				b.named.Add(r.Offset)
+			}
+		},
+		Paired: b.runs.add,
 	}})
 	if err != nil {
 		return err
@@ -263,43 +299,4 @@ func (b *building) openSource(ctx context.Context) (source.Reader, error) {
 		Kind: partition.SliceVerify, Partition: b.p.Partition, Objects: b.extent.Objects, Ranges: partition.Ranges{b.p.Source},
 	}
 	return b.in.Source.Open(ctx, slice, b.p.Source.From)
-}
-
-// named counts the records without a partner that say which offset of the source they were: a map by content can not use that, and says
-// so. Nothing is read when every record has its partner.
-func (b *building) named(ctx context.Context) error {
-	if b.p.TargetOnly.Len() == 0 {
-		return nil
-	}
-	return b.target(ctx, func(r *record.Record) error {
-		if _, ok := b.origin(r); ok && b.p.TargetOnly.Contains(r.Offset) {
-			b.p.Named++
-		}
-		return nil
-	})
-}
-
-// target reads the target's records that were there when it was opened.
-func (b *building) target(ctx context.Context, f func(*record.Record) error) error {
-	tgt, err := b.in.Target.Read(ctx, b.p.Partition, b.p.Target.From, b.p.Target.To)
-	if err != nil {
-		return err
-	}
-	defer tgt.Close()
-	for {
-		batch, err := tgt.Next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for i := range batch.Records {
-			if err := f(&batch.Records[i]); err != nil {
-				batch.Release()
-				return err
-			}
-		}
-		batch.Release()
-	}
 }

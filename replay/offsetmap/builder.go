@@ -17,11 +17,13 @@ type budget struct {
 	held  atomic.Int64
 }
 
-func (b *budget) take(n int64) error {
-	if b.held.Add(n) > b.limit {
-		return fmt.Errorf("more than %d stretches in which both sides are in step: %w", b.limit, ErrFragmented)
+// take asks for room for one more.
+func (b *budget) take() bool {
+	if b.held.Add(1) > b.limit {
+		b.held.Add(-1)
+		return false
 	}
-	return nil
+	return true
 }
 
 // builder takes pairs as a comparison finds them: nearly in order, and those of late records at the end.
@@ -45,8 +47,11 @@ func (b *builder) add(source, target int64) error {
 	if len(b.runs)-b.sorted >= max(joinAfter, b.sorted) {
 		b.join()
 	}
-	if err := b.budget.take(1); err != nil {
-		return err
+	if !b.budget.take() {
+		b.join()
+		if !b.budget.take() {
+			return fmt.Errorf("more than %d stretches in which both sides are in step: %w", b.budget.limit, ErrFragmented)
+		}
 	}
 	b.runs = append(b.runs, Run{source, target, 1})
 	return nil

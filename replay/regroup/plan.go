@@ -28,7 +28,9 @@ type Place struct {
 }
 
 // same reports whether two places are one topic.
-func (p Place) same(other Place) bool { return p.Cluster == other.Cluster && p.TopicID == other.TopicID && p.Topic == other.Topic }
+func (p Place) same(other Place) bool {
+	return p.Cluster == other.Cluster && p.TopicID == other.TopicID && p.Topic == other.Topic
+}
 
 // How is what the new positions were concluded from.
 type How struct {
