@@ -241,6 +241,10 @@ func (outer *groups) putBack(t *testing.T) {
 
 	testbed.Topic{Broker: g.broker, Name: "orders-v2", Partitions: groupParts}.Drop(t)
 	testbed.Topic{Broker: g.broker, Name: "orders-v2", Partitions: groupParts}.Create(t)
+	testbed.Eventually(t, time.Minute, "orders-v2 to be there again", func() bool {
+		ends, err := adm.ListEndOffsets(t.Context(), "orders-v2")
+		return err == nil && ends.Error() == nil && len(ends["orders-v2"]) == groupParts
+	})
 	if _, stderr := g.backstitch(11, "groups", "apply", plan, "--yes"); !strings.Contains(stderr, "BST-E4066") {
 		t.Errorf("a topic that was made anew: %s", stderr)
 	}

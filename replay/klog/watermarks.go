@@ -119,6 +119,15 @@ func OffsetsAt(ctx context.Context, cl *kgo.Client, topic string, ms int64) (map
 	return offs, nil
 }
 
+// ID returns the id of topic, and asks for nothing else: one that was made a moment ago has no leaders yet, and no offsets to list.
+func ID(ctx context.Context, cl *kgo.Client, topic string) (TopicID, error) {
+	t, err := describe(ctx, cl, topic)
+	if err != nil {
+		return TopicID{}, err
+	}
+	return t.ID, nil
+}
+
 // describe asks for the topic's id, partitions and leaders.
 func describe(ctx context.Context, cl *kgo.Client, topic string) (*Topic, error) {
 	req := kmsg.NewPtrMetadataRequest()

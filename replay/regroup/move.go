@@ -100,13 +100,13 @@ func sameTopic(ctx context.Context, cl *kgo.Client, want Place, verb string) err
 			Why:  fmt.Sprintf("The file is about cluster %s, this is %s. Nothing was written.", want.Cluster, id),
 			Hint: "name the right one: backstitch groups " + verb + " FILE --kafka HOST:9092"}
 	}
-	t, err := klog.Watermarks(ctx, cl, want.Topic)
+	now, err := klog.ID(ctx, cl, want.Topic)
 	if err != nil {
 		return err
 	}
-	if t.ID.String() != want.TopicID {
+	if now.String() != want.TopicID {
 		return &Error{Code: CodeOther, Title: "topic " + want.Topic + " was deleted and made anew", Exit: exitConflict,
-			Why:  fmt.Sprintf("It had id %s, and has %s now: offsets of the one say nothing of the other. Nothing was written.", want.TopicID, t.ID),
+			Why:  fmt.Sprintf("It had id %s, and has %s now: offsets of the one say nothing of the other. Nothing was written.", want.TopicID, now),
 			Hint: "make a new plan: backstitch groups plan GROUP ..."}
 	}
 	return nil
