@@ -115,6 +115,12 @@ func TestEveryExitStatusIsDocumented(t *testing.T) {
 	same(t, "docs/exit-status.md", documented, inCode, 15)
 }
 
+func TestEveryKindOfSchemaProblemIsDocumented(t *testing.T) {
+	documented := matches(regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [A-Za-z]"), read(t, "docs/schemas.md"))
+	inCode := matches(regexp.MustCompile(`Kind += "([a-z-]+)"`), read(t, "replay/schema/compat/kinds.go"))
+	same(t, "kinds in docs/schemas.md", slices.DeleteFunc(documented, func(word string) bool { return word == "backward" || word == "forward" || word == "full" || word == "none" }), inCode, 25)
+}
+
 // constants returns the values of a file's integer constants that begin with prefix, by name.
 func constants(t *testing.T, file, prefix string) map[string]string {
 	t.Helper()

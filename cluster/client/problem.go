@@ -36,6 +36,7 @@ const (
 	ExitPartly        = 3 // finished, with records in quarantine
 	ExitDiffer        = 4 // verification failed: data differ
 	ExitIndeterminate = 5 // nothing could be compared
+	ExitIncompatible  = 7 // a schema does not go together with another
 	ExitWork          = 8 // plan found work, with --detailed-exitcode
 	ExitNotFound      = 10
 	ExitConflict      = 11

@@ -16,7 +16,6 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/config"
 	"backstitch/replay/bucket"
-	"backstitch/replay/connect"
 	"backstitch/replay/layout"
 )
 
@@ -299,20 +298,12 @@ func (d *doctor) checkRegistry(ctx context.Context) {
 		d.fault("BST-D501", "registry", err)
 		return
 	}
-	name := d.schema
-	if name == c.URL {
-		name = "" // what may be no address at all is not repeated
-	}
-	r, err := c.Client(name, d.where.env)
+	r, err := d.where.reachRegistry(ctx, d.schema)
 	if err != nil {
 		d.fault("BST-D501", "registry", err)
 		return
 	}
 	defer r.Close()
-	if err := connect.PingRegistry(ctx, r); err != nil {
-		d.fault("BST-D501", "registry", err)
-		return
-	}
 	d.add("ok", "BST-D501", "registry", c.URL+" answers and takes the login", "")
 	if d.topic == "" {
 		return

@@ -52,6 +52,16 @@ const (
 	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 
+// Codes of schema, beside those of registries in replay/connect.
+const (
+	codeIncompatible  = "BST-E3310" // a schema that is not to be registered: what was written can not be read
+	codeUndecided     = "BST-E3311" // or that is not known
+	codeNoSubject     = "BST-E3312" // no such subject or version
+	codeNotASchema    = "BST-E3313" // a text that is no schema, or refers to what is not there
+	codeSchemaRefused = "BST-E3314" // the registry does not take it
+	codeReadBack      = "BST-E3315" // the registry has something else than was sent
+)
+
 var errTimeout = errors.New("the time given with --timeout is over")
 
 // failure is an error in the form that people get: what, why, what next.

@@ -16,6 +16,7 @@ import (
 	"backstitch/replay/bucket"
 	"backstitch/replay/connect"
 	"backstitch/replay/open"
+	"backstitch/replay/schema"
 )
 
 // places finds the Kafkas, object stores and schema registries that a command line or a spec names.
@@ -97,6 +98,27 @@ func (p *places) registry(s string) (connect.Registry, error) {
 		return connect.Registry{}, p.unknown(s, "--registry https://HOST:8081")
 	}
 	return connect.Registry{URL: s}, nil
+}
+
+// reachRegistry makes a client of a named connection or an address, and makes sure that a registry answers and takes the login.
+func (p *places) reachRegistry(ctx context.Context, s string) (*schema.Registry, error) {
+	c, err := p.registry(s)
+	if err != nil {
+		return nil, err
+	}
+	name := s
+	if name == c.URL {
+		name = "" // what may be no address at all is not repeated
+	}
+	r, err := c.Client(name, p.env)
+	if err != nil {
+		return nil, err
+	}
+	if err := connect.PingRegistry(ctx, r); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
 func (p *places) unknown(name, next string) error {

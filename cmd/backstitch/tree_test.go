@@ -64,7 +64,7 @@ func TestWhatWritesSaysSo(t *testing.T) {
 	want := []string{
 		"agent", "archive", "cancel", "chaos replay", "chaos run", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster leader transfer",
 		"cluster leave", "cluster proof-key create", "cluster proof-key use", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon", "dataset apply", "dataset approve", "dataset delete", "dataset reject", "demo", "dev", "groups apply", "groups undo", "pause", "resume",
-		"retry", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule",
+		"retry", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule", "schema register",
 	}
 	var got []string
 	walk(tree(), func(cmd *cobra.Command) {
@@ -83,7 +83,8 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 	for _, code := range []string{
 		codeUsage, codeNeedsYes, codeTimeout, codeInterrupted, codeReadOnly, codeConfig, codeDeclined, codeJobFailed, codeSandbox,
 		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue,
-		codeFragmented, codeNothingPaired, codeNoOffsets, codeFailed,
+		codeFragmented, codeNothingPaired, codeNoOffsets, codeIncompatible, codeUndecided,
+		codeNoSubject, codeNotASchema, codeSchemaRefused, codeReadBack, codeFailed,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)

@@ -85,6 +85,8 @@ func (r *Registry) fail(what string, err error) error {
 	switch code := answer.StatusCode; {
 	case code == http.StatusNotFound && answer.ErrorCode/100 == http.StatusNotFound:
 		return fmt.Errorf("%s of %s: %w (error %d)", what, r.name, ErrUnknown, answer.ErrorCode)
+	case refusal(answer) != nil:
+		return fmt.Errorf("%s of %s: %w", what, r.name, refusal(answer))
 	case code == http.StatusUnauthorized, code == http.StatusProxyAuthRequired:
 		r.down = fmt.Errorf("%s of %s: %w: %w: it answers %s", what, r.name, ErrNoAnswer, ErrLogin, status)
 		return r.down
@@ -126,7 +128,7 @@ func plain(err error) error {
 	case errors.As(err, &syntax), errors.As(err, &kind):
 		return errors.New("its answer is not the JSON of a registry")
 	case errors.As(err, &sent):
-		return sent // of a GET without query and login
+		return sent // without body and login
 	case passing(err):
 		return fmt.Errorf("its answer broke off: %w", err)
 	}
