@@ -17,6 +17,7 @@ import (
 	"backstitch/cmd/backstitch/config"
 	"backstitch/replay/bucket"
 	"backstitch/replay/layout"
+	"backstitch/replay/schema"
 )
 
 // finding is one line of the doctor. The codes are stable.
@@ -308,7 +309,7 @@ func (d *doctor) checkRegistry(ctx context.Context) {
 	if d.topic == "" {
 		return
 	}
-	subject := d.topic + "-value"
+	subject := schema.ValueSubject(d.topic)
 	switch has, err := r.HasSubject(ctx, subject); {
 	case err != nil:
 		d.add("fail", "BST-D502", "registry subject", err.Error(), "check that this login may read "+subject)

@@ -41,10 +41,7 @@ func Build(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) 
 
 // BuildWithScan is Build for callers that show the scan, too.
 func BuildWithScan(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) (*Plan, *gap.Report, error) {
-	b := &builder{spec: r.WithDefaults(), opt: opt}
-	if err := b.numbers(); err != nil {
-		return nil, nil, err
-	}
+	b := &builder{spec: r.WithDefaults(), opt: opt, planning: true}
 	if err := b.examples(); err != nil {
 		return nil, nil, err
 	}
@@ -81,6 +78,8 @@ type builder struct {
 	about    About
 	extent   map[int32]gap.Extent
 	report   *gap.Report
+	planning bool     // what was scanned is to be written
+	readable *readers // of the target, when planning; nil where no registries are named
 }
 
 // scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded.
@@ -180,6 +179,9 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 	in.Target = b.opt.Pace.Targets(in.Target)
 	if b.report, err = b.compareBy(ctx, e.ref, e.end, in); err != nil {
 		return b.amid(err)
+	}
+	if err := b.numbers(ctx, &in); err != nil {
+		return err
 	}
 	if err := b.causes(ctx, e.ref, e.end); err != nil {
 		return fmt.Errorf("look for the cause of what is missing: %w", err)

@@ -22,6 +22,10 @@ const (
 	NoteNotAllowed  = "BST-P211" // this principal may not write
 	NotePartitions  = "BST-P212" // partitions without a counterpart
 	NoteNotCompared = "BST-P213" // partitions that can not be compared
+
+	NoteNoSubject  = "BST-P220" // the target's registry has no schemas of the topic, so nothing says what its readers read
+	NoteUnreadable = "BST-P221" // the target's latest schema can not read what is written
+	NoteUndecided  = "BST-P222" // or that is not known
 )
 
 // preflight looks at what would go wrong later. What the target says it will refuse ends the plan; what people must know
@@ -34,6 +38,7 @@ func (b *builder) preflight(p *Plan) error {
 		return err
 	}
 	c.content()
+	c.schemas()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -9,19 +10,32 @@ import (
 	"backstitch/replay/spec"
 )
 
-// Where records name their schemas, each side has names of its own. A comparison asks both registries what they stand for. A plan can not:
-// what it writes are the reference's bytes, and under them the target's registry has another schema.
+// Where records name their schemas, each side has names of its own. A comparison asks both registries what they stand for. What a plan
+// writes are the reference's bytes, and what its job proves is compared as bytes: so there is a plan only where each name means the same on
+// both sides, as it does with one registry for both, or one that is a copy with its numbers. The trap: a plan has no registry any more, and
+// nobody who carries it out could tell that one has changed its mind. Numbers and GUIDs of a registry are for ever.
 
-// numbers refuses to plan where numbers of schemas differ.
-func (b *builder) numbers() error {
-	recipe, _, err := NewRecipe(b.spec)
-	if err != nil || recipe.Source.Registry == "" {
-		return err
+// numbers refuses to plan where names of schemas differ, once the records were read. It says what the check says, and nothing of other
+// failures, which are the scan's.
+func (b *builder) numbers(ctx context.Context, in *gap.Input) error {
+	if !b.planning || in.ReferenceSchemas == nil {
+		return nil
+	}
+	err := schema.SameNames(ctx, in.ReferenceSchemas, in.TargetSchemas)
+	switch {
+	case err == nil:
+		if b.readable, err = readableBy(ctx, in.ReferenceSchemas, in.TargetSchemas); err != nil {
+			return err
+		}
+		b.recipe.Source.Registry, b.recipe.Target.Registry = "", ""
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
 	return &Error{
-		Code: CodeNumbers, Title: "what is missing can not be written: the two sides number their schemas differently", Exit: exitUsage,
-		Why: "The spec names registry " + recipe.Source.Registry + " for the source and " + recipe.Target.Registry + " for the target. A record of the source that is " +
-			"written as it is names another schema there, and who reads it fails or reads something else.",
+		Code: CodeNumbers, Title: "what is missing can not be written: the two sides name their schemas differently", Exit: exitUsage, Err: err,
+		Why: "The spec names registry " + b.recipe.Source.Registry + " for the source and " + b.recipe.Target.Registry + " for the target, and " + err.Error() + ". " +
+			"A record of the source that is written as it is would name another schema there, and who reads it would fail or read something else.",
 		Hint: "backstitch gaps list says what is missing; if both sides have the same numbers, leave registry out on both",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"backstitch/replay/record"
@@ -16,6 +17,9 @@ type Side struct {
 	topic string
 	keys  atomic.Int32 // whether keys begin with numbers: 0 when nobody has asked yet
 	other *Side        // that this one is compared with; nil when it stands alone
+
+	mu   sync.RWMutex
+	seen map[record.SchemaName]Seen // how records name a schema
 }
 
 var (
@@ -36,7 +40,9 @@ const (
 // NewSide makes the side that holds topic. It asks nothing yet. Values are taken to begin with numbers unless a header names their schema.
 // Keys are where the registry has the subject under which a client registers schemas of keys by default: keys of another make, such as
 // numbers of 8 bytes, begin with a byte 0, too.
-func NewSide(reg *Registry, topic string) *Side { return &Side{reg: reg, topic: topic} }
+func NewSide(reg *Registry, topic string) *Side {
+	return &Side{reg: reg, topic: topic, seen: map[record.SchemaName]Seen{}}
+}
 
 // Bare reports whether keys are known to begin with no number.
 func (s *Side) Bare() bool { return s.keys.Load() == keysAreBytes }
@@ -53,7 +59,7 @@ func (s *Side) ask(ctx context.Context) error {
 	if s.keys.Load() != 0 {
 		return nil
 	}
-	framed, err := s.reg.HasSubject(ctx, s.topic+"-key")
+	framed, err := s.reg.HasSubject(ctx, KeySubject(s.topic))
 	if err != nil {
 		return err
 	}
@@ -67,6 +73,22 @@ func (s *Side) ask(ctx context.Context) error {
 
 // Registry is where the side's schemas are.
 func (s *Side) Registry() *Registry { return s.reg }
+
+// Topic is the topic that the side holds.
+func (s *Side) Topic() string { return s.topic }
+
+// saw remembers how a record names a schema.
+func (s *Side) saw(name record.SchemaName, how Seen) {
+	s.mu.RLock()
+	known := s.seen[name]&how != 0
+	s.mu.RUnlock()
+	if known {
+		return
+	}
+	s.mu.Lock()
+	s.seen[name] |= how
+	s.mu.Unlock()
+}
 
 // Frames is what a Hasher of this side's records needs, once Learn has seen them.
 func (s *Side) Frames() *record.Frames {
@@ -109,6 +131,7 @@ type learner struct {
 	last     [2]struct {
 		name  record.SchemaName
 		print record.Print
+		how   Seen
 		known bool
 	}
 }
@@ -162,8 +185,12 @@ func (l *learner) part(ctx context.Context, i int, n *record.Naming, header stri
 		if err := l.s.reg.Learn(ctx, n.Name); err != nil {
 			return err
 		}
-		last.name = n.Name
+		last.name, last.how = n.Name, 0
 		last.print, last.known = l.s.reg.Known(n.Name)
+	}
+	if how := seenIn(i, n.Header); last.how != how {
+		last.how = how
+		l.s.saw(n.Name, how)
 	}
 	if !n.Fits(last.print) {
 		return fmt.Errorf("%w: %s holds %d bytes behind %s, which is not what a client writes for its type", ErrHeader, header, len(n.Tail), n.Name)

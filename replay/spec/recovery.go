@@ -76,7 +76,7 @@ type S3Source struct {
 	Region string `json:"region,omitempty"`
 	// Place of an S3 Inventory of the bucket, s3://DESTINATION/PREFIX/BUCKET/CONFIG-ID, to list by. Left out, the bucket is listed.
 	Inventory string `json:"inventory,omitempty" jsonschema:"pattern=^s3://"`
-	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. A plan is made only if each name means the same on both sides.
 	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 	Layout
 }
@@ -85,7 +85,7 @@ type S3Source struct {
 type DirSource struct {
 	// Path of the directory, absolute.
 	Path string `json:"path" jsonschema:"pattern=^/"`
-	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. A plan is made only if each name means the same on both sides.
 	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 	Layout
 }
@@ -116,7 +116,7 @@ type KafkaSource struct {
 	Brokers string `json:"brokers,omitempty"`
 	// Topic to read.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
-	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. A plan is made only if each name means the same on both sides.
 	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 }
 
@@ -138,7 +138,7 @@ type KafkaTarget struct {
 	Brokers string `json:"brokers,omitempty"`
 	// Topic to write. It must exist.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
-	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. No plan is made then.
+	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. A plan is made only if each name means the same on both sides.
 	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 }
 

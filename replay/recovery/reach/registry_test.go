@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"backstitch/replay/connect"
 	"backstitch/replay/gap"
@@ -288,4 +289,103 @@ func TestNothingIsPlannedWhereNumbersDiffer(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Code != recovery.CodeNumbers {
 		t.Errorf("got %v, want %s", err, recovery.CodeNumbers)
 	}
+}
+
+// copied is a mirror whose registries say the same of the same names, as a copy of a registry does, and whose topics do, too.
+func copied(t *testing.T) *mirror {
+	m := newMirrorOf(t, byNumber(0), byNumber(0))
+	for i, text := range []string{`"string"`, `"bytes"`} {
+		m.two.Put(1+i, sr.Schema{Schema: text})
+	}
+	return m
+}
+
+func (m *mirror) plan(registries bool) (*recovery.Plan, error) {
+	opt := recovery.DefaultOptions()
+	opt.Now = func() time.Time { return time.UnixMilli(1_795_132_800_000) }
+	return recovery.Build(m.t.Context(), m.spec(registries), m.clients(), opt)
+}
+
+// TestWhereNamesMeanTheSameThereIsAPlan, and it is that which a comparison of bytes makes: what runs it has no registry.
+func TestWhereNamesMeanTheSameThereIsAPlan(t *testing.T) {
+	m := copied(t)
+	build := func(registries bool) *recovery.Plan {
+		t.Helper()
+		p, err := m.plan(registries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	by, without := build(true), build(false)
+	if by.Totals.Records != 2 || by.Recipe.Source.Registry+by.Recipe.Target.Registry != "" {
+		t.Errorf("got %d records to write and %+v, want 2 and no registry in it", by.Totals.Records, by.Recipe)
+	}
+	sizes := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Bytes" }, cmp.Ignore()) // by schema, names count for nothing
+	if diff := cmp.Diff(without.Slices, by.Slices, sizes); diff != "" {
+		t.Errorf("by schema another plan comes out than by bytes (-bytes +schema):\n%s", diff)
+	}
+}
+
+// TestAPlanSaysWhetherReadersOfTheTargetCanReadIt by the latest schema of the target's subject.
+func TestAPlanSaysWhetherReadersOfTheTargetCanReadIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		latest string // of the target's subject, "" for none
+		odd    func(http.ResponseWriter, *http.Request) bool
+		code   string // of the note, "" for none
+		said   string
+	}{
+		"all":                         {latest: `["null","string","bytes"]`, said: "orders.copy-value@2, the latest of the target, reads each schema that the reference names (2)"},
+		"no subject":                  {code: recovery.NoteNoSubject, said: "has no subject orders.copy-value"},
+		"one not":                     {latest: `["null",{"type":"fixed","name":"F","size":1}]`, code: recovery.NoteUnreadable, said: "can not read what was written with schema 1 of the reference"},
+		"what can not be understood":  {latest: `{"type":"none"}`, code: recovery.NoteUndecided, said: "is not known: the latest version of subject orders.copy-value"},
+		"a registry that breaks down": {latest: `"string"`, odd: brokenSubject, code: recovery.NoteUndecided, said: "gave no answer"},
+	} {
+		m := copied(t)
+		if c.latest != "" {
+			m.two.Register("orders.copy-value", sr.Schema{Schema: `"int"`}) // an earlier version does not count
+			m.two.Register("orders.copy-value", sr.Schema{Schema: c.latest})
+		}
+		if c.odd != nil {
+			m.two.Odd(c.odd)
+		}
+		p, err := m.plan(true)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var said []string
+		found := c.code == ""
+		for _, n := range p.Notes {
+			if strings.HasPrefix(n.Code, "BST-P22") {
+				said = append(said, n.Code+" "+n.Text)
+				found = found || n.Code == c.code
+			}
+		}
+		for _, check := range p.Checks {
+			if check.Name == "schemas" {
+				said = append(said, check.Status+" "+check.Text)
+			}
+		}
+		if text := strings.Join(said, "\n"); !found || !strings.Contains(text, c.said) || c.code == "" && strings.Contains(text, "BST-P22") {
+			t.Errorf("%s: got %q, want %s %q", name, text, c.code, c.said)
+		}
+		stops := 0
+		for _, n := range p.NeedsPerson() {
+			if n.Code == c.code {
+				stops++
+			}
+		}
+		if c.code != "" && stops == 0 {
+			t.Errorf("%s: a policy would run the plan without anybody having read %s", name, c.code)
+		}
+	}
+}
+
+// brokenSubject answers something else than a registry when it is asked for a version.
+func brokenSubject(w http.ResponseWriter, req *http.Request) bool {
+	if !strings.Contains(req.URL.Path, "/versions/") {
+		return false
+	}
+	w.WriteHeader(http.StatusTeapot)
+	return true
 }

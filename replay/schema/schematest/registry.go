@@ -71,6 +71,9 @@ func start(t testing.TB, up func(*httptest.Server)) *Registry {
 		var n int
 		_, _ = fmt.Sscan(req.PathValue("version"), &n)
 		all := r.subjects[req.PathValue("subject")]
+		if v := req.PathValue("version"); v == "latest" || v == "-1" {
+			n = len(all)
+		}
 		if n < 1 || n > len(all) {
 			answer(w, nil, false, 40402)
 			return
