@@ -15,18 +15,26 @@ import (
 // the writer where any of it may come; what is left are keywords that say one thing each. The trap is "not proven" posing as "proven": a
 // keyword that only one side understands is undecided, and a search that gets too long is, too.
 type jsonCheck struct {
-	// seen are pairs that fit, or are being looked at: a schema that refers to itself comes back to one. trail has them in their order, for
-	// what was found to fit while a pair was being looked at counts no more once that pair does not.
-	seen  map[string]bool
+	// seen are pairs that fit, and those that are being looked at, with their level: a schema that refers to itself comes back to one. That is
+	// the same question about a part of a value if a property or an item lies between, and so answers itself; else it has no answer. trail
+	// has them in their order, for what was found to fit while a pair was being looked at counts no more once that pair does not.
+	seen  map[string]int
 	trail []string
+	level int // how many properties and items deep
 	steps int
 }
 
+// fits is the level of pairs that are known to fit.
+const fits = -1
+
 // mostSteps bounds one comparison: combinations of combinations multiply.
-const mostSteps = 20_000
+const mostSteps = 10_000
+
+// mostTogether bounds how many schemas of the writer have to hold at once.
+const mostTogether = 64
 
 func (s *jsonSchema) reads(writer language) []Problem {
-	c := jsonCheck{seen: map[string]bool{}}
+	c := jsonCheck{seen: map[string]int{}}
 	w := writer.(*jsonSchema)
 	problems := c.covers("#", jsonNode{doc: s.doc, v: s.doc.root}, jsonSide{all: []jsonNode{{doc: w.doc, v: w.doc.root}}})
 	// Branches of a writer's anyOf that fail alike fail once.
@@ -84,8 +92,10 @@ func (c *jsonCheck) covers(path string, r jsonNode, w jsonSide) []Problem {
 	if err != nil {
 		return undecided(path, r, fmt.Errorf("the writer's %w", err))
 	}
-	have := flat.kinds()
-	if have == 0 {
+	if len(flat.all)+len(flat.not) > mostTogether {
+		return undecided(path, r, errTooMany)
+	}
+	if flat.kinds() == 0 {
 		return nil // the writer can write nothing here
 	}
 	if v, ok := r.v.(bool); ok && !v {
@@ -97,19 +107,29 @@ func (c *jsonCheck) covers(path string, r jsonNode, w jsonSide) []Problem {
 		}
 	}
 	key := r.key() + "\n\n" + flat.key()
-	if c.seen[key] {
-		return nil
+	if level, ok := c.seen[key]; ok {
+		if level == fits || level < c.level {
+			return nil
+		}
+		return undecided(path, r, errCircle)
 	}
 	mark := len(c.trail)
-	c.seen[key], c.trail = true, append(c.trail, key)
+	c.seen[key], c.trail = c.level, append(c.trail, key)
 	out := c.open(path, r, flat)
-	if len(out) > 0 {
+	if c.seen[key] = fits; len(out) > 0 {
 		for _, k := range c.trail[mark:] {
 			delete(c.seen, k)
 		}
 		c.trail = c.trail[:mark]
 	}
 	return out
+}
+
+// inside is covers for a property or an item.
+func (c *jsonCheck) inside(path string, r jsonNode, w jsonSide) []Problem {
+	c.level++
+	defer func() { c.level-- }()
+	return c.covers(path, r, w)
 }
 
 // open compares with all that the reader's schema consists of.
@@ -346,7 +366,7 @@ func (c *jsonCheck) objects(path string, r jsonNode, w jsonSide) []Problem {
 	if !ok {
 		return out
 	}
-	if problems := c.covers(path+"/additionalProperties", rest, w.others()); len(problems) > 0 {
+	if problems := c.inside(path+"/additionalProperties", rest, w.others()); len(problems) > 0 {
 		out = append(out, c.narrowed(path, problems, rest, w, "properties that it does not name")...)
 	}
 	return out
@@ -383,7 +403,7 @@ func (c *jsonCheck) property(path, name string, r jsonNode, w jsonSide) []Proble
 	}
 	var out []Problem
 	for _, want := range wants {
-		out = append(out, c.covers(at, want, side)...)
+		out = append(out, c.inside(at, want, side)...)
 	}
 	switch {
 	case VerdictOf(out) != Incompatible:
@@ -411,7 +431,7 @@ func (c *jsonCheck) patterns(path string, r jsonNode, w jsonSide) []Problem {
 				side.all = append(side.all, rest)
 			}
 		}
-		out = append(out, c.covers(path+"/patternProperties/"+pointerEscapes.Replace(pattern), want, side)...)
+		out = append(out, c.inside(path+"/patternProperties/"+pointerEscapes.Replace(pattern), want, side)...)
 	}
 	rest, ok := r.sub("additionalProperties")
 	if !ok {
@@ -423,7 +443,7 @@ func (c *jsonCheck) patterns(path string, r jsonNode, w jsonSide) []Problem {
 				continue
 			}
 			p, _ := n.named("patternProperties", pattern)
-			below := c.covers(path+"/patternProperties/"+pointerEscapes.Replace(pattern), rest, jsonSide{all: []jsonNode{p}})
+			below := c.inside(path+"/patternProperties/"+pointerEscapes.Replace(pattern), rest, jsonSide{all: []jsonNode{p}})
 			if len(below) > 0 {
 				out = append(out, c.narrowed(path, below, rest, w, "properties that fit pattern "+pattern)...)
 			}
@@ -497,7 +517,7 @@ func (c *jsonCheck) arrays(path string, r jsonNode, w jsonSide) []Problem {
 			at = path + "/items"
 		}
 		for _, want := range r.item(i) {
-			below := c.covers(at, want, w.item(i))
+			below := c.inside(at, want, w.item(i))
 			if v, ok := want.v.(bool); ok && !v && len(below) > 0 {
 				below = c.narrowed(at, below, want, w, "items")
 			}

@@ -97,9 +97,19 @@ func kindOf(v any) kinds {
 	return 0
 }
 
-// flat takes the side apart into schemas that refer to nothing.
+// flat takes the side apart into schemas that refer to nothing, each once.
 func (s jsonSide) flat() (jsonSide, error) {
-	out := jsonSide{not: s.not}
+	var out jsonSide
+	had := map[string]bool{}
+	add := func(to *[]jsonNode, n jsonNode, what string) {
+		if k := what + n.key(); !had[k] {
+			had[k] = true
+			*to = append(*to, n)
+		}
+	}
+	for _, n := range s.not {
+		add(&out.not, n, "not ")
+	}
 	for _, n := range s.all {
 		parts, err := n.plain(0)
 		if err != nil {
@@ -107,12 +117,12 @@ func (s jsonSide) flat() (jsonSide, error) {
 		}
 		for _, p := range parts {
 			if not, ok := p.sub("not"); ok {
-				out.not = append(slices.Clone(out.not), not)
+				add(&out.not, not, "not ")
 			}
 			if v, ok := p.v.(bool); ok && v {
 				continue
 			}
-			out.all = append(out.all, p)
+			add(&out.all, p, "")
 		}
 	}
 	return out, nil

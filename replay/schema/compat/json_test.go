@@ -42,6 +42,7 @@ func TestJSONContentModels(t *testing.T) {
 		{"closed", open(a), closed(a), []string{"content-model #"}},
 		{"opened partly", closed(a), open(a, `"additionalProperties":`+s), nil},
 		{"names by a pattern", open("", `"patternProperties":{"^x":`+s+`}`, `"additionalProperties":false`), open("", `"additionalProperties":`+s), nil},
+		{"a name may fit two patterns", open("", `"patternProperties":{"^x":`+s+`,"y$":`+n+`}`, `"additionalProperties":`+s), open("", `"patternProperties":{"^.y":`+s+`}`), []string{"type #/patternProperties/^.y"}},
 		{"names by a pattern, gone", open("", `"patternProperties":{"^x":`+s+`}`, `"additionalProperties":false`), closed(""), []string{"content-model #"}},
 		{"a pattern, narrower", closed("", `"patternProperties":{"^x":`+n+`}`), closed("", `"patternProperties":{"^x":`+s+`}`), []string{"type #/patternProperties/^x"}},
 		{"a pattern takes the property", closed(`"xa":` + s), closed("", `"patternProperties":{"^x":`+s+`}`), nil},
@@ -130,6 +131,7 @@ func TestJSONReferences(t *testing.T) {
 		{"recursive", tree(`{"type":"integer"}`), tree(n), nil},
 		{"recursive, narrower", tree(n), tree(`{"type":"integer"}`), []string{"type #/properties/v"}},
 		{"a circle", `{"$ref":"#"}`, `{"$ref":"#"}`, []string{"undecided #"}},
+		{"a circle through a choice", n, `{"anyOf":[{"$ref":"#"},` + s + `]}`, []string{"undecided #/anyOf/0/anyOf/0"}},
 		{"what stands beside $ref, draft 7", s, `{"definitions":{"s":` + s + `},"$ref":"#/definitions/s","maxLength":1}`, nil},
 		{"what stands beside $ref, 2020-12", s, `{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"s":` + s + `},"$ref":"#/$defs/s","maxLength":1}`, []string{"range #"}},
 	})
