@@ -208,6 +208,9 @@ func (c *protoCheck) field(path string, r, w protoreflect.FieldDescriptor) {
 		c.field(path+"{value}", r.MapValue(), w.MapValue())
 		return
 	}
+	if r.Kind() == protoreflect.StringKind && w.Kind() == protoreflect.BytesKind {
+		c.add(KindUndecided, path, mine, theirs, "field %d is read as text, which fits only if the writer's bytes are UTF-8", r.Number())
+	}
 	// Repeated numbers are packed into one value, which a single field can not read.
 	if r.IsList() != w.IsList() && protoGroup(r.Kind()) != "bytes" && r.Message() == nil {
 		c.add(KindLabel, path, mine, theirs, "field %d is repeated on one side only, and numbers are packed", r.Number())

@@ -25,6 +25,9 @@ func TestProtobuf(t *testing.T) {
 					if i != j {
 						want = []string{"field-type Order.f"}
 					}
+					if w == "bytes" && r == "string" {
+						want = []string{"undecided Order.f"}
+					}
 					pairs = append(pairs, pair{w + " as " + r, three(w + " f = 1;"), three(r + " f = 1;"), want})
 				}
 			}
