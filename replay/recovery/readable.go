@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"backstitch/replay/record"
@@ -11,16 +12,18 @@ import (
 	"backstitch/replay/schema/compat"
 )
 
-// readers is whether those who read the target with its latest schema can read what the reference's records were written with. It is for a
-// person to know and no reason to refuse: readers of the reference met the same records.
+// readers is whether those who read the target with its latest schemas can read what the reference's records were written with. It is for a
+// person to know and no reason to refuse: readers of the reference met the same records. However many schemas there are, there is one note
+// of a code: the book keeps few of them.
 type readers struct {
 	ok    []string // what was made sure of
 	notes []Note
+	more  map[string]int // by code, what would have been another note
 }
 
 // readableBy asks both registries. What they do not tell becomes a note; an error is only the end of ctx.
 func readableBy(ctx context.Context, from, to *schema.Side) (*readers, error) {
-	out := &readers{}
+	out := &readers{more: map[string]int{}}
 	named := from.Named()
 	for _, part := range []struct {
 		subject string
@@ -36,11 +39,21 @@ func readableBy(ctx context.Context, from, to *schema.Side) (*readers, error) {
 			out.part(ctx, from, to, part.subject, names)
 		}
 	}
+	for i, n := range out.notes {
+		if more := out.more[n.Code]; more > 0 {
+			out.notes[i].Text += fmt.Sprintf(" The same goes for %d more.", more)
+		}
+	}
 	return out, ctx.Err()
 }
 
 func (r *readers) note(code, format string, args ...any) {
-	r.notes = append(r.notes, Note{Code: code, Text: fmt.Sprintf(format, args...)})
+	if slices.ContainsFunc(r.notes, func(n Note) bool { return n.Code == code }) {
+		r.more[code]++
+		return
+	}
+	// What a library says of a schema may have several lines.
+	r.notes = append(r.notes, Note{Code: code, Text: strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")})
 }
 
 func (r *readers) part(ctx context.Context, from, to *schema.Side, subject string, names []record.SchemaName) {

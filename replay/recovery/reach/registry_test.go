@@ -337,6 +337,7 @@ func TestAPlanSaysWhetherReadersOfTheTargetCanReadIt(t *testing.T) {
 	}{
 		"all":                         {latest: `["null","string","bytes"]`, said: "orders.copy-value@2, the latest of the target, reads each schema that the reference names (2)"},
 		"no subject":                  {code: recovery.NoteNoSubject, said: "has no subject orders.copy-value"},
+		"neither":                     {latest: `"int"`, code: recovery.NoteUnreadable, said: "at such records. The same goes for 1 more."},
 		"one not":                     {latest: `["null",{"type":"fixed","name":"F","size":1}]`, code: recovery.NoteUnreadable, said: "can not read what was written with schema 1 of the reference"},
 		"what can not be understood":  {latest: `{"type":"none"}`, code: recovery.NoteUndecided, said: "is not known: the latest version of subject orders.copy-value"},
 		"a registry that breaks down": {latest: `"string"`, odd: brokenSubject, code: recovery.NoteUndecided, said: "gave no answer"},
