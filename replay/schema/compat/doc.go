@@ -15,5 +15,6 @@
 //
 // What is not here: asking a registry (replay/schema), and what records name (replay/record).
 //
-// Reading order: compat.go, mode.go, diff.go; avro.go; json.go, json_side.go, json_covers.go; proto.go.
+// Reading order: compat.go, kinds.go, mode.go, diff.go; avro.go, avro_walk.go; json.go, json_side.go, json_covers.go, json_objects.go,
+// json_choice.go, json_parts.go; proto.go.
 package compat

@@ -25,7 +25,7 @@ type jsonDoc struct {
 	root   any
 	others map[string]*jsonDoc // by name
 	nested bool                // places in it have addresses of their own, which change what its references mean
-	old    bool                // a draft in which what stands beside $ref does not count
+	draft  int                 // 4, 6, 7, 2019 or 2020
 
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
@@ -68,19 +68,23 @@ func newJSONDoc(name, text string, others map[string]*jsonDoc) (*jsonDoc, error)
 	if err != nil {
 		return nil, err
 	}
-	d := &jsonDoc{name: name, root: v, others: others, old: true}
-	address := "registry:///" + url.PathEscape(name)
+	d := &jsonDoc{name: name, root: v, others: others, draft: 7}
+	address, id := "registry:///"+url.PathEscape(name), "$id"
 	switch v := v.(type) {
 	case bool:
 	case map[string]any:
-		for _, k := range []string{"$id", "id"} {
-			if id, ok := v[k].(string); ok && !strings.HasPrefix(id, "#") {
-				address = id
-				break
+		said, _ := v["$schema"].(string)
+		for part, draft := range map[string]int{"draft-04": 4, "draft-06": 6, "draft/2019-09": 2019, "draft/2020-12": 2020} {
+			if strings.Contains(said, part) {
+				d.draft = draft
 			}
 		}
-		draft, _ := v["$schema"].(string)
-		d.old = !strings.Contains(draft, "2019-09") && !strings.Contains(draft, "2020-12")
+		if d.draft == 4 {
+			id = "id"
+		}
+		if own, ok := v[id].(string); ok && !strings.HasPrefix(own, "#") {
+			address = own
+		}
 	default:
 		return nil, errors.New("it is neither an object nor true or false")
 	}
@@ -91,30 +95,27 @@ func newJSONDoc(name, text string, others map[string]*jsonDoc) (*jsonDoc, error)
 		d.base = (&url.URL{Scheme: "registry", Path: "/"}).ResolveReference(d.base)
 	}
 	d.base.Fragment = ""
-	d.nested, err = addressed(v, 0)
+	d.nested, err = addressed(v, id, 0)
 	return d, err
 }
 
-// addressed reports whether a place below v has an address of its own.
-func addressed(v any, depth int) (bool, error) {
+// addressed reports whether a place below v has an address of its own, which keyword id says.
+func addressed(v any, id string, depth int) (bool, error) {
 	if depth > maxDepth {
 		return false, fmt.Errorf("it is more than %d deep", maxDepth)
 	}
 	var below []any
+	found := false
 	switch v := v.(type) {
 	case map[string]any:
-		for _, k := range []string{"$id", "id"} {
-			if id, ok := v[k].(string); ok && depth > 0 && !strings.HasPrefix(id, "#") && k == "$id" {
-				return true, nil
-			}
-		}
+		own, ok := v[id].(string)
+		found = ok && depth > 0 && !strings.HasPrefix(own, "#")
 		below = slices.Collect(maps.Values(v))
 	case []any:
 		below = v
 	}
-	found := false
 	for _, inner := range below {
-		f, err := addressed(inner, depth+1)
+		f, err := addressed(inner, id, depth+1)
 		if err != nil {
 			return false, err
 		}
@@ -176,8 +177,30 @@ func (n jsonNode) accepts(value any) (bool, error) {
 	return s.Validate(value) == nil, nil
 }
 
+// lives are the drafts that know a keyword. Others take it for nothing, and a writer that obeys it there is not known to.
+var lives = []struct {
+	word     string
+	from, to int
+}{
+	{"const", 6, 2020}, {"contains", 6, 2020}, {"propertyNames", 6, 2020}, {"if", 7, 2020}, {"then", 7, 2020}, {"else", 7, 2020},
+	{"dependencies", 4, 7}, {"dependentRequired", 2019, 2020}, {"dependentSchemas", 2019, 2020}, {"unevaluatedItems", 2019, 2020},
+	{"unevaluatedProperties", 2019, 2020}, {"minContains", 2019, 2020}, {"maxContains", 2019, 2020}, {"$recursiveRef", 2019, 2019},
+	{"prefixItems", 2020, 2020}, {"$dynamicRef", 2020, 2020}, {"additionalItems", 4, 2019},
+}
+
+// object is what n says, without what its draft does not know; nil where it is true or false.
 func (n jsonNode) object() map[string]any {
 	m, _ := n.v.(map[string]any)
+	copied := false
+	for _, k := range lives {
+		if _, ok := m[k.word]; !ok || n.doc.draft >= k.from && n.doc.draft <= k.to {
+			continue
+		}
+		if !copied {
+			m, copied = maps.Clone(m), true
+		}
+		delete(m, k.word)
+	}
 	return m
 }
 
@@ -261,7 +284,7 @@ func (n jsonNode) plain(depth int) ([]jsonNode, error) {
 			return nil, err
 		}
 		out, err := to.plain(depth + 1)
-		if rest := n.without("$ref"); err == nil && !n.doc.old && len(rest.object()) > 0 {
+		if rest := n.without("$ref"); err == nil && n.doc.draft >= 2019 && len(rest.object()) > 0 {
 			var more []jsonNode
 			more, err = rest.plain(depth + 1)
 			out = append(out, more...)
@@ -287,7 +310,7 @@ func (n jsonNode) target() (jsonNode, error) {
 	for range maxDepth {
 		m := n.object()
 		ref, ok := m["$ref"].(string)
-		if !ok || !n.doc.old && len(m) > 1 {
+		if !ok || n.doc.draft >= 2019 && len(m) > 1 {
 			return n, nil
 		}
 		to, err := n.doc.resolve(ref)
@@ -362,8 +385,11 @@ func (d *jsonDoc) find(name, address string) *jsonDoc {
 	return nil
 }
 
-// sameText reports whether two schemas say the same in the same words, and refer to nothing that might differ.
-func sameText(a, b any) bool { return reflect.DeepEqual(a, b) && !refers(a) }
+// sameAs reports whether what n and o say in one place is the same in the same words, by the same draft, and refers to nothing that might
+// differ.
+func (n jsonNode) sameAs(o jsonNode, mine, theirs any) bool {
+	return n.doc.draft == o.doc.draft && reflect.DeepEqual(mine, theirs) && !refers(mine)
+}
 
 func refers(v any) bool {
 	switch v := v.(type) {

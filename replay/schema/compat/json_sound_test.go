@@ -86,7 +86,10 @@ func jsonText(t *rapid.T, depth int) string {
 		add(`"required":[%q]`, pick("needs", "a", "b"))
 	}
 	if maybe("dependencies") {
-		add(`"dependencies":{"a":["b"]}`)
+		add(`%q:{"a":["b"]}`, pick("dependencies", "dependencies", "dependentRequired"))
+	}
+	if maybe("prefixItems") {
+		add(`"prefixItems":[%s]`, subs())
 	}
 	if maybe("uniqueItems") {
 		add(`"uniqueItems":true`)
@@ -103,6 +106,9 @@ func jsonDocument(t *rapid.T) string {
 		return text
 	}
 	d := `"definitions":{"d":` + jsonText(t, 1) + `}`
+	if draft := rapid.SampledFrom([]string{"", "http://json-schema.org/draft-04/schema#", "https://json-schema.org/draft/2020-12/schema"}).Draw(t, "draft"); draft != "" {
+		d += `,"$schema":"` + draft + `"`
+	}
 	if text == "{}" {
 		return "{" + d + "}"
 	}
