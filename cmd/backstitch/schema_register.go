@@ -186,12 +186,26 @@ func (r *schemaRegister) say(out registered) error {
 	return r.app.print(answer{value: out, names: []string{fmt.Sprintf("%s@%d", out.Subject, out.Version)}, text: out.text})
 }
 
+// checked says what the registration stands on.
+func (o registered) checked() string {
+	switch {
+	case o.Check == nil:
+		return "Not checked: the subject is new"
+	case o.Check.Verdict == compat.Compatible:
+		return fmt.Sprintf("Checked: compatible by mode %s with what the subject had", o.Check.Mode)
+	}
+	return fmt.Sprintf("Checked: %s: %s", o.Check.Verdict, reason(o.Check))
+}
+
 func (o registered) text(w io.Writer) error {
 	what := "Registered and read back"
 	if !o.Created {
 		what = "Registered already; nothing was written"
 	}
 	_, err := fmt.Fprintf(w, "%s: %s@%d  id %d  fingerprint %s\n", what, o.Subject, o.Version, o.ID, short(o.Fingerprint))
+	if o.Created {
+		_, err = fmt.Fprintf(w, "%s.\n", o.checked())
+	}
 	if o.Note != "" {
 		_, err = fmt.Fprintf(w, "Note: %s.\n", o.Note)
 	}

@@ -166,7 +166,7 @@ func TestSchemaRegisterAsksChecksAndReadsBack(t *testing.T) {
 		{"what is there", []string{"v2.avsc", "--yes"}, 0, "Registered already; nothing was written: orders-value@2", 2},
 		{"what was there before", []string{"v1.avsc", "--yes"}, 0, "Registered already; nothing was written: orders-value@1", 2},
 		{"a file as reference", []string{"v4.avsc", "--reference", "acme.Line=" + filepath.Join(s.dir, "line.avsc"), "--yes"}, client.ExitUsage, "not to files", 2},
-		{"the next", []string{"v4.avsc", "--reference", lineRef, "--yes"}, 0, "Registered and read back: orders-value@3", 3},
+		{"the next", []string{"v4.avsc", "--reference", lineRef, "--yes"}, 0, "Checked: compatible by mode BACKWARD", 3},
 	} {
 		if err := os.WriteFile(filepath.Join(s.dir, "line.avsc"), []byte(lineV1), 0o600); err != nil {
 			t.Fatal(err)
@@ -196,6 +196,12 @@ func TestSchemaRegisterAsksChecksAndReadsBack(t *testing.T) {
 	}
 	if out, got := register("v1.avsc", "--subject", "new-value", "--yes", "-o", "name"); got != 0 || out != "new-value@1\n" {
 		t.Errorf("a new subject: got %d, %s", got, out)
+	}
+	if err := s.SetCompat("new-value", sr.CompatNone); err != nil {
+		t.Fatal(err)
+	}
+	if out, got := register("v2.avsc", "--subject", "new-value", "--yes"); got != 0 || !strings.Contains(out, "Checked: undecided: mode NONE asks for nothing") {
+		t.Errorf("a subject of which nothing is asked: got %d, %s", got, out)
 	}
 	if out, got := register("v1.avsc", "--subject", ":.pay:new-value", "--yes", "-o", "name"); got != 0 || out != ":.pay:new-value@1\n" {
 		t.Errorf("a new subject in a context: got %d, %s", got, out)

@@ -270,7 +270,7 @@ func (c *jsonCheck) ranges(path string, r jsonNode, w jsonSide, have kinds) []Pr
 			case err != nil:
 				out = append(out, undecided(path, r, err)...)
 			case !ok:
-				out = append(out, one(KindRange, path, r, w, "the reader's %s is %s, and the writer may write what is beyond", k.word, want.at.RatString())...)
+				out = append(out, one(KindRange, path, r, w, "the reader's %s is %s, and the writer may write what is beyond", k.word, decimal(want.at))...)
 			}
 		}
 	}
@@ -326,7 +326,7 @@ func multiple(path string, r jsonNode, w jsonSide, have kinds) []Problem {
 			return nil
 		}
 	}
-	return one(KindRange, path, r, w, "the reader takes multiples of %s only", want.RatString())
+	return one(KindRange, path, r, w, "the reader takes multiples of %s only", decimal(want))
 }
 
 func pattern(path string, r jsonNode, w jsonSide) []Problem {

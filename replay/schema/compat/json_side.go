@@ -206,6 +206,15 @@ func rational(n json.Number) (*big.Rat, error) {
 	return r, nil
 }
 
+// decimal is a number as people write it.
+func decimal(r *big.Rat) string {
+	if r.IsInt() {
+		return r.RatString()
+	}
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
 // number is the number of a keyword, nil where there is none.
 func (n jsonNode) number(keyword string) (*big.Rat, error) {
 	v, ok := n.object()[keyword].(json.Number)
