@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,8 +16,7 @@ import (
 // both sides, as it does with one registry for both, or one that is a copy with its numbers. The trap: a plan has no registry any more, and
 // nobody who carries it out could tell that one has changed its mind. Numbers and GUIDs of a registry are for ever.
 
-// numbers refuses to plan where names of schemas differ, once the records were read. It says what the check says, and nothing of other
-// failures, which are the scan's.
+// numbers refuses to plan where names of schemas differ, once the records were read and it is known what they name.
 func (b *builder) numbers(ctx context.Context, in *gap.Input) error {
 	if !b.planning || in.ReferenceSchemas == nil {
 		return nil
@@ -32,10 +32,17 @@ func (b *builder) numbers(ctx context.Context, in *gap.Input) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
+	sides := "The spec names registry " + b.recipe.Source.Registry + " for the source and " + b.recipe.Target.Registry + " for the target"
+	if !errors.Is(err, schema.ErrNames) {
+		return &Error{
+			Code: CodeNumbers, Title: "whether what is missing can be written is not known: a schema registry does not say it", Exit: exitFailed, Err: err,
+			Why: sides + ": " + err.Error() + ".", Hint: "check the registries (backstitch doctor --registry), and plan again",
+		}
+	}
 	return &Error{
 		Code: CodeNumbers, Title: "what is missing can not be written: the two sides name their schemas differently", Exit: exitUsage, Err: err,
-		Why: "The spec names registry " + b.recipe.Source.Registry + " for the source and " + b.recipe.Target.Registry + " for the target, and " + err.Error() + ". " +
-			"A record of the source that is written as it is would name another schema there, and who reads it would fail or read something else.",
+		Why: sides + ", and " + err.Error() + ". A record of the source that is written as it is would name another schema there, or differ in bytes from one " +
+			"that says the same; and a job proves bytes.",
 		Hint: "backstitch gaps list says what is missing; if both sides have the same numbers, leave registry out on both",
 	}
 }

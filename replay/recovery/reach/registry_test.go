@@ -390,3 +390,25 @@ func brokenSubject(w http.ResponseWriter, req *http.Request) bool {
 	w.WriteHeader(http.StatusTeapot)
 	return true
 }
+
+// TestARegistryThatDoesNotSayItMakesNoPlan: a name that only the reference's records have is asked for when the scan is over.
+func TestARegistryThatDoesNotSayItMakesNoPlan(t *testing.T) {
+	for status, want := range map[int]string{http.StatusTeapot: "is not known", http.StatusNotFound: "name their schemas differently"} {
+		m := copied(t)
+		m.one.Put(3, sr.Schema{Schema: `"double"`})
+		m.from.Produce("orders", 0, record.Record{Offset: 20, TimestampMs: 1_795_132_800_020, Value: []byte{0, 0, 0, 0, 3}})
+		m.two.Odd(func(w http.ResponseWriter, req *http.Request) bool {
+			if req.URL.Path != "/schemas/ids/3" {
+				return false
+			}
+			w.WriteHeader(status)
+			fmt.Fprint(w, `{"error_code":40403}`)
+			return true
+		})
+		_, err := m.plan(true)
+		var refused *recovery.Error
+		if !errors.As(err, &refused) || refused.Code != recovery.CodeNumbers || !strings.Contains(refused.Title, want) {
+			t.Errorf("%d: got %v, want %s: %s", status, err, recovery.CodeNumbers, want)
+		}
+	}
+}
