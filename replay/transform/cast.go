@@ -3,7 +3,8 @@ package transform
 import (
 	"bytes"
 	"errors"
-	"strconv"
+
+	"backstitch/replay/tree"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -49,21 +50,21 @@ func toInteger(e *Editor, text []byte) ([]byte, error) {
 	if err != nil || !bytes.ContainsAny(text, ".eE") {
 		return text, err
 	}
-	d, ok := parseDecimal(text)
+	d, ok := tree.ParseDecimal(text)
 	switch {
-	case !ok || d.exp > maxDigits || len(d.digits)+d.exp > maxDigits:
+	case !ok || d.Exp > maxDigits || len(d.Digits)+d.Exp > maxDigits:
 		return nil, errManyDigits
-	case d.exp < 0:
+	case d.Exp < 0:
 		return nil, errNotExact
 	}
 	return e.text(func(dst []byte) []byte {
-		if len(d.digits) == 0 {
+		if len(d.Digits) == 0 {
 			return append(dst, '0')
 		}
-		if d.negative {
+		if d.Negative {
 			dst = append(dst, '-')
 		}
-		return append(append(dst, d.digits...), bytes.Repeat([]byte("0"), d.exp)...)
+		return append(append(dst, d.Digits...), bytes.Repeat([]byte("0"), d.Exp)...)
 	}), nil
 }
 
@@ -121,36 +122,3 @@ func isNumber(text []byte) bool {
 
 // maxDigits bounds an integer that an exponent asks for.
 const maxDigits = 1000
-
-// decimal is digits times ten to the exp. There are no zeros at either end of digits, and none at all for 0.
-type decimal struct {
-	negative bool
-	digits   []byte
-	exp      int
-}
-
-// parseDecimal reads a number as JSON spells it. ok is false for an exponent that no int holds.
-func parseDecimal(text []byte) (d decimal, ok bool) {
-	rest, negative := bytes.CutPrefix(text, []byte("-"))
-	mantissa, exponent := rest, []byte(nil)
-	if i := bytes.IndexAny(rest, "eE"); i >= 0 {
-		mantissa, exponent = rest[:i], rest[i+1:]
-	}
-	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
-	digits := append(bytes.Clone(whole), fraction...)
-	d = decimal{negative: negative, digits: bytes.TrimLeft(digits, "0"), exp: -len(fraction)}
-	if len(d.digits) == 0 {
-		return decimal{}, true
-	}
-	if len(exponent) > 0 {
-		n, err := strconv.ParseInt(string(exponent), 10, 32)
-		if err != nil {
-			return d, false
-		}
-		d.exp += int(n)
-	}
-	short := bytes.TrimRight(d.digits, "0")
-	d.exp += len(d.digits) - len(short)
-	d.digits = short
-	return d, true
-}

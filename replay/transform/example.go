@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"backstitch/replay/spec"
+	"backstitch/replay/tree"
 )
 
 // Outcome is what became of one example.
@@ -48,12 +49,12 @@ func refusal(err error) string {
 
 // same reports whether two JSON texts say the same.
 func same(a, b []byte) bool {
-	x, errA := tree(a)
-	y, errB := tree(b)
+	x, errA := read(a)
+	y, errB := read(b)
 	return errA == nil && errB == nil && equal(x, y)
 }
 
-func tree(text []byte) (v any, err error) {
+func read(text []byte) (v any, err error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	err = dec.Decode(&v)
@@ -93,10 +94,10 @@ func equal(a, b any) bool {
 
 // equalNumbers compares by digits. Numbers whose exponents no int holds are equal when they are spelt the same.
 func equalNumbers(a, b string) bool {
-	x, okX := parseDecimal([]byte(a))
-	y, okY := parseDecimal([]byte(b))
+	x, okX := tree.ParseDecimal([]byte(a))
+	y, okY := tree.ParseDecimal([]byte(b))
 	if !okX || !okY {
 		return a == b
 	}
-	return x.negative == y.negative && x.exp == y.exp && bytes.Equal(x.digits, y.digits)
+	return x.Equal(y)
 }
