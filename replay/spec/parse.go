@@ -32,6 +32,8 @@ type Options struct {
 	// Connections are the names that are configured, with what each is: "kafka", "s3" or "registry". nil means that nobody asked, and no
 	// name is refused.
 	Connections map[string]string
+	// ReadFile reads a file that the spec names; nil refuses them.
+	ReadFile func(name string) ([]byte, error)
 }
 
 // Parse reads a spec. name is how errors call the file. Everything that is wrong comes back in one *Error.
@@ -318,6 +320,7 @@ func (d *document) error() error {
 		p := &d.problems[i]
 		if p.Line == 0 {
 			p.Line, p.Column = d.place(p)
+			d.enter(p)
 		}
 		secret[p.Line] = secret[p.Line] || p.Code == CodeSecret
 	}
@@ -358,6 +361,31 @@ func (d *document) place(p *Problem) (line, column int) {
 		n = value
 	}
 	return line, column
+}
+
+// enter moves p from the beginning of a text to the place within it that p is about, where the text stands as it is: on one line, or
+// behind a |. Elsewhere p stays where it is.
+func (d *document) enter(p *Problem) {
+	lines := strings.Split(d.text, "\n")
+	if p.within.line < 1 || p.Line > len(lines) {
+		return
+	}
+	rest := []rune(lines[p.Line-1])
+	if rest = rest[min(max(p.Column-1, 0), len(rest)):]; len(rest) == 0 {
+		return
+	}
+	switch quote := rest[0]; {
+	case quote == '|':
+		if at := p.Line + p.within.line; at <= len(lines) {
+			indent := len(lines[p.Line]) - len(strings.TrimLeft(lines[p.Line], " "))
+			p.Line, p.Column = at, indent+p.within.column
+		}
+	case p.within.line > 1, quote == '>':
+	case quote != '"' && quote != '\'':
+		p.Column += p.within.column - 1
+	case !strings.ContainsRune(string(rest[1:min(p.within.column, len(rest))]), map[rune]rune{'"': '\\', '\'': '\''}[quote]):
+		p.Column += p.within.column
+	}
 }
 
 // member finds the entry of a mapping whose key is the first of steps, or the first few joined by dots.

@@ -22,6 +22,8 @@ const (
 	CodeNotYet    = "BST-E2015" // a value that has a meaning and that this program can not carry out
 	CodeTwice     = "BST-E2016" // two entries of a list are the same, or have one name
 	CodeSecret    = "BST-E2017" // a secret itself where a reference belongs
+
+	CodeExpression = "BST-E1152" // an expression can not be compiled
 )
 
 // Problem is one thing that is wrong with a file.
@@ -33,6 +35,9 @@ type Problem struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"` // what to write
 	Excerpt string `json:"-"`              // the line and a caret under the place
+
+	// within is a place in the text at Path, both from 1; zero for its beginning.
+	within struct{ line, column int }
 }
 
 // Error is everything that is wrong with a file.

@@ -40,6 +40,8 @@ type Spec struct {
 	Target Target `json:"target"`
 	// How each value of the reference is changed before it is compared and written. Left out, values stay as they are.
 	Transform *Transform `json:"transform,omitempty"`
+	// What a record has to be before it is written. Left out, all are written.
+	Validate *Validate `json:"validate,omitempty"`
 	// Which part of the reference must be there. Left out, it is everything that the reference holds.
 	Range *Range `json:"range,omitempty"`
 	// What to look at and what to write.

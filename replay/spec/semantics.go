@@ -16,6 +16,8 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.same("spec.target", r.Spec.Source, r.Spec.Target)
 	c.registries(r)
 	c.transform(r)
+	c.read(r.Spec.Validate)
+	c.validate(r)
 	c.bounds(r)
 	c.units(r)
 	return c.problems

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"backstitch/replay/expr"
+
 	"github.com/invopop/jsonschema"
 )
 
@@ -86,12 +88,14 @@ type Split struct {
 	Required bool `json:"required,omitempty"`
 }
 
-// Set gives a member a value.
+// Set gives a member a value, or what an expression gives.
 type Set struct {
 	// Member to set, as names joined by dots. Objects on the way to it are made.
 	Field Path `json:"field"`
 	// Any value.
-	Value Value `json:"value"`
+	Value Value `json:"value,omitempty"`
+	// A CEL expression over value, which is the record's value as the steps before have left it. Instead of value.
+	Expr string `json:"expr,omitempty" jsonschema:"minLength=1,maxLength=8192"`
 }
 
 // Example is a value before and after all steps. Two values are the same when they say the same: order of members, blanks and the
@@ -246,5 +250,12 @@ func (c *checker) step(path string, s Step) {
 		}
 	case s.Set != nil:
 		field("set", s.Set.Field)
+		switch {
+		case (len(s.Set.Value) > 0) == (s.Set.Expr != ""):
+			c.add(CodeOneOf, path+".set", path+".set has to say value or expr", "write one of them")
+		case s.Set.Expr != "":
+			_, err := expr.Of(s.Set.Expr)
+			c.expr(path+".set.expr", err)
+		}
 	}
 }

@@ -39,6 +39,8 @@ var unitHints = map[string]string{
 	timePattern:       `write a moment with its zone, such as "2026-11-20T02:00:00Z"`,
 	versionPattern:    `write a name in quotes, such as "v3": letters, digits, dots, underscores and dashes`,
 	pathPattern:       `write names joined by dots, such as customer.address.zip; a dot in a name is written \., a backslash \\`,
+	percentPattern:    "write a share with its sign, such as 1% or 0.05%",
+	sharePattern:      "write a share or a number with its word, such as 0.1% or 100 records",
 	partitionsPattern: `write numbers and ranges in quotes, such as "0-7,12"`,
 	namePattern:       "use lower-case letters, digits, dots and dashes, and begin and end with a letter or digit",
 	"^/":              "write an absolute path",
