@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"strings"
 
 	"backstitch/partition"
 )
@@ -14,6 +15,7 @@ type DamagedError struct {
 	// damage reaches; the reader is then at its end.
 	Next partition.Offset
 	Code string // stable, one of the Code constants
+	Rule int    // of the recipe, from 1, that the record has broken; 0 for everything else
 	Err  error
 }
 
@@ -39,6 +41,21 @@ const (
 	CodeNameTaken = "BST-Q307" // there is a member of the new name already
 	CodeNoSplit   = "BST-Q308" // the value is no text of as many parts as there are names for
 )
+
+// Which kind of rule a record has broken, and why a step's expression gives nothing.
+const (
+	CodeFalse      = "BST-Q340" // an expression is false
+	CodeNoAnswer   = "BST-Q341" // an expression has no answer: a member is not there, types do not go together
+	CodeCost       = "BST-Q342" // an expression costs too much
+	CodeRange      = "BST-Q343" // a number is beyond its bounds, or is none
+	CodeRequired   = "BST-Q344" // a member is null or not there
+	CodeType       = "BST-Q345" // a value is of another type
+	CodeSchema     = "BST-Q346" // the value does not fit its JSON Schema
+	CodeExpression = "BST-Q347" // a step's expression has no answer
+)
+
+// Refused reports whether code says that a record was read well, and that a step or a rule has refused it.
+func Refused(code string) bool { return strings.HasPrefix(code, "BST-Q3") }
 
 func (e *DamagedError) Error() string {
 	if e.Offset < 0 {

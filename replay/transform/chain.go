@@ -50,6 +50,7 @@ type Editor struct {
 	p       *parser
 	made    []byte // what steps have made for the value at hand
 	changed bool
+	now     look // what expressions see
 }
 
 // Editor makes an editor.

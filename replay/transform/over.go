@@ -3,7 +3,6 @@ package transform
 import (
 	"context"
 	"errors"
-	"sort"
 
 	"backstitch/partition"
 	"backstitch/replay/record"
@@ -29,65 +28,23 @@ func (c *changed) Open(ctx context.Context, slice partition.Slice, cursor partit
 	if err != nil {
 		return nil, err
 	}
-	return &reader{Reader: r, slice: slice, editor: c.chain.Editor()}, nil
-}
-
-// reader changes one batch at a time. A record that can not be changed parts its batch: those before it come first, then the error,
-// and then the rest.
-type reader struct {
-	source.Reader
-	slice  partition.Slice
-	editor *Editor
-
-	damage *source.DamagedError // to be told next
-	rest   *record.Batch        // behind the damage, not changed yet
+	e := c.chain.Editor()
+	return source.Sift(r, slice, func(b *record.Batch) (int, *source.Refusal, error) {
+		if b.Digests != nil {
+			return 0, nil, errDigests
+		}
+		n, why := e.change(b)
+		if why == nil {
+			return n, nil, nil
+		}
+		return n, &source.Refusal{Code: why.Code, Err: why}, nil
+	}), nil
 }
 
 var errDigests = errors.New("the source gives digests instead of records, which no step can change")
 
-// Next is source.Reader's.
-func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
-	if d := r.damage; d != nil {
-		r.damage = nil
-		return nil, d
-	}
-	b := r.rest
-	if r.rest = nil; b == nil {
-		var err error
-		if b, err = r.Reader.Next(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if b.Digests != nil {
-		b.Release()
-		return nil, errDigests
-	}
-	n, why := r.change(b)
-	if why == nil {
-		return b, nil
-	}
-	bad := b
-	var front *record.Batch
-	if n > 0 {
-		front = b.Split(n)
-	}
-	d := &source.DamagedError{Object: objectAt(r.slice, bad.Records[0].Offset), Offset: bad.Records[0].Offset, Next: bad.Records[0].Offset + 1, Code: why.Code, Err: why}
-	if len(bad.Records) == 1 {
-		bad.Release()
-	} else {
-		bad.Bytes -= bad.SizeOf(0)
-		bad.Records = bad.Records[1:]
-		r.rest = bad
-	}
-	if front == nil {
-		return nil, d
-	}
-	r.damage = d
-	return front, nil
-}
-
 // change changes the values of b in their order. It returns how many records were done, and why the next one was not.
-func (r *reader) change(b *record.Batch) (n int, why *Refused) {
+func (e *Editor) change(b *record.Batch) (n int, why *Refused) {
 	var buf *record.Buffer
 	defer func() {
 		if buf == nil {
@@ -111,7 +68,7 @@ func (r *reader) change(b *record.Batch) (n int, why *Refused) {
 		}
 		// When it has no room the buffer gets other memory. Values that were made before stay in the old one, which nobody uses again.
 		from := len(buf.B)
-		out, changed, err := r.editor.Append(buf.B, rec.Value)
+		out, changed, err := e.Append(buf.B, rec.Value)
 		if err != nil {
 			var refused *Refused
 			if !errors.As(err, &refused) {
@@ -131,21 +88,3 @@ func (r *reader) change(b *record.Batch) (n int, why *Refused) {
 
 // maxBuffer bounds what is taken for a batch at once.
 const maxBuffer = 8 << 20
-
-// Close ends reading.
-func (r *reader) Close() error {
-	if r.rest != nil {
-		r.rest.Release()
-		r.rest = nil
-	}
-	return r.Reader.Close()
-}
-
-// objectAt names the object that holds a position, "" where the slice has none. Objects are in order of Base.
-func objectAt(slice partition.Slice, at partition.Offset) string {
-	i := sort.Search(len(slice.Objects), func(i int) bool { return slice.Objects[i].Base > at })
-	if i == 0 {
-		return ""
-	}
-	return slice.Objects[i-1].Key
-}

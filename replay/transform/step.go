@@ -38,6 +38,8 @@ func newStep(s spec.Step) (step, error) {
 		return &cast{f, to, s.Cast.To}, nil
 	case s.Default != nil:
 		return newFill(s.Default.Field, s.Default.Value, s.Default.OrNull, false)
+	case s.Set != nil && s.Set.Expr != "":
+		return newCompute(s.Set.Field, s.Set.Expr)
 	case s.Set != nil:
 		return newFill(s.Set.Field, s.Set.Value, true, true)
 	case s.Drop != nil:
@@ -279,7 +281,10 @@ func newFill(p spec.Path, v spec.Value, orNull, always bool) (*fill, error) {
 	return &fill{f, text, orNull, always}, nil
 }
 
-func (s *fill) do(e *Editor, root *object) error {
+func (s *fill) do(e *Editor, root *object) error { return s.put(e, root, s.value) }
+
+// put gives the member what text says.
+func (s *fill) put(e *Editor, root *object, text []byte) error {
 	o := root
 	for i, n := range s.names {
 		last := i == len(s.names)-1
@@ -288,14 +293,14 @@ func (s *fill) do(e *Editor, root *object) error {
 		case err != nil:
 			return err
 		case at < 0 && last:
-			o.add(n.quoted, s.value)
+			o.add(n.quoted, text)
 			e.changed = true
 			return nil
 		case at < 0:
 			o.add(n.quoted, empty)
 			at = len(o.members) - 1
 		case last:
-			s.replace(e, &o.members[at].value)
+			s.replace(e, &o.members[at].value, text)
 			return nil
 		}
 		inside, err := e.inside(&o.members[at].value)
@@ -320,13 +325,13 @@ func said(names []name) []string {
 	return out
 }
 
-func (s *fill) replace(e *Editor, v *value) {
+func (s *fill) replace(e *Editor, v *value, text []byte) {
 	null := v.object == nil && v.text[0] == 'n'
 	if !s.always && (!s.orNull || !null) {
 		return
 	}
-	if v.object == nil && bytes.Equal(v.text, s.value) {
+	if v.object == nil && bytes.Equal(v.text, text) {
 		return
 	}
-	v.object, v.text, e.changed = nil, s.value, true
+	v.object, v.text, e.changed = nil, text, true
 }
