@@ -66,6 +66,7 @@ type Ends struct {
 	Sink   sink.Sink
 	// Topic is what the reference calls the data, the first part of an origin header.
 	Topic string
+	Rules []string      // names of the rules that Source judges by, in order
 	Spill spill.Options // for what others wrote into the target
 	Now   func() time.Time
 	Log   *slog.Logger // nil is silent

@@ -252,7 +252,7 @@ func (e *Engine) settle(p sink.Progress) {
 		Digest:      p.Digest,
 		UnixNanos:   e.ends.Now().UnixNano(),
 	})
-	q := listQuarantine(e.task.Slice, p.Poison)
+	q := listQuarantine(e.task.Slice, p.Poison, e.ends.Rules)
 	e.quarantine.Store(&q)
 }
 

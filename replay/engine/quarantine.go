@@ -26,7 +26,7 @@ func (e *Engine) damage(d *source.DamagedError) error {
 		to = e.task.Slice.Ranges.Span().To
 	}
 	e.ends.Log.Warn("record quarantined", "object", d.Object, "offset", from, "until", to, "code", d.Code, "err", d.Err)
-	e.list(partition.Range{From: from, To: to}, d.Code)
+	e.list(sink.Poison{Range: partition.Range{From: from, To: to}, Code: d.Code, Rule: d.Rule})
 	e.next.Cursor = max(e.next.Cursor, to)
 	if e.next.Quarantined > e.cfg.MaxQuarantine {
 		return fmt.Errorf("%d of at most %d, the last in %w: %w", e.next.Quarantined, e.cfg.MaxQuarantine, d, ErrQuarantine)
@@ -34,19 +34,21 @@ func (e *Engine) damage(d *source.DamagedError) error {
 	return nil
 }
 
-// list adds the part of r that the slice wants to the quarantine.
-func (e *Engine) list(r partition.Range, code string) {
+// list adds the part of p that the slice wants to the quarantine.
+func (e *Engine) list(p sink.Poison) {
 	for _, want := range e.task.Slice.Ranges {
-		part := partition.Range{From: max(r.From, want.From), To: min(r.To, want.To)}
+		part := partition.Range{From: max(p.Range.From, want.From), To: min(p.Range.To, want.To)}
 		if part.Empty() {
 			continue
 		}
 		e.next.Quarantined += part.Len()
-		if n := len(e.next.Poison); n > 0 && e.next.Poison[n-1].Code == code && e.next.Poison[n-1].Range.To == part.From {
-			e.next.Poison[n-1].Range.To = part.To
-			continue
+		if n := len(e.next.Poison); n > 0 {
+			if last := &e.next.Poison[n-1]; last.Code == p.Code && last.Rule == p.Rule && last.Range.To == part.From {
+				last.Range.To = part.To
+				continue
+			}
 		}
-		e.next.Poison = append(e.next.Poison, sink.Poison{Range: part, Code: code})
+		e.next.Poison = append(e.next.Poison, sink.Poison{Range: part, Code: p.Code, Rule: p.Rule})
 	}
 }
 
@@ -68,7 +70,7 @@ func (e *Engine) leaveOut(batch *record.Batch) {
 		r := &batch.Records[i]
 		j := sort.Search(len(e.rejected), func(j int) bool { return e.rejected[j].Range.From >= r.Offset })
 		if j < len(e.rejected) && e.rejected[j].Range.From == r.Offset {
-			e.list(e.rejected[j].Range, e.rejected[j].Code)
+			e.list(e.rejected[j])
 			batch.Bytes -= r.Size()
 			continue
 		}
@@ -91,39 +93,45 @@ var reasons = map[string]string{
 	source.CodeBrokenLine:   "the line is not what its format says",
 	source.CodeTooLarge:     "above the ceiling for one record or object",
 	source.CodeBadCompanion: "the keys or headers file does not pair with its value file",
-	source.CodeNotJSON:      "the value is no JSON, which the transform needs",
-	source.CodeNotUTF8:      "the value is not UTF-8, which the transform needs",
+	source.CodeNotJSON:      "the value is no JSON, which the transform or a rule needs",
+	source.CodeNotUTF8:      "the value is not UTF-8, which the transform or a rule needs",
 	source.CodeNotObject:    "the value, or a part of it that a step looks into, is no object",
 	source.CodeAmbiguous:    "two members have the name that a step looks for",
 	source.CodeAbsent:       "a member that a step requires is not there",
 	source.CodeNoCast:       "a value has no exact form of the type to cast to",
 	source.CodeNameTaken:    "there is a member of the new name already",
 	source.CodeNoSplit:      "a text has not as many parts as a step names",
+	source.CodeFalse:        "the expression is false",
+	source.CodeNoAnswer:     "the expression has no answer: a member is not there, or types do not go together",
+	source.CodeCost:         "the expression costs too much",
+	source.CodeRange:        "a number is beyond its bounds, or is none",
+	source.CodeRequired:     "a member is null or not there",
+	source.CodeType:         "a value is of another type",
+	source.CodeSchema:       "the value does not fit the schema",
+	source.CodeExpression:   "the expression of a step has no answer",
 	sink.CodeTooLarge:       "larger than the target takes",
 	sink.CodeBadTimestamp:   "outside the target's limits for timestamps",
 	sink.CodeBadRecord:      "refused by the target's own rules",
 }
 
+// reason is what people read beside p. The rule comes first: that is what its author knows.
+func reason(p sink.Poison, rules []string) string {
+	if p.Rule == 0 || p.Rule > len(rules) {
+		return reasons[p.Code]
+	}
+	return "rule " + rules[p.Rule-1] + ": " + reasons[p.Code]
+}
+
 // listQuarantine spells poison out for the book, one entry per position, at most fsm.MaxQuarantineEntries.
-func listQuarantine(slice partition.Slice, poison []sink.Poison) []fsm.Quarantined {
+func listQuarantine(slice partition.Slice, poison []sink.Poison, rules []string) []fsm.Quarantined {
 	var out []fsm.Quarantined
 	for _, p := range poison {
 		for at := p.Range.From; at < p.Range.To; at++ {
 			if len(out) == fsm.MaxQuarantineEntries {
 				return out
 			}
-			out = append(out, fsm.Quarantined{Partition: slice.Partition, Offset: at, Object: objectAt(slice, at), Code: p.Code, Reason: reasons[p.Code]})
+			out = append(out, fsm.Quarantined{Partition: slice.Partition, Offset: at, Object: source.ObjectAt(slice, at), Code: p.Code, Reason: reason(p, rules)})
 		}
 	}
 	return out
-}
-
-// objectAt names the object that holds position at, "" when the slice has none. Objects are in order of Base, and one reaches
-// to the next: holes stretch it beyond its count.
-func objectAt(slice partition.Slice, at partition.Offset) string {
-	i := sort.Search(len(slice.Objects), func(i int) bool { return slice.Objects[i].Base > at })
-	if i == 0 {
-		return ""
-	}
-	return slice.Objects[i-1].Key
 }

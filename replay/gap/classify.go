@@ -236,6 +236,9 @@ func (s *scan) corrupt(d *source.DamagedError) {
 	if f.Whole = d.Offset < 0; !f.Whole {
 		f.Range = partition.Range{From: d.Offset, To: max(d.Next, d.Offset)}
 	}
+	if source.Refused(d.Code) {
+		f.Code, f.Rule, f.Count = d.Code, d.Rule, 1
+	}
 	for _, o := range s.extent.Objects {
 		if o.Key == d.Object && d.Offset < 0 && o.Count > 0 {
 			f.Range, f.Count = partition.Range{From: o.Base, To: o.Base + o.Count}, o.Count

@@ -40,7 +40,9 @@ type Finding struct {
 	Object     string `json:"object,omitempty"` // of the archive, for damage
 	Whole      bool   `json:"whole,omitempty"`  // nothing of the object could be read
 	Reason     string `json:"reason"`
-	Evidence   string `json:"evidence"` // "E2" when contents were compared, "" when nothing was
+	Code       string `json:"code,omitempty"` // of a record that a step or a rule has refused; Range is then its position
+	Rule       int    `json:"rule,omitempty"` // number of that rule in the spec, from 1
+	Evidence   string `json:"evidence"`       // "E2" when contents were compared, "" when nothing was
 	// Recoverable says whether a plan would write it.
 	Recoverable bool `json:"recoverable"`
 

@@ -23,7 +23,6 @@ import (
 	"backstitch/replay/source/archive"
 	kafkasource "backstitch/replay/source/kafka"
 	"backstitch/replay/throttle"
-	"backstitch/replay/transform"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -98,11 +97,7 @@ func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	if err := json.Unmarshal(recipe, &ends.Recipe); err != nil {
 		return nil, fmt.Errorf("recipe of job %s: %w: %w", job, err, ErrRecipe)
 	}
-	want := recovery.RecipeVersion
-	if ends.Recipe.Source.Transform != nil {
-		want = recovery.TransformVersion
-	}
-	if ends.Recipe.Version != want {
+	if want, ok := ends.Recipe.Known(); !ok {
 		return nil, fmt.Errorf("recipe of job %s has version %d, want %d: %w", job, ends.Recipe.Version, want, ErrRecipe)
 	}
 	var err error
@@ -116,9 +111,9 @@ func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	return ends, nil
 }
 
-// source opens the reference, with its values changed if the recipe says so.
+// source opens the reference, with its records changed and judged if the recipe says so.
 func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Recipe) (source.Source, error) {
-	chain, err := r.Source.Transform.Chain()
+	tally, err := r.Tally()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
 	}
@@ -126,7 +121,11 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	if err != nil {
 		return nil, err
 	}
-	return transform.Over(src, chain), nil
+	over, err := r.Source.Over(src, tally)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", err, ErrRecipe), src.Close())
+	}
+	return over, nil
 }
 
 func (o *Opener) plainSource(ctx context.Context, job partition.JobID, src *recovery.Source) (source.Source, error) {

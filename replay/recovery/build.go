@@ -13,10 +13,10 @@ import (
 	"backstitch/partition/plan"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/rule"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/throttle"
-	"backstitch/replay/transform"
 )
 
 // Options are what Build needs besides the spec.
@@ -80,6 +80,7 @@ type builder struct {
 	report   *gap.Report
 	planning bool     // what was scanned is to be written
 	readable *readers // of the target, when planning; nil where no registries are named
+	tally    *rule.Tally // nil where nobody bounds what may be lacking
 }
 
 // scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded.
@@ -146,6 +147,10 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 		return e, &Error{Code: CodeNoTime, Title: "the reference holds no timestamps, so a range can not go by time", Exit: exitUsage,
 			Why:  fmt.Sprintf("%s holds %s of each record.", sourceName(b.recipe.Source), fieldsText(b.fields)),
 			Hint: "use spec.range.offsets, or leave the range out"}
+	}
+	if err := b.blind(); err != nil {
+		e.ref.Close()
+		return e, err
 	}
 	if err := b.inventory(ctx, e); err != nil {
 		e.ref.Close()
@@ -219,12 +224,16 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 	if err := b.whole(); err != nil {
 		return gap.Input{}, err
 	}
-	chain, err := b.recipe.Source.Transform.Chain()
+	var err error
+	if b.tally, err = b.recipe.Tally(); err != nil {
+		return gap.Input{}, err
+	}
+	ref, err := b.recipe.Source.Over(e.ref, b.tally)
 	if err != nil {
 		return gap.Input{}, err
 	}
 	in := gap.Input{
-		Redelivers: b.about.Redelivers, Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: transform.Over(e.ref, chain), Target: e.end, Scope: b.scope,
+		Redelivers: b.about.Redelivers, Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: ref, Target: e.end, Scope: b.scope,
 	}
 	return in, b.facts(ctx, e.ref, e.end, &in)
 }
@@ -358,6 +367,9 @@ func (b *builder) plan() (*Plan, error) {
 		return nil, err
 	}
 	p.Recipe.Left = p.left()
+	if err := b.validate(p); err != nil {
+		return nil, err
+	}
 	p.Undo = b.undo()
 	return p, nil
 }
@@ -527,7 +539,7 @@ func (b *builder) rangeText() string {
 // NewRecipe is what workers get to know of a spec with its defaults, and its scope.
 func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	s := &r.Spec
-	out := Recipe{Version: RecipeVersion}
+	var out Recipe
 	switch {
 	case s.Source.S3 != nil:
 		c := s.Source.S3
@@ -544,7 +556,15 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 		out.Source = Source{Layout: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic, Registry: c.Registry}
 	}
 	if t := s.Transform; t != nil {
-		out.Version, out.Source.Transform = TransformVersion, &Transform{Version: t.Version, Steps: t.Steps}
+		out.Source.Transform = &Transform{Version: t.Version, Steps: t.Steps}
+	}
+	if v := s.Validate; v != nil {
+		if len(v.Rules) > 0 {
+			out.Source.Rules = &Rules{Version: v.Version, Rules: v.Rules}
+		}
+		for _, n := range v.NullRate {
+			out.Nulls = append(out.Nulls, rule.Limit{Field: n.Field, Allowed: -1}) // the plan says how many
+		}
 	}
 	switch {
 	case s.Target.Kafka != nil:
@@ -561,6 +581,7 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 		return out, gap.Scope{}, err
 	}
 	out.Write = Write{OriginHeaders: *s.Write.OriginHeaders, CommitRecords: s.Write.CommitRecords, CommitMs: every.Milliseconds(), MaxQuarantine: s.Write.MaxQuarantine}
+	out.Version = out.version()
 	var scope gap.Scope
 	if g := s.Range; g != nil {
 		if g.Offsets != nil {

@@ -28,6 +28,9 @@ const (
 	CodeRegistry    = "BST-E1137" // agents are to ask a schema registry that their configuration does not name
 	CodeExample     = "BST-E1150" // an example of the transform does not come out
 	CodeTransformed = "BST-E1151" // what was asked for can not go by changed records
+	CodeNulls       = "BST-E1153" // a value is lacking in more records than validate.nullRate allows
+	CodeAside       = "BST-E1154" // more records are set aside than validate.maxQuarantine allows
+	CodeBlind       = "BST-E1155" // a rule looks at a part of a record that the reference does not hold
 )
 
 // Exit statuses.

@@ -34,6 +34,11 @@ func (b *builder) examples() error {
 // asTheyStand refuses a spec that changes records for what turns source and target round: steps have no inverse.
 func asTheyStand(r *spec.Recovery) error {
 	t := r.Spec.Transform
+	if v := r.Spec.Validate; t == nil && v != nil {
+		return &Error{Code: CodeTransformed, Title: "a sink's archive is compared with its topic as records stand", Exit: exitUsage,
+			Why:  "The spec has rules " + v.Version + ", which leave records of the archive out.",
+			Hint: "leave validate out, or compare what keeps the rules with: backstitch gaps list -f SPEC"}
+	}
 	if t == nil {
 		return nil
 	}

@@ -2,28 +2,72 @@ package recovery
 
 import (
 	"fmt"
+	"slices"
 
+	"backstitch/partition"
+	"backstitch/replay/gap"
+	"backstitch/replay/record"
+	"backstitch/replay/rule"
+	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
 )
 
 // Recipe is what a worker needs besides its slice. Its canonical JSON is fsm.Job.Recipe.
 type Recipe struct {
-	Version int    `json:"version"` // RecipeVersion, or TransformVersion where the source has a transform
+	Version int    `json:"version"` // the least of the versions below that knows all that is in it
 	Source  Source `json:"source"`
 	Target  Target `json:"target"`
 	Write   Write  `json:"write"`
 	// Left names places of the range that the reference can not give, each with the reason. They are not written and no proof
 	// covers them, so a job that has any is never complete without saying so.
 	Left []string `json:"left,omitempty"`
+	// Aside are the positions among them that hold a record, which a step or a rule has refused, as far as they are listed; AsideMore is
+	// how many there are beyond.
+	Aside     []Aside `json:"aside,omitempty"`
+	AsideMore int64   `json:"asideMore,omitempty"`
+	// Nulls is how often members may lack a value in all that the plan has looked at.
+	Nulls []rule.Limit `json:"nulls,omitempty"`
 }
 
-// Versions of a recipe. A program that knows the first alone would read past a transform and write values as they were, so a recipe
-// that has one says that it is another.
+// Tally counts what the recipe bounds, in the range of its source; nil where it bounds nothing.
+func (r *Recipe) Tally() (*rule.Tally, error) {
+	scope := gap.Scope{FromMs: r.Source.FromMs, ToMs: r.Source.ToMs}
+	return rule.NewTally(r.Nulls, func(rec *record.Record) bool { return scope.HasTime(rec.TimestampMs) })
+}
+
+// Aside is a record of the reference that the plan has left out, and why.
+type Aside struct {
+	Partition int32            `json:"partition"`
+	Offset    partition.Offset `json:"offset"`
+	Code      string           `json:"code"`
+	Rule      string           `json:"rule,omitempty"` // that the record broke, "" for what is no rule
+}
+
+// Versions of a recipe. A program that knows the first alone would read past a transform and write values as they were, one that knows
+// the second past rules and expressions, so a recipe that has them says that it is another.
 const (
 	RecipeVersion    = 1
 	TransformVersion = 2
+	RulesVersion     = 3
 )
+
+// version is the one that r has to have.
+func (r *Recipe) version() int {
+	switch t := r.Source.Transform; {
+	case r.Source.Rules != nil, len(r.Nulls) > 0, t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Set != nil && s.Set.Expr != "" }):
+		return RulesVersion
+	case t != nil:
+		return TransformVersion
+	}
+	return RecipeVersion
+}
+
+// Known reports whether r has the version that what is in it asks for.
+func (r *Recipe) Known() (want int, ok bool) {
+	want = r.version()
+	return want, r.Version == want
+}
 
 // Source names the reference.
 type Source struct {
@@ -49,6 +93,56 @@ type Source struct {
 	Registry  string  `json:"registry,omitempty"` // connection to the registry that its records name schemas of, or its address; no plan has one
 	// Transform changes each value before anything else looks at it; nil leaves them as they are.
 	Transform *Transform `json:"transform,omitempty"`
+	// Rules judge each record behind the transform; nil lets all pass.
+	Rules *Rules `json:"rules,omitempty"`
+}
+
+// Rules are those of spec.Validate that are about single records.
+type Rules struct {
+	Version string      `json:"version"`
+	Rules   []spec.Rule `json:"rules"`
+}
+
+// String names r for people: Rules r1, 4 rules.
+func (r *Rules) String() string {
+	return fmt.Sprintf("Rules %s, %s", r.Version, plural(len(r.Rules), "rule"))
+}
+
+// Names are those of the rules, in order.
+func (r *Rules) Names() []string {
+	if r == nil {
+		return nil
+	}
+	out := make([]string, len(r.Rules))
+	for i := range r.Rules {
+		out[i] = r.Rules[i].Name
+	}
+	return out
+}
+
+// Set is the rules, ready for use; nil where there are none.
+func (r *Rules) Set() (*rule.Set, error) {
+	if r == nil {
+		return nil, nil
+	}
+	s, err := rule.New(r.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("rules %s: %w", r.Version, err)
+	}
+	return s, nil
+}
+
+// Over is src as the recipe of s wants it: changed by the transform, without what breaks a rule, and counted by tally, which may be nil.
+func (s *Source) Over(src source.Source, tally *rule.Tally) (source.Source, error) {
+	chain, err := s.Transform.Chain()
+	if err != nil {
+		return nil, err
+	}
+	set, err := s.Rules.Set()
+	if err != nil {
+		return nil, err
+	}
+	return rule.Over(transform.Over(src, chain), set, tally), nil
 }
 
 // Transform is spec.Transform without its examples.

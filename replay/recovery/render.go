@@ -40,6 +40,9 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 	if t := p.Recipe.Source.Transform; t != nil {
 		fmt.Fprintf(&b, "%s\n", t)
 	}
+	if r := p.Recipe.Source.Rules; r != nil {
+		fmt.Fprintf(&b, "%s\n", r)
+	}
 	b.WriteByte('\n')
 	p.writeParts(&b, opt)
 	p.writeSums(&b)

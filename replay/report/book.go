@@ -94,6 +94,11 @@ func (a *About) slices(v *fsm.View, p fsm.Proof) error {
 }
 
 func referenceText(s recovery.Source) string {
+	if r := s.Rules; r != nil {
+		plain := s
+		plain.Rules = nil
+		return referenceText(plain) + "   " + r.String()
+	}
 	if t := s.Transform; t != nil {
 		plain := s
 		plain.Transform = nil

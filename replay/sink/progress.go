@@ -33,6 +33,7 @@ type Progress struct {
 type Poison struct {
 	Range partition.Range
 	Code  string // "BST-Q" and three digits
+	Rule  int    // of the recipe, from 1, that the records broke; 0 for what is no rule
 }
 
 // Stamp is what a sink keeps in the target: whose progress, and which. There is one per lane.
@@ -51,7 +52,7 @@ const MaxStampBytes = 4000
 //
 // Numbers are decimal, DIGEST is 32 hexadecimal digits, SCANNED a target offset. POISON and CONSUMED are "-" when empty, or
 // unpadded base64url of unsigned varints: per run its distance from the end of the run before it, its length, and for POISON
-// the three digits of the code as a number.
+// the three digits of the code as a number, to which a rule adds a thousand times its own.
 const stampTag = "bs1"
 
 // String returns the text form.
@@ -66,8 +67,10 @@ func (s Stamp) String() string {
 	}
 	b = hex.AppendEncode(append(b, ' '), p.Digest[:])
 	b = strconv.AppendInt(append(b, ' '), p.Scanned, 10)
-	b = appendRuns(append(b, ' '), len(p.Poison), func(i int) (partition.Range, string) { return p.Poison[i].Range, p.Poison[i].Code })
-	b = appendRuns(append(b, ' '), len(p.Consumed), func(i int) (partition.Range, string) { return p.Consumed[i], "" })
+	b = appendRuns(append(b, ' '), len(p.Poison), func(i int) (partition.Range, string, int) {
+		return p.Poison[i].Range, p.Poison[i].Code, p.Poison[i].Rule
+	})
+	b = appendRuns(append(b, ' '), len(p.Consumed), func(i int) (partition.Range, string, int) { return p.Consumed[i], "", 0 })
 	return string(b)
 }
 
@@ -83,19 +86,25 @@ func (s Stamp) Encode() (string, error) {
 
 const codePrefix = "BST-Q"
 
-func appendRuns(b []byte, n int, run func(int) (partition.Range, string)) []byte {
+// perRule is what a rule's number is multiplied with beside a code, and maxRules how many there are.
+const (
+	perRule  = 1000
+	maxRules = 64
+)
+
+func appendRuns(b []byte, n int, run func(int) (partition.Range, string, int)) []byte {
 	if n == 0 {
 		return append(b, '-')
 	}
 	var raw []byte
 	var last partition.Offset
 	for i := range n {
-		r, code := run(i)
+		r, code, rule := run(i)
 		raw = binary.AppendUvarint(raw, uint64(r.From-last))
 		raw = binary.AppendUvarint(raw, uint64(r.Len()))
 		if code != "" {
 			num, _ := strconv.ParseUint(strings.TrimPrefix(code, codePrefix), 10, 16) // codes are constants of this program
-			raw = binary.AppendUvarint(raw, num)
+			raw = binary.AppendUvarint(raw, num+uint64(rule)*perRule)
 		}
 		last = r.To
 	}
@@ -138,11 +147,13 @@ func ParseStamp(text string) (Stamp, error) {
 	if p.Scanned, err = strconv.ParseInt(f[9], 10, 64); err != nil {
 		return bad("scanned offset")
 	}
-	err = parseRuns(f[10], true, func(r partition.Range, code string) { p.Poison = append(p.Poison, Poison{Range: r, Code: code}) })
+	err = parseRuns(f[10], true, func(r partition.Range, code string, rule int) {
+		p.Poison = append(p.Poison, Poison{Range: r, Code: code, Rule: rule})
+	})
 	if err != nil {
 		return bad("quarantined runs: " + err.Error())
 	}
-	err = parseRuns(f[11], false, func(r partition.Range, _ string) { p.Consumed = append(p.Consumed, r) })
+	err = parseRuns(f[11], false, func(r partition.Range, _ string, _ int) { p.Consumed = append(p.Consumed, r) })
 	if err != nil {
 		return bad("suppressed runs: " + err.Error())
 	}
@@ -152,7 +163,7 @@ func ParseStamp(text string) (Stamp, error) {
 	return s, nil
 }
 
-func parseRuns(text string, codes bool, put func(partition.Range, string)) error {
+func parseRuns(text string, codes bool, put func(partition.Range, string, int)) error {
 	if text == "-" {
 		return nil
 	}
@@ -183,15 +194,15 @@ func parseRuns(text string, codes bool, put func(partition.Range, string)) error
 		if size == 0 || last > 1<<62 {
 			return fmt.Errorf("bad run")
 		}
-		code := ""
+		code, rule := "", 0
 		if codes {
 			num, err := next()
-			if err != nil || num > 999 {
+			if err != nil || num >= (maxRules+1)*perRule {
 				return fmt.Errorf("bad code")
 			}
-			code = fmt.Sprintf("%s%03d", codePrefix, num)
+			code, rule = fmt.Sprintf("%s%03d", codePrefix, num%perRule), int(num/perRule)
 		}
-		put(partition.Range{From: partition.Offset(from), To: partition.Offset(last)}, code)
+		put(partition.Range{From: partition.Offset(from), To: partition.Offset(last)}, code, rule)
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ func TestStampComesBack(t *testing.T) {
 		}
 		copy(want.Progress.Digest[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "digest"))
 		for _, r := range drawRuns(t, "poison") {
-			want.Progress.Poison = append(want.Progress.Poison, Poison{Range: r, Code: rapid.SampledFrom([]string{CodeTooLarge, "BST-Q101", "BST-Q007"}).Draw(t, "code")})
+			want.Progress.Poison = append(want.Progress.Poison, Poison{Range: r, Code: rapid.SampledFrom([]string{CodeTooLarge, "BST-Q101", "BST-Q007"}).Draw(t, "code"),
+				Rule: rapid.IntRange(0, maxRules).Draw(t, "rule")})
 		}
 		got, err := ParseStamp(want.String())
 		if err != nil {
@@ -52,7 +53,7 @@ func TestStampComesBack(t *testing.T) {
 func TestStampForm(t *testing.T) {
 	s := Stamp{Slice: 3, Epoch: 9, Progress: Progress{
 		Cursor: 1010, Records: 7, Bytes: 700, Suppressed: 2, Quarantined: 1, Digest: [16]byte{0xab}, Scanned: 50,
-		Poison:   []Poison{{partition.Range{From: 1003, To: 1004}, CodeTooLarge}},
+		Poison:   []Poison{{Range: partition.Range{From: 1003, To: 1004}, Code: CodeTooLarge}},
 		Consumed: partition.Ranges{{From: 60, To: 61}, {From: 70, To: 90}},
 	}}
 	const want = "bs1 3 9 1010 7 700 2 1 ab000000000000000000000000000000 50 6wcByQE PAEJFA"

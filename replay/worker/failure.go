@@ -11,6 +11,7 @@ import (
 	"backstitch/replay/engine"
 	"backstitch/replay/open"
 	"backstitch/replay/recovery"
+	"backstitch/replay/rule"
 	"backstitch/replay/scan"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
@@ -42,6 +43,7 @@ var failures = []struct {
 	{source.ErrRecreated, "BST-E5103", false, "the source topic was deleted and created again: make a new plan"},
 	{source.ErrRetention, "BST-E5104", false, "retention overtook the repair: make a new plan from another source"},
 	{engine.ErrQuarantine, "BST-E5105", false, "look at the quarantine list; raise write.maxQuarantine when these records may stay missing"},
+	{rule.ErrNulls, recovery.CodeNulls, false, "the reference is not what the plan judged: look at it, and make a new plan"},
 	{sink.ErrRecreated, "BST-E5201", false, "the target was deleted and created again since the plan: make a new plan"},
 	{sink.ErrNoTarget, "BST-E5202", false, "create the target topic, partition, directory or bucket and retry the job"},
 	{bucket.ErrNotConditional, connect.CodeStoreUnsafe, false, "the store lets two writers have one name: use one that honours If-None-Match, and make a new plan"},

@@ -132,8 +132,8 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 	e, err := engine.New(
 		engine.Task{Slice: r.work.Slice, Epoch: r.work.Epoch, Seen: r.work.Seen},
 		engine.Ends{
-			Source: j.ends.Source, Sink: j.ends.Sink, Topic: j.ends.Recipe.Source.Topic, Spill: r.w.deps.Spill,
-			Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
+			Source: j.ends.Source, Sink: j.ends.Sink, Topic: j.ends.Recipe.Source.Topic, Rules: j.ends.Recipe.Source.Rules.Names(),
+			Spill: r.w.deps.Spill, Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
 		}, cfg)
 	if err != nil {
 		return err
