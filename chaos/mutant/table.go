@@ -469,10 +469,52 @@ var All = []Mutant{
 
 	// Changing records.
 	{
-		Name: "skip-what-no-step-can-change", File: "replay/transform/over.go",
-		Old: "	if front == nil {\n		return nil, d\n	}", New: "	if front == nil {\n		return r.Next(ctx)\n	}",
+		Name: "skip-what-no-step-can-change", File: "replay/source/sift.go",
+		Old: "	if front == nil {\n		return nil, d\n	}", New: "	if front == nil {\n		return s.Next(ctx)\n	}",
 		Why:    "a record that a transform can not change is in no target and on no list",
 		Caught: room("replay/transform", "TestWhatCanNotBeChangedIsNamed"),
+	},
+	{
+		Name: "write-what-a-rule-can-not-judge", File: "replay/rule/kinds.go",
+		Old: "			return refuse(source.CodeNoAnswer, \"%s: %w\", said, err)\n", New: "			return nil\n",
+		Why:    "a record that has no answer for a rule is written",
+		Caught: room("replay/rule", "TestKinds"),
+	},
+	{
+		Name: "delete-no-tombstone", File: "replay/rule/set.go",
+		Old: "			if r.Record.Value == nil {\n				continue\n			}\n", New: "",
+		Why:    "rules about values set tombstones aside, and what they delete stays",
+		Caught: room("replay/rule", "TestTombstonesPass"),
+	},
+	{
+		Name: "a-float-of-every-number", File: "replay/expr/input.go",
+		Old: "	if !strings.ContainsAny(text, \".eE\") {", New: "	if !strings.ContainsAny(text, \"0123456789\") {",
+		Why:    "rules and expressions take 2^53+1 for its neighbour",
+		Caught: room("replay/expr", "TestWhatAnExpressionSees"),
+	},
+	{
+		Name: "expressions-for-ever", File: "replay/expr/expr.go",
+		Old: "cel.CostLimit(MaxCost), ", New: "",
+		Why:    "one record holds a slice up for as long as its expression likes",
+		Caught: room("replay/expr", "TestCostIsBounded"),
+	},
+	{
+		Name: "count-a-null-twice", File: "replay/rule/tally.go",
+		Old: " || c.part.seen.Contains(r.Record.Offset)", New: "",
+		Why:    "a share is of reads, and a plan is refused or made by how often somebody looked",
+		Caught: room("replay/rule", "TestATallyIsOfPositions"),
+	},
+	{
+		Name: "plan-whatever-is-set-aside", File: "replay/recovery/validate.go",
+		Old: "		if left > allowed {", New: "		if left > all {",
+		Why:    "a plan leaves out more records than its spec allows",
+		Caught: room("replay/recovery/reach", "TestLimitsEndThePlanAndTheJob"),
+	},
+	{
+		Name: "read-past-rules", File: "replay/recovery/recipe.go",
+		Old: "	case r.Source.Rules != nil, len(r.Nulls) > 0, ", New: "	case ",
+		Why:    "an agent that knows no rules takes the job, and writes what breaks them",
+		Caught: room("replay/recovery/reach", "TestRulesArePinned"),
 	},
 
 	// Leases.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,7 +78,7 @@ among those in that file.`,
 					d = d.WithDefaults()
 					all, namespace, name, then = append(all, d), d.Metadata.Namespace, d.Metadata.Name, "backstitch dataset apply -f "+file
 				} else {
-					r, err := spec.Parse(file, data, spec.Options{Connections: where.kinds()})
+					r, err := spec.Parse(file, data, spec.Options{Connections: where.kinds(), ReadFile: besideSpec(file)})
 					if err != nil {
 						return err
 					}
@@ -106,7 +107,17 @@ func readSpec(file string, where *places) (*spec.Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	return spec.Parse(file, data, spec.Options{Connections: where.kinds()})
+	return spec.Parse(file, data, spec.Options{Connections: where.kinds(), ReadFile: besideSpec(file)})
+}
+
+// besideSpec reads files that the spec in file names: from the directory that it is in.
+func besideSpec(file string) func(name string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(file), name)
+		}
+		return readSpecFile(name)
+	}
 }
 
 // readSpecFile reads as much of a file as a spec may have, and a byte more.
