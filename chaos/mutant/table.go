@@ -511,6 +511,12 @@ var All = []Mutant{
 		Caught: room("replay/recovery/reach", "TestLimitsEndThePlanAndTheJob"),
 	},
 	{
+		Name: "forget-who-refuses", File: "replay/revise/diff.go",
+		Old: "		c.diff.RefusedNew++\n", New: "		c.diff.Same++\n",
+		Why:    "what only the new version refuses counts as unchanged",
+		Caught: room("replay/revise", "TestCountsAddUp"),
+	},
+	{
 		Name: "read-past-rules", File: "replay/recovery/recipe.go",
 		Old: "	case r.Source.Rules != nil, len(r.Nulls) > 0, ", New: "	case ",
 		Why:    "an agent that knows no rules takes the job, and writes what breaks them",

@@ -49,6 +49,7 @@ const (
 	codeFragmented    = "BST-E4060" // two topics are in step nowhere for long, so that a map of their offsets would not fit
 	codeNothingPaired = "BST-E4061" // two topics have no record in common
 	codeNoOffsets     = "BST-E4062" // an archive does not know the offsets of its records
+	codeSample       = "BST-E4050" // two versions of a spec were compared, and no record was
 	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 

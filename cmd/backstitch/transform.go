@@ -13,7 +13,7 @@ import (
 
 func newTransform(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "transform", Short: "Try how a spec changes values"}
-	cmd.AddCommand(newTransformTest(a))
+	cmd.AddCommand(newTransformTest(a), newTransformDiff(a))
 	return cmd
 }
 

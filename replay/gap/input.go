@@ -42,8 +42,8 @@ func (s Scope) HasOffset(o partition.Offset) bool {
 	return s.Offsets == (partition.Range{}) || s.Offsets.Contains(o)
 }
 
-// clip returns the part of r that is in scope.
-func (s Scope) clip(r partition.Range) partition.Range {
+// Clip returns the part of r that is in scope.
+func (s Scope) Clip(r partition.Range) partition.Range {
 	if s.Offsets != (partition.Range{}) {
 		r.From, r.To = max(r.From, s.Offsets.From), min(r.To, s.Offsets.To)
 	}

@@ -110,7 +110,7 @@ func (e *referenceError) Unwrap() error { return e.err }
 // slice is the whole extent in scope as something that a source can open.
 func (s *scan) slice() partition.Slice {
 	sl := partition.Slice{Kind: partition.SliceVerify, Partition: s.part, Objects: s.extent.Objects}
-	if r := s.in.Scope.clip(s.extent.Range); !r.Empty() {
+	if r := s.in.Scope.Clip(s.extent.Range); !r.Empty() {
 		sl.Ranges = partition.Ranges{r}
 	}
 	return sl
@@ -335,7 +335,7 @@ func (s *scan) totals(out *match.Outcome) {
 func (s *scan) notComparable(reason string) {
 	s.res.Comparable = false
 	s.res.findings = append(s.res.findings, Finding{
-		Kind: NotComparable, Partition: s.part, Range: s.in.Scope.clip(s.extent.Range), Count: -1, Reason: reason,
+		Kind: NotComparable, Partition: s.part, Range: s.in.Scope.Clip(s.extent.Range), Count: -1, Reason: reason,
 	})
 }
 

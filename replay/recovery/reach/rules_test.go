@@ -13,6 +13,7 @@ import (
 	"backstitch/replay/engine"
 	"backstitch/replay/gap"
 	"backstitch/replay/open"
+	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/report"
 	"backstitch/replay/rule"
@@ -193,5 +194,18 @@ func TestRulesArePinned(t *testing.T) {
 	var refused *recovery.Error
 	if !errors.As(err, &refused) || refused.Code != recovery.CodeTransformed {
 		t.Errorf("the other way round: got %v, want %s", err, recovery.CodeTransformed)
+	}
+}
+
+// A sample is the first records of each partition as they stand in the reference, and what one has too few of the others give.
+func TestSample(t *testing.T) {
+	l := migration(t)
+	var got []string
+	fields, err := recovery.Sample(t.Context(), l.judged(fmt.Sprintf(numbers, "")), l.clients, 10, func(part int32, rec *record.Record) error {
+		got = append(got, fmt.Sprintf("%d@%d %s", part, rec.Offset, rec.Value))
+		return nil
+	}, func(d *source.DamagedError) { t.Error(d) })
+	if err != nil || fields != record.AllFields || len(got) != 10 || got[7] != `0@7 {"n":"many"}` {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
