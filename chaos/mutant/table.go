@@ -517,6 +517,12 @@ var All = []Mutant{
 		Caught: room("replay/revise", "TestCountsAddUp"),
 	},
 	{
+		Name: "replay-what-was-not-set-aside", File: "replay/recovery/only.go",
+		Old: "	return meet(rs, b.opt.Only[part])\n", New: "	return rs\n",
+		Why:    "a plan of what is in quarantine writes other records, too",
+		Caught: room("replay/recovery/reach", "TestWhatWasSetAsideIsPlannedAgain"),
+	},
+	{
 		Name: "read-past-rules", File: "replay/recovery/recipe.go",
 		Old: "	case r.Source.Rules != nil, len(r.Nulls) > 0, ", New: "	case ",
 		Why:    "an agent that knows no rules takes the job, and writes what breaks them",

@@ -48,7 +48,7 @@ func succeeded(j client.Job, left []string) error {
 	f := &failure{Code: codePartly, Exit: client.ExitPartly}
 	if n := j.Progress.Quarantined; n > 0 {
 		why = append(why, count(n)+" record(s) in quarantine")
-		f.Next = "backstitch status " + j.ID + " -o json"
+		f.Next = "backstitch quarantine list " + j.ID
 	}
 	if len(left) > 0 {
 		why = append(why, count(int64(len(left)))+" place(s) that the reference can not give")

@@ -114,12 +114,19 @@ var reasons = map[string]string{
 	sink.CodeBadRecord:      "refused by the target's own rules",
 }
 
-// reason is what people read beside p. The rule comes first: that is what its author knows.
+// Reason is what people read beside a code. The rule that was broken, "" for none, comes first: that is what its author knows.
+func Reason(code, rule string) string {
+	if rule == "" {
+		return reasons[code]
+	}
+	return "rule " + rule + ": " + reasons[code]
+}
+
 func reason(p sink.Poison, rules []string) string {
 	if p.Rule == 0 || p.Rule > len(rules) {
-		return reasons[p.Code]
+		return Reason(p.Code, "")
 	}
-	return "rule " + rules[p.Rule-1] + ": " + reasons[p.Code]
+	return Reason(p.Code, rules[p.Rule-1])
 }
 
 // listQuarantine spells poison out for the book, one entry per position, at most fsm.MaxQuarantineEntries.

@@ -26,6 +26,8 @@ type Options struct {
 	Cluster string           // id of the backstitch cluster, "" when there is none yet
 	Now     func() time.Time // for what would expire
 	Scan    gap.Config
+	// Only are the positions of the reference, by partition, that a plan may write and prove; nil for all. The scan looks at everything.
+	Only map[int32]partition.Ranges
 	// Compare is how reference and target are compared; nil is gap.Scan. A ledger has another way to the same report.
 	Compare func(ctx context.Context, in gap.Input, cfg gap.Config, a gap.Anchors) (*gap.Report, error)
 }
@@ -105,6 +107,10 @@ func (b *builder) prepare() (err error) {
 		return err
 	}
 	b.topic = b.recipe.Source.Topic
+	if b.opt.Only != nil {
+		b.parts = slices.Sorted(maps.Keys(b.opt.Only))
+		return nil
+	}
 	b.parts, err = b.spec.Spec.Select.Partitions.Parse()
 	return err
 }
@@ -334,6 +340,7 @@ func (b *builder) unreadable(n int32) bool {
 
 // plan freezes what the scan found.
 func (b *builder) plan() (*Plan, error) {
+	b.report.Findings = b.concerning(b.report.Findings)
 	p := &Plan{
 		Version: PlanVersion, Cluster: b.opt.Cluster, Spec: b.spec, Recipe: b.recipe, Target: b.state,
 		Findings: unheld(b.report.Findings), Set: b.report.Set,
@@ -396,10 +403,15 @@ func (b *builder) limits() (plan.Limits, error) {
 // part is what plan.Cut gets for one partition.
 func (b *builder) part(res *gap.Result) plan.Part {
 	out := plan.Part{
-		Partition: res.Partition, Compare: res.Compared, Fill: res.Missing,
+		Partition: res.Partition, Compare: b.among(res.Partition, res.Compared), Fill: res.Missing,
 		TargetFrom: res.TargetFrom, TargetTo: res.TargetTo, Counts: []plan.Count{},
 	}
-	if b.spec.Spec.Select.Only == "all" {
+	if b.opt.Only != nil {
+		out.Fill = b.among(res.Partition, res.Missing)
+		for _, r := range out.Fill {
+			out.Counts = append(out.Counts, plan.Count{Range: r, Records: r.Len(), Bytes: res.BytesOf(r, r.Len())})
+		}
+	} else if b.spec.Spec.Select.Only == "all" {
 		out.Fill = res.Compared
 		for _, w := range res.Windows {
 			out.Counts = append(out.Counts, plan.Count{Range: w.Range, Records: w.Records, Bytes: w.Bytes})
@@ -469,6 +481,9 @@ func (b *builder) slices(p *Plan, cut []partition.Slice) {
 			// A verify slice reads all that was compared; the counts given to Cut were those of the records to write.
 			res := b.report.Result(s.Partition)
 			s.Records, s.Bytes = res.Expected.Records, res.Expected.Bytes
+			if b.opt.Only != nil {
+				s.Records, s.Bytes = s.Ranges.Len(), res.BytesOf(s.Ranges.Span(), s.Ranges.Len())
+			}
 		} else {
 			for _, o := range s.Objects {
 				read[o.Key] = o.Size

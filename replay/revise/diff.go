@@ -95,8 +95,8 @@ func (c *Comparer) Unreadable() { c.diff.Unreadable++ }
 // Add looks at one record. where is how people find it.
 func (c *Comparer) Add(where string, part int32, rec *record.Record) error {
 	c.diff.Records++
-	a, whyOld := c.old.make(part, rec)
-	b, whyNew := c.new.make(part, rec)
+	a, whyOld := c.old.Make(part, rec)
+	b, whyNew := c.new.Make(part, rec)
 	switch {
 	case whyOld != nil && whyNew != nil:
 		c.diff.RefusedBoth++

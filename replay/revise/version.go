@@ -27,15 +27,20 @@ func Of(r *spec.Recovery) (*Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Version{Name: name(&recipe.Source)}
-	chain, err := recipe.Source.Transform.Chain()
+	return From(&recipe.Source)
+}
+
+// From is the version that a recipe has.
+func From(s *recovery.Source) (*Version, error) {
+	v := &Version{Name: name(s)}
+	chain, err := s.Transform.Chain()
 	if err != nil {
 		return nil, err
 	}
 	if chain != nil {
 		v.editor = chain.Editor()
 	}
-	v.set, err = recipe.Source.Rules.Set()
+	v.set, err = s.Rules.Set()
 	return v, err
 }
 
@@ -60,8 +65,8 @@ func (v *Version) Blind(held record.Fields) string {
 	return name
 }
 
-// make is what v makes of a record's value, until the next one; refused says why it makes nothing.
-func (v *Version) make(part int32, rec *record.Record) (value []byte, refused *Refusal) {
+// Make is what v makes of a record's value, until the next one; refused says why it makes nothing.
+func (v *Version) Make(part int32, rec *record.Record) (value []byte, refused *Refusal) {
 	value = rec.Value
 	if v.editor != nil && rec.Value != nil {
 		made, changed, err := v.editor.Append(v.out[:0], rec.Value)

@@ -209,3 +209,79 @@ func TestSample(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// What was set aside is planned again under mended rules: exactly those records, and of them what is missing. Another loss is not
+// touched, and once more there is nothing to do.
+func TestWhatWasSetAsideIsPlannedAgain(t *testing.T) {
+	l := migration(t)
+	const lost = 120
+	for i := range migrated {
+		r := record.Record{TimestampMs: 1_795_132_800_000 + int64(i), Key: fmt.Append(nil, i), Value: fmt.Appendf(nil, `{"n":"%d", "new": 1.0}`, i)}
+		switch i {
+		case poisoned + 7: // somebody has put it back by hand
+			r.Value = []byte(`{"n":"many"}`)
+		case 7, 2*poisoned + 7, 3*poisoned + 7, lost:
+			continue
+		}
+		l.kafka.Produce("orders-v3", 0, r)
+	}
+	p, _ := l.submit(l.judged(fmt.Sprintf(numbers, "")))
+	if len(p.Recipe.Aside) != migrated/poisoned || p.Totals.Records != 1 {
+		t.Fatalf("got %d left out and %d to write, want %d and the one that was lost", len(p.Recipe.Aside), p.Totals.Records, migrated/poisoned)
+	}
+	only := map[int32]partition.Ranges{}
+	for _, a := range p.Recipe.Aside {
+		only[a.Partition] = append(only[a.Partition], partition.Range{From: a.Offset, To: a.Offset + 1})
+	}
+	opt := l.options()
+	opt.Only = only
+	mended := "  validate: {version: r2, rules: [{name: text, type: {field: n, is: string}}, {name: not-the-last, expr: 'offset != " + fmt.Sprint(3*poisoned+7) + "'}]}\n"
+	again := func() (*recovery.Plan, *recovery.Submission) {
+		p, err := recovery.Build(t.Context(), l.judged(mended), l.clients, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub, err := p.Submission()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, sub
+	}
+	q, sub := again()
+	if q.Totals.Records != 2 || len(q.Recipe.Aside) != 1 || q.Recipe.Aside[0].Rule != "not-the-last" {
+		t.Fatalf("got %d to write and %+v left out, want 2 and 1", q.Totals.Records, q.Recipe.Aside)
+	}
+	before := len(l.kafka.Committed("orders-v3", 0))
+	ends := l.run(sub)
+	got := l.kafka.Committed("orders-v3", 0)[before:]
+	if len(got) != 2 || string(got[0].Key) != "7" || string(got[1].Key) != fmt.Sprint(2*poisoned+7) {
+		t.Fatalf("got %d records written, want those at 7 and %d", len(got), 2*poisoned+7)
+	}
+	cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, nil, ends, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verdict, _ := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); verdict != fsm.Pass || cs[0].Expected.Records != 3 {
+		t.Errorf("got %s over %d records, want a pass over 3", verdict, cs[0].Expected.Records)
+	}
+	if q, _ := again(); q.Totals.Records != 0 {
+		t.Errorf("planned once more there are %d records to write, want none", q.Totals.Records)
+	}
+	if p, _ := l.submit(l.judged(fmt.Sprintf(numbers, ""))); p.Totals.Records != 1 {
+		t.Errorf("the record that was lost is touched: %d to write, want 1", p.Totals.Records)
+	}
+}
+
+func TestFindReadsOneRecord(t *testing.T) {
+	l := migration(t)
+	p, _ := l.submit(l.judged(fmt.Sprintf(numbers, "")))
+	for _, at := range []partition.Offset{0, 7, migrated - 1} {
+		f, err := recovery.Find(t.Context(), p.Recipe.Source, l.clients, 0, at)
+		if err != nil || f.Record.Offset != at || string(f.Record.Key) != fmt.Sprint(at) || f.Object == "" || f.Fields != record.AllFields {
+			t.Errorf("at %d: got %+v, %v", at, f, err)
+		}
+	}
+	if _, err := recovery.Find(t.Context(), p.Recipe.Source, l.clients, 0, migrated); !errors.Is(err, recovery.ErrNoRecord) {
+		t.Errorf("behind the last: got %v, want %v", err, recovery.ErrNoRecord)
+	}
+}

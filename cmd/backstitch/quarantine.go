@@ -1,0 +1,176 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/cluster/client"
+	"backstitch/partition"
+	"backstitch/replay/engine"
+	"backstitch/replay/recovery"
+	"backstitch/replay/source"
+)
+
+func newQuarantine(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "quarantine", Short: "Look into what a job has set aside, and put it back"}
+	cmd.AddCommand(newQuarantineList(a), newQuarantineShow(a), newQuarantineReplay(a))
+	return cmd
+}
+
+// apart is one record that a job does not write.
+type apart struct {
+	Record string `json:"record"` // pNN@OFFSET
+	client.Poison
+	By string `json:"by"` // "plan" or "job"
+}
+
+// quarantine is what a job has set aside, or its plan has left out.
+type quarantine struct {
+	Job     string  `json:"job"`
+	Records []apart `json:"records"` // by partition and offset
+	// More is how many are counted beyond those: of a slice 1,000 are kept, of a plan 1,000, and of a slice that has not ended none.
+	More int64 `json:"more"`
+	// Places are those of the reference that hold no single record: what can not be read or compared.
+	Places []string `json:"places,omitempty"`
+
+	recipe recovery.Recipe
+}
+
+// quarantineOf asks the book.
+func quarantineOf(ctx context.Context, c *client.Client, id string) (*quarantine, error) {
+	work, err := c.Work(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := &quarantine{Job: work.Job, Records: []apart{}}
+	if err := json.Unmarshal(work.Recipe, &out.recipe); err != nil {
+		return nil, fmt.Errorf("recipe of job %s: %w", work.Job, err)
+	}
+	states, _, err := c.Slices(ctx, id, client.Blocking{})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range states {
+		for _, q := range s.Quarantine {
+			out.add(q, "job")
+		}
+		out.More += max(s.Progress.Quarantined-int64(len(s.Quarantine)), 0)
+	}
+	for _, x := range out.recipe.Aside {
+		out.add(client.Poison{Partition: x.Partition, Offset: int64(x.Offset), Code: x.Code, Reason: engine.Reason(x.Code, x.Rule)}, "plan")
+	}
+	out.More += out.recipe.AsideMore
+	for _, left := range out.recipe.Left {
+		if _, why, _ := strings.Cut(left, ": "); !source.Refused(why) {
+			out.Places = append(out.Places, left)
+		}
+	}
+	slices.SortStableFunc(out.Records, func(a, b apart) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	return out, nil
+}
+
+func (q *quarantine) add(p client.Poison, by string) {
+	q.Records = append(q.Records, apart{Record: spot{p.Partition, partition.Offset(p.Offset)}.String(), Poison: p, By: by})
+}
+
+// find is the entry of a record.
+func (q *quarantine) find(at spot) (apart, bool) {
+	i := slices.IndexFunc(q.Records, func(x apart) bool { return x.Record == at.String() })
+	if i < 0 {
+		return apart{}, false
+	}
+	return q.Records[i], true
+}
+
+// spot is where a record of a reference stands.
+type spot struct {
+	part   int32
+	offset partition.Offset
+}
+
+func (p spot) String() string { return fmt.Sprintf("p%02d@%d", p.part, p.offset) }
+
+var spotForm = regexp.MustCompile(`^p?([0-9]{1,9})@([0-9]{1,18})$`)
+
+func parseSpot(text string) (spot, error) {
+	m := spotForm.FindStringSubmatch(text)
+	if m == nil {
+		return spot{}, fmt.Errorf("%q is no record: write partition and offset, such as p07@4711", text)
+	}
+	part, _ := strconv.ParseInt(m[1], 10, 32) // 9 digits fit, and 18 into the other
+	offset, _ := strconv.ParseInt(m[2], 10, 64)
+	return spot{int32(part), partition.Offset(offset)}, nil
+}
+
+func newQuarantineList(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list JOB",
+		Short: "List the records that a job has set aside, and why",
+		Long: `List the records that a job has set aside, and those that its plan has left out because a step or a rule refuses them, with code
+and reason. Each stays in the reference where it is. What is counted and not listed is said: of one slice 1,000 records are kept, and as
+many of a plan.`,
+		Example:           "  backstitch quarantine list bs-7f3k2m",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			q, err := quarantineOf(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			names := make([]string, len(q.Records))
+			for i := range q.Records {
+				names[i] = q.Records[i].Record
+			}
+			return a.print(answer{value: q, rows: anys(q.Records), names: names, text: q.writeText})
+		},
+	}
+}
+
+func (q *quarantine) writeText(w io.Writer) error {
+	for _, x := range q.Records {
+		fmt.Fprintf(w, "%-14s %-4s  %s  %s", x.Record, x.By, x.Code, x.Reason)
+		if x.Object != "" {
+			fmt.Fprintf(w, "   %s", x.Object)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, p := range q.Places {
+		fmt.Fprintf(w, "no record      plan  %s\n", p)
+	}
+	fmt.Fprintf(w, "Job %s: %s set aside.", q.Job, countOf(int64(len(q.Records)), "record"))
+	if q.More > 0 {
+		fmt.Fprintf(w, "  %s more are counted and not listed.", count(q.More))
+	}
+	if len(q.Records) == 0 {
+		_, err := fmt.Fprintln(w)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nNext: backstitch quarantine show %s %s\n", q.Job, q.Records[0].Record)
+	return err
+}
+
+// missingFrom refuses a record that is not in quarantine, as far as that is known.
+func (q *quarantine) missingFrom(at spot) error {
+	detail := fmt.Sprintf("It has set %s aside.", countOf(int64(len(q.Records)), "record"))
+	if q.More > 0 {
+		detail += fmt.Sprintf(" %s more are counted and not listed, so it may be among them.", count(q.More))
+	}
+	return &failure{Code: codeNotAside, Title: fmt.Sprintf("job %s has no record %s in quarantine", q.Job, at), Detail: detail,
+		Next: "backstitch quarantine list " + q.Job, Exit: client.ExitNotFound}
+}
