@@ -84,7 +84,7 @@ func (v *Version) Make(part int32, rec *record.Record) (value []byte, refused *R
 	after := *rec
 	after.Value = value
 	var broken *source.DamagedError
-	if err := v.set.Try(part, rec.Offset, &after); errors.As(err, &broken) {
+	if err := v.set.Try(part, &after); errors.As(err, &broken) {
 		return nil, &Refusal{Code: broken.Code, Reason: broken.Err.Error()}
 	}
 	return value, nil

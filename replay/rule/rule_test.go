@@ -76,7 +76,7 @@ func TestKinds(t *testing.T) {
 		"a number without end":        {`"schema":{"inline":{"minimum":1}}`, `1e999999999`, source.CodeSchema, "1,000 digits"},
 	} {
 		s := rules(t, `[{"name":"r",`+strings.ReplaceAll(c.rule, "\n", `\n`)+`}]`)
-		err := s.Try(0, 5, &record.Record{Offset: 5, Value: []byte(c.value)})
+		err := s.Try(0, &record.Record{Offset: 5, Value: []byte(c.value)})
 		var d *source.DamagedError
 		if c.code == "" {
 			if err != nil {
@@ -93,11 +93,11 @@ func TestKinds(t *testing.T) {
 // A tombstone deletes; rules about values do not hold it up.
 func TestTombstonesPass(t *testing.T) {
 	s := rules(t, `[{"name":"a","expr":"value.n > 0"},{"name":"b","required":["n"]},{"name":"c","schema":{"inline":{"type":"object"}}},{"name":"d","expr":"key != 'x'"}]`)
-	if err := s.Try(0, 1, &record.Record{Key: []byte("y")}); err != nil {
+	if err := s.Try(0, &record.Record{Key: []byte("y")}); err != nil {
 		t.Errorf("got %v, want none", err)
 	}
 	var d *source.DamagedError
-	if err := s.Try(0, 1, &record.Record{Key: []byte("x")}); !errors.As(err, &d) || d.Rule != 4 {
+	if err := s.Try(0, &record.Record{Key: []byte("x")}); !errors.As(err, &d) || d.Rule != 4 {
 		t.Errorf("got %v, want rule 4", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"backstitch/partition"
 	"backstitch/replay/expr"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
@@ -102,11 +101,11 @@ func (r *rule) broken(i int, why *source.Refusal) *source.Refusal {
 }
 
 // Try judges one record, as Over does. It is for those who look at a few.
-func (s *Set) Try(part int32, at partition.Offset, rec *record.Record) error {
+func (s *Set) Try(part int32, rec *record.Record) error {
 	var r subject
 	r.set(part, rec)
 	if why := s.judge(&r); why != nil {
-		return &source.DamagedError{Offset: at, Next: at + 1, Code: why.Code, Rule: why.Rule, Err: why.Err}
+		return &source.DamagedError{Offset: rec.Offset, Next: rec.Offset + 1, Code: why.Code, Rule: why.Rule, Err: why.Err}
 	}
 	return nil
 }
