@@ -49,9 +49,9 @@ const (
 	codeFragmented    = "BST-E4060" // two topics are in step nowhere for long, so that a map of their offsets would not fit
 	codeNothingPaired = "BST-E4061" // two topics have no record in common
 	codeNoOffsets     = "BST-E4062" // an archive does not know the offsets of its records
-	codeSample       = "BST-E4050" // two versions of a spec were compared, and no record was
-	codeNotAside     = "BST-E4051" // a job has no such record in quarantine, or the reference has it no more
-	codeOtherEnds    = "BST-E4052" // a mended spec is about another reference or target
+	codeSample        = "BST-E4050" // two versions of a spec were compared, and no record was
+	codeNotAside      = "BST-E4051" // a job has no such record in quarantine, or the reference has it no more
+	codeOtherEnds     = "BST-E4052" // a mended spec is about another reference or target
 	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 

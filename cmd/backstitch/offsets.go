@@ -139,7 +139,7 @@ func newOffsetsFind(a *app) *cobra.Command {
 	m := &mapping{}
 	back := false
 	cmd := &cobra.Command{
-		Use:   "find PARTITION/OFFSET... --from TOPIC --to TOPIC",
+		Use:   "find RECORD... --from TOPIC --to TOPIC",
 		Short: "Look up offsets of one topic in another",
 		Long: `Look up offsets of one topic in another: where the record at that offset is, and where a reader goes on that has seen everything
 below it. There are two answers to the latter, which are one where both topics have the same records in the same order:
@@ -149,8 +149,8 @@ below it. There are two answers to the latter, which are one where both topics h
            and lies before is passed over
 
 --reverse looks up offsets of --to in --from. Nothing is written anywhere.`,
-		Example: `  backstitch offsets find 0/4711 3/90210 --from orders --to orders-mirror --kafka localhost:9092
-  backstitch offsets find 0/4700 --reverse --from orders --to orders-mirror --kafka localhost:9092`,
+		Example: `  backstitch offsets find p00@4711 p03@90210 --from orders --to orders-mirror --kafka localhost:9092
+  backstitch offsets find p00@4700 --reverse --from orders --to orders-mirror --kafka localhost:9092`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := m.check(a, cmd); err != nil {
@@ -180,20 +180,14 @@ below it. There are two answers to the latter, which are one where both topics h
 	return cmd
 }
 
-// spot is an offset of a partition.
-type spot struct {
-	part   int32
-	offset int64
-}
-
-// parseSpots reads PARTITION/OFFSET, and returns which partitions there are.
+// parseSpots reads positions, and returns which partitions there are.
 func parseSpots(args []string) (out []spot, parts []int32, err error) {
 	for _, arg := range args {
-		var p spot
-		if _, err := fmt.Sscanf(arg, "%d/%d", &p.part, &p.offset); err != nil || fmt.Sprintf("%d/%d", p.part, p.offset) != arg || p.part < 0 || p.offset < 0 {
-			return nil, nil, fmt.Errorf("%q: want PARTITION/OFFSET, like 3/4711", arg)
+		at, err := parseSpot(arg)
+		if err != nil {
+			return nil, nil, err
 		}
-		out, parts = append(out, p), append(parts, p.part)
+		out, parts = append(out, at), append(parts, at.part)
 	}
 	slices.Sort(parts)
 	return out, slices.Compact(parts), nil
@@ -230,7 +224,7 @@ func (a *app) printFound(m *mapping, list []foundOffset, back bool) error {
 		}
 		rows := make([][]string, len(list))
 		for i, f := range list {
-			row := []string{fmt.Sprintf("p%02d/%d", f.Partition, f.Offset), "-"}
+			row := []string{fmt.Sprintf("p%02d@%d", f.Partition, f.Offset), "-"}
 			if f.Exact != nil {
 				row[1] = fmt.Sprint(*f.Exact)
 			}

@@ -92,18 +92,18 @@ func TestOffsetsFind(t *testing.T) {
 	b.Produce("copy", 0, numbered(upTo(10, 20)...)...)
 	b.Produce("copy", 0, numbered(9)...)
 
-	stdout, _ := b.run(client.ExitOK, "offsets", "find", "0/9", "0/1", "--from", "orders", "--to", "copy")
+	stdout, _ := b.run(client.ExitOK, "offsets", "find", "p00@9", "p00@1", "--from", "orders", "--to", "copy")
 	for _, want := range []string{
 		"OFFSET  EXACT  REPLAY  AGAIN   RESUME  AGAIN   PASSED  LACKING",
-		"p00/9   17     6       0 to 1  6       0 to 1  0       0",
-		"p00/1   -      0       0 to 1  0       0 to 1  0       2",
+		"p00@9   17     6       0 to 1  6       0 to 1  0       0",
+		"p00@1   -      0       0 to 1  0       0 to 1  0       2",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("want %q in\n%s", want, stdout)
 		}
 	}
-	stdout, _ = b.run(client.ExitOK, "offsets", "find", "0/6", "0/17", "--reverse", "--from", "orders", "--to", "copy")
-	if !strings.Contains(stdout, "p00/6   -") || !strings.Contains(stdout, "p00/17  9") {
+	stdout, _ = b.run(client.ExitOK, "offsets", "find", "p00@6", "p00@17", "--reverse", "--from", "orders", "--to", "copy")
+	if !strings.Contains(stdout, "p00@6   -") || !strings.Contains(stdout, "p00@17  9") {
 		t.Errorf("the other way round:\n%s", stdout)
 	}
 }
@@ -125,8 +125,8 @@ func TestOffsetsRefuse(t *testing.T) {
 		{[]string{"map", "--from", "orders", "--to", "copy", "--ignore", "values"}, client.ExitUsage, "want keys, headers or timestamps"},
 		{[]string{"map", "--from", "orders", "--to", "copy", "--partitions", "7"}, client.ExitNotFound, "has no partition 7"},
 		{[]string{"map", "--from", "orders", "--to", "copy", "--archive", t.TempDir()}, client.ExitNotFound, "Error BST-"},
-		{[]string{"find", "7", "--from", "orders", "--to", "copy"}, client.ExitUsage, "want PARTITION/OFFSET"},
-		{[]string{"find", "0/0", "--from", "orders", "--to", "copy"}, client.ExitIndeterminate, "BST-E4061"},
+		{[]string{"find", "7", "--from", "orders", "--to", "copy"}, client.ExitUsage, "p07@4711"},
+		{[]string{"find", "p00@0", "--from", "orders", "--to", "copy"}, client.ExitIndeterminate, "BST-E4061"},
 	} {
 		if _, stderr := b.run(row.want, append([]string{"offsets"}, row.args...)...); !strings.Contains(stderr, row.says) {
 			t.Errorf("%v: got %s, want %q", row.args, stderr, row.says)

@@ -80,8 +80,8 @@ type builder struct {
 	about    About
 	extent   map[int32]gap.Extent
 	report   *gap.Report
-	planning bool     // what was scanned is to be written
-	readable *readers // of the target, when planning; nil where no registries are named
+	planning bool        // what was scanned is to be written
+	readable *readers    // of the target, when planning; nil where no registries are named
 	tally    *rule.Tally // nil where nobody bounds what may be lacking
 }
 
