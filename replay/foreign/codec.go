@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 
+	"backstitch/replay/ocf"
 	"backstitch/replay/record"
 
 	"github.com/klauspost/compress/gzip"
@@ -27,12 +28,14 @@ type codecs struct {
 	raw []byte // compressed bytes of a zstd object
 	// How many times as large a zstd object became that did not say so: the next one will do about the same. 0 before the first.
 	times int64
+	avro  ocf.Codecs // of blocks
 }
 
 func (c *codecs) close() {
 	if c.zs != nil {
 		c.zs.Close()
 	}
+	c.avro.Close()
 }
 
 // zstdMemory is the least window that a zstd stream is given.

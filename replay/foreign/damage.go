@@ -17,8 +17,12 @@ var errTooLong = errors.New("record is longer than the ceiling")
 type Damage struct {
 	Code   string // one of source's codes
 	Record bool   // only this record can not be read
+	Lost   int64  // or this many, beginning with this one; 0 is one
 	Err    error
 }
+
+// records is how many records a damage of Record costs.
+func (e *Damage) records() int64 { return max(e.Lost, 1) }
 
 func (e *Damage) Error() string { return e.Err.Error() }
 func (e *Damage) Unwrap() error { return e.Err }

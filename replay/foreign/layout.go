@@ -3,6 +3,7 @@ package foreign
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"backstitch/partition"
 	"backstitch/replay/bucket"
@@ -38,9 +39,14 @@ type Traits struct {
 	Tagged bool
 	// Whole says that the archive knows no partitions: all records are of partition 0.
 	Whole bool
+	// Opens are the formats of containers that Decode opens; objects of others are named and not read.
+	Opens []Format
 	// Redelivers says that the writer may have written a record more than once, into several objects.
 	Redelivers bool
 }
+
+// reads reports whether objects of that format are read.
+func (t *Traits) reads(f Format) bool { return f.Readable() || slices.Contains(t.Opens, f) }
 
 // Expecter is a Layout that knows from elsewhere, such as a manifest, which objects there must be.
 type Expecter interface {
@@ -59,7 +65,8 @@ type Decoder interface {
 	// Next reads the next record into r, io.EOF after the last. It sets r.Offset if the layout's records have positions of
 	// their own. A *Damage whose Record is set costs this record alone, and Next may be called again.
 	Next(r *record.Record) error
-	// Skip passes over one record. It is only called for layouts whose records have no position of their own.
+	// Skip passes over one record, also over one that can not be read. It is only called for layouts whose records have no position of
+	// their own.
 	Skip() error
 	// Buffer holds the bytes of the record that Next returned last. It is nil when they belong to nobody else.
 	Buffer() *record.Buffer

@@ -150,7 +150,7 @@ func (s *lister) add(n Name, in bucket.Info) error {
 			s.companions[n.Stem][n.Companion] = companion{ext: n.Ext, etag: in.ETag}
 		}
 		return nil
-	case !n.Format.Readable():
+	case !s.a.traits.reads(n.Format):
 		s.l.Unread = append(s.l.Unread, Unread{Partition: n.Partition, Key: in.Key, Format: n.Format})
 		return nil
 	}

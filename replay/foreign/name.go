@@ -10,7 +10,7 @@ import (
 // Format is what an object holds.
 type Format string
 
-// The formats that objects are written in. The last three are known by name only.
+// The formats that objects are written in. Avro is read where a layout opens it (Traits.Opens), the last three are known by name only.
 const (
 	JSON    Format = "json"  // a JSON value per line
 	Bytes   Format = "bin"   // a run of raw bytes per line
@@ -24,7 +24,7 @@ const (
 	Text    Format = "text"
 )
 
-// Readable reports whether records of that format can be compared.
+// Readable reports whether records of that format can be compared as they stand.
 func (f Format) Readable() bool {
 	switch f {
 	case JSON, Bytes, CSV, Array, Concat, Segment:

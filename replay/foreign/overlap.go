@@ -119,7 +119,7 @@ func (a *Archive) hashes(ctx context.Context, e *entry) ([][16]byte, error) {
 		case err == io.EOF:
 			return out, nil
 		case errors.As(err, &bad) && bad.Record:
-			out = append(out, [16]byte{})
+			out = append(out, make([][16]byte, bad.records())...)
 			continue
 		case errors.As(err, &bad):
 			return nil, fmt.Errorf("compare %s with its neighbour: %w: %w", e.in.Key, source.ErrChanged, err)

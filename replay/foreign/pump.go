@@ -201,9 +201,10 @@ func (p *pump) records(ctx context.Context, n Name, o partition.Object, f frozen
 			if bad == nil {
 				return pos, false, err
 			}
-			if err := p.damaged(ctx, &source.DamagedError{Object: o.Key, Offset: pos, Next: pos + 1, Code: bad.Code, Err: bad.Err}); err != nil {
+			if err := p.damaged(ctx, &source.DamagedError{Object: o.Key, Offset: pos, Next: pos + bad.records(), Code: bad.Code, Err: bad.Err}); err != nil {
 				return pos, true, err
 			}
+			pos += bad.records() - 1
 			continue
 		}
 		p.rec.Offset = pos

@@ -26,6 +26,8 @@ type surplus struct {
 	extraBytes        int64
 	dupFirst, dupLast int64 // timestamps
 	newer, outside    int64
+	unknown           int64       // that the reference does not know, wherever they are
+	numbers           numbersSeen // of those
 }
 
 // classify finds out what the records are that the target has beyond the reference. Whether the reference knows a content is
@@ -148,6 +150,7 @@ func (x *surplus) duplicate(r *record.Record, bytes int64, s *scan) {
 
 // judge decides on one record whose content the reference does not know.
 func (s *scan) judge(r *record.Record, bytes int64, out *match.Outcome, x *surplus) {
+	x.note(s, r)
 	switch {
 	case s.in.Scope.Offsets != (partition.Range{}), r.Offset < s.in.Faded[s.part]:
 		x.outside++
@@ -161,8 +164,16 @@ func (s *scan) judge(r *record.Record, bytes int64, out *match.Outcome, x *surpl
 	}
 }
 
+// note looks at what a record that the reference does not know begins with. A null is one under every schema.
+func (x *surplus) note(s *scan, r *record.Record) {
+	x.unknown++
+	if s.in.Rendered != "" && r.Value != nil {
+		x.numbers.add(r.Value)
+	}
+}
+
 // conclude turns what was seen into findings.
-func (s *scan) conclude(x *surplus) {
+func (s *scan) conclude(x *surplus, doubt string) {
 	res := s.res
 	res.Duplicates, res.DuplicateAt = x.duplicates.Len(), x.duplicates.Ranges(nil)
 	res.Extra, res.ExtraAt = x.extra.Len(), x.extra.Ranges(nil)
@@ -176,6 +187,8 @@ func (s *scan) conclude(x *surplus) {
 		res.Missing, res.MissingCounts, res.MissingRecords, res.MissingBytes = nil, nil, 0, 0
 		s.notComparable(fmt.Sprintf("%s of the reference not in the target, which is compacted (cleanup.policy=%s): newer records of the same keys "+
 			"may have replaced them", plural(n, "record"), s.in.Facts.CleanupPolicy))
+	case doubt != "":
+		s.doubt(doubt, x)
 	default:
 		s.runs()
 	}

@@ -88,6 +88,9 @@ type Input struct {
 	// both or none.
 	ReferenceSchemas *schema.Side
 	TargetSchemas    *schema.Side
+	// Rendered says how values of the reference were made of what it holds, "" where they are what it holds: plain, json or confluent. Both
+	// sides have to give records with their contents then, and not digests.
+	Rendered string
 	// Redelivers says that one record may be in the reference more often than it was sent.
 	Redelivers bool
 }

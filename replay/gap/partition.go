@@ -94,7 +94,11 @@ func (s *scan) run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.conclude(surplus)
+	doubt, err := s.same(ctx, out, surplus)
+	if err != nil {
+		return nil, err
+	}
+	s.conclude(surplus, doubt)
 	s.unread()
 	s.astray()
 	s.progress()

@@ -28,13 +28,15 @@ const Envelope = "envelope"
 type Options struct {
 	Layout    string
 	Topic     string // as the archive calls it
-	Format    string // json, bin, csv, envelope, array or concat
+	Format    string // json, bin, avro, csv, envelope, array or concat
 	Fields    []string
 	Keys      bool // value files have .keys companions
 	Headers   bool // the same of .headers
 	TopicsDir *string
 	DirDelim  string
 	FileDelim string
+	Values    foreign.Rendering // of files of format avro; "" leaves them unread
+	Numbers   []foreign.Number
 	Limits    foreign.Limits // the zero value is foreign.DefaultLimits
 }
 
@@ -72,8 +74,10 @@ func confluentConfig(o Options) (confluent.Config, error) {
 	case "", "json":
 	case "bin":
 		cfg.Format = foreign.Bytes
+	case "avro":
+		cfg.Format, cfg.Values, cfg.Numbers = foreign.Avro, o.Values, o.Numbers
 	default:
-		return cfg, badFormat(o, "json or bin")
+		return cfg, badFormat(o, "json, bin or avro")
 	}
 	if o.TopicsDir != nil {
 		cfg.TopicsDir = *o.TopicsDir

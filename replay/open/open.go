@@ -161,7 +161,9 @@ func (o *Opener) plainSource(ctx context.Context, job partition.JobID, src *reco
 
 // Layout is what a recipe says of an archive that somebody else wrote.
 func Layout(src *recovery.Source) layout.Options {
+	values, numbers := src.Values.Rendering()
 	return layout.Options{
+		Values: values, Numbers: numbers,
 		Layout: src.Layout, Topic: src.Topic, Format: src.Format, Fields: src.Fields, Keys: src.Keys, Headers: src.Headers,
 		TopicsDir: src.TopicsDir, DirDelim: src.DirDelim, FileDelim: src.FileDelim,
 	}

@@ -239,7 +239,7 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 		return gap.Input{}, err
 	}
 	in := gap.Input{
-		Redelivers: b.about.Redelivers, Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: ref, Target: e.end, Scope: b.scope,
+		Redelivers: b.about.Redelivers, Rendered: b.recipe.Source.rendering(), Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: ref, Target: e.end, Scope: b.scope,
 	}
 	return in, b.facts(ctx, e.ref, e.end, &in)
 }
@@ -259,7 +259,7 @@ func (b *builder) whole() error {
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
 	in.Facts = gap.Facts{
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
-		Notes: slices.Concat(b.noteRegistries(), b.notes, b.about.Notes),
+		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.notes, b.about.Notes),
 	}
 	for part := range b.extent {
 		if _, ok := b.state.Partition(part); !ok && !b.recipe.Target.Files() {
@@ -621,6 +621,7 @@ func s3URL(bucket, prefix string) string {
 // archive takes over what a spec says of an archive's layout.
 func (s *Source) archive(l *spec.Layout) {
 	s.Format, s.Fields, s.TopicsDir, s.DirDelim, s.FileDelim = l.Format, l.Fields, l.TopicsDir, l.DirectoryDelim, l.FileDelim
+	s.Values = newValues(l)
 }
 
 // ceilMs is the first millisecond that is not before t, so that [from,to) holds the same records at Kafka's precision.

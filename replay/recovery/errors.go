@@ -26,6 +26,8 @@ const (
 	CodeTooMany     = "BST-E1139" // the archive has more objects than can be looked at at once
 	CodeNumbers     = "BST-E1136" // the two sides number their schemas differently, and a plan would write numbers of the wrong one
 	CodeRegistry    = "BST-E1137" // agents are to ask a schema registry that their configuration does not name
+	CodeValues      = "BST-E1170" // what values in Avro begin with can not be told
+	CodeRendered    = "BST-E1171" // what was asked for can not go by values that were made of datums
 	CodeExample     = "BST-E1150" // an example of the transform does not come out
 	CodeTransformed = "BST-E1151" // what was asked for can not go by changed records
 	CodeNulls       = "BST-E1153" // a value is lacking in more records than validate.nullRate allows

@@ -87,6 +87,7 @@ type Source struct {
 	TopicsDir *string `json:"topicsDir,omitempty"`
 	DirDelim  string  `json:"dirDelim,omitempty"`
 	FileDelim string  `json:"fileDelim,omitempty"`
+	Values    *Values `json:"values,omitempty"`    // what bytes a value had whose datum an object holds
 	Inventory string  `json:"inventory,omitempty"` // where an S3 inventory of the archive lies; "" lists the archive itself
 	FromMs    int64   `json:"fromMs,omitempty"`    // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
 	ToMs      int64   `json:"toMs,omitempty"`

@@ -92,7 +92,11 @@ func ForAgents(r *spec.Recovery) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{recipe.Source.Registry, recipe.Target.Registry} {
+	names := []string{recipe.Source.Registry, recipe.Target.Registry}
+	if v := recipe.Source.Values; v != nil {
+		names = append(names, v.Registry)
+	}
+	for _, name := range names {
 		if strings.Contains(name, ":") {
 			return &Error{Code: CodeRegistry, Title: "agents ask only the registries of their configuration", Exit: exitUsage,
 				Why:  name + " is an address. Who may send a spec shall not choose which addresses agents ask, and with which login.",

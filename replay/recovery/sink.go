@@ -39,6 +39,9 @@ func ScanSink(ctx context.Context, r *spec.Recovery, grace time.Duration, client
 			Why:  "The spec names other ends, or a range: all that the topic still has is compared.",
 			Hint: "name a topic as target, an archive as source, and no range"}
 	}
+	if err := recipe.Source.asTopic(); err != nil {
+		return nil, err
+	}
 	if recipe.Source.Registry != "" {
 		return nil, &Error{Code: CodeNumbers, Title: "what a sink wrote is compared with its topic by bytes, and registries are named", Exit: exitUsage,
 			Why:  "A sink archives records as it reads them, with the names of schemas that they have.",

@@ -57,6 +57,14 @@ const (
 // Refused reports whether code says that a record was read well, and that a step or a rule has refused it.
 func Refused(code string) bool { return strings.HasPrefix(code, "BST-Q3") }
 
+// Why records of a container can not be read. Its objects hold datums, which are not yet the bytes that a value had.
+const (
+	CodeAvroBlock   = "BST-Q320" // a block is damaged; reading goes on behind the next sync marker
+	CodeNoNumber    = "BST-Q321" // which number of a schema stood in front of a value is not known
+	CodeNotRendered = "BST-Q322" // a datum has no form as a value: neither string nor bytes, or nothing that JSON has words for
+	CodeAvroCodec   = "BST-Q323" // blocks are compressed with something that is not read
+)
+
 func (e *DamagedError) Error() string {
 	if e.Offset < 0 {
 		return fmt.Sprintf("%s: object %s: %v", e.Code, e.Object, e.Err)

@@ -113,6 +113,7 @@ func (c *checker) layout(path string, l Layout) {
 	} else {
 		only(l.Format != "" && len(formats) == 0, "format", "confluent", "hdfs", "lenses", "aiven", "firehose")
 	}
+	c.values(path, l)
 	only(len(l.Fields) > 0, "fields", "aiven")
 	only(l.TopicsDir != nil, "topicsDir", "confluent", "hdfs")
 	only(l.DirectoryDelim != "", "directoryDelim", "confluent", "hdfs")
@@ -121,7 +122,7 @@ func (c *checker) layout(path string, l Layout) {
 
 // layoutFormats are the formats that a layout's files can have.
 var layoutFormats = map[string][]string{
-	"confluent": {"json", "bin"}, "hdfs": {"json", "bin"}, "lenses": {"json", "envelope"}, "aiven": {"csv", "json", "envelope", "array"},
+	"confluent": {"json", "bin", "avro"}, "hdfs": {"json", "bin", "avro"}, "lenses": {"json", "envelope"}, "aiven": {"csv", "json", "envelope", "array"},
 	"firehose": {"concat", "bin"},
 }
 

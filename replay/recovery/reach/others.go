@@ -146,6 +146,9 @@ func (o *other) Extents(ctx context.Context, parts []int32, _ int64) (map[int32]
 		e.Damaged = append(e.Damaged, d)
 		out[n.Partition] = e
 	}
+	if n := len(l.Unread); n > 0 && l.Unread[0].Format == foreign.Avro && o.about.Source.Values == nil && slices.Contains([]string{"confluent", "hdfs"}, o.about.Source.Layout) {
+		o.about.Notes = append(o.about.Notes, "objects in avro are read where the spec says what bytes their values had: format: avro, values: {as: plain, confluent or json}")
+	}
 	for _, u := range l.Unread {
 		e := out[u.Partition]
 		e.Unread = append(e.Unread, gap.Unread{Object: u.Key, Format: string(u.Format)})

@@ -61,6 +61,9 @@ func (c *Clients) Reference(ctx context.Context, s recovery.Source) (recovery.Re
 		}
 	}
 	if about.Source.Layout != layout.Archive {
+		if err := c.number(ctx, &about.Source); err != nil {
+			return nil, err
+		}
 		return others(ctx, b, live, about)
 	}
 	if s.Inventory != "" {

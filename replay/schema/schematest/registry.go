@@ -24,7 +24,7 @@ type Registry struct {
 	guids    map[string]sr.Schema
 	login    string // that every question must carry, "" for none
 	odd      func(http.ResponseWriter, *http.Request) bool
-	subjects map[string][]sr.Schema // version n is at n-1
+	subjects map[string][]sr.SubjectSchema // version n is at n-1
 	asked    int
 	down     bool
 }
@@ -45,7 +45,7 @@ func NewTLS(t testing.TB, conf *tls.Config) *Registry {
 }
 
 func start(t testing.TB, up func(*httptest.Server)) *Registry {
-	r := &Registry{schemas: map[int]sr.Schema{}, guids: map[string]sr.Schema{}, subjects: map[string][]sr.Schema{}}
+	r := &Registry{schemas: map[int]sr.Schema{}, guids: map[string]sr.Schema{}, subjects: map[string][]sr.SubjectSchema{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /schemas/ids/{id}", func(w http.ResponseWriter, req *http.Request) {
 		var id int
@@ -78,7 +78,7 @@ func start(t testing.TB, up func(*httptest.Server)) *Registry {
 			answer(w, nil, false, 40402)
 			return
 		}
-		answer(w, sr.SubjectSchema{Subject: req.PathValue("subject"), Version: n, Schema: all[n-1]}, true, 0)
+		answer(w, all[n-1], true, 0)
 	})
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.mu.Lock()
@@ -148,10 +148,14 @@ func (r *Registry) Redirect(to string) {
 }
 
 // Register adds a version to a subject.
-func (r *Registry) Register(subject string, s sr.Schema) {
+func (r *Registry) Register(subject string, s sr.Schema) { r.RegisterAs(subject, 0, s) }
+
+// RegisterAs adds a version to a subject, with a number.
+func (r *Registry) RegisterAs(subject string, id int, s sr.Schema) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.subjects[subject] = append(r.subjects[subject], s)
+	all := r.subjects[subject]
+	r.subjects[subject] = append(all, sr.SubjectSchema{Subject: subject, Version: len(all) + 1, ID: id, Schema: s})
 }
 
 // SetDown makes it answer nothing but errors.

@@ -2,6 +2,7 @@ package confluent
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,72 +14,130 @@ import (
 	"backstitch/replay/source"
 )
 
-// pairs are the open companions of one value file; either may be nil. Reading ends in damage when one of them has fewer lines than the values, or more.
-type pairs struct {
-	keys, headers *foreign.Records
+// pairs are the open companions of one value file. Reading ends in damage when one of them has fewer lines than the values, or more.
+type pairs struct{ list []*companion }
+
+// companion is one of them: a file of lines, or of Avro.
+type companion struct {
+	kind  string
+	next  func() ([]byte, error) // the part of the next record, as set takes it
+	set   func(r *record.Record, part []byte) error
+	close func()
+}
+
+func (p *pairs) open(ctx context.Context, o *foreign.Object, kind string, with func(*foreign.Object) (*companion, error)) (*companion, error) {
+	file, err := o.Companion(ctx, kind)
+	if err != nil {
+		return nil, err
+	}
+	c, err := with(file)
+	if err != nil {
+		return nil, err
+	}
+	c.kind = kind
+	return c, nil
+}
+
+// keys opens a companion of keys. Avro holds a string or bytes, which are the key.
+func keys(file *foreign.Object) (*companion, error) {
+	if file.Name.Format == foreign.Avro {
+		return datums(file, foreign.AsPlain, func(r *record.Record, part []byte) error {
+			r.Key = bytes.Clone(part)
+			return nil
+		})
+	}
+	return lines(file, func(r *record.Record, line []byte) (err error) {
+		r.Key, err = keyOf(line)
+		return err
+	})
+}
+
+// headers opens a companion of headers. What Avro holds is, as JSON, what a line is.
+func headers(file *foreign.Object) (*companion, error) {
+	set := func(r *record.Record, line []byte) (err error) {
+		r.Headers, err = headersOf(line)
+		return err
+	}
+	if file.Name.Format == foreign.Avro {
+		return datums(file, foreign.AsJSON, set)
+	}
+	return lines(file, set)
+}
+
+func lines(file *foreign.Object, set func(*record.Record, []byte) error) (*companion, error) {
+	split := foreign.FullLines
+	if file.Name.Format == foreign.Bytes {
+		split = foreign.Lines
+	}
+	rs, err := file.Records(split)
+	if err != nil {
+		return nil, err
+	}
+	return &companion{next: rs.Next, set: set, close: rs.Close}, nil
+}
+
+func datums(file *foreign.Object, as foreign.Rendering, set func(*record.Record, []byte) error) (*companion, error) {
+	d, err := file.Avro(as, nil)
+	if err != nil {
+		return nil, err
+	}
+	next := func() ([]byte, error) {
+		var r record.Record
+		err := d.Next(&r)
+		return r.Value, err
+	}
+	return &companion{next: next, set: set, close: d.Close}, nil
 }
 
 func (p *pairs) close() {
-	for _, s := range []*foreign.Records{p.keys, p.headers} {
-		if s != nil {
-			s.Close()
-		}
+	for _, c := range p.list {
+		c.close()
 	}
 }
 
-// next adds to r what the companions hold for its line. Key and headers are copied: companions are small beside values.
+// next adds to r what the companions hold for it. Key and headers are copied: companions are small beside values.
 func (p *pairs) next(r *record.Record) error {
-	if p.keys != nil {
-		line, err := p.line(p.keys, "keys")
+	for _, c := range p.list {
+		part, err := c.part()
 		if err != nil {
 			return err
 		}
-		if r.Key, err = keyOf(line); err != nil {
-			return &foreign.Damage{Code: source.CodeBadCompanion, Err: err}
-		}
-	}
-	if p.headers != nil {
-		line, err := p.line(p.headers, "headers")
-		if err != nil {
-			return err
-		}
-		if r.Headers, err = headersOf(line); err != nil {
+		if err := c.set(r, part); err != nil {
 			return &foreign.Damage{Code: source.CodeBadCompanion, Err: err}
 		}
 	}
 	return nil
 }
 
-// skip passes over the line of a record that is not wanted.
+// skip passes over what belongs to a record that is not wanted.
 func (p *pairs) skip() error {
-	for _, s := range []*foreign.Records{p.keys, p.headers} {
-		if s == nil {
-			continue
-		}
-		if _, err := p.line(s, "companion"); err != nil {
+	for _, c := range p.list {
+		if _, err := c.part(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *pairs) line(s *foreign.Records, kind string) ([]byte, error) {
-	line, err := s.Next()
-	if err == io.EOF {
-		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file has fewer lines than its value file", kind)}
+func (c *companion) part() ([]byte, error) {
+	part, err := c.next()
+	var bad *foreign.Damage
+	switch {
+	case err == io.EOF:
+		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file has fewer lines than its value file", c.kind)}
+	case errors.As(err, &bad) && bad.Record:
+		// A part that can not be read is none that pairs, and one that may stand for several pairs with nothing.
+		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file: %w", c.kind, err)}
 	}
-	return line, err
+	return part, err
 }
 
 // finish makes sure that the companions end where the value file does.
 func (p *pairs) finish() error {
-	for _, s := range []*foreign.Records{p.keys, p.headers} {
-		if s == nil {
-			continue
-		}
-		switch _, err := s.Next(); {
+	for _, c := range p.list {
+		switch _, err := c.next(); {
 		case err == nil:
-			return &foreign.Damage{Code: source.CodeBadCompanion, Err: errors.New("companion file has more lines than its value file")}
+			return &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file has more lines than its value file", c.kind)}
 		case err != io.EOF:
 			return err
 		}
@@ -115,8 +174,11 @@ func headersOf(line []byte) ([]record.Header, error) {
 			Value json.RawMessage `json:"value"`
 		} `json:"headers"`
 	}
-	if bytes.Equal(line, null) {
+	if len(line) == 0 || bytes.Equal(line, null) {
 		return nil, nil
+	}
+	if line[0] == '[' {
+		line = append(append([]byte(`{"headers":`), line...), '}')
 	}
 	if err := json.Unmarshal(line, &doc); err != nil {
 		return nil, fmt.Errorf("headers are not JSON: %w", err)

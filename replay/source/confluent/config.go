@@ -22,6 +22,9 @@ type Config struct {
 	Keys         bool // every value file has a .keys companion
 	Headers      bool // every value file has a .headers companion
 	Ends         bool // names have the last offset, too: those of the HDFS sink
+	// Values says what bytes a value had whose datum an Avro object holds, and Numbers what to frame datums with.
+	Values  foreign.Rendering
+	Numbers []foreign.Number
 	foreign.Limits
 }
 
@@ -39,8 +42,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("confluent archive: topic %q", c.Topic)
 	case c.DirDelim == "" || c.FileDelim == "":
 		return errors.New("confluent archive: empty delimiter")
-	case c.Format != foreign.JSON && c.Format != foreign.Bytes:
-		return fmt.Errorf("confluent archive: format %q, want json or bin", c.Format)
+	case c.Format != foreign.JSON && c.Format != foreign.Bytes && c.Format != foreign.Avro:
+		return fmt.Errorf("confluent archive: format %q, want json, bin or avro", c.Format)
+	case c.Values != "" && c.Format != foreign.Avro:
+		return fmt.Errorf("confluent archive: how values are rendered is a question of format avro, not of %s", c.Format)
+	case c.Values != "" && c.Values != foreign.AsPlain && c.Values != foreign.AsJSON && c.Values != foreign.AsFramed:
+		return fmt.Errorf("confluent archive: values as %q, want plain, json or confluent", c.Values)
 	}
 	return nil
 }
@@ -62,6 +69,9 @@ func (l *layout) Traits() foreign.Traits {
 	t := foreign.Traits{Title: "confluent archive", Topic: l.Topic, Prefix: l.prefix(), Fields: record.FieldValue, Dense: true, Tagged: !l.Ends}
 	if l.Ends {
 		t.Title = "hdfs archive"
+	}
+	if l.Values != "" {
+		t.Opens = []foreign.Format{foreign.Avro}
 	}
 	if l.Keys {
 		t.Fields |= record.FieldKey

@@ -2,73 +2,83 @@ package confluent
 
 import (
 	"context"
+	"errors"
+	"io"
 
 	"backstitch/replay/foreign"
 	"backstitch/replay/record"
 )
 
-// decoder pairs the lines of a value file with those of its companions.
+// decoder pairs the values of a file with the lines, or datums, of its companions.
 type decoder struct {
-	*foreign.Pieces
+	foreign.Decoder
 	ps pairs
 }
 
 // Decode opens a value file and its companions.
 func (l *layout) Decode(ctx context.Context, o *foreign.Object) (foreign.Decoder, error) {
-	values, err := o.Values()
+	values, err := l.values(o)
 	if err != nil || o.Counting || !l.Keys && !l.Headers {
 		return values, err
 	}
-	d := &decoder{Pieces: values}
+	d := &decoder{Decoder: values}
 	for _, want := range []struct {
 		kind string
 		on   bool
-		to   **foreign.Records
-	}{{"keys", l.Keys, &d.ps.keys}, {"headers", l.Headers, &d.ps.headers}} {
+		open func(*foreign.Object) (*companion, error)
+	}{{"keys", l.Keys, keys}, {"headers", l.Headers, headers}} {
 		if !want.on {
 			continue
 		}
-		if *want.to, err = lines(ctx, o, want.kind); err != nil {
+		c, err := d.ps.open(ctx, o, want.kind, want.open)
+		if err != nil {
 			d.Close()
 			return nil, err
 		}
+		d.ps.list = append(d.ps.list, c)
 	}
-	d.End = d.ps.finish
 	return d, nil
 }
 
-func lines(ctx context.Context, o *foreign.Object, kind string) (*foreign.Records, error) {
-	c, err := o.Companion(ctx, kind)
-	if err != nil {
-		return nil, err
+func (l *layout) values(o *foreign.Object) (foreign.Decoder, error) {
+	if o.Name.Format == foreign.Avro {
+		return o.Avro(l.Values, l.Numbers)
 	}
-	split := foreign.FullLines
-	if c.Name.Format == foreign.Bytes {
-		split = foreign.Lines
-	}
-	rs, err := c.Records(split)
-	if err != nil {
-		return nil, err
-	}
-	return &rs, nil
+	return o.Values()
 }
 
-// Next reads a line of each. A value that can not be read takes its key and headers with it.
+// Next reads one of each. A value that can not be read takes its key and headers with it.
 func (d *decoder) Next(r *record.Record) error {
-	if err := d.Pieces.Next(r); err != nil {
-		if bad, ok := err.(*foreign.Damage); ok && bad.Record {
+	err := d.Decoder.Next(r)
+	var bad *foreign.Damage
+	switch {
+	case err == io.EOF:
+		if bad := d.ps.finish(); bad != nil {
+			return bad
+		}
+		return err
+	case errors.As(err, &bad) && bad.Record:
+		for range max(bad.Lost, 1) {
 			if err := d.ps.skip(); err != nil {
 				return err
 			}
 		}
 		return err
+	case err != nil:
+		return err
 	}
 	return d.ps.next(r)
 }
 
-// Skip passes over a line of each.
+// Skip passes over one of each.
 func (d *decoder) Skip() error {
-	if err := d.Pieces.Skip(); err != nil {
+	err := d.Decoder.Skip()
+	if err == io.EOF {
+		if bad := d.ps.finish(); bad != nil {
+			return bad
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return d.ps.skip()
@@ -76,6 +86,6 @@ func (d *decoder) Skip() error {
 
 // Close gives all of them up.
 func (d *decoder) Close() {
-	d.Pieces.Close()
+	d.Decoder.Close()
 	d.ps.close()
 }

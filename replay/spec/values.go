@@ -1,0 +1,60 @@
+package spec
+
+import (
+	"fmt"
+
+	"backstitch/replay/ocf"
+)
+
+// Values says what bytes the value of a record had whose datum an Avro file holds. A file does not say it, and a guess would make every
+// record look lost.
+type Values struct {
+	// plain: the string or the bytes that the datum is, for topics of strings or raw bytes. confluent: a zero byte, the number of the schema and the datum, as clients of a schema registry write it. json: the datum as JSON in one form of ours, for a topic that backstitch fills.
+	As string `json:"as" jsonschema:"enum=plain,enum=json,enum=confluent"`
+	// Schema registry that numbers the schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. Asked when the plan is made, for as confluent.
+	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
+	// Subject under which the registry has the schemas of values. Left out, it is the topic of the archive and -value.
+	Subject string `json:"subject,omitempty" jsonschema:"minLength=1"`
+	// Schemas with their numbers, instead of a registry.
+	Schemas []NumberedSchema `json:"schemas,omitempty"`
+}
+
+// NumberedSchema is a schema and the number that stands in front of its values.
+type NumberedSchema struct {
+	// Number of the schema in the registry of the topic.
+	Number int64 `json:"number" jsonschema:"minimum=0,maximum=4294967295"`
+	// The schema, as JSON.
+	Schema string `json:"schema" jsonschema:"minLength=1"`
+}
+
+// values checks what a layout says of values.
+func (c *checker) values(path string, l Layout) {
+	v := l.Values
+	if v == nil {
+		return
+	}
+	path += ".values"
+	if l.Format != "avro" {
+		c.add(CodeTogether, path, "values belongs to format avro", "set format: avro, or leave values out")
+	}
+	if v.As != "confluent" {
+		if v.Registry != "" || v.Subject != "" || len(v.Schemas) > 0 {
+			c.add(CodeTogether, path, "registry, subject and schemas belong to as: confluent", "as: confluent, or leave them out")
+		}
+		return
+	}
+	switch {
+	case v.Registry == "" && len(v.Schemas) == 0:
+		c.add(CodeRequired, path, path+" names neither registry nor schemas", "registry: NAME, whose numbers the values of the topic begin with")
+	case v.Registry != "" && len(v.Schemas) > 0:
+		c.add(CodeTogether, path+".schemas", "registry and schemas exclude each other", "keep one of them")
+	case v.Subject != "" && v.Registry == "":
+		c.add(CodeTogether, path+".subject", "a subject is one of a registry", "name the registry, or leave subject out")
+	}
+	c.registry(path+".registry", v.Registry)
+	for i, s := range v.Schemas {
+		if _, err := ocf.ParseSchema([]byte(s.Schema)); err != nil {
+			c.add(CodeValue, fmt.Sprintf("%s.schemas[%d].schema", path, i), err.Error(), "the JSON of an Avro schema, as the registry has it")
+		}
+	}
+}
