@@ -106,7 +106,7 @@ func (p *packer) pack(codec string, b []byte) (_ []byte, err error) {
 		return binary.BigEndian.AppendUint32(s2.EncodeSnappy(nil, b), crc32.ChecksumIEEE(b)), nil
 	case Zstandard:
 		if p.zs == nil {
-			if p.zs, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true)); err != nil {
+			if p.zs, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithLowerEncoderMem(true)); err != nil {
 				return nil, err
 			}
 		}

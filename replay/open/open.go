@@ -78,6 +78,9 @@ func (e *Ends) Engine(base engine.Config) engine.Config {
 	if w.CommitMs > 0 {
 		base.CommitEvery = time.Duration(w.CommitMs) * time.Millisecond
 	}
+	if w.CommitBytes > 0 {
+		base.CommitBytes = w.CommitBytes
+	}
 	base.MaxQuarantine = w.MaxQuarantine
 	return base
 }
@@ -97,7 +100,7 @@ func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	if err := json.Unmarshal(recipe, &ends.Recipe); err != nil {
 		return nil, fmt.Errorf("recipe of job %s: %w: %w", job, err, ErrRecipe)
 	}
-	if want, ok := ends.Recipe.Known(); !ok {
+	if want := ends.Recipe.Needs(); ends.Recipe.Version != want {
 		return nil, fmt.Errorf("recipe of job %s has version %d, want %d: %w", job, ends.Recipe.Version, want, ErrRecipe)
 	}
 	var err error
@@ -233,7 +236,7 @@ func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) er
 		if err != nil {
 			return err
 		}
-		s, err := objects.New(b, objects.Config{Topic: to.Topic, OriginHeaders: ends.Recipe.Write.OriginHeaders, SourceTopic: ends.Recipe.Source.Topic})
+		s, err := objects.New(b, objects.Config{Topic: to.Topic, Format: objects.Format(to.Format), Codec: to.Codec, OriginHeaders: ends.Recipe.Write.OriginHeaders, SourceTopic: ends.Recipe.Source.Topic})
 		if err != nil {
 			return err
 		}

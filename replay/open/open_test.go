@@ -45,6 +45,10 @@ func TestEndsOfARecipe(t *testing.T) {
 		"archive to a directory": func(r *recovery.Recipe) {
 			r.Target = recovery.Target{Kind: "dir", Path: t.TempDir(), Topic: "orders"}
 		},
+		"files of parquet": func(r *recovery.Recipe) {
+			r.Version, r.Target = recovery.FormatVersion, recovery.Target{Kind: "dir", Path: t.TempDir(), Topic: "orders", Format: "parquet", Codec: "zstd"}
+			r.Write.CommitBytes = 1 << 20
+		},
 		"confluent to kafka": func(r *recovery.Recipe) { r.Source.Layout, r.Source.Format = "confluent", "json" },
 	} {
 		ends, err := o.Open(t.Context(), "bs-a", recipe(t, change))
@@ -61,6 +65,9 @@ func TestEndsOfARecipe(t *testing.T) {
 		cfg := ends.Engine(engine.DefaultConfig())
 		if cfg.CommitRecords != 100 || cfg.CommitEvery.Milliseconds() != 250 || cfg.MaxQuarantine != 7 {
 			t.Errorf("%s: engine %+v does not follow the recipe", name, cfg)
+		}
+		if want := map[bool]int64{true: 1 << 20, false: engine.DefaultConfig().CommitBytes}[name == "files of parquet"]; cfg.CommitBytes != want {
+			t.Errorf("%s: got %d bytes a commit, want %d", name, cfg.CommitBytes, want)
 		}
 		if err := ends.Close(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -80,7 +87,10 @@ func TestWhatCanNotBeOpened(t *testing.T) {
 		change func(*recovery.Recipe)
 		want   func(error) bool
 	}{
-		"another version":      {func(r *recovery.Recipe) { r.Version = 2 }, func(err error) bool { return errors.Is(err, open.ErrRecipe) }},
+		"another version": {func(r *recovery.Recipe) { r.Version = 2 }, func(err error) bool { return errors.Is(err, open.ErrRecipe) }},
+		"a format it can not know": {func(r *recovery.Recipe) {
+			r.Target = recovery.Target{Kind: "dir", Path: t.TempDir(), Topic: "o", Format: "avro"}
+		}, func(err error) bool { return errors.Is(err, open.ErrRecipe) }},
 		"unknown layout":       {func(r *recovery.Recipe) { r.Source.Layout = "tape" }, func(err error) bool { return errors.Is(err, open.ErrRecipe) }},
 		"unknown target":       {func(r *recovery.Recipe) { r.Target.Kind = "tape" }, func(err error) bool { return errors.Is(err, open.ErrRecipe) }},
 		"no directory":         {func(r *recovery.Recipe) { r.Target = recovery.Target{Kind: "dir", Path: "/nowhere/at/all", Topic: "o"} }, func(err error) bool { return errors.Is(err, sink.ErrNoTarget) }},

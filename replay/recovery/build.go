@@ -596,7 +596,10 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 		return out, gap.Scope{}, err
 	}
 	out.Write = Write{OriginHeaders: *s.Write.OriginHeaders, CommitRecords: s.Write.CommitRecords, CommitMs: every.Milliseconds(), MaxQuarantine: s.Write.MaxQuarantine}
-	out.Version = out.version()
+	if err := out.files(r.Files()); err != nil {
+		return out, gap.Scope{}, err
+	}
+	out.Version = out.Needs()
 	var scope gap.Scope
 	if g := s.Range; g != nil {
 		if g.Offsets != nil {
@@ -612,6 +615,24 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 		}
 	}
 	return out, scope, nil
+}
+
+// files takes over what a spec says of the files that are written.
+func (r *Recipe) files(f *spec.Files) error {
+	if f == nil {
+		return nil
+	}
+	n, err := f.FileBytes.Parse()
+	if err != nil {
+		return err
+	}
+	if f.FileBytes != spec.DefaultFileBytes {
+		r.Write.CommitBytes = n
+	}
+	if f.Format != spec.DefaultFileFormat {
+		r.Target.Format, r.Target.Codec = f.Format, f.Codec
+	}
+	return nil
 }
 
 func s3URL(bucket, prefix string) string {
@@ -641,7 +662,10 @@ func sourceName(s Source) string {
 }
 
 func targetName(t Target) string {
-	if t.Files() {
+	switch {
+	case t.Files() && t.Format != "":
+		return t.Path + " (files of " + t.Format + ")"
+	case t.Files():
 		return t.Path
 	}
 	return "topic " + t.Topic + " at " + cmpOr(t.Connection, t.Brokers)

@@ -15,7 +15,7 @@ import (
 
 // Recipe is what a worker needs besides its slice. Its canonical JSON is fsm.Job.Recipe.
 type Recipe struct {
-	Version int    `json:"version"` // the least of the versions below that knows all that is in it
+	Version int    `json:"version"` // what Needs says
 	Source  Source `json:"source"`
 	Target  Target `json:"target"`
 	Write   Write  `json:"write"`
@@ -44,29 +44,27 @@ type Aside struct {
 	Rule      string           `json:"rule,omitempty"` // that the record broke, "" for what is no rule
 }
 
-// Versions of a recipe. A program that knows the first alone would read past a transform and write values as they were, one that knows
-// the second past rules and expressions, so a recipe that has them says that it is another.
+// Versions of a recipe. A program that knows the first alone would read past a transform and write values as they were, one that knows the
+// second past rules and expressions, and one that knows the third past a format and write lines. So a recipe that has them says that it is
+// another.
 const (
 	RecipeVersion    = 1
 	TransformVersion = 2
 	RulesVersion     = 3
+	FormatVersion    = 4 // files of another format than NDJSON
 )
 
-// version is the one that r has to have.
-func (r *Recipe) version() int {
+// Needs is the version of a recipe that says what r says: the least that knows all that is in it.
+func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
+	case r.Target.Format != "":
+		return FormatVersion
 	case r.Source.Rules != nil, len(r.Nulls) > 0, t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Set != nil && s.Set.Expr != "" }):
 		return RulesVersion
 	case t != nil:
 		return TransformVersion
 	}
 	return RecipeVersion
-}
-
-// Known reports whether r has the version that what is in it asks for.
-func (r *Recipe) Known() (want int, ok bool) {
-	want = r.version()
-	return want, r.Version == want
 }
 
 // Source names the reference.
@@ -185,6 +183,8 @@ type Target struct {
 	Endpoint   string `json:"endpoint,omitempty"` // of an S3-compatible store, "" for AWS
 	Region     string `json:"region,omitempty"`   // "" for the environment's
 	Registry   string `json:"registry,omitempty"`
+	Format     string `json:"format,omitempty"` // of files, "" for NDJSON
+	Codec      string `json:"codec,omitempty"`  // that they are compressed with, "" for the format's default
 }
 
 // Files reports whether records are written into files, of a directory or an object store. Such a target has every partition that
@@ -193,8 +193,9 @@ func (t Target) Files() bool { return t.Kind == "dir" || t.Kind == "s3" }
 
 // Write says how.
 type Write struct {
-	OriginHeaders bool  `json:"originHeaders"` // add backstitch.origin and backstitch.job
-	CommitRecords int   `json:"commitRecords"` // records between two commits, at most
-	CommitMs      int64 `json:"commitMs"`      // milliseconds between two commits, at most
-	MaxQuarantine int64 `json:"maxQuarantine"` // more poison records than this fail the job
+	OriginHeaders bool  `json:"originHeaders"`         // add backstitch.origin and backstitch.job
+	CommitRecords int   `json:"commitRecords"`         // records between two commits, at most
+	CommitMs      int64 `json:"commitMs"`              // milliseconds between two commits, at most
+	CommitBytes   int64 `json:"commitBytes,omitempty"` // bytes of records between two commits, at most; 0 is the engine's default
+	MaxQuarantine int64 `json:"maxQuarantine"`         // more poison records than this fail the job
 }

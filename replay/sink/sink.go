@@ -81,6 +81,7 @@ type RejectedError struct {
 const (
 	CodeTooLarge     = "BST-Q201" // larger than the target takes
 	CodeBadTimestamp = "BST-Q202" // outside the target's limits for timestamps
+	CodeNotHeld      = "BST-Q330" // the format of the target's files has no form for it
 	CodeBadRecord    = "BST-Q203" // refused by the target's own rules, e.g. no key in a compacted topic
 )
 

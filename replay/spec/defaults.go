@@ -6,6 +6,9 @@ import "time"
 const (
 	minCommitInterval = 10 * time.Millisecond
 	maxCommitInterval = 30 * time.Second // a broker ends transactions that take longer than a minute
+	maxFileInterval   = 10 * time.Minute // what a node holds is written again by another when it dies
+	minFileBytes      = 64 << 10
+	maxFileBytes      = 128 << 20 // a file is made in memory
 	minSliceBytes     = 64 << 10
 )
 
@@ -20,6 +23,8 @@ const (
 	DefaultLayout         = "archive"
 	DefaultOnly           = "missing"
 	DefaultFormat         = "json"
+	DefaultFileFormat     = "ndjson"
+	DefaultFileBytes      = Bytes("64MiB")
 	DefaultPolicy         = "notify"
 	PolicyRun             = "run" // the policy that needs limits
 )
@@ -64,6 +69,16 @@ func (r *Recovery) WithDefaults() *Recovery {
 		size.Records = DefaultSliceRecords
 	}
 	s.Select, s.Write, s.Schedule, s.Slices = &sel, &write, &sched, &size
+	if s.Target.Dir != nil {
+		c := *s.Target.Dir
+		c.Files.fill()
+		s.Target.Dir = &c
+	}
+	if s.Target.S3 != nil {
+		c := *s.Target.S3
+		c.Files.fill()
+		s.Target.S3 = &c
+	}
 	if s.Source.S3 != nil {
 		c := *s.Source.S3
 		c.Layout.fill(out.TargetTopic())
@@ -83,6 +98,24 @@ func (l *Layout) fill(topic string) {
 	if l.Layout == "confluent" {
 		orText(&l.Format, DefaultFormat)
 	}
+}
+
+func (f *Files) fill() {
+	orText(&f.Format, DefaultFileFormat)
+	if f.FileBytes == "" {
+		f.FileBytes = DefaultFileBytes
+	}
+}
+
+// Files says how r writes files, nil where it writes none.
+func (r *Recovery) Files() *Files {
+	switch t := r.Spec.Target; {
+	case t.Dir != nil:
+		return &t.Dir.Files
+	case t.S3 != nil:
+		return &t.S3.Files
+	}
+	return nil
 }
 
 func orText(field *string, value string) {

@@ -152,6 +152,7 @@ type DirTarget struct {
 	Path string `json:"path" jsonschema:"pattern=^/"`
 	// Topic whose records the directory holds.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+	Files
 }
 
 // S3Target is a place in an object store to complete.
@@ -168,6 +169,17 @@ type S3Target struct {
 	Region string `json:"region,omitempty"`
 	// Topic whose records lie there.
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+	Files
+}
+
+// Files says how files of records are written. Those that are there already say their own format.
+type Files struct {
+	// Format of the files: ndjson (a JSON object a line), avro (object containers) or parquet. Each holds everything that a record has.
+	Format string `json:"format,omitempty" jsonschema:"enum=ndjson,enum=avro,enum=parquet,default=ndjson"`
+	// Compression inside the files: none, snappy, deflate or zstd in avro, none, snappy, gzip or zstd in parquet, none in ndjson. Left out, it is snappy, and none for ndjson.
+	Codec string `json:"codec,omitempty" jsonschema:"enum=none,enum=snappy,enum=deflate,enum=gzip,enum=zstd"`
+	// Bytes of keys, values and headers at which a file ends, from 64KiB to 128MiB. It also ends at write.commitRecords and write.commitInterval, whichever comes first.
+	FileBytes Bytes `json:"fileBytes,omitempty" jsonschema:"default=64MiB"`
 }
 
 // Range says which records. From and to go by the records' timestamps, offsets by their position in the reference.
@@ -202,7 +214,7 @@ type Write struct {
 	OriginHeaders *bool `json:"originHeaders,omitempty" jsonschema:"default=true"`
 	// Records between two commits, at most.
 	CommitRecords int `json:"commitRecords,omitempty" jsonschema:"minimum=1,maximum=1000000,default=20000"`
-	// Time between two commits, at most, such as 500ms.
+	// Time between two commits, at most, such as 500ms: up to 30s into a topic, up to 10m into files.
 	CommitInterval Duration `json:"commitInterval,omitempty"`
 	// Records that may be set aside because they can not be written or read. One more fails the job.
 	MaxQuarantine int64 `json:"maxQuarantine,omitempty" jsonschema:"minimum=0,default=0"`

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // semantics finds what a schema can not say: an empty range, fields that exclude each other, source and target that are the
@@ -53,6 +54,24 @@ func (c *checker) target(path string, t Target) {
 		c.kafka(path+".kafka", t.Kafka.Connection, t.Kafka.Brokers)
 	case t.S3 != nil:
 		c.s3(path+".s3", t.S3.Connection, t.S3.Endpoint, t.S3.Region)
+		c.files(path+".s3", t.S3.Files)
+	case t.Dir != nil:
+		c.files(path+".dir", t.Dir.Files)
+	}
+}
+
+// fileCodecs are the compressions that files of a format can have.
+var fileCodecs = map[string][]string{"": {"none"}, "ndjson": {"none"}, "avro": {"none", "snappy", "deflate", "zstd"}, "parquet": {"none", "snappy", "gzip", "zstd"}}
+
+func (c *checker) files(path string, f Files) {
+	if codecs, ok := fileCodecs[f.Format]; ok && f.Codec != "" && !slices.Contains(codecs, f.Codec) {
+		c.add(CodeValue, path+".codec", fmt.Sprintf("files of format %s are not compressed with %s", cmpOr(f.Format, DefaultFileFormat), f.Codec), "one of "+strings.Join(codecs, ", "))
+	}
+	switch n, err := f.FileBytes.Parse(); {
+	case err != nil:
+		c.add(CodeUnit, path+".fileBytes", err.Error(), "")
+	case f.FileBytes != "" && (n < minFileBytes || n > maxFileBytes):
+		c.add(CodeValue, path+".fileBytes", fmt.Sprintf("%s.fileBytes is %s", path, f.FileBytes), "from 64KiB to 128MiB")
 	}
 }
 
@@ -264,6 +283,14 @@ func (c *checker) bounds(r *Recovery) {
 	}
 }
 
+// maxInterval is the longest time between two commits.
+func (r *Recovery) maxInterval() time.Duration {
+	if r.Files() != nil {
+		return maxFileInterval
+	}
+	return maxCommitInterval
+}
+
 func (c *checker) units(r *Recovery) {
 	if s := r.Spec.Select; s != nil {
 		if _, err := s.Partitions.Parse(); err != nil {
@@ -274,9 +301,9 @@ func (c *checker) units(r *Recovery) {
 		switch d, err := w.CommitInterval.Parse(); {
 		case err != nil:
 			c.add(CodeUnit, "spec.write.commitInterval", err.Error(), "")
-		case w.CommitInterval != "" && (d < minCommitInterval || d > maxCommitInterval):
+		case w.CommitInterval != "" && (d < minCommitInterval || d > r.maxInterval()):
 			c.add(CodeValue, "spec.write.commitInterval", fmt.Sprintf("spec.write.commitInterval is %s", w.CommitInterval),
-				fmt.Sprintf("from %s to %s", minCommitInterval, maxCommitInterval))
+				fmt.Sprintf("from %s to %s", minCommitInterval, r.maxInterval()))
 		}
 	}
 	if s := r.Spec.Slices; s != nil {

@@ -3,6 +3,7 @@ package reach_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"backstitch/fsm"
@@ -31,9 +32,14 @@ func shelved(t *testing.T) (*lab, *s3.Client) {
 }
 
 func (l *lab) into(bucket, prefix, more string) *spec.Recovery {
+	return l.intoAs(bucket, prefix, "", more)
+}
+
+// intoAs is into with more of the target.
+func (l *lab) intoAs(bucket, prefix, files, more string) *spec.Recovery {
 	l.t.Helper()
 	text := "apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata: {name: lab}\nspec:\n  source: {dir: {path: " + l.dir +
-		"}}\n  target: {s3: {connection: store, bucket: " + bucket + ", prefix: " + prefix + ", topic: orders}}\n" + more
+		"}}\n  target: {s3: {connection: store, bucket: " + bucket + ", prefix: " + prefix + ", topic: orders" + files + "}}\n" + more
 	r, err := spec.Parse("lab.yaml", []byte(text), spec.Options{})
 	if err != nil {
 		l.t.Fatal(err)
@@ -75,6 +81,49 @@ func TestRefillIntoAnObjectStore(t *testing.T) {
 		if verdict, evidence := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); verdict != fsm.Pass || evidence != fsm.E3 {
 			t.Errorf("got %s at %s, want a pass at E3: %+v", verdict, evidence, cs)
 		}
+	}
+}
+
+// In every format it is the same way, with the same proof.
+func TestRefillInEveryFormat(t *testing.T) {
+	for _, format := range []string{"ndjson", "avro", "parquet"} {
+		t.Run(format, func(t *testing.T) {
+			l, cl := shelved(t)
+			r := l.intoAs("fills", "refill", ", format: "+format, "")
+			p, err := recovery.Build(t.Context(), r, l.clients, l.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := map[bool]int{true: recovery.RecipeVersion, false: recovery.FormatVersion}[format == "ndjson"]; p.Recipe.Version != want {
+				t.Errorf("got a recipe of version %d, want %d: a program that knows no formats would write lines", p.Recipe.Version, want)
+			}
+			sub, err := p.Submission()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, nil, l.run(sub), 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if verdict, evidence := fsm.Judge(verify.Comparisons(cs), fsm.Writers{}); verdict != fsm.Pass || evidence != fsm.E3 {
+				t.Errorf("got %s at %s, want a pass at E3: %+v", verdict, evidence, cs)
+			}
+			files := 0
+			for in, err := range s3bucket.New(cl, "fills", "refill").List(t.Context(), "orders/00000/") {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasSuffix(in.Key, "."+format) {
+					files++
+				}
+			}
+			if files == 0 {
+				t.Errorf("got no files of %s", format)
+			}
+			if again, err := recovery.Build(t.Context(), r, l.clients, l.options()); err != nil || !again.Empty() {
+				t.Errorf("after the refill: got %v, want nothing to write", err)
+			}
+		})
 	}
 }
 

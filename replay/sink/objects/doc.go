@@ -1,9 +1,9 @@
 // Package objects writes slices into an object store or a local directory, exactly once, and reads it back as a target.
 //
-// Format, version 1:
+// Format, version 1, and 2 where a data object is Avro or Parquet:
 //
 //	TOPIC/00003/00000000000000000007.commit           one commit of partition 3, JSON
-//	TOPIC/00003/00000000000000000007-<16 hex>.ndjson  its records, one JSON object a line
+//	TOPIC/00003/00000000000000000007-<16 hex>.ndjson  its records, one JSON object a line; .avro and .parquet are AvroSchema and parquet.go
 //
 // Commits of a partition are numbered from 1 without a hole. Each is created under a name that must not exist yet, whole or
 // not at all; that is the one atomic step: If-None-Match in an object store (bucket.Bucket.PutNew), a link in a directory. A commit
@@ -18,11 +18,12 @@
 // Invariants:
 //   - Opening a lane makes a commit without data. A writer only ever commits under the number after the last one that it
 //     knows, so whoever was open before finds the name taken: it is fenced.
+//   - A data object gives each record back as it was, or the record is refused: sink.CodeNotHeld.
 //   - Nothing is overwritten or deleted.
 //   - A store that lets two writers have one name is never written to: Open asks it first (Prober).
 //   - A listing is believed as to what it shows, not as to where it ends: the commit after its last one is asked for.
 //
 // Two lanes of one partition, of two jobs, take turns in the same way; the cluster does not let them run at once.
 //
-// Reading order: sink.go, writer.go, log.go, line.go, read.go.
+// Reading order: sink.go, writer.go, log.go, format.go, line.go, avro.go, parquet.go, read.go.
 package objects

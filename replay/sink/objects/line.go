@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -48,6 +49,41 @@ func appendBytes(dst, b []byte) []byte {
 	dst = append(dst, '"')
 	dst = base64.StdEncoding.AppendEncode(dst, b)
 	return append(dst, '"')
+}
+
+// lineEncoder writes lines.
+type lineEncoder struct{ text []byte }
+
+func (e *lineEncoder) add(offset int64, r *record.Record, extra []record.Header) error {
+	e.text = appendLine(e.text, offset, r, extra)
+	return nil
+}
+
+func (e *lineEncoder) size() int { return len(e.text) }
+
+// finish returns memory that the next object is written into: it is the caller's until then.
+func (e *lineEncoder) finish() ([]byte, error) {
+	out := e.text
+	e.text = e.text[:0]
+	return out, nil
+}
+
+func decodeLines(text []byte, yield func(record.Record) error) error {
+	for len(text) > 0 {
+		end := bytes.IndexByte(text, '\n')
+		if end < 0 {
+			return errors.New("no line break at its end")
+		}
+		rec, err := parseLine(text[:end])
+		if err != nil {
+			return err
+		}
+		if err := yield(rec); err != nil {
+			return err
+		}
+		text = text[end+1:]
+	}
+	return nil
 }
 
 // line is what a reader decodes.

@@ -22,7 +22,7 @@ import (
 
 // entry is one commit.
 type entry struct {
-	Version int             `json:"version"` // 1
+	Version int             `json:"version"` // 1, or 2 where the data object is no NDJSON
 	Number  int64           `json:"number"`
 	Job     partition.JobID `json:"job"`
 	Stamp   string          `json:"stamp"`          // of the lane of Job, after this commit
@@ -60,7 +60,7 @@ func unseal(text []byte, n int64) (e entry, err error) {
 	if err := json.Unmarshal(s.Commit, &e); err != nil {
 		return e, err
 	}
-	if e.Version != 1 || e.Number != n || e.To < e.From {
+	if e.Version < 1 || e.Version > 2 || e.Number != n || e.To < e.From {
 		return e, fmt.Errorf("it is commit %d of version %d, records %d to %d", e.Number, e.Version, e.From, e.To)
 	}
 	return e, nil

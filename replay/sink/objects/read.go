@@ -1,7 +1,6 @@
 package objects
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -108,21 +107,22 @@ func (r *reader) load(ctx context.Context, e entry) (*record.Batch, error) {
 	}
 	batch := &record.Batch{Partition: r.part}
 	at := e.From
-	for len(text) > 0 {
-		end := bytes.IndexByte(text, '\n')
-		if end < 0 {
-			return nil, fmt.Errorf("%s/%s has no line break at its end: %w", r.log.dir, e.Data, sink.ErrProgress)
+	err = decode(e.Data, text, func(rec record.Record) error {
+		if rec.Offset != at {
+			return fmt.Errorf("record %d where %d is due", rec.Offset, at)
 		}
-		rec, err := parseLine(text[:end])
-		if err != nil || rec.Offset != at {
-			return nil, fmt.Errorf("%s/%s: record %d where %d is due: %v: %w", r.log.dir, e.Data, rec.Offset, at, err, sink.ErrProgress)
-		}
-		text = text[end+1:]
 		if at >= r.next && at < r.end {
 			batch.Records = append(batch.Records, rec)
 			batch.Bytes += rec.Size()
 		}
 		at++
+		return nil
+	})
+	if err == nil && at != e.To {
+		err = fmt.Errorf("it holds records up to %d, its commit says up to %d", at, e.To)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s/%s: %w: %w", r.log.dir, e.Data, err, sink.ErrProgress)
 	}
 	r.next = max(r.next, min(at, r.end))
 	batch.Next = r.next

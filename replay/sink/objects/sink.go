@@ -20,6 +20,8 @@ type Config struct {
 	Topic         string // directory inside the bucket
 	OriginHeaders bool   // adds sink.OriginHeader and sink.JobHeader
 	SourceTopic   string // what the reference calls the data
+	Format        Format // of data objects that are written; "" is NDJSON. Those that are read say their own
+	Codec         string // that they are compressed with, "" for the format's default
 	// BufferBytes bounds the records of one commit, which are held in memory as text; 0 is 256 MiB.
 	BufferBytes int64
 }
@@ -36,7 +38,21 @@ func (c Config) Validate() error {
 	case c.BufferBytes < 0:
 		return fmt.Errorf("object sink: %d bytes of buffer", c.BufferBytes)
 	}
-	return nil
+	c.fill()
+	return c.Format.validate(c.Codec)
+}
+
+// fill writes defaults out.
+func (c *Config) fill() {
+	if c.BufferBytes == 0 {
+		c.BufferBytes = defaultBufferBytes
+	}
+	if c.Format == "" {
+		c.Format = NDJSON
+	}
+	if list := codecs[c.Format]; c.Codec == "" && list != nil {
+		c.Codec = list[0]
+	}
 }
 
 // Prober is a bucket that can be asked whether it keeps two writers of one name apart. One that is none does.
@@ -63,9 +79,7 @@ func New(b bucket.Bucket, cfg Config) (*Sink, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if cfg.BufferBytes == 0 {
-		cfg.BufferBytes = defaultBufferBytes
-	}
+	cfg.fill()
 	s := &Sink{cfg: cfg, b: b, trusted: make(chan bool, 1)}
 	_, asks := b.(Prober)
 	s.trusted <- !asks
@@ -106,6 +120,10 @@ const maxRaces = 100
 // bucket.ErrNotConditional.
 func (s *Sink) Open(ctx context.Context, slice partition.Slice, epoch partition.Epoch) (sink.Writer, sink.Progress, error) {
 	w := &writer{s: s, log: s.log(slice.Partition), slice: slice, epoch: epoch}
+	var err error
+	if w.enc, err = s.cfg.encoder(); err != nil {
+		return nil, sink.Progress{}, err
+	}
 	fail := func(err error) (sink.Writer, sink.Progress, error) {
 		return nil, sink.Progress{}, fmt.Errorf("open %s for slice %s: %w", w.log.dir, slice.ID, classify(err))
 	}
@@ -171,6 +189,8 @@ func (w *writer) append(ctx context.Context, e entry, p sink.Progress) error {
 	e.Version, e.Number, e.Job, e.Stamp = 1, w.number+1, w.slice.ID.Job, text
 	if e.Data == "" {
 		e.From, e.To = w.to, w.to
+	} else {
+		e.Version = w.s.cfg.Format.version()
 	}
 	body, err := e.seal()
 	if err != nil {

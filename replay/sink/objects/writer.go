@@ -14,16 +14,16 @@ import (
 	"backstitch/storage/failpoint"
 )
 
-// writer writes one slice. It holds the records of one commit as text.
+// writer writes one slice. It holds the records of one commit as they are going to be stored.
 type writer struct {
 	s     *Sink
 	log   log
 	slice partition.Slice
 	epoch partition.Epoch
 
-	number int64  // of the last commit that it knows
-	to     int64  // records in the partition up to there
-	text   []byte // of the records since
+	number int64   // of the last commit that it knows
+	to     int64   // records in the partition up to there
+	enc    encoder // of the records since
 	count  int64
 	dead   error
 }
@@ -43,11 +43,13 @@ func (w *writer) Write(_ context.Context, batch *record.Batch) error {
 			origin := w.s.cfg.SourceTopic + "/" + strconv.Itoa(int(w.slice.Partition)) + "/" + strconv.FormatInt(r.Offset, 10)
 			own = []record.Header{{Key: sink.OriginHeader, Value: []byte(origin)}, {Key: sink.JobHeader, Value: []byte(w.slice.ID.Job)}}
 		}
-		w.text = appendLine(w.text, w.to+w.count, r, own)
+		if w.dead = w.enc.add(w.to+w.count, r, own); w.dead != nil {
+			return w.dead
+		}
 		w.count++
 	}
-	if int64(len(w.text)) > w.s.cfg.BufferBytes {
-		w.dead = fmt.Errorf("%d records since the last commit take %d bytes, %d are allowed: commit more often", w.count, len(w.text), w.s.cfg.BufferBytes)
+	if n := w.enc.size(); int64(n) > w.s.cfg.BufferBytes {
+		w.dead = fmt.Errorf("%d records since the last commit take %d bytes, %d are allowed: commit more often", w.count, n, w.s.cfg.BufferBytes)
 	}
 	return w.dead
 }
@@ -65,7 +67,7 @@ func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 		// The commit may be there although nobody said so.
 		err = fmt.Errorf("commit %d of %s: %w: %w", w.number+1, w.log.dir, err, sink.ErrUnknownOutcome)
 	}
-	w.text, w.count, w.dead = w.text[:0], 0, err
+	w.count, w.dead = 0, err
 	return err
 }
 
@@ -73,14 +75,18 @@ func (w *writer) commit(ctx context.Context, p sink.Progress) error {
 	if w.count == 0 {
 		return w.append(ctx, entry{}, p)
 	}
-	sum := checksum(w.text)
+	body, err := w.enc.finish()
+	if err != nil {
+		return err
+	}
+	sum := checksum(body)
 	e := entry{
 		// The checksum tells the objects of two writers of one number apart.
-		Data: fmt.Sprintf("%020d-%s.ndjson", w.number+1, sum[:16]),
-		Size: int64(len(w.text)), Sum: sum, From: w.to, To: w.to + w.count,
+		Data: fmt.Sprintf("%020d-%s.%s", w.number+1, sum[:16], w.s.cfg.Format),
+		Size: int64(len(body)), Sum: sum, From: w.to, To: w.to + w.count,
 	}
 	// An object of that name with that content is what a writer left that died before its commit.
-	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, e.Data), w.text); err != nil && !errors.Is(err, bucket.ErrExists) {
+	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, e.Data), body); err != nil && !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
 	failpoint.Reach(failpoint.ObjectsDataWritten)
@@ -92,6 +98,6 @@ func (w *writer) Close() error {
 	if w.dead == nil {
 		w.dead = errClosed
 	}
-	w.text = nil
+	w.enc = nil
 	return nil
 }

@@ -1,0 +1,246 @@
+package objects
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"backstitch/replay/bucket"
+	"backstitch/replay/record"
+	"backstitch/replay/replaytest"
+	"backstitch/replay/sink"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+	"github.com/twmb/avro/ocf"
+	"pgregory.net/rapid"
+)
+
+// each calls f for every format with each of its compressions.
+func each(f func(name string, cfg Config)) {
+	for _, format := range []Format{NDJSON, Avro, Parquet} {
+		for _, codec := range Codecs(format) {
+			f(string(format)+" "+codec, Config{Topic: "orders", OriginHeaders: true, SourceTopic: "archived", Format: format, Codec: codec})
+		}
+	}
+}
+
+func written(tb testing.TB, b bucket.Bucket, cfg Config) *Sink {
+	tb.Helper()
+	s, err := New(b, cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestSuiteOfEachFormat(t *testing.T) {
+	each(func(name string, cfg Config) {
+		if cfg.Format == NDJSON || cfg.Codec != Codecs(cfg.Format)[0] {
+			return // that is TestSuite; and what a commit promises does not hang on its compression
+		}
+		t.Run(name, func(t *testing.T) {
+			replaytest.RunSinkSuite(t, func(t *testing.T) replaytest.SinkCase {
+				path := t.TempDir()
+				return replaytest.SinkCase{
+					New: func(tb testing.TB) sink.Sink { return written(tb, directory(tb, path), cfg) },
+					// Whoever reads does not know what was written.
+					Committed: func(tb testing.TB, part int32) []record.Record {
+						return replaytest.ReadTarget(tb, over(tb, directory(tb, path)), part)
+					},
+					Foreign: func(tb testing.TB, part int32, rs ...record.Record) {
+						if err := fill(tb, over(tb, directory(tb, path)), "bs-other", 1, part, rs...); err != nil {
+							tb.Fatal(err)
+						}
+					},
+				}
+			})
+		})
+	})
+}
+
+// optionalBytes are null as often as empty.
+func optionalBytes() *rapid.Generator[[]byte] {
+	return rapid.OneOf(rapid.Just([]byte(nil)), rapid.Just([]byte{}), rapid.SliceOf(rapid.Byte()))
+}
+
+func anyRecord() *rapid.Generator[record.Record] {
+	return rapid.Custom(func(t *rapid.T) record.Record {
+		r := record.Record{
+			TimestampMs:   rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{0, -1, math.MinInt64, math.MaxInt64})).Draw(t, "timestamp"),
+			TimestampType: record.TimestampType(rapid.Int8Range(0, 1).Draw(t, "type")), Key: optionalBytes().Draw(t, "key"), Value: optionalBytes().Draw(t, "value"),
+		}
+		for range rapid.IntRange(0, 4).Draw(t, "headers") {
+			r.Headers = append(r.Headers, record.Header{Key: rapid.SampledFrom([]string{"", "h", "é"}).Draw(t, "name"), Value: optionalBytes().Draw(t, "header")})
+		}
+		return r
+	})
+}
+
+// What is written in a format is what is read: null is not empty, headers keep their order and their repetitions, times their sign.
+func TestNothingIsLostInAnyFormat(t *testing.T) {
+	each(func(name string, cfg Config) {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				enc, err := cfg.encoder()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 2 { // an encoder is used again
+					in := rapid.SliceOfN(anyRecord(), 0, 12).Draw(t, "records")
+					extra := rapid.SampledFrom([][]record.Header{nil, {{Key: sink.JobHeader, Value: []byte("bs-x")}}}).Draw(t, "extra")
+					var want, got []record.Record
+					for i := range in {
+						if err := enc.add(int64(i)+7, &in[i], extra); err != nil {
+							t.Fatal(err)
+						}
+						r := in[i]
+						r.Offset, r.Headers = int64(i)+7, headers(&in[i], extra)
+						want = append(want, r)
+					}
+					body, err := enc.finish()
+					if err != nil {
+						t.Fatal(err)
+					}
+					err = decode("x."+string(cfg.Format), body, func(r record.Record) error {
+						got = append(got, r)
+						return nil
+					})
+					if diff := cmp.Diff(want, got); err != nil || diff != "" {
+						t.Fatalf("%v\n%s", err, diff)
+					}
+				}
+			})
+		})
+	})
+}
+
+// What a format has no form for is refused by its place and never written as something else; the record before it is not there either.
+func TestWhatAFormatDoesNotHold(t *testing.T) {
+	each(func(name string, cfg Config) {
+		s := written(t, directory(t, t.TempDir()), cfg)
+		rs := replaytest.Records(replaytest.Seed(t), 0, 2)
+		rs[1].Headers = []record.Header{{Key: "\xff"}}
+		err := fill(t, s, "bs-a", 1, 0, rs...)
+		var rejected *sink.RejectedError
+		if cfg.Format == NDJSON {
+			if err != nil {
+				t.Errorf("%s: got %v, want lines that hold any name", name, err)
+			}
+			return
+		}
+		if !errors.As(err, &rejected) || rejected.Offset != rs[1].Offset || rejected.Code != sink.CodeNotHeld {
+			t.Errorf("%s: got %v, want the second record refused", name, err)
+		}
+		if got := replaytest.ReadTarget(t, s, 0); len(got) != 0 {
+			t.Errorf("%s: got %d records, want none", name, len(got))
+		}
+	})
+}
+
+// One partition may hold objects of several formats: a job says how it writes, and an object how it is read.
+func TestFormatsBesideEachOther(t *testing.T) {
+	path := t.TempDir()
+	var want int
+	for i, format := range []Format{Parquet, NDJSON, Avro} {
+		rs := replaytest.Records(replaytest.Seed(t), 0, 5+i)
+		want += len(rs)
+		cfg := Config{Topic: "orders", Format: format}
+		if err := fill(t, written(t, directory(t, path), cfg), "bs-a", 1, 3, rs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := replaytest.ReadTarget(t, over(t, directory(t, path)), 3); len(got) != want {
+		t.Errorf("got %d records, want %d", len(got), want)
+	}
+}
+
+// Whoever has nothing of ours reads the objects with what is there for their formats.
+func TestOthersReadWhatWasWritten(t *testing.T) {
+	type header struct {
+		Key   string  `avro:"key" parquet:"key"`
+		Value *[]byte `avro:"value" parquet:"value"`
+	}
+	r := record.Record{TimestampMs: 1_795_132_800_123, Value: []byte("v"), Headers: []record.Header{{Key: "h", Value: []byte("1")}, {Key: "h"}}}
+	object := func(format Format) []byte {
+		path := t.TempDir()
+		if err := fill(t, written(t, directory(t, path), Config{Topic: "orders", Format: format}), "bs-a", 1, 0, r); err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(path, "orders", "00000", "*."+string(format)))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("got %v, %v, want one object", files, err)
+		}
+		return readFile(t, files[0])
+	}
+	lib, err := ocf.NewReader(bytes.NewReader(object(Avro)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lib.Close() //nolint:errcheck // it was only read
+	var got map[string]any
+	if err := lib.Decode(&got); err != nil || string(got["value"].([]byte)) != "v" || got["key"] != nil || len(got["headers"].([]any)) != 2 {
+		t.Errorf("avro: got %v, %v", got, err)
+	}
+	if err := lib.Decode(&got); err != io.EOF {
+		t.Errorf("avro: got %v behind the last record, want io.EOF", err)
+	}
+	body := object(Parquet)
+	rows, err := parquet.Read[struct {
+		Offset    int64    `parquet:"offset"`
+		Timestamp int64    `parquet:"timestamp"`
+		Value     []byte   `parquet:"value,optional"`
+		Headers   []header `parquet:"headers,list"`
+	}](bytes.NewReader(body), int64(len(body)))
+	if err != nil || len(rows) != 1 || string(rows[0].Value) != "v" || rows[0].Timestamp != r.TimestampMs || len(rows[0].Headers) != 2 || rows[0].Headers[0].Key != "h" {
+		t.Errorf("parquet: got %+v, %v", rows, err)
+	}
+}
+
+func TestFormatsThatAreNone(t *testing.T) {
+	for _, cfg := range []Config{{Topic: "x", Format: "orc"}, {Topic: "x", Format: Avro, Codec: "gzip"}, {Topic: "x", Format: Parquet, Codec: "deflate"}, {Topic: "x", Codec: "snappy"}} {
+		if err := cfg.Validate(); err == nil {
+			t.Errorf("%+v was taken", cfg)
+		}
+	}
+}
+
+// FuzzDecode: an object of any bytes is records or an error.
+func FuzzDecode(f *testing.F) {
+	each(func(_ string, cfg Config) {
+		enc, err := cfg.encoder()
+		if err != nil {
+			f.Fatal(err)
+		}
+		r := record.Record{Key: []byte("k"), Headers: []record.Header{{Key: "h"}}}
+		if err := enc.add(1, &r, nil); err != nil {
+			f.Fatal(err)
+		}
+		body, err := enc.finish()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(cfg.Format), bytes.Clone(body))
+	})
+	f.Fuzz(func(t *testing.T, format string, body []byte) {
+		if strings.Contains(format, "/") || len(body) > 1<<16 {
+			return
+		}
+		_ = decode("x."+format, body, func(record.Record) error { return nil })
+	})
+}
+
+func readFile(tb testing.TB, path string) []byte {
+	tb.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
