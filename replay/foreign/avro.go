@@ -36,7 +36,8 @@ type container struct {
 	r       *ocf.Reader
 	as      Rendering
 	numbers []Number
-	max     int // bytes of a record
+	max     int   // bytes of a record
+	room    int64 // bytes that the object may still decompress to or be rendered into
 
 	left  int64     // records of the current block that were not returned
 	lost  *Damage   // why they can not be
@@ -56,7 +57,7 @@ func (o *Object) Avro(as Rendering, numbers []Number) (Decoder, error) {
 	if err != nil {
 		return nil, avroDamage(err)
 	}
-	c := &container{r: r, as: as, numbers: numbers, max: o.Limits.MaxRecordBytes, held: record.NewBuffer(0), out: record.NewBuffer(0)}
+	c := &container{r: r, as: as, numbers: numbers, max: o.Limits.MaxRecordBytes, room: o.Limits.MaxObjectBytes, held: record.NewBuffer(0), out: record.NewBuffer(0)}
 	c.buf = c.held
 	if as == AsFramed && !o.Counting {
 		if err := c.number(); err != nil {
@@ -147,6 +148,9 @@ func (c *container) Next(r *record.Record) error {
 		bad.Lost, c.left = c.left, 0
 		return &bad
 	}
+	if c.room < 0 {
+		return &Damage{Code: source.CodeTooLarge, Err: errors.New("object decompresses, or is rendered, to more than the ceiling")}
+	}
 	begin := 0
 	if c.i > 0 {
 		begin = c.ends[c.i-1]
@@ -170,6 +174,7 @@ func (c *container) open() {
 	body, err := c.r.Open(c.held.B, c.block)
 	if err == nil {
 		c.held.B = body
+		c.room -= int64(len(body))
 		c.ends, err = c.r.Schema().Datums(c.ends[:0], body, c.block.Records)
 	}
 	if err == nil {
@@ -233,6 +238,7 @@ func (c *container) text(r *record.Record, datum []byte) error {
 		return &Damage{Code: source.CodeNotRendered, Record: true, Err: err}
 	}
 	c.out.B = out
+	c.room -= int64(len(out) - begin)
 	r.Value = out[begin:len(out):len(out)]
 	return nil
 }

@@ -16,7 +16,8 @@ import (
 // Limits of what a schema may be. Those that people write are far below.
 const (
 	maxSchemaBytes = 4 << 20
-	maxDepth       = 128 // of a datum
+	maxNameBytes   = 4 << 10 // of a field or a symbol: each may stand in JSON for no byte at all
+	maxDepth       = 128     // of a datum
 )
 
 // ErrSchema says that a schema is none.
@@ -92,6 +93,13 @@ type node struct {
 	size  int      // of a fixed
 }
 
+func named(name string) error {
+	if len(name) > maxNameBytes {
+		return fmt.Errorf("a name of %d bytes: %w", len(name), ErrLimit)
+	}
+	return nil
+}
+
 type compiler struct{ named map[string]*node }
 
 func (c *compiler) node(text json.RawMessage) (*node, error) {
@@ -158,6 +166,9 @@ func (c *compiler) object(text json.RawMessage) (*node, error) {
 	case "record", "error":
 		n.kind = kindRecord
 		for _, f := range x.Fields {
+			if err := named(f.Name); err != nil {
+				return nil, err
+			}
 			n.names = append(n.names, appendString(nil, f.Name))
 			part, err := c.node(f.Type)
 			if err != nil {
@@ -169,6 +180,9 @@ func (c *compiler) object(text json.RawMessage) (*node, error) {
 	case "enum":
 		n.kind = kindEnum
 		for _, s := range x.Symbols {
+			if err := named(s); err != nil {
+				return nil, err
+			}
 			n.names = append(n.names, appendString(nil, s))
 		}
 		return n, nil
