@@ -68,8 +68,16 @@ func (s *Source) rendering() string {
 	return s.Values.As
 }
 
-// noteValues says what values are made of.
+// noteValues says what values are made of, and that whoever keeps what was read keeps nothing of them.
 func (b *builder) noteValues() []string {
+	out := b.rendered()
+	if len(out) > 0 && b.opt.Compare != nil {
+		out = append(out, "no ledger is used: whether lost and surplus records can be the same is seen in their contents, which it does not keep")
+	}
+	return out
+}
+
+func (b *builder) rendered() []string {
 	v := b.recipe.Source.Values
 	switch b.recipe.Source.rendering() {
 	case "confluent":

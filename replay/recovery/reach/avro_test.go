@@ -1,6 +1,7 @@
 package reach_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/replay/foreign/foreigntest"
+	"backstitch/replay/gap"
 	"backstitch/replay/open"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
@@ -127,6 +129,15 @@ func TestNewerRecordsOfTheSameSchema(t *testing.T) {
 	rep := l.scan(framedBy(reg))
 	if got := kinds(rep); got != "partly 1" || rep.Result(0).Newer != 1 {
 		t.Errorf("got %s: %+v, want one missing and one newer", got, rep.Findings)
+	}
+	// A ledger gives digests, in which no number is seen: it is left out, and that is said.
+	opt := l.options()
+	opt.Compare = func(context.Context, gap.Input, gap.Config, gap.Anchors) (*gap.Report, error) {
+		t.Error("a ledger was used")
+		return nil, errors.ErrUnsupported
+	}
+	if _, rep, err := recovery.BuildWithScan(t.Context(), l.specOf(framedBy(reg)), l.clients, opt); err != nil || !strings.Contains(strings.Join(rep.Facts.Notes, " "), "no ledger is used") {
+		t.Errorf("with a ledger: got %v, want a note that it is not used", err)
 	}
 }
 
