@@ -19,7 +19,10 @@ type Archive struct {
 	limits Limits
 }
 
-var _ source.Source = (*Archive)(nil)
+var (
+	_ source.Source   = (*Archive)(nil)
+	_ source.Digester = (*Archive)(nil)
+)
 
 // New returns an archive over b, which stays the caller's. It does not touch the store.
 func New(b bucket.Bucket, layout Layout, limits Limits) (*Archive, error) {
@@ -44,6 +47,15 @@ func (a *Archive) Close() error { return nil }
 
 // Open starts reading slice at cursor.
 func (a *Archive) Open(ctx context.Context, slice partition.Slice, cursor partition.Offset) (source.Reader, error) {
+	return a.start(ctx, slice, cursor, nil)
+}
+
+// OpenDigests is Open for a comparison of fields.
+func (a *Archive) OpenDigests(ctx context.Context, slice partition.Slice, cursor partition.Offset, fields record.Fields) (source.Reader, error) {
+	return a.start(ctx, slice, cursor, &fields)
+}
+
+func (a *Archive) start(ctx context.Context, slice partition.Slice, cursor partition.Offset, compared *record.Fields) (source.Reader, error) {
 	objs := slices.Clone(slice.Objects)
 	slices.SortStableFunc(objs, func(a, b partition.Object) int { return int(min(max(a.Base-b.Base, -1), 1)) })
 	for _, o := range objs {
@@ -55,7 +67,7 @@ func (a *Archive) Open(ctx context.Context, slice partition.Slice, cursor partit
 	r := &reader{cancel: cancel, out: make(chan result, readAhead), done: make(chan struct{})}
 	p := &pump{
 		opener: opener{b: a.b, layout: a.layout, limits: &a.limits}, kinds: a.traits.Companions, part: slice.Partition, want: slice.Ranges,
-		objects: objs, cursor: max(cursor, slice.Ranges.Span().From), out: r.out,
+		objects: objs, cursor: max(cursor, slice.Ranges.Span().From), out: r.out, compared: compared,
 	}
 	read := p.sequence
 	if a.traits.Own {

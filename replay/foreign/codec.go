@@ -26,6 +26,8 @@ type codecs struct {
 	gz  gzip.Reader
 	zs  *zstd.Decoder
 	raw []byte // compressed bytes of a zstd object
+	// text is what the last one became. A pool may be empty where the next is decoded, and new memory costs more than hashing what is in it.
+	text *record.Buffer
 	// How many times as large a zstd object became that did not say so: the next one will do about the same. 0 before the first.
 	times int64
 	avro  ocf.Codecs // of blocks
@@ -36,6 +38,22 @@ func (c *codecs) close() {
 		c.zs.Close()
 	}
 	c.avro.Close()
+	if c.text != nil {
+		c.text.Done()
+	}
+}
+
+// room returns a buffer with room for n bytes: that of the object before, if nobody reads that any more.
+func (c *codecs) room(n int) *record.Buffer {
+	if c.text != nil && c.text.Alone() && cap(c.text.B) >= n {
+		c.text.B = c.text.B[:0]
+		return c.text.Use()
+	}
+	if c.text != nil {
+		c.text.Done()
+	}
+	c.text = record.NewBuffer(n)
+	return c.text.Use()
 }
 
 // zstdMemory is the least window that a zstd stream is given.
@@ -112,7 +130,7 @@ func (c *codecs) whole(b io.Reader, size, limit int64) (*record.Buffer, io.Reade
 	if room > limit {
 		return nil, bytes.NewReader(c.raw), nil
 	}
-	buf := record.NewBuffer(int(room) + 16)
+	buf := c.room(int(room) + 16)
 	buf.B, err = zs.DecodeAll(c.raw, buf.B)
 	larger := errors.Is(err, zstd.ErrDecoderSizeExceeded) || int64(len(buf.B)) > limit
 	if err == nil && !larger {

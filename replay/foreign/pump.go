@@ -15,10 +15,12 @@ import (
 // positions are counted here. The trap is to count a line that is not a record, or not to count one that is skipped: every
 // later position would be off by one and every record after it would look lost.
 
-// batchBytes and batchRecords are where a batch is full.
+// batchBytes and batchRecords are where a batch is full. One of digests holds no bytes of records, and fewer of them, so that it is in
+// the core's cache still when it is compared.
 const (
-	batchBytes   = 1 << 20
-	batchRecords = 16 << 10
+	batchBytes    = 1 << 20
+	batchRecords  = 16 << 10
+	digestRecords = 1 << 10
 )
 
 type pump struct {
@@ -29,6 +31,9 @@ type pump struct {
 	objects []partition.Object // in order of their bases
 	cursor  partition.Offset
 	out     chan<- result
+	// compared is what digests are made of, nil when records themselves are handed over.
+	compared *record.Fields
+	hasher   record.Hasher
 
 	rec  record.Record // what decoders fill: one that is made anew for each would be an allocation each
 	slab *record.Slab
@@ -216,16 +221,17 @@ func (p *pump) records(ctx context.Context, n Name, o partition.Object, f frozen
 
 // append adds a record whose bytes lie in buf. It returns false when the reader was closed.
 func (p *pump) append(ctx context.Context, rec *record.Record, buf *record.Buffer) bool {
+	p.next = rec.Offset + 1
+	if p.compared != nil {
+		p.slab.Digest(rec, p.hasher.Digest(rec, *p.compared))
+		return len(p.slab.Records) < digestRecords || p.flush(ctx)
+	}
 	if buf != nil && p.kept != buf {
 		p.kept = buf
 		p.slab.Keep(buf.Use())
 	}
 	p.slab.Append(*rec)
-	p.next = rec.Offset + 1
-	if p.slab.Size() >= batchBytes || len(p.slab.Records) == batchRecords {
-		return p.flush(ctx)
-	}
-	return true
+	return (p.slab.Size() < batchBytes && len(p.slab.Records) < batchRecords) || p.flush(ctx)
 }
 
 // flush hands the batch over. It returns false when the reader was closed.

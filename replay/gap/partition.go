@@ -161,11 +161,19 @@ func (s *scan) openReference(ctx context.Context) (match.Reader, func() error, e
 	if len(sl.Ranges) == 0 {
 		return ended{}, func() error { return nil }, nil
 	}
-	r, err := s.in.Reference.Open(ctx, sl, sl.Ranges[0].From)
+	r, err := s.readReference(ctx, sl)
 	if err != nil {
 		return nil, nil, &referenceError{err}
 	}
 	return reference{r, s.in.ReferenceSchemas, s.in.Fields()}, r.Close, nil
+}
+
+// readReference asks for digests alone, unless what names schemas is to be learnt from the records first.
+func (s *scan) readReference(ctx context.Context, sl partition.Slice) (source.Reader, error) {
+	if s.in.ReferenceSchemas != nil {
+		return s.in.Reference.Open(ctx, sl, sl.Ranges[0].From)
+	}
+	return source.OpenDigests(ctx, s.in.Reference, sl, sl.Ranges[0].From, s.in.Fields())
 }
 
 func (s *scan) openTarget(ctx context.Context, from, to int64) (sink.Reader, error) {

@@ -3,7 +3,9 @@ package kbatch
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
+	"reflect"
 	"testing"
 
 	"backstitch/partition"
@@ -68,7 +70,23 @@ func decode(t testing.TB, ceiling int, b []byte, from int64, want partition.Rang
 	}
 	slab := record.NewSlab()
 	err = NewDecoder(ceiling).Decode(slab, record.WrapBuffer(b), b[:h.Length], &h, from, want)
+	walked(t, ceiling, b[:h.Length], &h, from, want, slab.Records, err)
 	return slab.Records, err
+}
+
+// walked makes sure that whoever walks is given what Decode appends, and fails as it does.
+func walked(t testing.TB, ceiling int, batch []byte, h *Header, from int64, want partition.Ranges, records []record.Record, failed error) {
+	t.Helper()
+	n := 0
+	err := NewDecoder(ceiling).Walk(batch, h, from, want, func(r *record.Record) {
+		if n < len(records) && !reflect.DeepEqual(*r, records[n]) {
+			t.Errorf("walked: record %d is not the one that was decoded", n)
+		}
+		n++
+	})
+	if n != len(records) || fmt.Sprint(err) != fmt.Sprint(failed) {
+		t.Errorf("walked %d records, %v; decoded %d, %v", n, err, len(records), failed)
+	}
 }
 
 func TestDecode(t *testing.T) {

@@ -30,85 +30,165 @@ func NewDecoder(ceiling int) *Decoder {
 // Decode appends to slab those records of batch whose offset is at least from and in want; a nil want wants all. raw holds
 // batch; it is kept by the slab where records point into it. Offsets must rise strictly inside a batch.
 func (d *Decoder) Decode(slab *record.Slab, raw *record.Buffer, batch []byte, h *Header, from partition.Offset, want partition.Ranges) error {
-	payload := batch[HeaderLen:h.Length]
-	if codec := h.Codec(); codec != 0 {
-		buf, err := d.codecs.decompress(codec, payload)
-		if err != nil {
-			return fmt.Errorf("batch at %d: %w", h.BaseOffset, err)
-		}
-		payload = buf.B
-		slab.Keep(buf)
-	} else {
-		slab.Keep(raw.Use())
+	payload, buf, err := d.payload(batch, h)
+	if err != nil {
+		return err
 	}
+	if buf == nil {
+		buf = raw.Use()
+	}
+	slab.Keep(buf)
 	return decodeRecords(slab, payload, h, from, want)
+}
+
+// Walk calls f for the records that Decode appends. What f is given is valid during the call only. An error may come after some calls.
+func (d *Decoder) Walk(batch []byte, h *Header, from partition.Offset, want partition.Ranges, f func(*record.Record)) error {
+	payload, buf, err := d.payload(batch, h)
+	if err != nil {
+		return err
+	}
+	if buf != nil {
+		defer buf.Done()
+	}
+	w, err := newWalker(payload, h, from, want)
+	if err != nil {
+		return err
+	}
+	var rec record.Record
+	var headers []record.Header
+	for w.left > 0 {
+		headers = headers[:0]
+		_, wanted, err := w.next(&rec, &headers)
+		if err != nil {
+			return err
+		}
+		if wanted {
+			f(&rec)
+		}
+	}
+	return w.end()
+}
+
+// payload is the batch without its header, decompressed into buf; nil where it was not compressed.
+func (d *Decoder) payload(batch []byte, h *Header) (payload []byte, buf *record.Buffer, err error) {
+	payload = batch[HeaderLen:h.Length]
+	codec := h.Codec()
+	if codec == CodecNone {
+		return payload, nil, nil
+	}
+	if buf, err = d.codecs.decompress(codec, payload); err != nil {
+		return nil, nil, fmt.Errorf("batch at %d: %w", h.BaseOffset, err)
+	}
+	return buf.B, buf, nil
 }
 
 // minRecordLen is the length in bytes of a record with null key, null value and no headers, its own length included.
 const minRecordLen = 7
 
 func decodeRecords(slab *record.Slab, payload []byte, h *Header, from partition.Offset, want partition.Ranges) error {
-	if int64(h.Count)*minRecordLen > int64(len(payload)) {
-		return fmt.Errorf("%w: %d records in %d bytes at %d", ErrCorrupt, h.Count, len(payload), h.BaseOffset)
+	w, err := newWalker(payload, h, from, want)
+	if err != nil {
+		return err
 	}
-	last, at, appended := int64(-1), 0, h.LogAppendTime()
-	all := h.BaseOffset >= from && (want == nil || whole(want, h))
-	if all {
+	if w.all {
 		slab.Grow(int(h.Count))
 	}
-	for i := range h.Count {
-		size, begin := varint(payload, at)
-		if begin > len(payload) || size < 0 || size > int64(len(payload)-begin) {
-			return fmt.Errorf("%w: record %d of the batch at %d: bad length", ErrCorrupt, i, h.BaseOffset)
+	for w.left > 0 {
+		n, first := len(slab.Records), len(slab.Headers)
+		bytes, wanted, err := w.next(slab.Next(), &slab.Headers)
+		if err != nil || !wanted {
+			slab.Records, slab.Headers = slab.Records[:n], slab.Headers[:first]
 		}
-		at = begin + int(size)
-		b := payload[begin:at:at]
-		// The first byte is attributes, of which Kafka uses none.
-		tsDelta, p := varint(b, 1)
-		offDelta, p := varint(b, p)
-		key, p := nullable(b, p)
-		value, p := nullable(b, p)
-		headers, p := varint(b, p)
-		switch {
-		case p > len(b) || headers < 0 || headers*2 > int64(len(b)-p):
-			return fmt.Errorf("%w: record %d of the batch at %d", ErrCorrupt, i, h.BaseOffset)
-		case offDelta <= last || offDelta > int64(h.LastOffsetDelta):
-			return fmt.Errorf("%w: record %d of the batch at %d: offset delta %d after %d", ErrCorrupt, i, h.BaseOffset, offDelta, last)
+		if err != nil {
+			return err
 		}
-		last = offDelta
-		first, bytes := len(slab.Headers), len(key)+len(value)
-		for range headers {
-			var hk, hv []byte
-			hk, p = nullable(b, p)
-			hv, p = nullable(b, p)
-			if p > len(b) || hk == nil {
-				return fmt.Errorf("%w: header of record %d of the batch at %d", ErrCorrupt, i, h.BaseOffset)
-			}
-			slab.Headers = append(slab.Headers, record.Header{Key: record.BorrowString(hk), Value: hv})
-			bytes += len(hk) + len(hv)
+		if wanted {
+			slab.Count(bytes)
 		}
-		if p != len(b) {
-			return fmt.Errorf("%w: record %d of the batch at %d: %d bytes left over", ErrCorrupt, i, h.BaseOffset, len(b)-p)
-		}
-		offset := h.BaseOffset + offDelta
-		if !all && (offset < from || (want != nil && !want.Contains(offset))) {
-			slab.Headers = slab.Headers[:first]
-			continue
-		}
-		rec := slab.Next()
-		rec.Offset, rec.Key, rec.Value = offset, key, value
-		rec.TimestampMs, rec.TimestampType = h.BaseTimestamp+tsDelta, record.CreateTime
-		if appended {
-			rec.TimestampMs, rec.TimestampType = h.MaxTimestamp, record.LogAppendTime
-		}
-		rec.Headers = nil
-		if headers > 0 {
-			rec.Headers = slab.Headers[first:len(slab.Headers):len(slab.Headers)]
-		}
-		slab.Count(bytes)
 	}
-	if at != len(payload) {
-		return fmt.Errorf("%w: batch at %d: %d bytes after the last record", ErrCorrupt, h.BaseOffset, len(payload)-at)
+	return w.end()
+}
+
+// walker goes through the records of a batch.
+type walker struct {
+	payload []byte
+	h       *Header
+	from    partition.Offset
+	want    partition.Ranges
+	all     bool // every record is wanted
+
+	at   int   // in payload
+	left int32 // records
+	last int64 // offset delta of the record before
+}
+
+func newWalker(payload []byte, h *Header, from partition.Offset, want partition.Ranges) (walker, error) {
+	if int64(h.Count)*minRecordLen > int64(len(payload)) {
+		return walker{}, fmt.Errorf("%w: %d records in %d bytes at %d", ErrCorrupt, h.Count, len(payload), h.BaseOffset)
+	}
+	all := h.BaseOffset >= from && (want == nil || whole(want, h))
+	return walker{payload: payload, h: h, from: from, want: want, all: all, left: h.Count, last: -1}, nil
+}
+
+// next reads the next record, of which there must be one, into rec, every field of it, with its headers behind those in headers. It
+// returns the size of keys, values and headers. Of a record that is not wanted nothing is valid.
+func (w *walker) next(rec *record.Record, headers *[]record.Header) (bytes int, wanted bool, err error) {
+	i := w.h.Count - w.left
+	size, begin := varint(w.payload, w.at)
+	if begin > len(w.payload) || size < 0 || size > int64(len(w.payload)-begin) {
+		return 0, false, fmt.Errorf("%w: record %d of the batch at %d: bad length", ErrCorrupt, i, w.h.BaseOffset)
+	}
+	w.at = begin + int(size)
+	b := w.payload[begin:w.at:w.at]
+	// The first byte is attributes, of which Kafka uses none.
+	tsDelta, p := varint(b, 1)
+	offDelta, p := varint(b, p)
+	key, p := nullable(b, p)
+	value, p := nullable(b, p)
+	n, p := varint(b, p)
+	switch {
+	case p > len(b) || n < 0 || n*2 > int64(len(b)-p):
+		return 0, false, fmt.Errorf("%w: record %d of the batch at %d", ErrCorrupt, i, w.h.BaseOffset)
+	case offDelta <= w.last || offDelta > int64(w.h.LastOffsetDelta):
+		return 0, false, fmt.Errorf("%w: record %d of the batch at %d: offset delta %d after %d", ErrCorrupt, i, w.h.BaseOffset, offDelta, w.last)
+	}
+	w.last = offDelta
+	first := len(*headers)
+	bytes = len(key) + len(value)
+	for range n {
+		var hk, hv []byte
+		hk, p = nullable(b, p)
+		hv, p = nullable(b, p)
+		if p > len(b) || hk == nil {
+			return 0, false, fmt.Errorf("%w: header of record %d of the batch at %d", ErrCorrupt, i, w.h.BaseOffset)
+		}
+		*headers = append(*headers, record.Header{Key: record.BorrowString(hk), Value: hv})
+		bytes += len(hk) + len(hv)
+	}
+	if p != len(b) {
+		return 0, false, fmt.Errorf("%w: record %d of the batch at %d: %d bytes left over", ErrCorrupt, i, w.h.BaseOffset, len(b)-p)
+	}
+	w.left--
+	offset := w.h.BaseOffset + offDelta
+	if !w.all && (offset < w.from || (w.want != nil && !w.want.Contains(offset))) {
+		return 0, false, nil
+	}
+	rec.Offset, rec.Key, rec.Value = offset, key, value
+	rec.TimestampMs, rec.TimestampType = w.h.BaseTimestamp+tsDelta, record.CreateTime
+	if w.h.LogAppendTime() {
+		rec.TimestampMs, rec.TimestampType = w.h.MaxTimestamp, record.LogAppendTime
+	}
+	rec.Headers = nil
+	if n > 0 {
+		rec.Headers = (*headers)[first:len(*headers):len(*headers)]
+	}
+	return bytes, true, nil
+}
+
+// end reports what is left over behind the last record.
+func (w *walker) end() error {
+	if w.at != len(w.payload) {
+		return fmt.Errorf("%w: batch at %d: %d bytes after the last record", ErrCorrupt, w.h.BaseOffset, len(w.payload)-w.at)
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ func (s *references) Open(ctx context.Context, slice partition.Slice, cursor par
 	r.open = func(ctx context.Context, some partition.Range) (stream, error) {
 		piece := slice
 		piece.Ranges = partition.Ranges{some}
+		if side := p.sides[referenceSide]; side.schemas == nil {
+			return source.OpenDigests(ctx, s.Source, piece, some.From, side.fields)
+		}
 		return s.Source.Open(ctx, piece, some.From)
 	}
 	return r, nil

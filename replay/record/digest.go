@@ -8,3 +8,44 @@ type Digest struct {
 	// Framed says that the value looks as if it began with the number of a schema.
 	Framed bool
 }
+
+// Digest is that of r under fields.
+func (h *Hasher) Digest(r *Record, fields Fields) Digest {
+	hash, names := h.HashNamed(r, fields)
+	d := Digest{Hash: hash}
+	d.Size, d.Bytes = r.sizes(fields)
+	d.Size -= names
+	_, d.Framed = FrameID(r.Value)
+	return d
+}
+
+// SizeUnder is the size of the compared fields of r in bytes, our own headers left out. Records with equal hashes have equal sizes.
+func (r *Record) SizeUnder(fields Fields) int64 {
+	compared, _ := r.sizes(fields)
+	return compared
+}
+
+// sizes returns the size of the compared fields of r, our own headers left out, and that of all of them.
+func (r *Record) sizes(fields Fields) (compared, all int64) {
+	var headers, own int
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		n := len(h.Key) + len(h.Value)
+		headers += n
+		if h.own() {
+			own += n
+		}
+	}
+	all = int64(len(r.Key) + len(r.Value) + headers)
+	compared = all - int64(own)
+	if fields&FieldKey == 0 {
+		compared -= int64(len(r.Key))
+	}
+	if fields&FieldValue == 0 {
+		compared -= int64(len(r.Value))
+	}
+	if fields&FieldHeaders == 0 {
+		compared -= int64(headers - own)
+	}
+	return compared, all
+}

@@ -1,8 +1,10 @@
 package record
 
 import (
+	"bytes"
 	"math/bits"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -17,6 +19,7 @@ import (
 type Slab struct {
 	Records []Record
 	Headers []Header
+	digests []Digest // one for each record, or none at all
 	bufs    []*Buffer
 	bytes   int64
 	batch   Batch
@@ -53,11 +56,30 @@ func (s *Slab) Next() *Record {
 // Count adds the sizes of records that Next has added.
 func (s *Slab) Count(bytes int) { s.bytes += int64(bytes) }
 
+// Digest adds d for r, and of r what a batch of digests keeps: where and when it was, and our own headers, which say where it came from.
+// Nothing of it points to where r lies. A slab holds records or digests and never both.
+func (s *Slab) Digest(r *Record, d Digest) {
+	kept := s.Next()
+	*kept = Record{Offset: r.Offset, TimestampMs: r.TimestampMs, TimestampType: r.TimestampType}
+	for i := range r.Headers {
+		if h := &r.Headers[i]; h.own() {
+			kept.Headers = append(kept.Headers, Header{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)})
+		}
+	}
+	s.digests = append(s.digests, d)
+	s.bytes += d.Bytes
+}
+
 // Cut takes back all records but the first n, after a failure in the middle of something that is all or nothing.
 func (s *Slab) Cut(n int) {
 	for i := n; i < len(s.Records); i++ {
-		s.bytes -= s.Records[i].Size()
+		if len(s.digests) > 0 {
+			s.bytes -= s.digests[i].Bytes
+		} else {
+			s.bytes -= s.Records[i].Size()
+		}
 	}
+	s.digests = s.digests[:min(n, len(s.digests))]
 	clear(s.Records[n:])
 	s.Records = s.Records[:n]
 }
@@ -71,6 +93,9 @@ func (s *Slab) Keep(b *Buffer) { s.bufs = append(s.bufs, b) }
 // Batch turns the slab into a batch. The slab belongs to the batch from then on.
 func (s *Slab) Batch(part int32, next partition.Offset) *Batch {
 	s.batch = Batch{Partition: part, Records: s.Records, Next: next, Bytes: s.bytes, Free: s.Drop}
+	if len(s.digests) > 0 {
+		s.batch.Digests = s.digests
+	}
 	return &s.batch
 }
 
@@ -81,7 +106,7 @@ func (s *Slab) Drop() {
 		s.bufs[i] = nil
 	}
 	s.bufs = s.bufs[:0]
-	s.bytes = 0
+	s.bytes, s.digests = 0, s.digests[:0]
 	if cap(s.Records) > maxPooledRecords || cap(s.Headers) > maxPooledRecords {
 		return
 	}
@@ -136,6 +161,9 @@ func (b *Buffer) Use() *Buffer {
 	b.uses.Add(1)
 	return b
 }
+
+// Alone reports whether there is one use of b, which its holder may take for granted until it gives it away.
+func (b *Buffer) Alone() bool { return b.uses.Load() == 1 }
 
 // Done ends a use. After the last one the buffer is used for something else, or left to the garbage collector.
 func (b *Buffer) Done() {

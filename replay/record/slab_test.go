@@ -55,3 +55,46 @@ func TestWrappedBuffersAreNotPooled(t *testing.T) {
 		}
 	}
 }
+
+// What a slab keeps for a digest does not lie where the record lay, and is what says where it came from.
+func TestADigestKeepsNothingOfTheRecordsBytes(t *testing.T) {
+	memory := []byte("backstitch.originorders/0/7h1valuekey")
+	r := Record{Offset: 9, TimestampMs: 5, TimestampType: LogAppendTime, Key: memory[34:], Value: memory[29:34], Headers: []Header{
+		{Key: "backstitch.null"}, {Key: BorrowString(memory[27:29]), Value: memory[29:34]}, {Key: BorrowString(memory[:17]), Value: memory[17:27]},
+	}}
+	var h Hasher
+	want := h.Digest(&r, AllFields)
+	s := NewSlab()
+	s.Digest(&r, want)
+	clear(memory)
+	b := s.Batch(0, 10)
+	kept := &b.Records[0]
+	if len(b.Digests) != 1 || b.Digests[0] != want || b.Bytes != want.Bytes || b.SizeOf(0) != want.Bytes {
+		t.Errorf("got digests %+v and %d bytes, want %+v", b.Digests, b.Bytes, want)
+	}
+	if kept.Offset != 9 || kept.TimestampMs != 5 || kept.TimestampType != LogAppendTime || kept.Key != nil || kept.Value != nil || len(kept.Headers) != 2 {
+		t.Fatalf("got %+v, want place, time and our own headers", *kept)
+	}
+	if a, o := kept.Headers[0], kept.Headers[1]; a.Key != "backstitch.null" || a.Value != nil || o.Key != "backstitch.origin" || string(o.Value) != "orders/0/7" {
+		t.Errorf("got headers %q, want ours as they were", kept.Headers)
+	}
+	b.Release()
+}
+
+func TestCutTakesBackDigests(t *testing.T) {
+	s := NewSlab()
+	for i := range 3 {
+		s.Digest(&Record{}, Digest{Bytes: int64(1 + i)})
+	}
+	s.Cut(1)
+	if b := s.Batch(0, 1); b.Bytes != 1 || len(b.Records) != 1 || len(b.Digests) != 1 {
+		t.Errorf("got %d bytes in %d records and %d digests, want 1 in 1 and 1", b.Bytes, len(b.Records), len(b.Digests))
+	}
+	s.Drop()
+	s = NewSlab()
+	s.Append(Record{})
+	if b := s.Batch(0, 1); b.Digests != nil {
+		t.Errorf("a slab that held digests gives them to records: %+v", b.Digests)
+	}
+	s.Drop()
+}

@@ -31,6 +31,7 @@ func RunSourceSuite(t *testing.T, setup func(t *testing.T) SourceCase) {
 		"two readers at a time":            testTwoReaders,
 		"a reader ends with its context":   testCancelled,
 		"a reader may be left early":       testLeftEarly,
+		"digests are those of the records": testDigests,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, setup(t)) })
 	}

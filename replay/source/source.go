@@ -21,6 +21,23 @@ type Source interface {
 	io.Closer
 }
 
+// Digester is an upgrade of Source for who compares records and does not hand them on. A record is hashed where it was cut, while its
+// bytes are in the core's cache, and they are not kept.
+type Digester interface {
+	// OpenDigests is Open, and its batches have record.Batch.Digests: of the records that Open gives, under fields, which are some of
+	// those that the source holds.
+	OpenDigests(ctx context.Context, slice partition.Slice, cursor partition.Offset, fields record.Fields) (Reader, error)
+}
+
+// OpenDigests opens s for a comparison of fields. Batches of a source that is no Digester have none, and are to be hashed by who reads
+// them.
+func OpenDigests(ctx context.Context, s Source, slice partition.Slice, cursor partition.Offset, fields record.Fields) (Reader, error) {
+	if d, ok := s.(Digester); ok {
+		return d.OpenDigests(ctx, slice, cursor, fields)
+	}
+	return s.Open(ctx, slice, cursor)
+}
+
 // Reader returns the records of one slice in order of position.
 type Reader interface {
 	// Next returns the next batch, never empty, and io.EOF itself after the last one: an error that wraps it is a connection that was

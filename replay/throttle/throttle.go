@@ -78,6 +78,15 @@ func (s *pacedSource) Open(ctx context.Context, slice partition.Slice, cursor pa
 	return &pacedReader{r, s.l}, nil
 }
 
+// OpenDigests is Open of what s paces. Digests are as dear as the records that they are of.
+func (s *pacedSource) OpenDigests(ctx context.Context, slice partition.Slice, cursor partition.Offset, fields record.Fields) (source.Reader, error) {
+	r, err := source.OpenDigests(ctx, s.Source, slice, cursor, fields)
+	if err != nil {
+		return nil, err
+	}
+	return &pacedReader{r, s.l}, nil
+}
+
 type pacedReader struct {
 	source.Reader
 	l *Limiter

@@ -5,7 +5,6 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
-	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
 )
 
@@ -102,7 +101,7 @@ func (l *ledger) count(r *record.Record, hash [16]byte, filled bool) {
 		w.FromMs, w.ToMs = min(w.FromMs, r.TimestampMs), max(w.ToMs, r.TimestampMs)
 	}
 	w.Expected.Records++
-	w.Expected.Bytes += match.Size(r, l.fields)
+	w.Expected.Bytes += r.SizeUnder(l.fields)
 	if filled {
 		w.Filled++
 	}
@@ -113,7 +112,7 @@ func (l *ledger) count(r *record.Record, hash [16]byte, filled bool) {
 func (l *ledger) lose(r *record.Record, hash [16]byte) {
 	if i := l.at(r.Offset); i >= 0 {
 		l.lost[i].Records++
-		l.lost[i].Bytes += match.Size(r, l.fields)
+		l.lost[i].Bytes += r.SizeUnder(l.fields)
 		l.lostSum[i].Add(hash)
 	}
 }

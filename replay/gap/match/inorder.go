@@ -1,5 +1,7 @@
 package match
 
+import "sync"
+
 // Both sides come in nearly the same order, so what one side waits for is nearly always what it has waited for longest. Such a
 // record needs no lookup: it is compared with the head of a queue, and only what comes out of turn goes into a bag.
 
@@ -9,7 +11,8 @@ type inOrder struct {
 	Bag
 	bagged int64 // entries of Bag, which is nearly always empty
 	queue  []waiting
-	head   int // of what is left of queue
+	head   int                // of what is left of queue
+	room   *[queueMax]waiting // that queue lies in, nil before the first entry
 }
 
 type waiting struct {
@@ -20,8 +23,15 @@ type waiting struct {
 // queueMax bounds the queue: 24 bytes each.
 const queueMax = 1 << 15
 
+// queues are used again: a partition may be done before a queue that grows from nothing has reached its length.
+var queues = sync.Pool{New: func() any { return new([queueMax]waiting) }}
+
 // Add puts an entry at the end of the queue.
 func (q *inOrder) Add(hash [16]byte, value uint64) error {
+	if q.queue == nil {
+		q.room = queues.Get().(*[queueMax]waiting)
+		q.queue = q.room[:0]
+	}
 	if len(q.queue) == queueMax {
 		if q.head < queueMax/2 {
 			if err := q.flush(len(q.queue)); err != nil {
@@ -90,6 +100,15 @@ func (q *inOrder) flush(end int) error {
 		q.queue, q.head = q.queue[:0], 0
 	}
 	return nil
+}
+
+// Close gives up both.
+func (q *inOrder) Close() error {
+	if q.room != nil {
+		queues.Put(q.room)
+		q.room, q.queue, q.head = nil, nil, 0
+	}
+	return q.Bag.Close()
 }
 
 // Len counts both.

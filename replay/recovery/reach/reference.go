@@ -14,6 +14,7 @@ import (
 	"backstitch/replay/inventory"
 	"backstitch/replay/klog"
 	"backstitch/replay/layout"
+	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/source"
 	"backstitch/replay/source/archive"
@@ -149,6 +150,11 @@ type own struct {
 
 // About says how the layout was recognised.
 func (a *own) About() recovery.About { return a.about }
+
+// OpenDigests is that of the archive.
+func (a *own) OpenDigests(ctx context.Context, slice partition.Slice, cursor partition.Offset, fields record.Fields) (source.Reader, error) {
+	return source.OpenDigests(ctx, a.Source, slice, cursor, fields)
+}
 
 // Extents are what the names of the objects span.
 func (a *own) Extents(ctx context.Context, parts []int32, fromMs int64) (map[int32]gap.Extent, error) {

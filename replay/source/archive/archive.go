@@ -56,7 +56,10 @@ type Source struct {
 	dec *kbatch.Decoder
 }
 
-var _ source.Source = (*Source)(nil)
+var (
+	_ source.Source   = (*Source)(nil)
+	_ source.Digester = (*Source)(nil)
+)
 
 // New returns a source over b. It does not touch the store.
 func New(b bucket.Bucket, cfg Config) (*Source, error) {
@@ -77,6 +80,15 @@ func (s *Source) Close() error { return nil }
 
 // Open starts reading slice at cursor.
 func (s *Source) Open(ctx context.Context, slice partition.Slice, cursor partition.Offset) (source.Reader, error) {
+	return s.start(ctx, slice, cursor, nil)
+}
+
+// OpenDigests is Open for a comparison of fields.
+func (s *Source) OpenDigests(ctx context.Context, slice partition.Slice, cursor partition.Offset, fields record.Fields) (source.Reader, error) {
+	return s.start(ctx, slice, cursor, &fields)
+}
+
+func (s *Source) start(ctx context.Context, slice partition.Slice, cursor partition.Offset, compared *record.Fields) (source.Reader, error) {
 	type named struct {
 		partition.Object
 		name format.Name
@@ -100,7 +112,7 @@ func (s *Source) Open(ctx context.Context, slice partition.Slice, cursor partiti
 		}
 		return strings.Compare(a.Key, b.Key)
 	})
-	r := &reader{src: s, part: slice.Partition, want: slice.Ranges, cursor: max(cursor, slice.Ranges.Span().From)}
+	r := &reader{src: s, part: slice.Partition, want: slice.Ranges, cursor: max(cursor, slice.Ranges.Span().From), compared: compared}
 	for _, o := range objs {
 		r.objects = append(r.objects, o.Object)
 	}

@@ -31,15 +31,18 @@ type reader struct {
 	part    int32
 	want    partition.Ranges
 	objects []partition.Object
-	cancel  context.CancelFunc
-	runs    chan run
-	done    chan struct{} // closed when prefetch is gone
+	// compared is what digests are made of, nil when records themselves are handed over.
+	compared *record.Fields
+	cancel   context.CancelFunc
+	runs     chan run
+	done     chan struct{} // closed when prefetch is gone
 
 	// Owned by the goroutine that calls Next.
 	cursor partition.Offset
 	cur    run
 	err    error // sticky
 	damage error // waits until the batch before it is out
+	hasher record.Hasher
 }
 
 func (r *reader) start(ctx context.Context) {
@@ -124,11 +127,20 @@ func (r *reader) prefetch(ctx context.Context, o partition.Object, from partitio
 	return nil
 }
 
-// batchBytes and batchRecords are where a batch is full: it holds one of both at least, unless the run ends before.
+// batchBytes and batchRecords are where a batch is full: it holds one of both at least, unless the run ends before. One of digests is not to
+// be larger than the core's cache, in which it is compared.
 const (
-	batchBytes   = 1 << 20
-	batchRecords = 16 << 10
+	batchBytes    = 1 << 20
+	batchRecords  = 16 << 10
+	digestRecords = 1 << 10
 )
+
+func (r *reader) full(s *record.Slab) bool {
+	if r.compared != nil {
+		return len(s.Records) >= digestRecords
+	}
+	return s.Size() >= batchBytes || len(s.Records) >= batchRecords
+}
 
 // Next returns the next batch.
 func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
@@ -137,7 +149,7 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 		return nil, err
 	}
 	slab := record.NewSlab()
-	for slab.Size() < batchBytes && len(slab.Records) < batchRecords {
+	for !r.full(slab) {
 		if len(r.cur.entries) == 0 {
 			if len(slab.Records) > 0 {
 				break
@@ -189,7 +201,7 @@ func (r *reader) decode(ctx context.Context, slab *record.Slab) error {
 	r.cursor = e.Last + 1
 	records := len(slab.Records)
 	if err == nil {
-		err = r.src.dec.Decode(slab, buf, raw, &h, from, r.want)
+		err = r.records(slab, buf, raw, &h, from)
 	}
 	if err == nil {
 		return nil
@@ -200,6 +212,16 @@ func (r *reader) decode(ctx context.Context, slab *record.Slab) error {
 		code = source.CodeTooLarge
 	}
 	return &source.DamagedError{Object: r.cur.key, Offset: max(e.Base, from), Next: e.Last + 1, Code: code, Err: err}
+}
+
+// records appends the records of a batch from a position on, or their digests.
+func (r *reader) records(slab *record.Slab, buf *record.Buffer, batch []byte, h *kbatch.Header, from partition.Offset) error {
+	if r.compared == nil {
+		return r.src.dec.Decode(slab, buf, batch, h, from, r.want)
+	}
+	return r.src.dec.Walk(batch, h, from, r.want, func(rec *record.Record) {
+		slab.Digest(rec, r.hasher.Digest(rec, *r.compared))
+	})
 }
 
 // take waits for the next run.
