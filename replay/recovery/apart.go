@@ -79,15 +79,19 @@ func (b *builder) sizes(ctx context.Context, ref Reference) (map[int32]int64, er
 			return nil, err
 		}
 		out := maps.Clone(sizes)
+		if out == nil {
+			out = map[int32]int64{}
+		}
 		for n := range hidden {
-			if out == nil {
-				out = map[int32]int64{}
-			}
 			out[n] = 0
 		}
-		return out, nil
+		left, err := b.nameless(ctx, ref, func(n int32) bool { _, ok := out[n]; return ok })
+		for _, n := range left {
+			out[n] = 0
+		}
+		return out, err
 	}
-	extents, err := ref.Extents(ctx, b.parts, b.scope.FromMs)
+	extents, err := b.extents(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

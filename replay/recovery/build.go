@@ -167,8 +167,7 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 
 // compare looks at what there is and compares it.
 func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err error) {
-	extents, err := e.ref.Extents(ctx, b.parts, b.scope.FromMs)
-	if b.extent, err = b.hide(extents, err); err != nil {
+	if b.extent, err = b.extents(ctx, e.ref); err != nil {
 		return b.nothing(err)
 	}
 	if err := b.selected(slices.Sorted(maps.Keys(b.extent))); err != nil {
