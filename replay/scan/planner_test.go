@@ -235,7 +235,7 @@ func TestNothingLeftToWriteIsNoPlan(t *testing.T) {
 // What a person has to decide is kept with its code, and what only informs is not.
 func TestAPlanThatNeedsAPersonSaysWhy(t *testing.T) {
 	w := newWorld(partition.Range{From: 20, To: 40}, partition.Range{})
-	w.limits.RetentionMs = 3_570_000 // which keeps what is of the 30th second and later
+	w.limits.RetentionMs = 3_570_000    // which keeps what is of the 30th second and later
 	w.target.Append(1, w.Records[1][7]) // a duplicate informs
 	m, err := w.scanner(nil).Plan(t.Context(), work(t, "bs-scan", ""), []int32{0, 1}, quiet)
 	if err != nil {
