@@ -55,6 +55,20 @@ func (in *Input) Fields() record.Fields {
 	return in.Source.Fields() & in.Target.Fields() &^ in.Ignore
 }
 
+// notChecked says, for people, what is not compared, and why.
+func (in *Input) notChecked() []string {
+	out := gap.NotChecked(in.Source.Fields(), in.Target.Fields())
+	for _, f := range []struct {
+		bit  record.Fields
+		name string
+	}{{record.FieldKey, "keys"}, {record.FieldHeaders, "headers"}, {record.FieldTimestamp, "timestamps"}} {
+		if in.Ignore&f.bit != 0 {
+			out = append(out, f.name+": to be left out")
+		}
+	}
+	return out
+}
+
 // Config says how to map.
 type Config struct {
 	Parallel int          // partitions at a time
@@ -121,7 +135,7 @@ func Build(ctx context.Context, in Input, cfg Config) (*Map, error) {
 	if in.By == "" {
 		in.By = ByContent
 	}
-	out := &Map{By: in.By, NotChecked: gap.NotChecked(in.Source.Fields()&^in.Ignore, in.Target.Fields())}
+	out := &Map{By: in.By, NotChecked: in.notChecked()}
 	for _, n := range slices.Sorted(maps.Keys(in.Extents)) {
 		out.Partitions = append(out.Partitions, Partition{Partition: n})
 	}

@@ -185,6 +185,25 @@ func TestWhatCanNotBeMappedSaysWhy(t *testing.T) {
 	}
 }
 
+// A copy with timestamps of its own is one all the same to whoever leaves them out, and is told so.
+func TestPartsThatAreLeftOut(t *testing.T) {
+	p := newPair().has("a", "b")
+	for _, v := range []string{"a", "b"} {
+		r := rec(0, v)
+		r.TimestampMs = 99
+		p.target.Append(0, r)
+	}
+	if got := p.build(t, ByContent); got.Runs.Pairs() != 0 {
+		t.Errorf("with timestamps: %d paired, want none", got.Runs.Pairs())
+	}
+	in := p.input(ByContent)
+	in.Ignore = record.FieldTimestamp
+	m, err := Build(t.Context(), in, DefaultConfig())
+	if err != nil || m.Partitions[0].Runs.Pairs() != 2 || !slices.Equal(m.NotChecked, []string{"timestamps: to be left out"}) {
+		t.Errorf("without: got %v, %+v", err, m)
+	}
+}
+
 // Two sides in the opposite order are in step nowhere.
 func TestAMapThatWouldBeTooLargeIsRefused(t *testing.T) {
 	p := newPair()
