@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -184,18 +183,4 @@ func (m *mapping) known(extents map[int32]gap.Extent, parts []int32) error {
 	return &failure{
 		Code: recovery.CodePartition, Title: m.from + " " + what, Exit: client.ExitNotFound, Next: "check --from and --partitions",
 	}
-}
-
-// again names the same logs on another command line.
-func (m *mapping) again() string {
-	words := []string{"--from", quoted(m.from), "--to", quoted(m.to), "--kafka", quoted(m.about.kafka)}
-	for _, f := range []struct{ flag, value, usual string }{
-		{"--to-kafka", m.toKafka, ""}, {"--archive", m.about.url, ""}, {"--s3", m.about.s3, ""}, {"--layout", m.about.layout, defaultLayout},
-		{"--by", m.by, string(offsetmap.ByContent)}, {"--ignore", strings.Join(m.ignore, ","), ""},
-	} {
-		if f.value != f.usual && f.value != "" {
-			words = append(words, f.flag, quoted(f.value))
-		}
-	}
-	return strings.TrimSpace(strings.Join(words, " ") + " " + m.about.where.again())
 }
