@@ -168,9 +168,9 @@ func (s *scan) openReference(ctx context.Context) (match.Reader, func() error, e
 	return reference{r, s.in.ReferenceSchemas, s.in.Fields()}, r.Close, nil
 }
 
-// readReference asks for digests alone, unless what names schemas is to be learnt from the records first.
+// readReference asks for digests alone, unless what names schemas is to be learnt from the records first, or is looked at afterwards.
 func (s *scan) readReference(ctx context.Context, sl partition.Slice) (source.Reader, error) {
-	if s.in.ReferenceSchemas != nil {
+	if s.in.ReferenceSchemas != nil || s.in.Rendered != "" {
 		return s.in.Reference.Open(ctx, sl, sl.Ranges[0].From)
 	}
 	return source.OpenDigests(ctx, s.in.Reference, sl, sl.Ranges[0].From, s.in.Fields())

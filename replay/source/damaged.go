@@ -54,8 +54,10 @@ const (
 	CodeExpression = "BST-Q347" // a step's expression has no answer
 )
 
-// Refused reports whether code says that a record was read well, and that a step or a rule has refused it.
-func Refused(code string) bool { return strings.HasPrefix(code, "BST-Q3") }
+// Refused reports whether code says that a record was read well, and that a step (BST-Q30x) or a rule (BST-Q34x) has refused it.
+func Refused(code string) bool {
+	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34")
+}
 
 // Why records of a container can not be read. Its objects hold datums, which are not yet the bytes that a value had.
 const (
