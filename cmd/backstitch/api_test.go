@@ -83,18 +83,26 @@ func TestTheEndOfAJobDecidesTheExitStatus(t *testing.T) {
 	}
 }
 
-// TestAJobThatLeftSomethingOutIsNotComplete: what the reference could not give is not written and not proved.
+// TestAJobThatLeftSomethingOutIsNotComplete: what the reference could not give, and what steps or rules refused, is not written and not
+// proved. All of it counts, also what the recipe does not list.
 func TestAJobThatLeftSomethingOutIsNotComplete(t *testing.T) {
-	left := client.Work{Job: "bs-abc", Recipe: json.RawMessage(`{"version":1,"left":["orders/p03: BST-Q101: object x at 836: unexpected EOF"]}`)}
-	addr := api{"GET /v1/jobs/bs-abc": finished("succeeded", "pass", 0), "GET /v1/jobs/bs-abc/recipe": left}.serve(t)
-	_, stderr, status := invoke(t, nil, "wait", "bs-abc", "--addr", addr, "-q")
-	for _, want := range []string{"Error BST-E4014: job bs-abc is complete but for 1 place(s)", "orders/p03: BST-Q101", "the proof does not cover it", "Next: mend the reference"} {
-		if !strings.Contains(stderr, want) {
-			t.Errorf("no %q in:\n%s", want, stderr)
+	const damaged, refused = `"left":["orders/p03: BST-Q101: object x at 836: unexpected EOF"],"leftMore":4`, `"aside":[{"partition":3,"offset":9,"code":"BST-Q344"}],"asideMore":200`
+	for recipe, want := range map[string][]string{
+		damaged:                 {"complete but for 5 places that the reference can not give", "orders/p03: BST-Q101", "and 4 more", "the proof does not cover it", "Next: mend the reference"},
+		refused:                 {"complete but for 201 records in quarantine", "201 records that a step or a rule refuses", "the proof does not cover it", "Next: backstitch quarantine list bs-abc"},
+		damaged + "," + refused: {"complete but for 5 places that the reference can not give and 201 records in quarantine", "Next: backstitch quarantine list bs-abc"},
+	} {
+		left := client.Work{Job: "bs-abc", Recipe: json.RawMessage(`{"version":1,` + recipe + `}`)}
+		addr := api{"GET /v1/jobs/bs-abc": finished("succeeded", "pass", 0), "GET /v1/jobs/bs-abc/recipe": left}.serve(t)
+		_, stderr, status := invoke(t, nil, "wait", "bs-abc", "--addr", addr, "-q")
+		for _, w := range want {
+			if !strings.Contains(stderr, w) {
+				t.Errorf("no %q in:\n%s", w, stderr)
+			}
 		}
-	}
-	if status != client.ExitPartly {
-		t.Errorf("exit status: got %d, want %d", status, client.ExitPartly)
+		if status != client.ExitPartly {
+			t.Errorf("exit status: got %d, want %d", status, client.ExitPartly)
+		}
 	}
 }
 

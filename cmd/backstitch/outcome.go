@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"backstitch/cluster/client"
+	"backstitch/replay/gap"
 	"backstitch/replay/recovery"
 )
 
@@ -27,7 +28,7 @@ func (a *app) outcome(ctx context.Context, c *client.Client, j client.Job) error
 		if err := json.Unmarshal(work.Recipe, &recipe); err != nil {
 			return fmt.Errorf("recipe of job %s: %w", j.ID, err)
 		}
-		return succeeded(j, recipe.Left)
+		return succeeded(j, &recipe)
 	case "failed":
 		// Without an answer the job has failed all the same, and status names the slices.
 		states, _, err := c.Slices(ctx, j.ID, client.Blocking{})
@@ -43,17 +44,19 @@ func (a *app) outcome(ctx context.Context, c *client.Client, j client.Job) error
 }
 
 // succeeded tells complete from complete but for something.
-func succeeded(j client.Job, left []string) error {
+func succeeded(j client.Job, recipe *recovery.Recipe) error {
 	var why []string
 	f := &failure{Code: codePartly, Exit: client.ExitPartly}
-	if n := j.Progress.Quarantined; n > 0 {
-		why = append(why, count(n)+" record(s) in quarantine")
-		f.Next = "backstitch quarantine list " + j.ID
-	}
-	if len(left) > 0 {
-		why = append(why, count(int64(len(left)))+" place(s) that the reference can not give")
+	if left := recipe.LeftOut(); len(left) > 0 {
 		f.Detail = strings.Join(left, "\n") + "\nNothing was written there, and the proof does not cover it."
+	}
+	if n := int64(len(recipe.Left)) + recipe.LeftMore; n > 0 {
+		why = append(why, gap.Plural(n, "place")+" that the reference can not give")
 		f.Next = "mend the reference, then: backstitch plan -f SPEC -o FILE.plan"
+	}
+	if n := j.Progress.Quarantined + recipe.Refused(); n > 0 {
+		why = append(why, gap.Plural(n, "record")+" in quarantine")
+		f.Next = "backstitch quarantine list " + j.ID
 	}
 	if len(why) == 0 {
 		return nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +14,6 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/engine"
 	"backstitch/replay/recovery"
-	"backstitch/replay/source"
 )
 
 func newQuarantine(a *app) *cobra.Command {
@@ -67,11 +65,7 @@ func quarantineOf(ctx context.Context, c *client.Client, id string) (*quarantine
 		out.add(client.Poison{Partition: x.Partition, Offset: int64(x.Offset), Code: x.Code, Reason: engine.Reason(x.Code, x.Rule)}, "plan")
 	}
 	out.More += out.recipe.AsideMore
-	for _, left := range out.recipe.Left {
-		if _, why, _ := strings.Cut(left, ": "); !source.Refused(why) {
-			out.Places = append(out.Places, left)
-		}
-	}
+	out.Places = out.recipe.Left
 	slices.SortStableFunc(out.Records, func(a, b apart) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})

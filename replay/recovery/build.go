@@ -372,7 +372,7 @@ func (b *builder) plan() (*Plan, error) {
 	if err := b.preflight(p); err != nil {
 		return nil, err
 	}
-	p.Recipe.Left = p.left()
+	p.Recipe.Left, p.Recipe.LeftMore = p.left()
 	if err := b.validate(p); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"backstitch/partition"
 	"backstitch/partition/plan"
 	"backstitch/replay/gap"
+	"backstitch/replay/source"
 	"backstitch/replay/spec"
 )
 
@@ -233,19 +234,19 @@ func (p *Plan) Submission() (*Submission, error) {
 // maxLeft is how many places a recipe names.
 const maxLeft = 20
 
-// left names what no proof of the job will cover, because the reference can not be read or not be compared there.
-func (p *Plan) left() []string {
-	var out []string
+// left names what no proof of the job will cover, because the reference can not be read or not be compared there, and counts the rest of it.
+func (p *Plan) left() (out []string, more int64) {
 	for _, f := range p.Findings {
-		if f.Kind != gap.Corrupt && f.Kind != gap.NotComparable {
+		if f.Kind != gap.Corrupt && f.Kind != gap.NotComparable || source.Refused(f.Code) {
 			continue
 		}
 		if len(out) == maxLeft {
-			return append(out, fmt.Sprintf("and %d more", p.lost()-maxLeft))
+			more++
+			continue
 		}
 		out = append(out, fmt.Sprintf("%s: %s", gap.Name(p.Target.Topic, f.Partition), f.Reason))
 	}
-	return out
+	return out, more
 }
 
 // Locks are the targets that a job of p writes, one per partition that it fills. A job that only verifies locks what it reads,

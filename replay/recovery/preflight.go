@@ -5,6 +5,7 @@ import (
 
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/source"
 )
 
 // Codes of notes and checks. They are stable.
@@ -22,6 +23,7 @@ const (
 	NoteNotAllowed  = "BST-P211" // this principal may not write
 	NotePartitions  = "BST-P212" // partitions without a counterpart
 	NoteNotCompared = "BST-P213" // partitions that can not be compared
+	NoteRefused     = "BST-P214" // a step or a rule refuses records
 
 	NoteNoSubject  = "BST-P220" // the target's registry has no schemas of the topic, so nothing says what its readers read
 	NoteUnreadable = "BST-P221" // the target's latest schema can not read what is written
@@ -184,7 +186,7 @@ func (c *preflight) content() {
 		c.note(NoteFields, fmt.Sprintf("The reference holds %s only. Records are written without %s, and the proof does not look at them.", fieldsText(fields), missing))
 	}
 	var dups, extra int64
-	damage := 0
+	damage, refused := 0, int64(0)
 	var cannot []int32
 	for _, r := range c.b.report.Results {
 		dups += r.Duplicates
@@ -194,7 +196,11 @@ func (c *preflight) content() {
 		}
 	}
 	for _, f := range c.b.report.Findings {
-		if f.Kind == gap.Corrupt {
+		switch {
+		case f.Kind != gap.Corrupt:
+		case source.Refused(f.Code):
+			refused++
+		default:
 			damage++
 		}
 	}
@@ -204,6 +210,10 @@ func (c *preflight) content() {
 	}
 	if damage > 0 {
 		c.note(NoteDamage, fmt.Sprintf("%d places of the reference can not be read. What was there can not be recovered from it, and the proof does not cover it.", damage))
+	}
+	if refused > 0 {
+		c.note(NoteRefused, fmt.Sprintf("A step or a rule refuses %s. They are not written, and the proof does not cover them; with the job "+
+			"done, backstitch quarantine list names them.", gap.Plural(refused, "record")))
 	}
 	if len(cannot) > 0 {
 		c.note(NoteNotCompared, fmt.Sprintf("Partitions %s can not be compared and are left alone; backstitch gaps explain says why.", list(cannot)))

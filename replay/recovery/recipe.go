@@ -19,11 +19,11 @@ type Recipe struct {
 	Source  Source `json:"source"`
 	Target  Target `json:"target"`
 	Write   Write  `json:"write"`
-	// Left names places of the range that the reference can not give, each with the reason. They are not written and no proof
-	// covers them, so a job that has any is never complete without saying so.
-	Left []string `json:"left,omitempty"`
-	// Aside are the positions among them that hold a record, which a step or a rule has refused, as far as they are listed; AsideMore is
-	// how many there are beyond.
+	// Left names places of the range that the reference can not give, each with the reason, as far as they are listed; LeftMore is how
+	// many there are beyond. They are not written and no proof covers them, so a job that has any is never complete without saying so.
+	Left     []string `json:"left,omitempty"`
+	LeftMore int64    `json:"leftMore,omitempty"`
+	// Aside are records that the reference gives and a step or a rule has refused: the same holds for them.
 	Aside     []Aside `json:"aside,omitempty"`
 	AsideMore int64   `json:"asideMore,omitempty"`
 	// Nulls is how often members may lack a value in all that the plan has looked at.
@@ -35,6 +35,21 @@ func (r *Recipe) Tally() (*rule.Tally, error) {
 	scope := gap.Scope{FromMs: r.Source.FromMs, ToMs: r.Source.ToMs}
 	return rule.NewTally(r.Nulls, func(rec *record.Record) bool { return scope.HasTime(rec.TimestampMs) })
 }
+
+// LeftOut says for people what no proof of the job covers: what the reference can not give, and how many records were refused.
+func (r *Recipe) LeftOut() []string {
+	out := slices.Clone(r.Left)
+	if r.LeftMore > 0 {
+		out = append(out, fmt.Sprintf("and %s more", gap.Count(r.LeftMore)))
+	}
+	if n := r.Refused(); n > 0 {
+		out = append(out, gap.Plural(n, "record")+" that a step or a rule refuses: backstitch quarantine list")
+	}
+	return out
+}
+
+// Refused is how many records steps and rules have refused.
+func (r *Recipe) Refused() int64 { return int64(len(r.Aside)) + r.AsideMore }
 
 // Aside is a record of the reference that the plan has left out, and why.
 type Aside struct {

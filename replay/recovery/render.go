@@ -130,7 +130,7 @@ func (p *Plan) writeParts(b *strings.Builder, opt RenderOptions) {
 		}
 	}
 	if damage > 5 && !opt.All {
-		fmt.Fprintf(b, "  ! cannot  %d more places of the reference are damaged\n", damage-5)
+		fmt.Fprintf(b, "  ! cannot  %s more (--all to print)\n", gap.Plural(int64(damage-5), "place"))
 	}
 	b.WriteByte('\n')
 }

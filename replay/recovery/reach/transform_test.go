@@ -98,8 +98,8 @@ func TestMigrationToProof(t *testing.T) {
 			named++
 		}
 	}
-	if named != bad || len(p.Recipe.Left) == 0 {
-		t.Errorf("got %d records named, left %q, want %d", named, p.Recipe.Left, bad)
+	if named != bad || p.Recipe.Refused() != int64(bad) {
+		t.Errorf("got %d records named, refused %d, want %d", named, p.Recipe.Refused(), bad)
 	}
 	var text strings.Builder
 	if err := p.WriteText(&text, recovery.RenderOptions{}); err != nil || !strings.Contains(text.String(), "Transform v3, 3 steps") {
