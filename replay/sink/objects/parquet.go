@@ -121,12 +121,18 @@ func decodeParquet(text []byte, yield func(record.Record) error) (err error) {
 			err = fmt.Errorf("not Parquet of ours: %v", p)
 		}
 	}()
+	if err := boundFooter(text); err != nil {
+		return err
+	}
 	f, err := parquet.OpenFile(bytes.NewReader(text), int64(len(text)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return err
 	}
 	if got := len(f.Schema().Columns()); got != leaves {
 		return fmt.Errorf("it has %d columns, want %d", got, leaves)
+	}
+	if err := boundPages(text, f.Metadata()); err != nil {
+		return err
 	}
 	for _, group := range f.RowGroups() {
 		if err := decodeRows(group, yield); err != nil {
