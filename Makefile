@@ -24,16 +24,16 @@ PROGRAM = $(shell $(GO) list ./... | grep -v '^backstitch/chaos')
 # context, and two threads that fire a timer at the same moment bring the detector down (golang.org/issue/78156).
 BUBBLED = $(shell $(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' $(PROGRAM) | grep testing/synctest | cut -d' ' -f1)
 
-# The two run beside each other: one processor is all that a bubble can use. Either may fail; the other is heard out first.
+# make check has vetted them. The two run beside each other: one processor is all that a bubble can use. Either may fail; the other is heard out first.
 .PHONY: test test-bubbled test-plain
 test: ## all tests of the program, with the race detector
 	@$(MAKE) --no-print-directory -j2 test-bubbled test-plain
 
 test-bubbled:
-	GOGC=400 $(GO) test -race -cpu 1 -parallel 2 $(BUBBLED)
+	GOGC=400 $(GO) test -vet=off -race -cpu 1 -parallel 2 $(BUBBLED)
 
 test-plain:
-	$(GO) test -race $(filter-out $(BUBBLED),$(PROGRAM))
+	$(GO) test -vet=off -race $(filter-out $(BUBBLED),$(PROGRAM))
 
 # What make test draws a few of, many of; without the race detector, which makes each take many times as long.
 .PHONY: test-drawn
@@ -68,7 +68,7 @@ FROM    ?= 1
 .PHONY: chaos-sim
 chaos-sim: ## every promise broken in one process, and replayed exactly: seeds of the decisions, and power cuts
 	@mkdir -p $(dir $(FIGURES))
-	$(GO) test ./chaos/...
+	$(GO) test -vet=off ./chaos/...
 	$(CHAOS) -timeout 10m -run TestSeeds ./chaos/sim -sim.seeds $(SEEDS) -sim.from $(FROM)
 	$(CHAOS) -timeout 5m -run TestPoints ./chaos/crash -crash.points $(POINTS)
 
