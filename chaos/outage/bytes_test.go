@@ -97,20 +97,27 @@ func (s *site) asides(t *testing.T, n *testbed.Node) []string {
 	return out
 }
 
-// bitIn turns one bit over in the newest file of a kind.
+// flips is how many bits are turned over at most before the node has to have named one.
+const flips = 5
+
+// bitIn turns one bit over in the newest file of a kind. Not every bit is read: a filter, a table that is superseded, a block under a
+// deletion. A node that says nothing of a bit still has the others' book, which damage demands; but of a few bits it has to name one.
 func (s *site) bitIn(kind disk.Files) func(*testing.T) {
 	return func(t *testing.T) {
-		said, aside := s.damage(t, kind, func(home string) {
-			files, err := kind.Of(home)
-			must(t, err)
-			at, err := disk.Flip(files[0], s.random)
-			must(t, err)
-			t.Logf("flipped a bit at %d of %s", at, files[0])
-		})
-		named := strings.Contains(said, "was set aside") || strings.Contains(said, "damaged")
-		t.Logf("set aside: %t, named: %t", aside, named)
-		if !aside && !named {
-			t.Errorf("the node does not say that a bit of its %s is wrong", kind)
+		named := false
+		for try := 0; try < flips && !named; try++ {
+			said, aside := s.damage(t, kind, func(home string) {
+				files, err := kind.Of(home)
+				must(t, err)
+				at, err := disk.Flip(files[0], s.random)
+				must(t, err)
+				t.Logf("flipped a bit at %d of %s", at, files[0])
+			})
+			named = aside || strings.Contains(said, "damaged")
+			t.Logf("set aside: %t, named: %t", aside, named)
+		}
+		if !named {
+			t.Errorf("vacuous, or a node does not say that bits of its %s are wrong: none of %d was named", kind, flips)
 		}
 		s.job(t, func(*testbed.Node) {})
 	}
