@@ -102,8 +102,8 @@ type Result struct {
 	Output  string  `json:"-"` // the end of what was printed
 }
 
-// testTimeout bounds one test binary.
-const testTimeout = 90 * time.Second
+// testTimeout bounds one test binary, which takes a few seconds where it has a core, and may have little of one.
+const testTimeout = 5 * time.Minute
 
 // Hunt runs a test that has to catch m against the program with m in it. root is the directory of the module, dir an empty one.
 func Hunt(ctx context.Context, root, dir string, m Mutant, by Test) (Result, error) {
