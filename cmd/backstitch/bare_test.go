@@ -89,6 +89,18 @@ func TestHalfACommandLineIsRefusedWithTheWholeOne(t *testing.T) {
 	}
 }
 
+func TestAMistypedCommandIsAnsweredWithWhatItIsLike(t *testing.T) {
+	for typed, meant := range map[string]string{"schem": "schema", "gasp list": "gaps", "schem --file f": "schema", "schema chek": "check", "groups aply x": "apply"} {
+		_, stderr, status := invoke(t, nil, strings.Fields(typed)...)
+		if says := "did you mean " + meant + "?"; status != client.ExitUsage || !strings.Contains(stderr, says) {
+			t.Errorf("%s: got %d, %s, want %q", typed, status, stderr, says)
+		}
+	}
+	if stdout, _, status := invoke(t, nil); status != client.ExitOK || !strings.Contains(stdout, "First contact") {
+		t.Errorf("nothing typed: got %d, %s", status, stdout)
+	}
+}
+
 func TestAClusterThatWasNamedHasToAnswer(t *testing.T) {
 	var got struct{ Findings []finding }
 	stdout, _, status := invoke(t, nil, "doctor", "--archive", t.TempDir(), "--addr", "127.0.0.1:1", "-o", "json")

@@ -50,13 +50,11 @@ New here:       backstitch demo          loses data on purpose and brings it bac
 First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://BUCKET/PREFIX      reads both, writes nothing`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		// A noun knows no flags of its verbs: where the verb is mistyped, that is what is wrong, and not the flag behind it.
-		if words := cmd.Flags().Args(); cmd.HasParent() && cmd.HasSubCommands() && len(words) > 0 {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 			return noSuchCommand(cmd, words[0])
 		}
 		return usage(cmd, err)
