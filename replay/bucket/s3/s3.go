@@ -249,7 +249,8 @@ func (b *Bucket) fetch(ctx context.Context, key, etag string, in *s3.GetObjectIn
 
 func unquote(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
 
-// wrap names the object and turns the store's answers into our sentinels. The library's error stays in the chain.
+// wrap names the object and turns the store's answers into our sentinels. The library's error stays in the chain; of its text, which tells of
+// operations and endpoints, people get what the store said and the number by which its operators find the request.
 func (b *Bucket) wrap(verb, key string, err error) error {
 	var kind error
 	var api smithy.APIError
@@ -271,8 +272,32 @@ func (b *Bucket) wrap(verb, key string, err error) error {
 	default:
 		return fmt.Errorf("%s %s: %w", verb, b.called(key), err)
 	}
-	return fmt.Errorf("%s %s: %w: %w", verb, b.called(key), kind, err)
+	return fmt.Errorf("%s %s: %w", verb, b.called(key), &refusal{kind: kind, code: code, err: err})
 }
+
+// refusal is what a store answered: which of our sentinels that is, and the library's error.
+type refusal struct {
+	kind error
+	code string // "" where the store gave none
+	err  error
+}
+
+func (r *refusal) Error() string {
+	var said []string
+	if r.code != "" {
+		said = append(said, r.code)
+	}
+	var re *awshttp.ResponseError
+	if errors.As(r.err, &re) && re.ServiceRequestID() != "" {
+		said = append(said, "request "+re.ServiceRequestID())
+	}
+	if len(said) == 0 {
+		return r.kind.Error() + ": " + r.err.Error()
+	}
+	return r.kind.Error() + " (" + strings.Join(said, ", ") + ")"
+}
+
+func (r *refusal) Unwrap() []error { return []error{r.kind, r.err} }
 
 // called is what people call an object, or the bucket for "".
 func (b *Bucket) called(key string) string {

@@ -127,6 +127,28 @@ func TestMissingBucket(t *testing.T) {
 	}
 }
 
+// What a store refused is said in its words, with the number under which its operators find it, and without the library's.
+func TestWhatAStoreRefusesIsShort(t *testing.T) {
+	_, cl := buckettest.S3(t, name, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Request-Id", "4442587FB7D0A2F9")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `<Error><Code>AccessDenied</Code><Message>no</Message></Error>`)
+		})
+	})
+	_, _, err := New(cl, name, "").Get(t.Context(), "k", "")
+	if !errors.Is(err, bucket.ErrDenied) {
+		t.Fatalf("got %v, want ErrDenied", err)
+	}
+	if want := "read k in s3://archive/: the store denies access (AccessDenied, request 4442587FB7D0A2F9)"; err.Error() != want {
+		t.Errorf("got  %s\nwant %s", err, want)
+	}
+	var api interface{ ErrorCode() string }
+	if !errors.As(err, &api) || api.ErrorCode() != "AccessDenied" {
+		t.Error("the library's error is not in the chain")
+	}
+}
+
 // A connection that breaks off in the middle of a body says nothing about the object.
 func TestABodyThatBreaksOffIsAskedForAgain(t *testing.T) {
 	broken := 0
