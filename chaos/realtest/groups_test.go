@@ -120,27 +120,34 @@ func (g *groups) consume(cl *kgo.Client, n int, seen map[string]int) {
 	}
 }
 
-func (g *groups) member(group, topic string) *kgo.Client {
-	return g.client(kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+func (g *groups) member(group, topic string, opts ...kgo.Opt) *kgo.Client {
+	return g.client(append(opts, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 }
 
 // TestGroupsOnARealBroker moves groups from a topic to its copy. What Kafka says of members, ids, leader epochs and positions that are
 // deleted is asserted here and not what a fake does.
 func TestGroupsOnARealBroker(t *testing.T) {
 	g := newGroups(t)
-	t.Run("moved", g.moved)
+	t.Run("moved", func(t *testing.T) { g.moved(t, "billing") })
+	t.Run("moved, balanced by the brokers", func(t *testing.T) {
+		g.moved(t, "shipping", kgo.ServerSideBalancer())
+		listed, err := kadm.NewClient(g.client()).ListGroupsByType(t.Context(), []string{"consumer"})
+		if _, ok := listed["shipping"]; err != nil || !ok {
+			t.Errorf("vacuous: brokers do not balance shipping (%v)", err)
+		}
+	})
 	t.Run("put back", g.putBack)
 }
 
 // moved moves a group that is in the middle of a topic: a member is refused, nothing is left out, what is seen twice is what the plan said,
-// and a group that has read on is not touched any more.
-func (outer *groups) moved(t *testing.T) {
+// and a group that has read on is not touched any more. Brokers keep a group of KIP-848 as another kind of group, with states of its own.
+func (outer *groups) moved(t *testing.T, name string, opts ...kgo.Opt) {
 	g := &groups{t, outer.broker, t.TempDir()}
-	plan := filepath.Join(g.dir, "billing.plan")
-	args := []string{"groups", "plan", "billing", "--from", "orders", "--to", "orders-v2", "--kafka", g.broker, "--out", plan}
+	plan := filepath.Join(g.dir, name+".plan")
+	args := []string{"groups", "plan", name, "--from", "orders", "--to", "orders-v2", "--kafka", g.broker, "--out", plan}
 	seen := map[string]int{}
-	member := g.member("billing", "orders")
+	member := g.member(name, "orders", opts...)
 	g.consume(member, groupParts*groupRecords/2, seen)
 
 	stdout, _ := g.backstitch(0, args...)
@@ -168,7 +175,7 @@ func (outer *groups) moved(t *testing.T) {
 
 	twice := 0
 	before := len(seen)
-	member = g.member("billing", "orders-v2")
+	member = g.member(name, "orders-v2", opts...)
 	g.consume(member, groupParts*groupRecords-before+again, seen)
 	member.Close()
 	for part := range groupParts {
