@@ -1,6 +1,10 @@
 package recovery
 
-import "strings"
+import (
+	"strings"
+
+	"backstitch/replay/refusal"
+)
 
 // Codes of errors. They are stable. 11 in BST-E11 stands for plans; the API uses the first ones of the same family.
 const (
@@ -44,33 +48,7 @@ const (
 )
 
 // Error is a refusal that a person reads: what, why, what to type next.
-type Error struct {
-	Code  string
-	Title string
-	Why   string
-	Hint  string
-	Exit  int
-	Err   error
-}
-
-// Error returns title and reason on lines of their own.
-func (e *Error) Error() string {
-	if e.Why == "" {
-		return e.Title
-	}
-	return e.Title + "\n" + e.Why
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// ErrorCode returns the stable code.
-func (e *Error) ErrorCode() string { return e.Code }
-
-// ExitStatus returns the status that a program ends with.
-func (e *Error) ExitStatus() int { return e.Exit }
-
-// Next says what to type.
-func (e *Error) Next() string { return e.Hint }
+type Error = refusal.Error
 
 // StaleError says that the world is not any more what the plan saw.
 type StaleError struct {

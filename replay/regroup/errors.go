@@ -1,5 +1,7 @@
 package regroup
 
+import "backstitch/replay/refusal"
+
 // Codes of errors. They are stable, and of the command line's family: no cluster of ours has a part in moving a group.
 const (
 	CodeNoPosition = "BST-E4063" // the group has no position in the topic
@@ -35,30 +37,4 @@ const (
 )
 
 // Error is a refusal that a person reads: what, why, what to type next.
-type Error struct {
-	Code  string
-	Title string
-	Why   string
-	Hint  string
-	Exit  int
-	Err   error
-}
-
-// Error returns title and reason on lines of their own.
-func (e *Error) Error() string {
-	if e.Why == "" {
-		return e.Title
-	}
-	return e.Title + "\n" + e.Why
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// ErrorCode returns the stable code.
-func (e *Error) ErrorCode() string { return e.Code }
-
-// ExitStatus returns the status that a program ends with.
-func (e *Error) ExitStatus() int { return e.Exit }
-
-// Next says what to type.
-func (e *Error) Next() string { return e.Hint }
+type Error = refusal.Error
