@@ -158,7 +158,7 @@ func TestOnlyAFewPlacesLookAtTheClock(t *testing.T) {
 // endings are the places that may ask whether an error is io.EOF anywhere inside: they look at bytes of a file or of an answer, and
 // none of them reads records.
 var endings = []string{"replay/connect/", "replay/klog/broken.go", "replay/foreign/codec.go", "replay/foreign/damage.go", "replay/source/oso/",
-	"replay/source/gazette/", "replay/bucket/s3/", "replay/recovery/file.go"}
+	"replay/source/gazette/", "replay/bucket/s3/"}
 
 // The end of records is io.EOF itself. An error that wraps one is a connection that somebody closed, and who takes that for the end
 // loses what was still to come.

@@ -145,11 +145,8 @@ func (r *Receipt) begin(path string) error {
 }
 
 func (r *Receipt) save(path string) error {
-	text, _, err := receiptKind.encode(r)
-	if err != nil {
-		return err
-	}
-	return receiptKind.write(path, text)
+	_, err := receiptKind.write(path, r)
+	return err
 }
 
 // left is the error of moves that were not made, nil when all were.

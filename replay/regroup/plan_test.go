@@ -158,6 +158,7 @@ func TestFiles(t *testing.T) {
 		{"a receipt", with(`"groupsPlan"`, `"groupsReceipt"`), CodeNotFile},
 		{"half", string(text[:len(text)/2]), CodeNotFile},
 		{"empty", "", CodeNotFile},
+		{"a spec", "apiVersion: backstitch.dev/v1\n", CodeNotFile},
 	} {
 		if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
 			t.Fatal(err)
