@@ -77,3 +77,27 @@ func (rs Ranges) Span() Range {
 	}
 	return Range{From: rs[0].From, To: rs[len(rs)-1].To}
 }
+
+// Minus returns the positions of rs that are not in other.
+func (rs Ranges) Minus(other Ranges) Ranges {
+	var out Ranges
+	for _, r := range rs {
+		for len(other) > 0 && other[0].To <= r.From {
+			other = other[1:]
+		}
+		from := r.From
+		for _, x := range other {
+			if x.From >= r.To {
+				break
+			}
+			if x.From > from {
+				out = append(out, Range{From: from, To: x.From})
+			}
+			from = max(from, x.To)
+		}
+		if from < r.To {
+			out = append(out, Range{From: from, To: r.To})
+		}
+	}
+	return out
+}

@@ -80,3 +80,26 @@ func TestOverlapsIsAboutPositions(t *testing.T) {
 		}
 	})
 }
+
+func TestMinusKeepsWhatIsNotTaken(t *testing.T) {
+	draw := func(t *rapid.T, name string) Ranges {
+		var in []Range
+		for range rapid.IntRange(0, 8).Draw(t, name) {
+			from := rapid.Int64Range(0, 60).Draw(t, "from")
+			in = append(in, Range{From: from, To: from + rapid.Int64Range(0, 12).Draw(t, "len")})
+		}
+		return Normalize(in)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := draw(t, "a"), draw(t, "b")
+		got := a.Minus(b)
+		for o := Offset(-1); o < 80; o++ {
+			if want := a.Contains(o) && !b.Contains(o); got.Contains(o) != want {
+				t.Fatalf("position %d of %v without %v: got %t in %v", o, a, b, !want, got)
+			}
+		}
+		if same := Normalize(slices.Clone(got)); !slices.Equal(same, got) {
+			t.Fatalf("%v without %v: %v is not normal", a, b, got)
+		}
+	})
+}

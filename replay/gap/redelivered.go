@@ -3,7 +3,6 @@ package gap
 import (
 	"context"
 
-	"backstitch/partition"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
 )
@@ -61,7 +60,7 @@ func (s *scan) redelivered(ctx context.Context, out *match.Outcome) error {
 	out.Reference.Sum, out.Reference.Records, out.Reference.Bytes = sum, records, size
 	s.totals(out)
 	s.res.Redelivered = copies.Len()
-	s.res.Compared = without(s.res.Compared, copies.Ranges(nil))
+	s.res.Compared = s.res.Compared.Minus(copies.Ranges(nil))
 	return nil
 }
 
@@ -84,25 +83,4 @@ func (s *scan) eachWanted(ctx context.Context, f func(*record.Record, record.Dig
 		}
 		return true, nil
 	})
-}
-
-// without returns the parts of rs that are not in out.
-func without(rs, out partition.Ranges) partition.Ranges {
-	var left partition.Ranges
-	i := 0
-	for _, r := range rs {
-		for ; i < len(out) && out[i].From < r.To; i++ {
-			if out[i].From > r.From {
-				left = append(left, partition.Range{From: r.From, To: out[i].From})
-			}
-			r.From = max(r.From, out[i].To)
-			if out[i].To > r.To {
-				break
-			}
-		}
-		if r.From < r.To {
-			left = append(left, r)
-		}
-	}
-	return left
 }

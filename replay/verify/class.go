@@ -285,34 +285,10 @@ func (m *meter) flush() {
 	m.records, m.bytes = 0, 0
 }
 
-// minus returns the parts of a that are not in b.
-func minus(a, b partition.Ranges) partition.Ranges {
-	var out partition.Ranges
-	for _, r := range a {
-		for len(b) > 0 && b[0].To <= r.From {
-			b = b[1:]
-		}
-		from := r.From
-		for _, x := range b {
-			if x.From >= r.To {
-				break
-			}
-			if x.From > from {
-				out = append(out, partition.Range{From: from, To: x.From})
-			}
-			from = max(from, x.To)
-		}
-		if from < r.To {
-			out = append(out, partition.Range{From: from, To: r.To})
-		}
-	}
-	return out
-}
-
 // survivors compares what was there when the plan was made.
 func (c *comparison) survivors(ctx context.Context) error {
 	s := &c.work.Slice
-	k := &class{c: c, name: "survivors", ranges: minus(c.wanted, c.filled), from: s.TargetFrom, to: s.TargetTo, want: c.hasTime}
+	k := &class{c: c, name: "survivors", ranges: c.wanted.Minus(c.filled), from: s.TargetFrom, to: s.TargetTo, want: c.hasTime}
 	if err := k.compare(ctx); err != nil {
 		return err
 	}

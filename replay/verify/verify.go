@@ -107,8 +107,8 @@ func (v *Verifier) Compare(ctx context.Context, w Work) (Result, error) {
 func (v *Verifier) comparison(w Work) *comparison {
 	c := &comparison{cfg: v.cfg, work: w, fields: w.Reference.Fields() & w.Target.Fields()}
 	// Only what the job was to write can be in its quarantine; a list that says more must not hide what was lost.
-	absent := minus(w.Slice.Filled, minus(w.Slice.Filled, w.Quarantined))
-	c.wanted, c.filled = minus(w.Slice.Ranges, absent), minus(w.Slice.Filled, absent)
+	absent := w.Slice.Filled.Minus(w.Slice.Filled.Minus(w.Quarantined))
+	c.wanted, c.filled = w.Slice.Ranges.Minus(absent), w.Slice.Filled.Minus(absent)
 	c.ledger = newLedger(w.Slice.Ranges, c.fields)
 	c.out = fsm.Comparison{
 		Partition: w.Slice.Partition, Range: w.Slice.Ranges.Span(), Evidence: fsm.E3,

@@ -8,7 +8,9 @@
 //   - First in, first out per hash, also across the border between memory and disk.
 //   - Memory stays below Options.MemoryBytes (plus the fixed filter, cache and memtable of the spill file); the files go with Close.
 //
+// Times is its sibling for windows in time: when was this hash seen? The same holds for it.
+//
 // Not here: durability. The files are scratch; what a killed process left is removed by Sweep.
 //
-// Reading order: spill.go, memory.go, disk.go, filter.go.
+// Reading order: spill.go, memory.go, disk.go, filter.go, times.go.
 package spill
