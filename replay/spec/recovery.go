@@ -218,6 +218,8 @@ type Write struct {
 	CommitInterval Duration `json:"commitInterval,omitempty"`
 	// Records that may be set aside because they can not be written or read. One more fails the job.
 	MaxQuarantine int64 `json:"maxQuarantine,omitempty" jsonschema:"minimum=0,default=0"`
+	// Events that came twice are written once. Left out, all records are written.
+	Dedupe *Dedupe `json:"dedupe,omitempty"`
 }
 
 // Schedule says when the job gets its turn.

@@ -19,6 +19,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.transform(r)
 	c.read(r.Spec.Validate)
 	c.validate(r)
+	c.dedupe(r)
 	c.bounds(r)
 	c.units(r)
 	return c.problems
@@ -271,14 +272,7 @@ func (c *checker) bounds(r *Recovery) {
 	if !to.After(from) {
 		c.add(CodeEmpty, "spec.range.to", fmt.Sprintf("the range [%s,%s) is empty", g.From, g.To), "ranges are half-open; to must be later than from")
 	}
-	layout := ""
-	switch s := r.Spec.Source; {
-	case s.S3 != nil:
-		layout = s.S3.Layout.Layout
-	case s.Dir != nil:
-		layout = s.Dir.Layout.Layout
-	}
-	if slices.Contains(untimed, layout) {
+	if layout := r.Spec.Source.layout(); slices.Contains(untimed, layout) {
 		c.add(CodeTogether, "spec.range.from", "files of layout "+layout+" hold no timestamps, so a range can not go by time", "use spec.range.offsets, or leave the range out")
 	}
 }

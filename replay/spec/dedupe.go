@@ -1,0 +1,98 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+)
+
+// Dedupe says when a record is an event that came before. Such a record is not written, and is expected to be absent.
+type Dedupe struct {
+	// What makes two records one event, all of it together: key, header.NAME, or value.PATH of a JSON value.
+	Key []KeyPart `json:"key" jsonschema:"minItems=1,maxItems=16"`
+	// Two records of one key whose timestamps are less than this apart are one event, such as 24h. Left out, all that are in range are.
+	Window Duration `json:"window,omitempty"`
+}
+
+// KeyPart is one part of what makes an event: key, header.NAME or value.PATH. In a path names are joined by dots; in a name a dot is
+// written \. and a backslash \\.
+type KeyPart string
+
+// JSONSchema describes the text form.
+func (KeyPart) JSONSchema() *jsonschema.Schema { return text(keyPartPattern) }
+
+const keyPartPattern = `^(key|header\..+|value(\.([^.\\]|\\[.\\])+)+)$`
+
+// KeyKind is where a part of a key is.
+type KeyKind uint8
+
+// The kinds.
+const (
+	KeyOfRecord KeyKind = iota + 1 // the record's key
+	KeyOfHeader
+	KeyOfValue
+)
+
+// Parse returns where the part is: the name of a header, or the names that lead into a value.
+func (p KeyPart) Parse() (kind KeyKind, header string, names []string, err error) {
+	if p == "key" {
+		return KeyOfRecord, "", nil, nil
+	}
+	if name, ok := strings.CutPrefix(string(p), "header."); ok && name != "" {
+		return KeyOfHeader, name, nil, nil
+	}
+	if path, ok := strings.CutPrefix(string(p), "value."); ok {
+		names, err = Path(path).Parse()
+		return KeyOfValue, "", names, err
+	}
+	return 0, "", nil, fmt.Errorf("%q is no part of a key: %s", string(p), unitHints[keyPartPattern])
+}
+
+// dedupe finds what is wrong with it besides its form.
+func (c *checker) dedupe(r *Recovery) {
+	w := r.Spec.Write
+	if w == nil || w.Dedupe == nil {
+		return
+	}
+	const at = "spec.write.dedupe"
+	for i, p := range w.Dedupe.Key {
+		path := fmt.Sprintf("%s.key.%d", at, i)
+		kind, _, _, err := p.Parse()
+		if err != nil {
+			c.add(CodeValue, path, err.Error(), unitHints[keyPartPattern])
+			continue
+		}
+		if slices.Contains(w.Dedupe.Key[:i], p) {
+			c.add(CodeTwice, path, fmt.Sprintf("%q is there twice", string(p)), "each part once")
+		}
+		if name, _ := r.Spec.Source.registry(); kind == KeyOfValue && name != "" {
+			c.add(CodeTogether, path, "a key in values and a registry exclude each other",
+				"it is looked for in JSON, and the number of a schema stands in front of other forms: leave registry out")
+		}
+	}
+	switch d, err := w.Dedupe.Window.Parse(); {
+	case err != nil:
+		c.add(CodeUnit, at+".window", err.Error(), "")
+	case w.Dedupe.Window == "":
+		return
+	case d < time.Millisecond || d%time.Millisecond != 0:
+		c.add(CodeValue, at+".window", fmt.Sprintf("%s.window is %s, and timestamps are of milliseconds", at, w.Dedupe.Window), "at least 1ms, such as 24h; left out, all that are in range count")
+	}
+	if layout := r.Spec.Source.layout(); slices.Contains(untimed, layout) {
+		c.add(CodeTogether, at+".window", "files of layout "+layout+" hold no timestamps, so a window can not go by time", "leave window out: then all that are in range count")
+	}
+}
+
+// layout is that of an archive, "" for a topic.
+func (s Source) layout() string {
+	switch {
+	case s.S3 != nil:
+		return s.S3.Layout.Layout
+	case s.Dir != nil:
+		return s.Dir.Layout.Layout
+	}
+	return ""
+}
