@@ -59,6 +59,14 @@ func Refused(code string) bool {
 	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34")
 }
 
+// Why the key can not be read by which repetitions are told. Such a record is kept.
+const (
+	CodeKeyNotJSON = "BST-Q353" // the value is no JSON, or not UTF-8
+	CodeKeyAbsent  = "BST-Q354" // a part of the key is null or not there
+	CodeKeyTwice   = "BST-Q355" // two members or headers have the name of a part
+	CodeKeyKind    = "BST-Q356" // a part is an object or a list, or a number that can not be compared
+)
+
 // Why records of a container can not be read. Its objects hold datums, which are not yet the bytes that a value had.
 const (
 	CodeAvroBlock   = "BST-Q320" // a block is damaged; reading goes on behind the next sync marker

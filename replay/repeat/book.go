@@ -1,0 +1,73 @@
+package repeat
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"backstitch/partition"
+	"backstitch/replay/record"
+	"backstitch/replay/source"
+)
+
+// Book is what readers have left out, by partition. It may be used by several goroutines.
+type Book struct {
+	mu    sync.Mutex
+	parts map[int32]*Part
+}
+
+// Part is one partition of a Book.
+type Part struct {
+	Left    partition.Ranges // positions of repetitions
+	Keyed   int64            // records whose key could be read
+	Unkeyed []Unkeyed        // those whose key could not, which were kept, by code
+	to      partition.Offset // below which all was seen
+}
+
+// Unkeyed are records of one partition whose key can not be read for one reason.
+type Unkeyed struct {
+	Code    string
+	Records int64
+	First   partition.Offset // position of the first one
+	Why     string           // it has none
+}
+
+// NewBook makes an empty one.
+func NewBook() *Book { return &Book{parts: map[int32]*Part{}} }
+
+// Part is that of a partition; an empty one where nothing was read. It is for when readers are done.
+func (b *Book) Part(n int32) Part {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.parts[n]; p != nil {
+		return *p
+	}
+	return Part{}
+}
+
+// reached enters what a reader has seen up to a position. A scan reads a partition several times, and not always to its end. Each of them
+// finds the same, so the one that came furthest knows what the others do.
+func (b *Book) reached(n int32, p *Part, to partition.Offset) {
+	p.to = max(p.to, to)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if have := b.parts[n]; have == nil || have.to <= p.to {
+		b.parts[n] = p
+	}
+}
+
+func (p *Part) left(o partition.Offset) {
+	if n := len(p.Left); n > 0 && p.Left[n-1].To == o {
+		p.Left[n-1].To = o + 1
+		return
+	}
+	p.Left = append(p.Left, partition.Range{From: o, To: o + 1})
+}
+
+func (p *Part) unkeyed(r *record.Record, why *source.Refusal) {
+	i, known := slices.BinarySearchFunc(p.Unkeyed, why.Code, func(u Unkeyed, code string) int { return cmp.Compare(u.Code, code) })
+	if !known {
+		p.Unkeyed = slices.Insert(p.Unkeyed, i, Unkeyed{Code: why.Code, First: r.Offset, Why: why.Err.Error()})
+	}
+	p.Unkeyed[i].Records++
+}
