@@ -114,6 +114,9 @@ func (c *cutter) verify() partition.Slice {
 		c.add(c.measure(r))
 	}
 	c.cur.Filled = slices.Clone(c.part.Fill)
+	if c.part.Filled != nil {
+		c.cur.Filled = slices.Clone(c.part.Filled)
+	}
 	return c.cur
 }
 

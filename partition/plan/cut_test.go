@@ -185,3 +185,27 @@ func TestContradictionsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A verify slice can not be cut. Positions that nobody wants break what is written into any number of ranges, and it still has few.
+func TestBrokenRangesDoNotCountWhereTheyAreKnown(t *testing.T) {
+	p := Part{Compare: partition.Ranges{{From: 0, To: 300}}}
+	for at := int64(0); at < 300; at += 3 {
+		p.Fill = append(p.Fill, partition.Range{From: at, To: at + 2})
+	}
+	l := DefaultLimits()
+	l.Parts, l.Ranges = 20, 10
+	if _, err := Cut("bs-a", []Part{p}, l); !errors.Is(err, ErrTooLarge) {
+		t.Fatalf("100 ranges where 20 are allowed: got %v, want %v", err, ErrTooLarge)
+	}
+	p.Filled = p.Compare
+	got, err := Cut("bs-a", []Part{p}, l)
+	if err != nil || len(got) != 11 {
+		t.Fatalf("got %d slices, %v, want ten to fill and one to verify", len(got), err)
+	}
+	for name, filled := range map[string]partition.Ranges{"less than is written": {{From: 0, To: 298}}, "more than is compared": {{From: 0, To: 301}}} {
+		p.Filled = filled
+		if _, err := Cut("bs-a", []Part{p}, l); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: got %v, want %v", name, err, ErrInvalid)
+		}
+	}
+}

@@ -18,6 +18,9 @@ type Part struct {
 	Partition int32
 	// Fill is exactly what to write. Empty means that this partition is only verified.
 	Fill partition.Ranges
+	// Filled is what the verify slice takes for filled, where Fill has been broken at positions that nobody wants: it says the same in fewer
+	// ranges, and whoever verifies knows those positions. It covers Fill. Nil is Fill.
+	Filled partition.Ranges
 	// Compare is what the verify slice compares. It covers Fill. Empty, together with an empty Fill, makes no slice at all.
 	Compare partition.Ranges
 	// Objects are the frozen files of the archive that cover Compare, by ascending Base. Empty for a Kafka reference.
@@ -62,7 +65,7 @@ func (p Part) validate() error {
 	for _, s := range []struct {
 		name   string
 		ranges partition.Ranges
-	}{{"fill", p.Fill}, {"compare", p.Compare}} {
+	}{{"fill", p.Fill}, {"filled", p.Filled}, {"compare", p.Compare}} {
 		if err := normal(s.ranges); err != nil {
 			return fmt.Errorf("%w: partition %d: %s ranges: %w", ErrInvalid, p.Partition, s.name, err)
 		}
@@ -70,6 +73,14 @@ func (p Part) validate() error {
 	for _, r := range p.Fill {
 		if !covered(p.Compare, r) {
 			return fmt.Errorf("%w: partition %d: fill range %s is not inside the compared ranges", ErrInvalid, p.Partition, r)
+		}
+		if p.Filled != nil && !covered(p.Filled, r) {
+			return fmt.Errorf("%w: partition %d: fill range %s is not inside the filled ranges", ErrInvalid, p.Partition, r)
+		}
+	}
+	for _, r := range p.Filled {
+		if !covered(p.Compare, r) {
+			return fmt.Errorf("%w: partition %d: filled range %s is not inside the compared ranges", ErrInvalid, p.Partition, r)
 		}
 	}
 	for i, o := range p.Objects {
