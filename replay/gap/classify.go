@@ -56,7 +56,11 @@ func (s *scan) classify(ctx context.Context, out *match.Outcome) (*surplus, erro
 
 // known moves the records whose content the reference has from bag to dups.
 func (s *scan) known(ctx context.Context, bag match.Bag, dups *match.Positions) error {
-	return s.again(ctx, func(_ *record.Record, d record.Digest) (more bool, err error) {
+	src := s.in.Reference
+	if s.in.Whole != nil {
+		src = s.in.Whole
+	}
+	return s.each(ctx, src, func(_ *record.Record, d record.Digest) (more bool, err error) {
 		for {
 			offset, ok, err := bag.Take(d.Hash)
 			if err != nil || !ok {
@@ -69,7 +73,11 @@ func (s *scan) known(ctx context.Context, bag match.Bag, dups *match.Positions) 
 
 // again reads the reference once more, until its end or until f wants no more.
 func (s *scan) again(ctx context.Context, f func(*record.Record, record.Digest) (more bool, err error)) error {
-	ref, closeRef, err := s.openReference(ctx)
+	return s.each(ctx, s.in.Reference, f)
+}
+
+func (s *scan) each(ctx context.Context, src source.Source, f func(*record.Record, record.Digest) (more bool, err error)) error {
+	ref, closeRef, err := s.openSource(ctx, src)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"backstitch/partition"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
 )
@@ -16,7 +17,11 @@ import (
 // of this partition that the archive begins before. A topic as reference has no memory of what it lost, so there nothing is
 // a copy.
 func (s *scan) copied(r *record.Record) bool {
-	objects := s.extent.Objects
+	return Copied(s.extent.Objects, s.in.ReferenceTopic, s.part, r)
+}
+
+// Copied is copied for a record of a partition of an archive's topic, which has these objects.
+func Copied(objects []partition.Object, topic string, part int32, r *record.Record) bool {
 	if len(objects) == 0 {
 		return false
 	}
@@ -24,7 +29,7 @@ func (s *scan) copied(r *record.Record) bool {
 		if r.Headers[i].Key != sink.OriginHeader {
 			continue
 		}
-		rest, ok := strings.CutPrefix(string(r.Headers[i].Value), s.in.ReferenceTopic+"/"+strconv.Itoa(int(s.part))+"/")
+		rest, ok := strings.CutPrefix(string(r.Headers[i].Value), topic+"/"+strconv.Itoa(int(part))+"/")
 		if !ok {
 			return false
 		}

@@ -91,6 +91,10 @@ type Input struct {
 	// Rendered says how values of the reference were made of what it holds, "" where they are what it holds: plain, json or confluent. Both
 	// sides have to give records with their contents then, and not digests.
 	Rendered string
+	// Repeated says how many records of a partition Reference has left out as repetitions, once it was read; nil where it leaves none out.
+	// Whole is the reference with them: what the target has of them it knows.
+	Repeated func(part int32) int64
+	Whole    source.Source
 	// Redelivers says that one record may be in the reference more often than it was sent.
 	Redelivers bool
 }
@@ -99,6 +103,8 @@ type Input struct {
 type Config struct {
 	Parallel int          // partitions at a time
 	NewBag   match.NewBag // where unmatched records are kept; nil for memory
+	// Spill is for what tells repetitions, one set per partition; the zero value is the system's temporary directory.
+	Spill spill.Options
 	// RunRecords is how many records in a row make a finding of their own. Shorter runs of a partition are one finding together.
 	RunRecords int64
 	// MaxFindings bounds the runs of one partition that become findings of their own.

@@ -85,6 +85,9 @@ func (s *scan) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer out.Close()
+	if s.in.Repeated != nil {
+		s.res.Repeated = s.in.Repeated(s.part)
+	}
 	s.res.Windows, s.res.Unmatched = s.win.list, out.Unmatched
 	s.totals(out)
 	if err := s.redelivered(ctx, out); err != nil {
@@ -157,23 +160,27 @@ func (t target) Next(ctx context.Context) (*record.Batch, error) {
 
 // openReference opens the reference at the beginning of the scope; nil when nothing is in scope.
 func (s *scan) openReference(ctx context.Context) (match.Reader, func() error, error) {
+	return s.openSource(ctx, s.in.Reference)
+}
+
+func (s *scan) openSource(ctx context.Context, src source.Source) (match.Reader, func() error, error) {
 	sl := s.slice()
 	if len(sl.Ranges) == 0 {
 		return ended{}, func() error { return nil }, nil
 	}
-	r, err := s.readReference(ctx, sl)
+	r, err := s.readSource(ctx, src, sl)
 	if err != nil {
 		return nil, nil, &referenceError{err}
 	}
 	return reference{r, s.in.ReferenceSchemas, s.in.Fields()}, r.Close, nil
 }
 
-// readReference asks for digests alone, unless what names schemas is to be learnt from the records first, or is looked at afterwards.
-func (s *scan) readReference(ctx context.Context, sl partition.Slice) (source.Reader, error) {
+// readSource asks for digests alone, unless what names schemas is to be learnt from the records first, or is looked at afterwards.
+func (s *scan) readSource(ctx context.Context, src source.Source, sl partition.Slice) (source.Reader, error) {
 	if s.in.ReferenceSchemas != nil || s.in.Rendered != "" {
-		return s.in.Reference.Open(ctx, sl, sl.Ranges[0].From)
+		return src.Open(ctx, sl, sl.Ranges[0].From)
 	}
-	return source.OpenDigests(ctx, s.in.Reference, sl, sl.Ranges[0].From, s.in.Fields())
+	return source.OpenDigests(ctx, src, sl, sl.Ranges[0].From, s.in.Fields())
 }
 
 func (s *scan) openTarget(ctx context.Context, from, to int64) (sink.Reader, error) {

@@ -73,6 +73,9 @@ func (r *Report) about() string {
 		}
 		fmt.Fprintf(&b, "note: %s\n", n)
 	}
+	if text := r.Repetitions(); text != "" {
+		fmt.Fprintf(&b, "note: %s\n", text)
+	}
 	return b.String()
 }
 

@@ -41,6 +41,8 @@ type Result struct {
 	// Redelivered are records of the reference that are there more often than in the target, where its writer may deliver twice.
 	// They are no finding.
 	Redelivered int64 `json:"redelivered,omitempty"`
+	// Repeated are records of the reference that were left out because the same event came before. They are no finding.
+	Repeated int64 `json:"repeated,omitempty"`
 	// Outside are records of the target of which nothing can be said, because the scope goes by positions of the reference or
 	// because a part of the reference is damaged.
 	Outside    int64    `json:"outside"`

@@ -120,6 +120,9 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
 	}
+	if _, err := r.Dedupe.Rule(); err != nil { // it is for the proof, which would find out at the end
+		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
+	}
 	src, err := o.plainSource(ctx, job, &r.Source)
 	if err != nil {
 		return nil, err

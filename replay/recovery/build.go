@@ -13,6 +13,7 @@ import (
 	"backstitch/partition/plan"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/repeat"
 	"backstitch/replay/rule"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
@@ -80,9 +81,10 @@ type builder struct {
 	about    About
 	extent   map[int32]gap.Extent
 	report   *gap.Report
-	planning bool        // what was scanned is to be written
-	readable *readers    // of the target, when planning; nil where no registries are named
-	tally    *rule.Tally // nil where nobody bounds what may be lacking
+	planning bool         // what was scanned is to be written
+	readable *readers     // of the target, when planning; nil where no registries are named
+	tally    *rule.Tally  // nil where nobody bounds what may be lacking
+	repeats  *repeat.Book // nil where no repetitions are left out
 }
 
 // scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded.
@@ -185,6 +187,9 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 	defer closeRegistries()
 	if b.recipe.Source.Layout == "kafka" {
 		in.Reference = b.opt.Pace.Source(in.Reference)
+		if in.Whole != nil {
+			in.Whole = b.opt.Pace.Source(in.Whole)
+		}
 	}
 	in.Target = b.opt.Pace.Targets(in.Target)
 	if b.report, err = b.compareBy(ctx, e.ref, e.end, in); err != nil {
@@ -240,6 +245,9 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 	in := gap.Input{
 		Redelivers: b.about.Redelivers, Rendered: b.recipe.Source.rendering(), Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: ref, Target: e.end, Scope: b.scope,
 	}
+	if err := b.without(&in); err != nil {
+		return in, err
+	}
 	return in, b.facts(ctx, e.ref, e.end, &in)
 }
 
@@ -258,7 +266,7 @@ func (b *builder) whole() error {
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
 	in.Facts = gap.Facts{
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
-		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.notes, b.about.Notes),
+		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.notes, b.about.Notes),
 	}
 	for part := range b.extent {
 		if _, ok := b.state.Partition(part); !ok && !b.recipe.Target.Files() {
@@ -420,6 +428,7 @@ func (b *builder) part(res *gap.Result) plan.Part {
 			out.Counts = append(out.Counts, plan.Count{Range: r, Records: res.MissingCounts[i], Bytes: res.BytesOf(r, res.MissingCounts[i])})
 		}
 	}
+	b.split(&out)
 	damaged := map[string]bool{}
 	for _, f := range b.report.Findings {
 		if f.Kind == gap.Corrupt && f.Partition == res.Partition && f.Whole {
@@ -596,6 +605,9 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	}
 	out.Write = Write{OriginHeaders: *s.Write.OriginHeaders, CommitRecords: s.Write.CommitRecords, CommitMs: every.Milliseconds(), MaxQuarantine: s.Write.MaxQuarantine}
 	if err := out.files(r.Files()); err != nil {
+		return out, gap.Scope{}, err
+	}
+	if out.Dedupe, err = newDedupe(s.Write.Dedupe); err != nil {
 		return out, gap.Scope{}, err
 	}
 	out.Version = out.Needs()

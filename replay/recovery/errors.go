@@ -36,6 +36,8 @@ const (
 	CodeTransformed = "BST-E1151" // what was asked for can not go by changed records
 	CodeNulls       = "BST-E1153" // a value is lacking in more records than validate.nullRate allows
 	CodeAside       = "BST-E1154" // more records are set aside than validate.maxQuarantine allows
+	CodeBlindKey    = "BST-E1185" // repetitions are to be told by a part of a record that the reference does not hold
+	CodeNoKey       = "BST-E1186" // or by a key that no record has
 	CodeBlind       = "BST-E1155" // a rule looks at a part of a record that the reference does not hold
 )
 

@@ -33,6 +33,9 @@ func (b *builder) examples() error {
 
 // asTheyStand refuses a spec that changes records for what turns source and target round: steps have no inverse.
 func asTheyStand(r *spec.Recovery) error {
+	if err := repeatedAsTheyStand(r); err != nil {
+		return err
+	}
 	t := r.Spec.Transform
 	if v := r.Spec.Validate; t == nil && v != nil {
 		return &Error{Code: CodeTransformed, Title: "a sink's archive is compared with its topic as records stand", Exit: exitUsage,

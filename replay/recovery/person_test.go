@@ -9,15 +9,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestWhatOnlyAPersonDecides: three notes inform, every other one stands against running a plan that nobody has read, also one of a newer
+// TestWhatOnlyAPersonDecides: four notes inform, every other one stands against running a plan that nobody has read, also one of a newer
 // program.
 func TestWhatOnlyAPersonDecides(t *testing.T) {
 	var p recovery.Plan
 	var want []string
-	for n := 201; n <= 214; n++ {
+	for n := 201; n <= 233; n++ {
 		code := fmt.Sprintf("BST-P%d", n)
 		p.Notes = append(p.Notes, recovery.Note{Code: code, Text: "t"})
-		if code != recovery.NoteAppend && code != recovery.NoteDuplicates && code != recovery.NotePartitions {
+		if code != recovery.NoteAppend && code != recovery.NoteDuplicates && code != recovery.NotePartitions && code != recovery.NoteRepeated {
 			want = append(want, code)
 		}
 	}

@@ -25,6 +25,9 @@ const (
 	NoteNotCompared = "BST-P213" // partitions that can not be compared
 	NoteRefused     = "BST-P214" // a step or a rule refuses records
 
+	NoteRepeated = "BST-P232" // the same event came before, so records are left out
+	NoteUnkeyed  = "BST-P233" // records have no key that tells whether they came before
+
 	NoteNoSubject  = "BST-P220" // the target's registry has no schemas of the topic, so nothing says what its readers read
 	NoteUnreadable = "BST-P221" // the target's latest schema can not read what is written
 	NoteUndecided  = "BST-P222" // or that is not known
@@ -40,6 +43,9 @@ func (b *builder) preflight(p *Plan) error {
 		return err
 	}
 	c.content()
+	if err := c.repetitions(); err != nil {
+		return err
+	}
 	c.schemas()
 	return nil
 }

@@ -28,6 +28,8 @@ type Recipe struct {
 	AsideMore int64   `json:"asideMore,omitempty"`
 	// Nulls is how often members may lack a value in all that the plan has looked at.
 	Nulls []rule.Limit `json:"nulls,omitempty"`
+	// Dedupe says which records are repetitions; nil where all are written. The slices of a plan know already: it is for the proof.
+	Dedupe *Dedupe `json:"dedupe,omitempty"`
 }
 
 // Tally counts what the recipe bounds, in the range of its source; nil where it bounds nothing.
@@ -60,18 +62,21 @@ type Aside struct {
 }
 
 // Versions of a recipe. A program that knows the first alone would read past a transform and write values as they were, one that knows the
-// second past rules and expressions, and one that knows the third past a format and write lines. So a recipe that has them says that it is
-// another.
+// second past rules and expressions, and one that knows the third past a format and write lines. One that does not know the sixth would
+// prove that repetitions are missing. So a recipe that has them says that it is another.
 const (
 	RecipeVersion    = 1
 	TransformVersion = 2
 	RulesVersion     = 3
 	FormatVersion    = 4 // files of another format than NDJSON
+	DedupeVersion    = 6
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
 func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
+	case r.Dedupe != nil:
+		return DedupeVersion
 	case r.Target.Format != "":
 		return FormatVersion
 	case r.Source.Rules != nil, len(r.Nulls) > 0, t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Set != nil && s.Set.Expr != "" }):

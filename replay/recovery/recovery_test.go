@@ -219,6 +219,15 @@ func TestScenarios(t *testing.T) {
 			w.target.Append(0, record.Record{TimestampMs: base, Value: []byte("of another topic")})
 		},
 		"empty-target": func(w *world) { w.target = gaptest.New(2) },
+		"again": func(w *world) { // events that came twice, and one without a key, into a target that has nothing
+			rs := w.ref.Records[0]
+			for i := range 5 {
+				rs[25+i].Key, rs[75+i].Key = rs[20+i].Key, rs[60+i].Key
+			}
+			rs[98].Key = nil
+			w.ref.Records[1][4].Key = w.ref.Records[1][2].Key
+			w.target = gaptest.New(2)
+		},
 		"swapped": func(w *world) {
 			for p := range int32(2) {
 				w.ref.Records[p] = w.ref.Records[p][:10]
@@ -266,6 +275,20 @@ func TestScenarios(t *testing.T) {
 			return b.String()
 		})
 	})
+}
+
+// What a recipe says of repetitions, for people.
+func TestDedupeInWords(t *testing.T) {
+	for ms, within := range map[int64]string{0: "in all of the range", 1: "within 1ms", 30_000: "within 30s", 600_000: "within 10m", 5_400_000: "within 1h30m",
+		86_400_000: "within 24h", 3_600_001: "within 1h0m0.001s"} {
+		d := recovery.Dedupe{Key: []spec.KeyPart{"key", "value.id"}, WindowMs: ms, Left: []recovery.Repeated{{Records: 2}, {Partition: 4, Records: 1, Unkeyed: 5}}}
+		if got, want := d.String(), "Dedupe by key + value.id "+within+", 3 records left out as repetitions, 5 kept without a key"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if d.Of(0) != 2 || d.Of(3) != 0 || d.Of(4) != 1 {
+			t.Errorf("of partitions 0, 3 and 4: %d, %d and %d, want 2, 0 and 1", d.Of(0), d.Of(3), d.Of(4))
+		}
+	}
 }
 
 // Scenario S24: what is put back would be deleted again at once, or would have other times. Nothing is planned before that is

@@ -43,6 +43,9 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 	if r := p.Recipe.Source.Rules; r != nil {
 		fmt.Fprintf(&b, "%s\n", r)
 	}
+	if d := p.Recipe.Dedupe; d != nil {
+		fmt.Fprintf(&b, "%s\n", d)
+	}
 	b.WriteByte('\n')
 	p.writeParts(&b, opt)
 	p.writeSums(&b)

@@ -56,6 +56,9 @@ func FromBook(v *fsm.View, id fsm.ProofID, cluster string) (*Report, error) {
 // Of says of a report what a recipe says: what was compared with what.
 func Of(r recovery.Recipe) About {
 	a := About{Source: referenceText(r.Source), Target: targetText(r.Target), Dataset: r.Target.Topic, Left: r.LeftOut()}
+	if r.Dedupe != nil {
+		a.Source += "   " + r.Dedupe.String()
+	}
 	if a.Dataset == "" {
 		a.Dataset = r.Target.Path
 	}

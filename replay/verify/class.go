@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"backstitch/partition"
 	"backstitch/replay/gap/match"
@@ -334,10 +335,10 @@ func (k *class) preexisting(ctx context.Context) error {
 	return nil
 }
 
-// copies counts the surplus records whose content the reference has, and returns the lowest offset of them. It takes them out of
-// the bag.
+// copies counts the surplus records whose content the reference has, repetitions included, and returns the lowest offset of them. It takes
+// them out of the bag.
 func (k *class) copies(ctx context.Context) (n, first int64, err error) {
-	all := &class{c: k.c, ranges: k.c.wanted}
+	all := &class{c: k.c, ranges: partition.Normalize(slices.Concat(k.c.wanted, k.c.left))}
 	ref, err := all.openReference(ctx)
 	if err != nil {
 		return 0, 0, err

@@ -16,5 +16,5 @@
 // What is not here: how streams are matched (replay/gap/match), how comparisons add up to a verdict (fsm.Judge), what a report
 // looks like (replay/report).
 //
-// Reading order: verify.go, class.go, ledger.go, order.go, pairs.go, job.go.
+// Reading order: verify.go, class.go, ledger.go, order.go, pairs.go, repeat.go, job.go.
 package verify

@@ -23,6 +23,8 @@ import (
 // Config says how to verify.
 type Config struct {
 	NewBag match.NewBag // where unmatched records are kept; nil for memory
+	// Spill is for what tells repetitions, one set for each comparison; the zero value is the system's temporary directory.
+	Spill spill.Options
 	// Progress is told how many records were read since the last call; nil for nobody.
 	Progress func(records, bytes int64)
 }
@@ -81,13 +83,18 @@ func (v *Verifier) Compare(ctx context.Context, w Work) (Result, error) {
 		return Result{}, fmt.Errorf("slice %s is of kind %s, want verify", w.Slice.ID, w.Slice.Kind)
 	}
 	c := v.comparison(w)
-	err := c.run(ctx)
+	err := c.repetitions(ctx)
+	if err == nil {
+		err = c.run(ctx)
+	}
 	if err == nil && c.out.Missing > 0 {
 		// Nothing that the job wrote is missing before all is decided that was written up to now. Once is enough: the job had
 		// written everything before it was to be compared.
 		var more bool
 		if more, err = c.settled(ctx); more && err == nil {
+			left, moved := c.left, c.moved
 			c = v.comparison(w)
+			c.leave(left, moved)
 			err = c.run(ctx)
 		}
 	}
@@ -147,6 +154,8 @@ type comparison struct {
 	out    fsm.Comparison
 	// What is expected to be in the target, and of that what the job was to write: both without what is in quarantine.
 	wanted, filled partition.Ranges
+	left           partition.Ranges // repetitions, which are in neither
+	moved          string           // why they are not those that the plan has left out; "" where they are
 
 	ledger   *ledger
 	from, to int64 // bounds of the target now
@@ -247,6 +256,9 @@ func (c *comparison) conclude() []fsm.Window {
 		o.NotChecked = append(o.NotChecked, "numbers per window: they do not add up to those of the partition; please report this")
 	}
 	switch {
+	case c.moved != "":
+		o.Verdict, o.Evidence, windows = fsm.Indeterminate, fsm.E0, nil
+		c.detail = []string{c.moved}
 	case o.Missing > 0 || o.IntroducedDuplicates > 0 || o.OrderViolations > 0:
 		o.Verdict = fsm.Fail
 	case o.Expected.Records == 0:
