@@ -111,6 +111,7 @@ func (a *app) compare(ctx context.Context, where *places, w jobWork, parallel in
 	defer ends.Close()
 	v := verify.New(verify.Config{
 		NewBag:   match.Spill(spill.Options{Dir: dir, MemoryBytes: 4 * spillMemory}),
+		Spill:    spill.Options{Dir: dir, MemoryBytes: spillMemory}, // which is filled, whatever the difference
 		Progress: a.reading("verify"),
 	})
 	out, err := v.Job(ctx, w.slices, w.aside, ends, parallel)

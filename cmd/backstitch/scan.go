@@ -30,6 +30,7 @@ func scratch() (dir string, remove func(), err error) {
 func (a *app) scanning(dir string) gap.Config {
 	cfg := gap.DefaultConfig()
 	cfg.NewBag = match.Spill(spill.Options{Dir: dir, MemoryBytes: 4 * spillMemory})
+	cfg.Spill = spill.Options{Dir: dir, MemoryBytes: spillMemory} // which is filled, whatever the difference
 	read := a.reading("scan")
 	cfg.Progress = func(p gap.Progress) { read(p.Records, p.Bytes) }
 	return cfg

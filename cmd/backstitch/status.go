@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"backstitch/cluster/client"
+	"backstitch/replay/recovery"
 )
 
 func newStatus(a *app) *cobra.Command {
@@ -130,17 +133,35 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 	if err != nil {
 		return err
 	}
+	dedupe, err := dedupeOf(cmd.Context(), c, job.ID)
+	if err != nil {
+		return err
+	}
 	return a.print(answer{
 		value: struct {
 			client.Job
+			Dedupe      *recovery.Dedupe    `json:"dedupe,omitempty"`
 			SliceStates []client.SliceState `json:"sliceStates"`
-		}{job, slices},
+		}{job, dedupe, slices},
 		rows: append([]any{job}, anys(slices)...), names: []string{job.ID},
-		text: func(w io.Writer) error { return jobText(w, job, slices, time.Now()) },
+		text: func(w io.Writer) error { return jobText(w, job, dedupe, slices, time.Now()) },
 	})
 }
 
-func jobText(w io.Writer, j client.Job, slices []client.SliceState, now time.Time) error {
+// dedupeOf is what a job's plan left out as repetitions, nil where it asked for none.
+func dedupeOf(ctx context.Context, c *client.Client, job string) (*recovery.Dedupe, error) {
+	work, err := c.Work(ctx, job)
+	if err != nil {
+		return nil, fmt.Errorf("ask what job %s left out: %w", job, err)
+	}
+	var recipe recovery.Recipe
+	if err := json.Unmarshal(work.Recipe, &recipe); err != nil {
+		return nil, fmt.Errorf("recipe of job %s: %w", job, err)
+	}
+	return recipe.Dedupe, nil
+}
+
+func jobText(w io.Writer, j client.Job, dedupe *recovery.Dedupe, slices []client.SliceState, now time.Time) error {
 	fmt.Fprintf(w, "Job %s   %s/%s   %s", j.ID, j.Namespace, j.Name, j.State)
 	if j.Why != "" {
 		fmt.Fprintf(w, ": %s", j.Why)
@@ -150,6 +171,9 @@ func jobText(w io.Writer, j client.Job, slices []client.SliceState, now time.Tim
 	fmt.Fprintf(w, "  slices       fill %d of %d done, verify %d of %d done, %d failed\n", j.FillDone, j.FillSlices,
 		j.VerifyDone, j.VerifySlices, j.FailedSlices)
 	fmt.Fprintf(w, "  suppressed   %s   quarantined %s\n", count(j.Progress.Suppressed), count(j.Progress.Quarantined))
+	if dedupe != nil {
+		fmt.Fprintf(w, "  dedupe       %s\n", dedupe.Text())
+	}
 	fmt.Fprintf(w, "  submitted    %s by %s (%s ago)   plan %s\n", stamp(j.CreatedAt), j.CreatedBy, age(now.Sub(j.CreatedAt)), short(j.PlanHash))
 	if j.Proof != "" {
 		fmt.Fprintf(w, "  proof        %s   %s\n", j.Proof, j.Verdict)

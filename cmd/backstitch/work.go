@@ -58,7 +58,7 @@ func (w *workPart) Open(ctx context.Context, job partition.JobID, recipe []byte)
 // scanner scans with this agent's connections.
 func (w *workPart) scanner(sets spill.Options) *scan.Scanner {
 	cfg := gap.DefaultConfig()
-	cfg.NewBag = match.Spill(sets)
+	cfg.NewBag, cfg.Spill = match.Spill(sets), sets
 	s := scan.New(func(pace *throttle.Limiter) recovery.Clients {
 		c := openConfig(w.cfg.Connections, w.app.lookup)
 		c.Pace = pace
@@ -89,7 +89,7 @@ func (w *workPart) run(ctx context.Context) error {
 	sets := spill.Options{Dir: dir, MemoryBytes: spillMemory}
 	failpoint.Reach(failpoint.WorkerSwept)
 	work, err := worker.New(w.config(), worker.Deps{
-		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets)}), Spill: sets, Scanner: w.scanner(sets),
+		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets), Spill: sets}), Spill: sets, Scanner: w.scanner(sets),
 		Now: agentClock, Log: w.log, Metrics: w.metrics,
 	})
 	if err != nil {
