@@ -528,6 +528,24 @@ var All = []Mutant{
 		Why:    "an agent that knows no rules takes the job, and writes what breaks them",
 		Caught: room("replay/recovery/reach", "TestRulesArePinned"),
 	},
+	{
+		Name: "write-what-came-before", File: "replay/recovery/repeat.go",
+		Old: "	p.Fill = p.Fill.Minus(left)\n", New: "	p.Fill = p.Fill.Minus(left[:0])\n",
+		Why:    "slices have the positions of repetitions, which nobody who writes a slice can tell",
+		Caught: room("replay/recovery/reach", "TestEachEventOnceHoweverItIsCut"),
+	},
+	{
+		Name: "forget-what-is-on-disk", File: "storage/spill/times.go",
+		Old: "	if t.disk == nil {\n		return false, nil\n	}\n", New: "	if t.disk == nil || len(have) == 0 {\n		return false, nil\n	}\n",
+		Why:    "an event that came again after memory was full once is written a second time",
+		Caught: room("replay/repeat", "TestTheSameAsLookingAtEachPair"),
+	},
+	{
+		Name: "time-only-goes-forward", File: "replay/repeat/finder.go",
+		Old: "from, to = minus(at, f.window-1), plus(at, f.window-1)", New: "from, to = minus(at, f.window-1), at",
+		Why:    "an event that came again with an earlier timestamp is written a second time",
+		Caught: room("replay/repeat", "TestTheSameAsLookingAtEachPair"),
+	},
 
 	// Leases.
 	{
