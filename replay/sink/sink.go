@@ -61,6 +61,8 @@ var (
 	ErrUnknownOutcome = errors.New("commit outcome unknown")
 	// ErrRecreated says that the target is not the one that the plan saw: it was deleted and made again.
 	ErrRecreated = errors.New("target was recreated since the plan")
+	// ErrReshaped says that the target has another number of partitions than the plan saw, and where a record goes depends on it.
+	ErrReshaped = errors.New("target has another number of partitions than the plan saw")
 	// ErrNoTarget says that the topic, partition or directory is not there.
 	ErrNoTarget = errors.New("no such target")
 	// ErrProgress says that the progress in the target can not be read, or can not be kept because it has grown too large.

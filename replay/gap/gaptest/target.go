@@ -74,6 +74,19 @@ func (t *Target) Bounds(_ context.Context, part int32) (start, end int64, err er
 	return l.Start, l.end(), nil
 }
 
+// AllBounds returns those of all partitions.
+func (t *Target) AllBounds(ctx context.Context) ([]sink.Bound, error) {
+	out := make([]sink.Bound, len(t.Logs))
+	for p := range out {
+		start, end, err := t.Bounds(ctx, int32(p))
+		if err != nil {
+			return nil, err
+		}
+		out[p] = sink.Bound{Start: start, End: end}
+	}
+	return out, nil
+}
+
 // Settled decides what was undecided.
 func (t *Target) Settled(ctx context.Context, part int32) error {
 	t.Logs[part].Undecided = 0
