@@ -14,6 +14,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/engine"
 	"backstitch/replay/record"
+	"backstitch/replay/repartition"
 	"backstitch/replay/replaytest"
 	"backstitch/replay/sink"
 	kafkasink "backstitch/replay/sink/kafka"
@@ -40,6 +41,7 @@ type bench struct {
 	slice   partition.Slice
 	cfg     engine.Config
 	origin  bool
+	rule    *repartition.Rule // nil keeps partitions
 }
 
 func newBench(t *testing.T) *bench {
@@ -79,6 +81,7 @@ func (b *bench) engineWith(epoch partition.Epoch, c *engine.Counters) *engine.En
 func (b *bench) config() kafkasink.Config {
 	cfg := kafkasink.DefaultConfig()
 	cfg.Client, cfg.Cluster, cfg.Topic, cfg.SourceTopic, cfg.OriginHeaders = b.kafka.Opts(), "test", topic, "archived", b.origin
+	cfg.Rule = b.rule
 	return cfg
 }
 

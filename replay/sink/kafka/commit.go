@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
 
 	"backstitch/replay/sink"
 	"backstitch/storage/failpoint"
@@ -55,17 +55,18 @@ func (w *writer) Commit(ctx context.Context, p sink.Progress) error {
 		w.fail(err, -1)
 		return ended(err)
 	}
-	first, last := w.first.Load(), w.last.Load()
-	if w.written > 0 && last-first+1 == w.written {
-		w.lane.wrote(first, last)
+	// Under a rule nobody asks for what others wrote, and so nobody has to know what the lane did.
+	if w.s.cfg.Rule == nil {
+		if first, last, ok := w.spans.of(w.slice.Partition); ok && last-first+1 == w.written {
+			w.lane.wrote(first, last)
+		}
 	}
 	if p.Cursor >= w.slice.Ranges.Span().To {
-		w.visible(ctx, last)
+		w.visible(ctx)
 		failpoint.Reach(failpoint.KafkaVisible)
 	}
 	w.written = 0
-	w.first.Store(math.MaxInt64)
-	w.last.Store(-1)
+	w.spans.reset()
 	return nil
 }
 
@@ -90,7 +91,7 @@ func (w *writer) addProgress(ctx context.Context, text string, cursor int64) err
 	t := kmsg.NewTxnOffsetCommitRequestTopic()
 	t.Topic = w.s.cfg.Topic
 	part := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-	part.Partition, part.Offset, part.Metadata = w.slice.Partition, max(cursor, 0), &text
+	part.Partition, part.Offset, part.Metadata = w.s.stampPartition(w.slice.Partition), max(cursor, 0), &text
 	t.Partitions = append(t.Partitions, part)
 	req.Topics = append(req.Topics, t)
 	return w.again(ctx, func() (int16, error) {
@@ -127,13 +128,26 @@ func (w *writer) end(ctx context.Context) error {
 	})
 }
 
-// visible waits until readers of committed data see offset last. Brokers answer the end of a transaction before its markers
+// visible waits until readers of committed data see what the last commit holds. Brokers answer the end of a transaction before its markers
 // are in the partitions, and whoever compares the target when this slice is done must not find the last records missing. The
 // commit is durable whatever comes of the wait, so nothing of it is an error.
-func (w *writer) visible(ctx context.Context, last int64) {
-	for last >= 0 {
-		mark, err := w.s.watermark(ctx, w.slice.Partition)
-		if err != nil || mark.LSO > last || pause(ctx) != nil {
+func (w *writer) visible(ctx context.Context) {
+	last := map[int32]int64{}
+	for part := range w.spans.written() {
+		_, last[part], _ = w.spans.of(part)
+	}
+	w.reached(ctx, last)
+}
+
+// reached waits until readers of committed data are past the given offsets.
+func (w *writer) reached(ctx context.Context, last map[int32]int64) {
+	for len(last) > 0 {
+		t, err := w.s.watermarks(ctx)
+		if err != nil {
+			return
+		}
+		maps.DeleteFunc(last, func(part int32, offset int64) bool { return t.Partitions[part].LSO > offset })
+		if len(last) > 0 && pause(ctx) != nil {
 			return
 		}
 	}

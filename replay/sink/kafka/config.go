@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backstitch/replay/klog"
+	"backstitch/replay/repartition"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -20,6 +21,10 @@ type Config struct {
 	// OriginHeaders adds sink.OriginHeader and sink.JobHeader to each record. SourceTopic is what the reference calls the data.
 	OriginHeaders bool
 	SourceTopic   string
+
+	// Rule gives records another partition than they had; nil keeps it. The topic has to have as many as the rule is for, nobody else may
+	// write there, and records need their origin headers: they alone say what has been written of a partition of the reference.
+	Rule *repartition.Rule
 
 	// Undated says that the records have no timestamps of their own. They get the time of writing then: the zero that they hold
 	// instead would be 1970, and retention would delete them at once.
@@ -58,6 +63,8 @@ func (c Config) Validate() error {
 		return errors.New("kafka sink: no topic")
 	case c.OriginHeaders && c.SourceTopic == "":
 		return errors.New("kafka sink: origin headers need the name of the source topic")
+	case c.Rule != nil && (c.Rule.Partitions < 1 || !c.OriginHeaders):
+		return fmt.Errorf("kafka sink: a rule for %d partitions, origin headers %t", c.Rule.Partitions, c.OriginHeaders)
 	case c.InFlightBytes < 1, c.BatchBytes < 1<<10:
 		return fmt.Errorf("kafka sink: %d bytes in flight, %d bytes a batch", c.InFlightBytes, c.BatchBytes)
 	case c.Linger < 0, c.TransactionTimeout < time.Second, c.OpenTimeout <= 0:

@@ -47,10 +47,10 @@ func (w *writer) endWritten(ctx context.Context, how kgo.TransactionEndTry) erro
 	return nil
 }
 
-// learned waits until the client knows the partition that it has produced to.
+// learned waits until the client knows the partition that it has produced to. It learns all of a topic at once.
 func (w *writer) learned(ctx context.Context) error {
 	for {
-		leader, _, err := w.cl.PartitionLeader(w.s.cfg.Topic, w.slice.Partition)
+		leader, _, err := w.cl.PartitionLeader(w.s.cfg.Topic, w.s.stampPartition(w.slice.Partition))
 		if leader >= 0 || err != nil {
 			return nil // after an error the partitions of before stay known
 		}

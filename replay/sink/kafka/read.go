@@ -15,8 +15,12 @@ import (
 // Reading the target back: all of a range, or what others than one lane wrote. The latter tells whole batches apart by their
 // producer id, without decoding them.
 
-// Recent reads what others committed at or after from.
+// Recent reads what others committed at or after from. Under a rule the topic is the job's alone: what a partition of the reference has in it
+// lies among everything else, and each lane would read all that the others write.
 func (w *writer) Recent(ctx context.Context, from int64) (sink.Reader, error) {
+	if w.s.cfg.Rule != nil {
+		return &reader{s: w.s, next: from, end: from}, nil
+	}
 	return w.s.read(ctx, w.slice.Partition, from, math.MaxInt64, w.lane)
 }
 
@@ -24,6 +28,19 @@ func (w *writer) Recent(ctx context.Context, from int64) (sink.Reader, error) {
 func (s *Sink) Bounds(ctx context.Context, part int32) (start, end int64, err error) {
 	mark, err := s.watermark(ctx, part)
 	return mark.LogStart, mark.LSO, err
+}
+
+// AllBounds returns those of all partitions.
+func (s *Sink) AllBounds(ctx context.Context) ([]sink.Bound, error) {
+	t, err := s.watermarks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]sink.Bound, 0, len(t.Partitions))
+	for _, n := range t.Numbers() {
+		out = append(out, sink.Bound{Start: t.Partitions[n].LogStart, End: t.Partitions[n].LSO})
+	}
+	return out, nil
 }
 
 // Settled waits until the last stable offset is where the end was, for as long as the brokers let one of our own transactions live.
@@ -50,13 +67,22 @@ func (s *Sink) Read(ctx context.Context, part int32, from, to int64) (sink.Reade
 	return s.read(ctx, part, from, to, nil)
 }
 
-func (s *Sink) watermark(ctx context.Context, part int32) (klog.Watermark, error) {
+// watermarks are those of the topic that the plan saw.
+func (s *Sink) watermarks(ctx context.Context) (*klog.Topic, error) {
 	t, err := klog.Watermarks(ctx, s.cl, s.cfg.Topic)
 	if err != nil {
-		return klog.Watermark{}, classify("read target", err)
+		return nil, classify("read target", err)
 	}
 	if s.cfg.TopicID != (klog.TopicID{}) && t.ID != s.cfg.TopicID {
-		return klog.Watermark{}, fmt.Errorf("topic %s has id %s, the plan saw %s: %w", s.cfg.Topic, t.ID, s.cfg.TopicID, sink.ErrRecreated)
+		return nil, fmt.Errorf("topic %s has id %s, the plan saw %s: %w", s.cfg.Topic, t.ID, s.cfg.TopicID, sink.ErrRecreated)
+	}
+	return t, nil
+}
+
+func (s *Sink) watermark(ctx context.Context, part int32) (klog.Watermark, error) {
+	t, err := s.watermarks(ctx)
+	if err != nil {
+		return klog.Watermark{}, err
 	}
 	mark, ok := t.Partitions[part]
 	if !ok {
@@ -132,12 +158,26 @@ func (r *reader) stretch(ctx context.Context) (err error) {
 		r.stop = r.not.before(r.next, r.end)
 	}
 	r.log, err = klog.Open(ctx, r.s.cl, klog.Options{
-		Topic: r.s.cfg.Topic, ID: r.s.cfg.TopicID, Partition: r.part, Range: partition.Range{From: r.next, To: r.stop},
+		Topic: r.s.cfg.Topic, ID: r.s.cfg.TopicID, Partition: r.part, Range: partition.Range{From: r.next, To: r.stop}, MaxBytes: r.s.fetchBytes(),
 	})
 	if err != nil {
 		return classify("read target", err)
 	}
 	return nil
+}
+
+// sideBySide is what the answers take together when all partitions are read at a time, as they are under a rule.
+const (
+	sideBySide    = 32 << 20
+	minFetchBytes = 64 << 10
+)
+
+// fetchBytes bounds one answer, 0 leaves it to the reader of logs.
+func (s *Sink) fetchBytes() int32 {
+	if s.cfg.Rule == nil {
+		return 0
+	}
+	return min(max(sideBySide/s.cfg.Rule.Partitions, minFetchBytes), 4<<20)
 }
 
 // batchBytes and batchRecords are where a batch is full. An answer holds many times as much once it is decompressed, and who compares

@@ -7,7 +7,15 @@ import "context"
 // last records of that commit lie is not known any more, so it waits for all. While somebody else's transaction is open below
 // them, whoever compares the target would find them missing and call a complete repair failed.
 func (w *writer) settled(ctx context.Context) {
-	if mark, err := w.s.watermark(ctx, w.slice.Partition); err == nil {
-		w.visible(ctx, mark.End-1)
+	t, err := w.s.watermarks(ctx)
+	if err != nil {
+		return
 	}
+	last := map[int32]int64{}
+	for part, mark := range t.Partitions {
+		if part == w.slice.Partition || w.s.cfg.Rule != nil {
+			last[part] = mark.End - 1
+		}
+	}
+	w.reached(ctx, last)
 }

@@ -106,8 +106,7 @@ func (s *Sink) open(ctx context.Context, slice partition.Slice, epoch partition.
 		prefix: s.cfg.SourceTopic + "/" + strconv.Itoa(int(slice.Partition)) + "/",
 		job:    []byte(slice.ID.Job),
 	}
-	w.first.Store(math.MaxInt64)
-	w.last.Store(-1)
+	w.spans.make(w.slice.Partition, s.cfg.Rule)
 	// What the topic is takes as long to learn as fencing takes, and work stands still meanwhile. A topic that is another one does
 	// not forbid to fence: the lane is ours in any case.
 	ctx, stop := context.WithCancel(ctx)
@@ -167,7 +166,7 @@ func (w *writer) fence(ctx context.Context) (p sink.Progress, err error) {
 	}
 	failpoint.Reach(failpoint.KafkaFenced)
 	w.lane.own(w.pid)
-	stamp, ok, err := w.s.stamp(ctx, w.id, w.slice.Partition)
+	stamp, ok, err := w.s.stamp(ctx, w.id, w.s.stampPartition(w.slice.Partition))
 	if err != nil {
 		return p, err
 	}
@@ -179,6 +178,15 @@ func (w *writer) fence(ctx context.Context) (p sink.Progress, err error) {
 	}
 	failpoint.Reach(failpoint.KafkaResumed)
 	return p, w.cl.BeginTransaction()
+}
+
+// stampPartition is the partition whose offset the progress of a lane is kept in. Brokers take only those that the topic has, and each lane
+// has a group of its own, so under a rule any will do.
+func (s *Sink) stampPartition(part int32) int32 {
+	if s.cfg.Rule != nil {
+		return 0
+	}
+	return part
 }
 
 // retryDelay is between two askings for what the brokers are still deciding.
@@ -268,6 +276,12 @@ func (s *Sink) checkTopic(ctx context.Context, part int32) error {
 	}
 	if s.cfg.TopicID != (klog.TopicID{}) && s.cfg.TopicID != klog.TopicID(got.TopicID) {
 		return fmt.Errorf("topic %s has id %s, the plan saw %s: %w", s.cfg.Topic, klog.TopicID(got.TopicID), s.cfg.TopicID, sink.ErrRecreated)
+	}
+	if rule := s.cfg.Rule; rule != nil {
+		if len(got.Partitions) != int(rule.Partitions) {
+			return fmt.Errorf("topic %s has %d partitions, the plan saw %d: %w", s.cfg.Topic, len(got.Partitions), rule.Partitions, sink.ErrReshaped)
+		}
+		return nil
 	}
 	for i := range got.Partitions {
 		if got.Partitions[i].Partition == part {

@@ -43,10 +43,10 @@ type writer struct {
 	closed  bool
 
 	// Shared with the client's goroutine that calls promises.
-	first, last atomic.Int64 // offsets of the records of this transaction
-	failed      atomic.Bool
-	mu          sync.Mutex
-	failure     failure
+	spans   spans // of the records of this transaction
+	failed  atomic.Bool
+	mu      sync.Mutex
+	failure failure
 }
 
 // failure is what went wrong first, and where.
@@ -182,11 +182,19 @@ func (f *inflight) fill() error {
 		}
 		f.recs[i] = kgo.Record{
 			Key: r.Key, Value: r.Value, Headers: hs[begin:len(hs):len(hs)],
-			Timestamp: at, Topic: w.s.cfg.Topic, Partition: w.slice.Partition,
+			Timestamp: at, Topic: w.s.cfg.Topic, Partition: w.place(r),
 		}
 	}
 	f.headers, f.origins = hs, origins
 	return nil
+}
+
+// place is the partition that r goes to.
+func (w *writer) place(r *record.Record) int32 {
+	if rule := w.s.cfg.Rule; rule != nil {
+		return rule.Of(w.slice.Partition, r)
+	}
+	return w.slice.Partition
 }
 
 // promise is called by the client for each record, in order.
@@ -195,12 +203,7 @@ func (f *inflight) promise(r *kgo.Record, err error) {
 	if err != nil {
 		w.fail(err, f.position(r))
 	} else {
-		if r.Offset < w.first.Load() {
-			w.first.Store(r.Offset)
-		}
-		if r.Offset > w.last.Load() {
-			w.last.Store(r.Offset)
-		}
+		w.spans.add(r.Partition, r.Offset)
 	}
 	f.done()
 }
