@@ -50,13 +50,14 @@ type Object struct {
 type Slice struct {
 	ID        SliceID
 	Kind      SliceKind
-	Partition int32  // of the reference and, unchanged, of the target; NoPartition of a survey or a plan
+	Partition int32  // of the reference and, unless the recipe has a rule for it, of the target; NoPartition of a survey or a plan
 	Ranges    Ranges // exactly the positions to write (fill) or to compare (verify)
 	Objects   []Object
 	Records   int64 // how many records the plan counted in Ranges
 	Bytes     int64 // their size in the reference, uncompressed: keys, values and headers
 	// TargetFrom and TargetTo are the target partition's log start and last stable offset when the plan was made. A fill
-	// slice looks for records that appeared at or after TargetTo; a verify slice reads the target from TargetFrom.
+	// slice looks for records that appeared at or after TargetTo; a verify slice reads the target from TargetFrom. Under a rule for partitions
+	// they are numbers of a view of the whole target.
 	TargetFrom int64
 	TargetTo   int64
 	// Filled is what the job itself will have written into this partition by the time a verify slice runs: the union of

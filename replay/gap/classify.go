@@ -9,6 +9,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
+	"backstitch/replay/sink"
 	"backstitch/replay/source"
 )
 
@@ -201,18 +202,32 @@ func (s *scan) conclude(x *surplus, doubt string) {
 		s.runs()
 	}
 	if n := res.Duplicates; n > 0 {
+		where := s.inTarget(&res.DuplicateAt)
 		res.findings = append(res.findings, Finding{
 			Kind: Duplicate, Partition: s.part, Range: res.DuplicateAt.Span(), Ranges: several(res.DuplicateAt), Count: n, Bytes: x.dupBytes,
 			FirstMs: x.dupFirst, LastMs: x.dupLast, Evidence: "E2",
-			Reason: fmt.Sprintf("the target has these records more often than the reference; the range is of target offsets, %d of them", n),
+			Reason: fmt.Sprintf("the target has these records more often than the reference; %s, %d of them", where, n),
 		})
 	}
 	if n := res.Extra; n > 0 {
+		where := s.inTarget(&res.ExtraAt)
 		res.findings = append(res.findings, Finding{
 			Kind: Extra, Partition: s.part, Range: res.ExtraAt.Span(), Ranges: several(res.ExtraAt), Count: n, Bytes: x.extraBytes, Evidence: "E2",
-			Reason: "the reference has no such records, though it has older and newer ones; the range is of target offsets",
+			Reason: "the reference has no such records, though it has older and newer ones; " + where,
 		})
 	}
+}
+
+// inTarget says what a range of the target is. Where the target has other partitions than the reference there is none, and it is emptied:
+// the numbers of what was read mean nothing to people.
+func (s *scan) inTarget(at *partition.Ranges) string {
+	spread, ok := s.in.Target.(sink.Spread)
+	if !ok {
+		return "the range is of target offsets"
+	}
+	q, offset := spread.At((*at)[0].From)
+	*at = nil
+	return fmt.Sprintf("one is in partition %d of the target at offset %d", q, offset)
 }
 
 // several leaves out what Finding.Range says already.

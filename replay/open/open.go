@@ -222,11 +222,17 @@ func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) er
 		if o.cfg.InFlightBytes > 0 {
 			cfg.InFlightBytes = o.cfg.InFlightBytes
 		}
+		cfg.Rule = to.Reshape.Rule()
 		s, err := kafkasink.New(cfg)
 		if err != nil {
 			return err
 		}
 		ends.Sink, ends.Targets = s, s
+		if to.Reshape != nil {
+			if ends.Targets, err = to.Reshape.View(s, ends.Recipe.Source.Topic); err != nil {
+				return errors.Join(fmt.Errorf("%w: %w", err, ErrRecipe), s.Close())
+			}
+		}
 	case "dir", "s3":
 		store, err := o.store(to.Connection, to.Endpoint, to.Region)
 		if err != nil {

@@ -39,6 +39,9 @@ func LookOver(ctx context.Context, r *spec.Recovery, clients Clients, opt Option
 	if err := b.prepare(); err != nil {
 		return nil, nil, err
 	}
+	if err := b.inPieces(); err != nil {
+		return nil, nil, err
+	}
 	e, err := b.open(ctx, clients)
 	if err != nil {
 		return nil, nil, err
@@ -109,6 +112,9 @@ func (b *builder) sizes(ctx context.Context, ref Reference) (map[int32]int64, er
 func ScanPart(ctx context.Context, r *spec.Recovery, s *Survey, part int32, clients Clients, opt Options) (*gap.Part, error) {
 	b := &builder{spec: r.WithDefaults(), opt: opt}
 	if err := b.prepare(); err != nil {
+		return nil, err
+	}
+	if err := b.inPieces(); err != nil {
 		return nil, err
 	}
 	b.recipe.Source, b.parts, b.pinned = s.Source, []int32{part}, s

@@ -13,6 +13,7 @@ import (
 	"backstitch/partition/plan"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/repartition"
 	"backstitch/replay/repeat"
 	"backstitch/replay/rule"
 	"backstitch/replay/source"
@@ -85,6 +86,9 @@ type builder struct {
 	readable *readers     // of the target, when planning; nil where no registries are named
 	tally    *rule.Tally  // nil where nobody bounds what may be lacking
 	repeats  *repeat.Book // nil where no repetitions are left out
+	// Set where records get other partitions than they have.
+	view *repartition.View
+	keys *repartition.Keys
 }
 
 // scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded.
@@ -164,6 +168,10 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 		e.ref.Close()
 		return e, err
 	}
+	if err := b.reshape(); err != nil {
+		e.ref.Close()
+		return e, err
+	}
 	return e, nil
 }
 
@@ -192,8 +200,14 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 		}
 	}
 	in.Target = b.opt.Pace.Targets(in.Target)
+	if err := b.reshaped(&in); err != nil {
+		return err
+	}
 	if b.report, err = b.compareBy(ctx, e.ref, e.end, in); err != nil {
 		return b.amid(err)
+	}
+	if err := b.unmixed(); err != nil {
+		return err
 	}
 	if err := b.numbers(ctx, &in); err != nil {
 		return err
@@ -243,7 +257,7 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 		return gap.Input{}, err
 	}
 	in := gap.Input{
-		Redelivers: b.about.Redelivers, Rendered: b.recipe.Source.rendering(), Dataset: b.state.Topic, ReferenceTopic: b.topic, Reference: ref, Target: e.end, Scope: b.scope,
+		Redelivers: b.about.Redelivers, Rendered: b.recipe.Source.rendering(), Dataset: b.recipe.partitionsOf(b.state.Topic), ReferenceTopic: b.topic, Reference: ref, Target: e.end, Scope: b.scope,
 	}
 	if err := b.without(&in); err != nil {
 		return in, err
@@ -254,7 +268,7 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 // whole refuses to compare an archive without partitions with a topic that has several: each of its records would look lost in
 // the first one.
 func (b *builder) whole() error {
-	if n := len(b.state.Partitions); b.about.Whole && n > 1 {
+	if n := len(b.state.Partitions); b.about.Whole && n > 1 && b.recipe.Target.Reshape == nil {
 		return &Error{Code: CodePartition, Title: "the reference knows no partitions, the target has " + fmt.Sprint(n), Exit: exitUsage,
 			Why:  sourceName(b.recipe.Source) + " does not say of which partition a record was, so it can only be compared with a topic of one.",
 			Hint: "compare it with a topic of one partition"}
@@ -267,6 +281,9 @@ func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Inp
 	in.Facts = gap.Facts{
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
 		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.notes, b.about.Notes),
+	}
+	if b.recipe.Target.Reshape != nil {
+		return nil // partitions of the two sides have nothing to do with each other
 	}
 	for part := range b.extent {
 		if _, ok := b.state.Partition(part); !ok && !b.recipe.Target.Files() {
@@ -390,6 +407,9 @@ func (b *builder) plan() (*Plan, error) {
 
 // freezeTarget puts the end of the target that the scan saw into the plan: what came after it was not compared.
 func (b *builder) freezeTarget(p *Plan, res *gap.Result) {
+	if b.view != nil {
+		return // it was looked at as it was described
+	}
 	for i := range p.Target.Partitions {
 		if t := &p.Target.Partitions[i]; t.Partition == res.Partition && res.Comparable {
 			t.LogStart, t.LSO = res.TargetFrom, res.TargetTo
@@ -593,6 +613,9 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	case s.Target.Kafka != nil:
 		c := s.Target.Kafka
 		out.Target = Target{Kind: "kafka", Brokers: c.Brokers, Connection: c.Connection, Topic: c.Topic, Registry: c.Registry}
+		if c.Partitioner == Murmur2 {
+			out.Target.Reshape = &Reshape{Partitioner: c.Partitioner}
+		}
 	case s.Target.Dir != nil:
 		out.Target = Target{Kind: "dir", Path: s.Target.Dir.Path, Topic: s.Target.Dir.Topic}
 	case s.Target.S3 != nil:

@@ -32,6 +32,11 @@ const (
 	CodeRegistry    = "BST-E1137" // agents are to ask a schema registry that their configuration does not name
 	CodeValues      = "BST-E1170" // what values in Avro begin with can not be told
 	CodeRendered    = "BST-E1171" // what was asked for can not go by values that were made of datums
+	CodeReshaped    = "BST-E1180" // the target has another number of partitions than the plan saw
+	CodeReshape     = "BST-E1181" // the target can not be filled with other partitions
+	CodeKeyless     = "BST-E1182" // partitions are to go by keys, and the reference holds none
+	CodeMixed       = "BST-E1183" // the target has records of others, which nothing tells from what is missing
+	CodePutTogether = "BST-E1184" // what was asked for can not go by partitions that are put together
 	CodeExample     = "BST-E1150" // an example of the transform does not come out
 	CodeTransformed = "BST-E1151" // what was asked for can not go by changed records
 	CodeNulls       = "BST-E1153" // a value is lacking in more records than validate.nullRate allows

@@ -65,6 +65,9 @@ func (e *StaleError) target(ctx context.Context, p *Plan, clients Clients) error
 	if len(e.Moved) > 0 {
 		return nil
 	}
+	if shape := at.Reshape; shape != nil {
+		return e.alone(ctx, p, end, &now)
+	}
 	for _, s := range p.Slices {
 		if s.Kind != partition.SliceVerify.String() {
 			continue

@@ -42,8 +42,8 @@ func (i *Inventory) unlisted() string {
 // inventory looks what the listing of the reference can not tell.
 func (b *builder) inventory(ctx context.Context, e ends) error {
 	inv, err := inventoryOf(ctx, e.ref)
-	if inv == nil || err != nil {
-		return err
+	if inv == nil || err != nil || b.recipe.Target.Reshape != nil {
+		return err // partitions of a target that has others tell nothing of those of the reference
 	}
 	b.hidden, b.unlisted = inv.hides(&b.state, b.parts), inv.unlisted()
 	younger, err := e.end.OffsetsAt(ctx, inv.Time.UnixMilli())

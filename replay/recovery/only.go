@@ -66,6 +66,9 @@ func (r *Recipe) SameEnds(s *Recipe) string {
 	if x.Kind != y.Kind || x.Path != y.Path || x.Endpoint != y.Endpoint || x.Connection != y.Connection || x.Brokers != y.Brokers || x.Topic != y.Topic {
 		return fmt.Sprintf("The target is %s, the job's was %s.", targetName(*y), targetName(*x))
 	}
+	if (x.Reshape == nil) != (y.Reshape == nil) {
+		return fmt.Sprintf("Records get their partition by %s, in the job it was by %s.", y.Reshape.name(), x.Reshape.name())
+	}
 	return ""
 }
 

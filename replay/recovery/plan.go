@@ -244,7 +244,7 @@ func (p *Plan) left() (out []string, more int64) {
 			more++
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s: %s", gap.Name(p.Target.Topic, f.Partition), f.Reason))
+		out = append(out, fmt.Sprintf("%s: %s", p.name(f.Partition), f.Reason))
 	}
 	return out, more
 }
@@ -254,6 +254,12 @@ func (p *Plan) left() (out []string, more int64) {
 func (p *Plan) Locks() []string {
 	var out []string
 	seen := map[int32]bool{}
+	if p.Recipe.Target.Reshape != nil {
+		for _, t := range p.Target.Partitions { // each of them is written from all partitions of the reference
+			out = append(out, p.lock(t.Partition))
+		}
+		return out
+	}
 	for _, s := range p.Slices {
 		if seen[s.Partition] {
 			continue
@@ -265,11 +271,19 @@ func (p *Plan) Locks() []string {
 		case "s3": // two stores may have buckets of one name; then one job waits for nothing, which is better than two that write
 			out = append(out, fmt.Sprintf("%s/%s/%d", p.Target.Path, p.Target.Topic, s.Partition))
 		default:
-			out = append(out, fmt.Sprintf("kafka:%s/%s/%d", p.Target.ClusterID, p.Target.Topic, s.Partition))
+			out = append(out, p.lock(s.Partition))
 		}
 	}
 	return out
 }
+
+// lock is that of one partition of a topic.
+func (p *Plan) lock(part int32) string {
+	return fmt.Sprintf("kafka:%s/%s/%d", p.Target.ClusterID, p.Target.Topic, part)
+}
+
+// name is how people call one partition of p.
+func (p *Plan) name(part int32) string { return gap.Name(p.Recipe.partitionsOf(p.Target.Topic), part) }
 
 // short is how people call a plan.
 func short(hash [32]byte) string { return hex.EncodeToString(hash[:6]) }

@@ -28,6 +28,9 @@ const (
 	NoteRepeated = "BST-P232" // the same event came before, so records are left out
 	NoteUnkeyed  = "BST-P233" // records have no key that tells whether they came before
 
+	NoteReshape   = "BST-P230" // records get other partitions, and nobody else may write there
+	NoteSplitKeys = "BST-P231" // keys are in more than one partition of the reference, or that is not known
+
 	NoteNoSubject  = "BST-P220" // the target's registry has no schemas of the topic, so nothing says what its readers read
 	NoteUnreadable = "BST-P221" // the target's latest schema can not read what is written
 	NoteUndecided  = "BST-P222" // or that is not known
@@ -46,6 +49,7 @@ func (b *builder) preflight(p *Plan) error {
 	if err := c.repetitions(); err != nil {
 		return err
 	}
+	c.reshape()
 	c.schemas()
 	return nil
 }
@@ -231,7 +235,7 @@ func (c *preflight) content() {
 		c.note(NoteSwapped, fmt.Sprintf("The target has %s records that the reference lacks, and lacks none itself. Are source and target swapped?", gap.Count(extra)))
 	}
 	var only []int32
-	if c.b.spec.Spec.Select.Partitions == "" {
+	if c.b.spec.Spec.Select.Partitions == "" && c.b.view == nil {
 		for _, t := range c.p.Target.Partitions {
 			if _, ok := c.b.extent[t.Partition]; !ok {
 				only = append(only, t.Partition)

@@ -61,15 +61,16 @@ type Aside struct {
 	Rule      string           `json:"rule,omitempty"` // that the record broke, "" for what is no rule
 }
 
-// Versions of a recipe. A program that knows the first alone would read past a transform and write values as they were, one that knows the
-// second past rules and expressions, and one that knows the third past a format and write lines. One that does not know the sixth would
-// prove that repetitions are missing. So a recipe that has them says that it is another.
+// Versions of a recipe. A program that does not know what a recipe has would do something else: read past a transform and write values as
+// they were, past rules, a format or a rule for partitions, or prove that repetitions are missing. So a recipe that has them says that it is
+// another.
 const (
 	RecipeVersion    = 1
 	TransformVersion = 2
 	RulesVersion     = 3
 	FormatVersion    = 4 // files of another format than NDJSON
-	DedupeVersion    = 6
+	ReshapeVersion   = 5 // another partition than the reference has
+	DedupeVersion    = 6 // repetitions are left out
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
@@ -77,6 +78,8 @@ func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
 	case r.Dedupe != nil:
 		return DedupeVersion
+	case r.Target.Reshape != nil:
+		return ReshapeVersion
 	case r.Target.Format != "":
 		return FormatVersion
 	case r.Source.Rules != nil, len(r.Nulls) > 0, t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Set != nil && s.Set.Expr != "" }):
@@ -205,6 +208,8 @@ type Target struct {
 	Registry   string `json:"registry,omitempty"`
 	Format     string `json:"format,omitempty"` // of files, "" for NDJSON
 	Codec      string `json:"codec,omitempty"`  // that they are compressed with, "" for the format's default
+	// Reshape gives records another partition than they have in the reference; nil keeps it.
+	Reshape *Reshape `json:"reshape,omitempty"`
 }
 
 // Files reports whether records are written into files, of a directory or an object store. Such a target has every partition that

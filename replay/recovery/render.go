@@ -90,7 +90,7 @@ func (p *Plan) rangeText() string {
 func (p *Plan) writeParts(b *strings.Builder, opt RenderOptions) {
 	printed := 0
 	for _, part := range p.Parts {
-		name := gap.Name(p.Target.Topic, part.Partition)
+		name := p.name(part.Partition)
 		if part.Action == "skip" && !opt.All {
 			continue
 		}
@@ -129,7 +129,7 @@ func (p *Plan) writeParts(b *strings.Builder, opt RenderOptions) {
 			continue
 		}
 		if damage++; damage <= 5 || opt.All {
-			fmt.Fprintf(b, "  ! cannot  %-16s %s; will be reported, not invented\n", gap.Name(p.Target.Topic, f.Partition), f.Reason)
+			fmt.Fprintf(b, "  ! cannot  %-16s %s; will be reported, not invented\n", p.name(f.Partition), f.Reason)
 		}
 	}
 	if damage > 5 && !opt.All {
@@ -147,6 +147,9 @@ func (p *Plan) writeSums(b *strings.Builder) {
 		fmt.Fprintf(b, "Plan: %s records to write, 0 to delete, %s not recoverable.\n", gap.Count(t.Records), plural(p.lost(), "place"))
 		line("Estimate", fmt.Sprintf("%s; %s to read, in %s", span(t.LowSeconds, t.HighSeconds), gap.Size(t.ReadBytes), plural(t.Objects, "object")))
 		mode := "transactional, order per partition kept, timestamps kept, what appears meanwhile is not written twice"
+		if p.Recipe.Target.Reshape != nil {
+			mode = "transactional, order per key kept, timestamps kept"
+		}
 		if p.Recipe.Target.Files() {
 			mode = "one commit at a time, order per partition kept"
 		}

@@ -19,7 +19,7 @@ const unnamed = "no object of the archive names this partition, and the target h
 // nameless are the partitions of the target with records of which the archive names nothing. have are those that it was found to hold
 // something of, in the range of the scan. Partitions that somebody selected by number are not looked for: builder.selected refuses those.
 func (b *builder) nameless(ctx context.Context, ref Reference, have func(part int32) bool) ([]int32, error) {
-	if b.recipe.Source.Layout == "kafka" || (b.parts != nil && b.pinned == nil) {
+	if b.recipe.Source.Layout == "kafka" || b.recipe.Target.Reshape != nil || (b.parts != nil && b.pinned == nil) {
 		return nil, nil
 	}
 	var left []int32

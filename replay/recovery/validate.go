@@ -76,7 +76,7 @@ func (b *builder) aside(p *Plan) (left int64) {
 func (b *builder) firstAside(p *Plan) string {
 	for _, f := range b.report.Findings {
 		if f.Kind == gap.Corrupt {
-			return fmt.Sprintf("The first is in %s: %s.", gap.Name(p.Target.Topic, f.Partition), f.Reason)
+			return fmt.Sprintf("The first is in %s: %s.", p.name(f.Partition), f.Reason)
 		}
 	}
 	return ""

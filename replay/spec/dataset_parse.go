@@ -50,6 +50,9 @@ func (d *Dataset) semantics(opts Options) []Problem {
 		c.agentRegistry(path+"."+to, target)
 		c.bothRegistries("spec.reference."+at, reference, "reference", path+"."+to, target, "target")
 		c.target(path, t)
+		if t.Kafka != nil && t.Kafka.Partitioner != "" && t.Kafka.Partitioner != DefaultPartitioner {
+			c.add(CodeTogether, path+".kafka.partitioner", "scans of a dataset compare partitions of the same number", "make a plan of a spec of its own: backstitch plan -f SPEC")
+		}
 		c.same(path, d.Spec.Reference, t)
 		for j, other := range d.Spec.Targets[:i] {
 			if t.place() == other.place() {

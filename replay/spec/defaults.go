@@ -25,6 +25,7 @@ const (
 	DefaultFormat         = "json"
 	DefaultFileFormat     = "ndjson"
 	DefaultFileBytes      = Bytes("64MiB")
+	DefaultPartitioner    = "keep"
 	DefaultPolicy         = "notify"
 	PolicyRun             = "run" // the policy that needs limits
 )

@@ -144,6 +144,8 @@ type KafkaTarget struct {
 	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
 	// Schema registry in whose words records name their schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. On both sides or on none. A plan is made only if each name means the same on both sides.
 	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
+	// How a record gets its partition: keep is that of the reference; murmur2 goes by its key, as Java's clients do, into a topic of any number of partitions that backstitch alone fills.
+	Partitioner string `json:"partitioner,omitempty" jsonschema:"enum=keep,enum=murmur2,default=keep"`
 }
 
 // DirTarget is a directory to complete.

@@ -20,6 +20,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.read(r.Spec.Validate)
 	c.validate(r)
 	c.dedupe(r)
+	c.partitioner(r)
 	c.bounds(r)
 	c.units(r)
 	return c.problems
@@ -233,6 +234,15 @@ func (t Target) registry() (name, at string) {
 		return "", "dir"
 	}
 	return t.Kafka.Registry, "kafka.registry"
+}
+
+// partitioner refuses to give records other partitions where nothing would tell afterwards which ones they had.
+func (c *checker) partitioner(r *Recovery) {
+	k, w := r.Spec.Target.Kafka, r.Spec.Write
+	if k == nil || k.Partitioner == "" || k.Partitioner == DefaultPartitioner || w == nil || w.OriginHeaders == nil || *w.OriginHeaders {
+		return
+	}
+	c.add(CodeTogether, "spec.write.originHeaders", "with another number of partitions, what the target has is told by origin headers", "leave write.originHeaders out")
 }
 
 func (c *checker) bounds(r *Recovery) {

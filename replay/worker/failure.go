@@ -45,6 +45,7 @@ var failures = []struct {
 	{engine.ErrQuarantine, "BST-E5105", false, "look at the quarantine list; raise write.maxQuarantine when these records may stay missing"},
 	{rule.ErrNulls, recovery.CodeNulls, false, "the reference is not what the plan judged: look at it, and make a new plan"},
 	{sink.ErrRecreated, "BST-E5201", false, "the target was deleted and created again since the plan: make a new plan"},
+	{sink.ErrReshaped, recovery.CodeReshaped, false, "partitions were added to the target, and keys go elsewhere now: cancel the job, and fill a new topic by a new plan"},
 	{sink.ErrNoTarget, "BST-E5202", false, "create the target topic, partition, directory or bucket and retry the job"},
 	{bucket.ErrNotConditional, connect.CodeStoreUnsafe, false, "the store lets two writers have one name: use one that honours If-None-Match, and make a new plan"},
 	{sink.ErrDenied, "BST-E5203", false, "grant the agent's principal WRITE on the topic and on transactional ids, and READ on groups, that begin with backstitch/; then retry the job"},

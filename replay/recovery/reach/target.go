@@ -9,6 +9,7 @@ import (
 
 	"backstitch/replay/klog"
 	"backstitch/replay/recovery"
+	"backstitch/replay/repartition"
 	"backstitch/replay/sink"
 	kafkasink "backstitch/replay/sink/kafka"
 
@@ -26,7 +27,8 @@ func (c *Clients) Target(ctx context.Context, t recovery.Target) (recovery.End, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := klog.Watermarks(ctx, cl, t.Topic); err != nil {
+	topic, err := klog.Watermarks(ctx, cl, t.Topic)
+	if err != nil {
 		cl.Close()
 		if errors.Is(err, klog.ErrUnknownTopic) {
 			return nil, fmt.Errorf("%w: %w", recovery.ErrNoTarget, err)
@@ -36,6 +38,9 @@ func (c *Clients) Target(ctx context.Context, t recovery.Target) (recovery.End, 
 	cfg := kafkasink.DefaultConfig()
 	cfg.Topic, cfg.SourceTopic, cfg.Cluster = t.Topic, t.Topic, "reader"
 	cfg.Client = cl.Opts()
+	if t.Reshape != nil && len(topic.Partitions) > 0 {
+		cfg.Rule = &repartition.Rule{Partitions: int32(len(topic.Partitions))} // all of them are read at a time
+	}
 	targets, err := kafkasink.New(cfg)
 	if err != nil {
 		cl.Close()
