@@ -289,7 +289,7 @@ func (m *meter) flush() {
 // survivors compares what was there when the plan was made.
 func (c *comparison) survivors(ctx context.Context) error {
 	s := &c.work.Slice
-	k := &class{c: c, name: "survivors", ranges: c.wanted.Minus(c.filled), from: s.TargetFrom, to: s.TargetTo, want: c.hasTime}
+	k := &class{c: c, name: "survivors", ranges: c.wanted.Minus(c.filled), from: s.TargetFrom, to: s.TargetTo, want: c.inPlace(c.hasTime)}
 	if err := k.compare(ctx); err != nil {
 		return err
 	}
@@ -387,11 +387,12 @@ func (c *comparison) refilled(ctx context.Context) error {
 	if !c.work.Recipe.Write.OriginHeaders {
 		k.want = nil // everything since the plan may be ours
 	}
+	k.want = c.inPlace(k.want)
 	if err := k.compare(ctx); err != nil {
 		return err
 	}
 	defer k.out.Close()
-	if k.missing.Len() > 0 && c.work.Recipe.Write.OriginHeaders {
+	if k.missing.Len() > 0 && c.work.Recipe.Write.OriginHeaders && c.work.Recipe.Target.Reshape == nil {
 		if err := k.others(ctx); err != nil {
 			return err
 		}
@@ -411,15 +412,11 @@ func (c *comparison) refilled(ctx context.Context) error {
 	}
 	if k.chain[0] != k.chain[1] {
 		c.out.OrderViolations++
-		text := "refilled records are not in the reference's order"
-		at, wanted, ok, err := k.disorder(ctx)
+		where, err := k.disordered(ctx)
 		if err != nil {
 			return err
 		}
-		if ok {
-			text += fmt.Sprintf(": %s stands where reference offset %d should%s", c.name(at), wanted, c.window(wanted))
-		}
-		c.say(text)
+		c.say("refilled records are not in the reference's order" + where)
 	}
 	c.fold(k)
 	return nil

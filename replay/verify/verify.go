@@ -121,6 +121,9 @@ func (v *Verifier) comparison(w Work) *comparison {
 		Partition: w.Slice.Partition, Range: w.Slice.Ranges.Span(), Evidence: fsm.E3,
 		NotChecked: gap.NotChecked(w.Reference.Fields(), w.Target.Fields()), Quarantined: absent.Len(),
 	}
+	if text := w.Recipe.Target.Reshape.Unordered(); text != "" {
+		c.out.NotChecked = append(c.out.NotChecked, text)
+	}
 	return c
 }
 
@@ -158,7 +161,8 @@ type comparison struct {
 	moved          string           // why they are not those that the plan has left out; "" where they are
 
 	ledger   *ledger
-	from, to int64 // bounds of the target now
+	astray   match.Positions // records of the target in a partition that is not theirs, and of others where nobody may write
+	from, to int64           // bounds of the target now
 	detail   []string
 	chain    [2]record.Chain // reference, target
 	sum      [2]record.Sum
@@ -180,6 +184,9 @@ func (c *comparison) run(ctx context.Context) error {
 		c.say("the two sides have no field in common that could be compared")
 		return nil
 	}
+	if all, err := c.counted(ctx); all || err != nil {
+		return err
+	}
 	if err := c.survivors(ctx); err != nil {
 		return err
 	}
@@ -199,7 +206,11 @@ const maxDetails = 3
 
 // name is how people call a place in the target.
 func (c *comparison) name(offset int64) string {
-	return fmt.Sprintf("%s offset %d", gap.Name(c.topic(), c.work.Slice.Partition), offset)
+	part := c.work.Slice.Partition
+	if s, ok := c.work.Target.(sink.Spread); ok {
+		part, offset = s.At(offset)
+	}
+	return fmt.Sprintf("%s offset %d", gap.Name(c.topic(), part), offset)
 }
 
 // window is how people call the window of a position of the reference.
