@@ -75,6 +75,24 @@ var All = []Mutant{
 		Caught: sim("100"),
 	},
 	{
+		Name: "keep-partitions-under-a-rule", File: "replay/sink/kafka/writer.go",
+		Old: "		return rule.Of(w.slice.Partition, r)", New: "		return w.slice.Partition % rule.Partitions",
+		Why:    "records of a key come into another partition than the one in which their readers look",
+		Caught: room("replay/engine", "TestOwnerOfSeveralPartitionsIsLostAfterEachStep"),
+	},
+	{
+		Name: "any-partition-is-right", File: "replay/repartition/view.go",
+		Old: "	return want, want != is", New: "	return want, want < 0 && is < 0",
+		Why:    "the proof takes a record for one that is there, in a partition that is not its key's",
+		Caught: room("replay/verify", "TestWhatIsWrongInOtherPartitionsIsNamed"),
+	},
+	{
+		Name: "count-and-forget-the-order", File: "replay/repartition/census.go",
+		Old: "	c.Chain.Fold(hash)\n", New: "",
+		Why:    "the order inside partitions is claimed, and only contents are compared",
+		Caught: room("replay/verify", "TestWhatIsWrongInOtherPartitionsIsNamed"),
+	},
+	{
 		Name: "trust-lost-progress", File: "replay/engine/engine.go",
 		Old: "	if p.Cursor < e.task.Seen.Cursor || p.Records < e.task.Seen.Records {", New: "	if p.Cursor < 0 {",
 		Why:    "a target that forgot what it has is written to a second time",
