@@ -236,13 +236,19 @@ func (t Target) registry() (name, at string) {
 	return t.Kafka.Registry, "kafka.registry"
 }
 
-// partitioner refuses to give records other partitions where nothing would tell afterwards which ones they had.
+// partitioner refuses to give records other partitions where nothing would tell afterwards which ones they had, and what is proved in another way.
 func (c *checker) partitioner(r *Recovery) {
 	k, w := r.Spec.Target.Kafka, r.Spec.Write
-	if k == nil || k.Partitioner == "" || k.Partitioner == DefaultPartitioner || w == nil || w.OriginHeaders == nil || *w.OriginHeaders {
+	if k == nil || k.Partitioner == "" || k.Partitioner == DefaultPartitioner || w == nil {
 		return
 	}
-	c.add(CodeTogether, "spec.write.originHeaders", "with another number of partitions, what the target has is told by origin headers", "leave write.originHeaders out")
+	if w.OriginHeaders != nil && !*w.OriginHeaders {
+		c.add(CodeTogether, "spec.write.originHeaders", "with another number of partitions, what the target has is told by origin headers", "leave write.originHeaders out")
+	}
+	if w.Dedupe != nil {
+		c.add(CodeTogether, "spec.write.dedupe", "repetitions are looked for in a partition, and a target with other partitions is proved by counting",
+			"two jobs: one that leaves repetitions out, and one that gives what it wrote other partitions")
+	}
 }
 
 func (c *checker) bounds(r *Recovery) {
