@@ -107,24 +107,34 @@ func (r *renderer) text() error {
 	if err != nil {
 		return err
 	}
-	if !utf8.Valid(b) {
-		return fmt.Errorf("a string is not UTF-8: %w", ErrNoJSON)
-	}
-	r.out = appendString(r.out, b)
-	return nil
+	r.out, err = AppendJSONText(r.out, b)
+	return err
 }
 
-func (r *renderer) float(f float64, bits int) error {
+// AppendJSONText appends b as a JSON string: ErrNoJSON where it is not UTF-8.
+func AppendJSONText(dst, b []byte) ([]byte, error) {
+	if !utf8.Valid(b) {
+		return dst, fmt.Errorf("a string is not UTF-8: %w", ErrNoJSON)
+	}
+	return appendString(dst, b), nil
+}
+
+func (r *renderer) float(f float64, bits int) (err error) {
+	r.out, err = AppendJSONFloat(r.out, f, bits)
+	return err
+}
+
+// AppendJSONFloat appends a number of 32 or 64 bits, as short as it can be read back: ErrNoJSON for NaN and the infinities.
+func AppendJSONFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return fmt.Errorf("a number is %v: %w", f, ErrNoJSON)
+		return dst, fmt.Errorf("a number is %v: %w", f, ErrNoJSON)
 	}
 	// As JavaScript does: an exponent for what is very small or very large.
 	format := byte('f')
 	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
 	}
-	r.out = strconv.AppendFloat(r.out, f, format, -1, bits)
-	return nil
+	return strconv.AppendFloat(dst, f, format, -1, bits), nil
 }
 
 func (r *renderer) parts(n *node) error {

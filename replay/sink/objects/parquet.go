@@ -7,10 +7,12 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"backstitch/replay/parquetfile"
 	"backstitch/replay/record"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // Data objects in Parquet:
@@ -45,6 +47,10 @@ const (
 	leafValue
 	leaves
 )
+
+var leafKinds = [leaves]format.Type{
+	format.ByteArray, format.ByteArray, format.ByteArray, format.Int64, format.Int64, format.Int32, format.ByteArray,
+}
 
 var parquetCodecs = map[string]compress.Codec{"none": &parquet.Uncompressed, "snappy": &parquet.Snappy, "gzip": &parquet.Gzip, "zstd": &parquet.Zstd}
 
@@ -110,92 +116,77 @@ func (e *parquetEncoder) finish() ([]byte, error) {
 	return out, err
 }
 
-// rowsAtATime is how many rows are read at a time.
-const rowsAtATime = 256
-
-func decodeParquet(text []byte, yield func(record.Record) error) (err error) {
-	// The library trusts the lengths of a footer. What a commit vouches for has passed its checksum, and whoever forged both must not be able
-	// to end the program.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("not Parquet of ours: %v", p)
-		}
-	}()
-	if err := boundFooter(text); err != nil {
-		return err
-	}
-	f, err := parquet.OpenFile(bytes.NewReader(text), int64(len(text)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+// decodeParquet reads an object. Its commit vouches for it by a checksum; whoever forged both must not be able to end the program.
+func decodeParquet(text []byte, yield func(record.Record) error) error {
+	var codecs parquetfile.Codecs
+	defer codecs.Close()
+	f, err := parquetfile.Open(text, &codecs, parquetfile.DefaultLimits())
 	if err != nil {
 		return err
 	}
-	if got := len(f.Schema().Columns()); got != leaves {
+	if got := f.Columns(); got != leaves {
 		return fmt.Errorf("it has %d columns, want %d", got, leaves)
 	}
-	if err := boundPages(text, f.Metadata()); err != nil {
-		return err
+	for leaf, kind := range leafKinds {
+		if got := f.Kind(leaf); got != kind {
+			return fmt.Errorf("column %d is of type %s, want %s", leaf, got, kind)
+		}
 	}
-	for _, group := range f.RowGroups() {
-		if err := decodeRows(group, yield); err != nil {
+	for i := range f.Groups() {
+		if err := decodeRows(f, i, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func decodeRows(group parquet.RowGroup, yield func(record.Record) error) (err error) {
-	rows := group.Rows()
+func decodeRows(f *parquetfile.File, group int, yield func(record.Record) error) (err error) {
+	rows, err := f.Group(group)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	buf := make([]parquet.Row, rowsAtATime)
 	for {
-		n, err := rows.ReadRows(buf)
-		for _, row := range buf[:n] {
-			rec, bad := recordOf(row)
-			if bad != nil {
-				return bad
-			}
-			if err := yield(rec); err != nil {
-				return err
-			}
-		}
+		row, err := rows.Next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		rec, err := recordOf(row)
+		if err != nil {
+			return err
+		}
+		if err := yield(rec); err != nil {
+			return err
+		}
 	}
 }
 
-func recordOf(row parquet.Row) (rec record.Record, err error) {
-	row.Range(func(leaf int, vs []parquet.Value) bool {
-		switch leaf {
-		case leafHeaderKey:
-			for _, v := range vs {
-				if !v.IsNull() {
-					rec.Headers = append(rec.Headers, record.Header{Key: string(v.ByteArray())})
-				}
-			}
-		case leafHeaderValue:
-			for i, v := range vs {
-				if i < len(rec.Headers) {
-					rec.Headers[i].Value = held(v)
-				}
-			}
-		case leafKey:
-			rec.Key = held(vs[0])
-		case leafOffset:
-			rec.Offset = vs[0].Int64()
-		case leafTimestamp:
-			rec.TimestampMs = vs[0].Int64()
-		case leafTimestampType:
-			rec.TimestampType = record.TimestampType(vs[0].Int32())
-		case leafValue:
-			rec.Value = held(vs[0])
-		default:
-			err = fmt.Errorf("it has a column %d", leaf)
+// recordOf makes a record of a row, in memory of its own.
+func recordOf(row *parquetfile.Row) (rec record.Record, err error) {
+	one := func(leaf int) parquet.Value {
+		vs := row.Values(leaf)
+		if len(vs) != 1 {
+			err = fmt.Errorf("column %d has %d values in a row", leaf, len(vs))
+			return parquet.NullValue()
 		}
-		return err == nil
-	})
+		return vs[0]
+	}
+	for _, v := range row.Values(leafHeaderKey) {
+		if !v.IsNull() {
+			rec.Headers = append(rec.Headers, record.Header{Key: string(v.ByteArray())})
+		}
+	}
+	for i, v := range row.Values(leafHeaderValue) {
+		if i < len(rec.Headers) {
+			rec.Headers[i].Value = held(v)
+		}
+	}
+	rec.Key, rec.Value = held(one(leafKey)), held(one(leafValue))
+	rec.Offset, rec.TimestampMs = one(leafOffset).Int64(), one(leafTimestamp).Int64()
+	rec.TimestampType = record.TimestampType(one(leafTimestampType).Int32())
 	return rec, err
 }
 
