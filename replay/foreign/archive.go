@@ -66,7 +66,7 @@ func (a *Archive) start(ctx context.Context, slice partition.Slice, cursor parti
 	ctx, cancel := context.WithCancel(ctx)
 	r := &reader{cancel: cancel, out: make(chan result, readAhead), done: make(chan struct{})}
 	p := &pump{
-		opener: opener{b: a.b, layout: a.layout, limits: &a.limits}, kinds: a.traits.Companions, part: slice.Partition, want: slice.Ranges,
+		opener: opener{b: a.b, layout: a.layout, limits: &a.limits, held: new(int64)}, kinds: a.traits.Companions, part: slice.Partition, want: slice.Ranges,
 		objects: objs, cursor: max(cursor, slice.Ranges.Span().From), out: r.out, compared: compared,
 	}
 	read := p.sequence

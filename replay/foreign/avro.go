@@ -36,8 +36,9 @@ type container struct {
 	r       *ocf.Reader
 	as      Rendering
 	numbers []Number
-	max     int   // bytes of a record
-	room    int64 // bytes that the object may still decompress to or be rendered into
+	max     int // bytes of a record
+	// row makes a record of a datum that holds one whole; nil where a datum is a value.
+	row func(datum []byte, out *rendered, r *record.Record) error
 
 	left  int64     // records of the current block that were not returned
 	lost  *Damage   // why they can not be
@@ -45,7 +46,7 @@ type container struct {
 	fresh bool
 	held  *record.Buffer // what the block decompresses to
 	ends  []int          // of its datums in held
-	out   *record.Buffer // what values are rendered into
+	out   rendered
 	i     int            // datum of the block that is next
 	buf   *record.Buffer // that of the last record
 	frame [record.FrameLen]byte
@@ -53,18 +54,41 @@ type container struct {
 
 // Avro decodes the object as an object container. numbers are what to frame datums with.
 func (o *Object) Avro(as Rendering, numbers []Number) (Decoder, error) {
-	r, err := ocf.NewReader(o.body, &o.opener.avro, ocf.Limits{BlockBytes: o.Limits.MaxRecordBytes})
+	c, err := o.container(as)
 	if err != nil {
-		return nil, avroDamage(err)
+		return nil, err
 	}
-	c := &container{r: r, as: as, numbers: numbers, max: o.Limits.MaxRecordBytes, room: o.Limits.MaxObjectBytes, held: record.NewBuffer(0), out: record.NewBuffer(0)}
-	c.buf = c.held
+	c.numbers = numbers
 	if as == AsFramed && !o.Counting {
 		if err := c.number(); err != nil {
 			c.Close()
 			return nil, err
 		}
 	}
+	return c, nil
+}
+
+// AvroEnvelopes decodes the object as an object container whose datums hold whole records.
+func (o *Object) AvroEnvelopes(e Enveloped) (Decoder, error) {
+	c, err := o.container(e.As)
+	if err != nil {
+		return nil, err
+	}
+	if c.row, err = e.datums(c.r.Schema()); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (o *Object) container(as Rendering) (*container, error) {
+	r, err := ocf.NewReader(o.body, &o.opener.avro, ocf.Limits{BlockBytes: o.Limits.MaxRecordBytes})
+	if err != nil {
+		return nil, avroDamage(err)
+	}
+	c := &container{r: r, as: as, max: o.Limits.MaxRecordBytes, held: record.NewBuffer(0)}
+	c.out = rendered{max: o.Limits.MaxRecordBytes, room: o.Limits.MaxObjectBytes, buf: record.NewBuffer(0)}
+	c.buf = c.held
 	return c, nil
 }
 
@@ -148,8 +172,8 @@ func (c *container) Next(r *record.Record) error {
 		bad.Lost, c.left = c.left, 0
 		return &bad
 	}
-	if c.room < 0 {
-		return &Damage{Code: source.CodeTooLarge, Err: errors.New("object decompresses, or is rendered, to more than the ceiling")}
+	if err := c.out.spent(); err != nil {
+		return err
 	}
 	begin := 0
 	if c.i > 0 {
@@ -174,7 +198,7 @@ func (c *container) open() {
 	body, err := c.r.Open(c.held.B, c.block)
 	if err == nil {
 		c.held.B = body
-		c.room -= int64(len(body))
+		c.out.room -= int64(len(body))
 		c.ends, err = c.r.Schema().Datums(c.ends[:0], body, c.block.Records)
 	}
 	if err == nil {
@@ -204,7 +228,13 @@ func (c *container) reframe() {
 
 // render makes the value that a datum was.
 func (c *container) render(r *record.Record, datum []byte) (err error) {
-	switch s := c.r.Schema(); c.as {
+	s := c.r.Schema()
+	if c.row != nil {
+		c.out.fit(len(datum))
+		c.buf = c.out.buf
+		return c.row(datum, &c.out, r)
+	}
+	switch c.as {
 	case AsFramed:
 		if r.Value = datum; s.Null(datum[record.FrameLen:]) {
 			r.Value = nil // a client writes a null as one, and not as a datum
@@ -223,24 +253,11 @@ func (c *container) render(r *record.Record, datum []byte) (err error) {
 	}
 }
 
-func (c *container) text(r *record.Record, datum []byte) error {
-	if len(c.out.B) > blockBytes || cap(c.out.B)-len(c.out.B) < len(datum) {
-		c.out.Done()
-		c.out = record.NewBuffer(max(blockBytes, 2*len(datum)))
-	}
-	c.buf = c.out
-	begin := len(c.out.B)
-	out, err := c.r.Schema().AppendJSON(c.out.B, datum, c.max)
-	switch {
-	case errors.Is(err, ocf.ErrLimit):
-		return &Damage{Code: source.CodeTooLarge, Record: true, Err: err}
-	case err != nil:
-		return &Damage{Code: source.CodeNotRendered, Record: true, Err: err}
-	}
-	c.out.B = out
-	c.room -= int64(len(out) - begin)
-	r.Value = out[begin:len(out):len(out)]
-	return nil
+func (c *container) text(r *record.Record, datum []byte) (err error) {
+	c.out.fit(len(datum))
+	c.buf = c.out.buf
+	r.Value, err = c.out.add(func(dst []byte, limit int) ([]byte, error) { return c.r.Schema().AppendJSON(dst, datum, limit) })
+	return err
 }
 
 // Buffer holds the value of the last record.
@@ -249,5 +266,5 @@ func (c *container) Buffer() *record.Buffer { return c.buf }
 // Close gives the buffers up.
 func (c *container) Close() {
 	c.held.Done()
-	c.out.Done()
+	c.out.buf.Done()
 }

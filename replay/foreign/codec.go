@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"backstitch/replay/ocf"
+	"backstitch/replay/parquetfile"
 	"backstitch/replay/record"
 
 	"github.com/klauspost/compress/gzip"
@@ -31,6 +32,8 @@ type codecs struct {
 	// How many times as large a zstd object became that did not say so: the next one will do about the same. 0 before the first.
 	times int64
 	avro  ocf.Codecs // of blocks
+
+	parquet parquetfile.Codecs // of pages
 }
 
 func (c *codecs) close() {
@@ -38,6 +41,7 @@ func (c *codecs) close() {
 		c.zs.Close()
 	}
 	c.avro.Close()
+	c.parquet.Close()
 	if c.text != nil {
 		c.text.Done()
 	}

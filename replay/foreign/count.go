@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,9 @@ func (a *Archive) countOne(ctx context.Context, o *opener, e *entry) error {
 	e.records, e.first, e.last = t.records, t.first, t.last
 	if err == nil {
 		err = claims(e.name, a.traits.Own, t.records, t.first, t.last)
+	}
+	if err == nil && t.edge != nil {
+		err = t.edge
 	}
 	var damage *Damage
 	if _, old := a.b.(bucket.Dated); old && errors.Is(err, source.ErrChanged) && !e.renewed {
@@ -115,6 +119,7 @@ func (a *Archive) Count(ctx context.Context, n Name, in bucket.Info) (int64, err
 type tally struct {
 	records     int64
 	first, last partition.Offset
+	edge        *Damage // of records with positions of their own that lie before all others or behind them, so that no others bound them
 }
 
 // read reads an object to its end.
@@ -126,6 +131,7 @@ func (t *tally) read(ctx context.Context, o *opener, n Name, key string, f froze
 	defer obj.close()
 	defer d.Close()
 	var r record.Record
+	var lead, edge *Damage // of records before all others, and behind those so far
 	for {
 		if t.records%(1<<12) == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -138,9 +144,13 @@ func (t *tally) read(ctx context.Context, o *opener, n Name, key string, f froze
 		}
 		if err != nil {
 			if err == io.EOF {
+				if bad := cmp.Or(lead, edge); own && bad != nil {
+					t.edge = &Damage{Code: bad.Code, Err: fmt.Errorf("records at its begin or end: %w", bad.Err)}
+				}
 				return nil
 			}
-			if ofRecord(err) != nil {
+			if bad := ofRecord(err); bad != nil {
+				edge = bad
 				continue
 			}
 			return err
@@ -153,9 +163,9 @@ func (t *tally) read(ctx context.Context, o *opener, n Name, key string, f froze
 			return err
 		}
 		if t.first < 0 {
-			t.first = r.Offset
+			t.first, lead = r.Offset, edge
 		}
-		t.last = r.Offset
+		t.last, edge = r.Offset, nil
 	}
 }
 

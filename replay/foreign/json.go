@@ -123,10 +123,14 @@ func MillisText(text string) (int64, error) {
 	if err := json.Unmarshal([]byte(text), &ms); err != nil {
 		return 0, fmt.Errorf("timestamp %.40q is neither milliseconds nor RFC 3339", text)
 	}
+	return ms, inMillis(ms)
+}
+
+func inMillis(ms int64) error {
 	if ms >= leastSeconds && ms < mostSeconds {
-		return 0, fmt.Errorf("timestamp %d is in seconds: leave timestamp out of fields to compare without it", ms)
+		return fmt.Errorf("timestamp %d is in seconds: leave timestamp out of fields to compare without it", ms)
 	}
-	return ms, nil
+	return nil
 }
 
 // Values splits JSON values that follow each other with or without blanks between them, as a stream without line breaks has

@@ -81,16 +81,17 @@ type Limits struct {
 	Parallel       int   // objects that Catalog counts at a time
 	MaxObjects     int   // objects of the selected partitions that Catalog takes; more are source.ErrTooMany
 	MaxOpen        int   // objects that hold the same positions and are read at a time
+	HeldBytes      int64 // of Parquet that one read holds in memory, as stored and decompressed; an object that takes more is damage
 }
 
 // DefaultLimits are good for a server.
 func DefaultLimits() Limits {
-	return Limits{MaxRecordBytes: 64 << 20, MaxObjectBytes: 16 << 30, WholeBytes: 32 << 20, Parallel: 4, MaxObjects: source.MaxObjects, MaxOpen: 256}
+	return Limits{MaxRecordBytes: 64 << 20, MaxObjectBytes: 16 << 30, WholeBytes: 32 << 20, Parallel: 4, MaxObjects: source.MaxObjects, MaxOpen: 256, HeldBytes: 512 << 20}
 }
 
 // Validate reports what can not be meant.
 func (l Limits) Validate() error {
-	if l.MaxRecordBytes < 1 || l.MaxObjectBytes < 1 || l.WholeBytes < 0 || l.Parallel < 1 || l.MaxObjects < 1 || l.MaxOpen < 1 {
+	if l.MaxRecordBytes < 1 || l.MaxObjectBytes < 1 || l.WholeBytes < 0 || l.Parallel < 1 || l.MaxObjects < 1 || l.MaxOpen < 1 || l.HeldBytes < 1 {
 		return errors.New("a limit is not positive")
 	}
 	return nil

@@ -135,7 +135,7 @@ func (m *merger) openOne(ctx context.Context, o partition.Object, end partition.
 	if k := len(m.idle); k > 0 {
 		h.opener, m.idle = m.idle[k-1], m.idle[:k-1]
 	} else {
-		h.opener = &opener{b: m.b, layout: m.layout, limits: m.limits, block: mergeBlock}
+		h.opener = &opener{b: m.b, layout: m.layout, limits: m.limits, block: mergeBlock, held: m.held}
 	}
 	f := splitETag(o.ETag, m.kinds)
 	err := m.trust(ctx, o, n, f, true)

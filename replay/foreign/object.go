@@ -1,12 +1,14 @@
 package foreign
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 
 	"backstitch/replay/bucket"
+	"backstitch/replay/parquetfile"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
 )
@@ -62,7 +64,8 @@ type opener struct {
 	b      bucket.Bucket
 	layout Layout
 	limits *Limits
-	block  int // bytes to read at a time; 0 is blockBytes
+	block  int    // bytes to read at a time; 0 is blockBytes
+	held   *int64 // bytes of Parquet that all objects of one read hold; nil before the first
 	codecs
 }
 
@@ -218,7 +221,13 @@ func (a *Archive) Head(ctx context.Context, name Name, in bucket.Info, n int64) 
 		return nil, err
 	}
 	defer obj.close()
-	r, err := obj.Content(obj.body, name.Codec)
+	stored := bufio.NewReader(obj.body)
+	codec := name.Codec
+	// A container compresses its own parts, whatever its name says.
+	if magic, err := stored.Peek(4); err == nil && (string(magic) == "PAR1" || string(magic) == "Obj\x01") {
+		codec = ""
+	}
+	r, err := obj.Content(stored, codec)
 	if err != nil {
 		return nil, err
 	}
@@ -230,4 +239,33 @@ func (a *Archive) Head(ctx context.Context, name Name, in bucket.Info, n int64) 
 		return nil, asDamage(err)
 	}
 	return head, nil
+}
+
+// Columns are the names at the top of the schema of an object of Avro or Parquet. That it has none is a *Damage.
+func (a *Archive) Columns(ctx context.Context, name Name, in bucket.Info) ([]string, error) {
+	o := &opener{b: a.b, layout: a.layout, limits: &a.limits}
+	defer o.close()
+	obj, err := o.get(ctx, name, in.Key, in.ETag)
+	if err != nil {
+		return nil, err
+	}
+	defer obj.close()
+	if name.Format == Avro {
+		c, err := obj.container(AsJSON)
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		return c.r.Schema().Names(), nil
+	}
+	var names []string
+	d, err := obj.table(func(s *parquetfile.Schema) (rowParser, error) {
+		names = s.Names()
+		return nil, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.Close()
+	return names, nil
 }

@@ -40,10 +40,10 @@ func (s *scan) same(ctx context.Context, out *match.Outcome, x *surplus) (string
 	there := x.numbers
 	switch s.in.Rendered {
 	case "json":
-		return "values of the reference are JSON that was made of Avro, and the same record may be there in other words", nil
+		return "values of the reference are JSON that was made of Avro or Parquet, and the same record may be there in other words", nil
 	case "plain":
 		if there.any {
-			return "values of the reference are strings or bytes of Avro, and some of the target look as if the number of a schema stood in front of the same", nil
+			return "values of the reference are strings or bytes of Avro or Parquet, and some of the target look as if the number of a schema stood in front of the same", nil
 		}
 		return "", nil
 	}

@@ -28,14 +28,14 @@ const Envelope = "envelope"
 type Options struct {
 	Layout    string
 	Topic     string // as the archive calls it
-	Format    string // json, bin, avro, csv, envelope, array or concat
+	Format    string // json, bin, avro, parquet, csv, envelope, array or concat
 	Fields    []string
 	Keys      bool // value files have .keys companions
 	Headers   bool // the same of .headers
 	TopicsDir *string
 	DirDelim  string
 	FileDelim string
-	Values    foreign.Rendering // of files of format avro; "" leaves them unread
+	Values    foreign.Rendering // of files of format avro or parquet; "" leaves them unread
 	Numbers   []foreign.Number
 	Limits    foreign.Limits // the zero value is foreign.DefaultLimits
 }
@@ -60,6 +60,14 @@ func badFormat(o Options, want string) error {
 	return fmt.Errorf("format %q of layout %s, want %s: %w", o.Format, o.Layout, want, ErrUnknown)
 }
 
+// framed refuses numbers in front of what was never a datum of its own.
+func (o *Options) framed(envelopes bool) error {
+	if o.Values != foreign.AsFramed || o.Format == "avro" && !envelopes {
+		return nil
+	}
+	return fmt.Errorf("values as %s of layout %s in %s: its objects hold no datums as the topic had them: as: plain where values are strings or bytes, or as: json: %w", o.Values, o.Layout, o.Format, ErrUnsettled)
+}
+
 func openConfluent(b bucket.Bucket, o Options) (*foreign.Archive, error) {
 	cfg, err := confluentConfig(o)
 	if err != nil {
@@ -76,8 +84,10 @@ func confluentConfig(o Options) (confluent.Config, error) {
 		cfg.Format = foreign.Bytes
 	case "avro":
 		cfg.Format, cfg.Values, cfg.Numbers = foreign.Avro, o.Values, o.Numbers
+	case "parquet":
+		cfg.Format, cfg.Values = foreign.Parquet, o.Values
 	default:
-		return cfg, badFormat(o, "json, bin or avro")
+		return cfg, badFormat(o, "json, bin, avro or parquet")
 	}
 	if o.TopicsDir != nil {
 		cfg.TopicsDir = *o.TopicsDir
@@ -98,8 +108,14 @@ func openLenses(b bucket.Bucket, o Options) (*foreign.Archive, error) {
 	case "", "json":
 	case Envelope:
 		cfg.Envelope = true
+	case "avro", "parquet":
+		if err := o.framed(len(o.Fields) > 0); err != nil {
+			return nil, err
+		}
+		cfg.Format, cfg.Values, cfg.Numbers = foreign.Format(o.Format), o.Values, o.Numbers
+		cfg.Envelope, cfg.Fields = len(o.Fields) > 0, o.Fields
 	default:
-		return nil, badFormat(o, "json or envelope")
+		return nil, badFormat(o, "json, envelope, avro or parquet")
 	}
 	return lenses.New(b, cfg)
 }
@@ -119,9 +135,13 @@ func openAiven(b bucket.Bucket, o Options) (*foreign.Archive, error) {
 	case "array":
 		cfg.Format = foreign.Array
 	case "parquet", "avro":
-		cfg.Format = foreign.Format(o.Format)
+		if err := o.framed(len(o.Fields) > 0); err != nil {
+			return nil, err
+		}
+		cfg.Format, cfg.Values, cfg.Numbers = foreign.Format(o.Format), o.Values, o.Numbers
+		cfg.Bare = len(o.Fields) == 0
 	default:
-		return nil, badFormat(o, "csv, json, envelope or array")
+		return nil, badFormat(o, "csv, json, envelope, array, avro or parquet")
 	}
 	return aiven.New(b, cfg)
 }
@@ -132,8 +152,10 @@ func openFirehose(b bucket.Bucket, o Options) (*foreign.Archive, error) {
 	case "", "concat", "json":
 	case "bin":
 		cfg.Format = foreign.Bytes
+	case "parquet":
+		cfg.Format, cfg.Values = foreign.Parquet, o.Values
 	default:
-		return nil, badFormat(o, "concat or bin")
+		return nil, badFormat(o, "concat, bin or parquet")
 	}
 	return firehose.New(b, cfg)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"backstitch/replay/bucket"
@@ -37,6 +38,9 @@ func Settle(ctx context.Context, b bucket.Bucket, o Options) (Options, error) {
 		o.Keys, o.Headers, err = confluent.Companions(ctx, b, cfg)
 		return o, err
 	case "lenses", "aiven", "firehose":
+		if o.Format == "avro" || o.Format == "parquet" {
+			return o.columnsOf(ctx, b)
+		}
 		if o.Format != "" && (o.Layout != "aiven" || o.Format == "json" || len(o.Fields) > 0) {
 			return o, nil
 		}
@@ -50,10 +54,80 @@ func Settle(ctx context.Context, b bucket.Bucket, o Options) (Options, error) {
 	if err := o.look(head); err != nil {
 		return o, fmt.Errorf("%s of %s in %s, by %s: %w", o.Layout, o.Topic, b.URL(), key, err)
 	}
-	if o.Layout == "lenses" && o.Format == "json" {
+	switch {
+	case o.Layout == "lenses" && o.Format == "json":
 		return o, lastOffsets(ctx, b, o)
+	case o.Format == "avro" || o.Format == "parquet":
+		return o.columnsOf(ctx, b)
 	}
 	return o, nil
+}
+
+// columnsOf finds out whether the containers of an archive hold values or envelopes, and of the latter which parts of a record. Envelopes
+// leave Fields set.
+func (o Options) columnsOf(ctx context.Context, b bucket.Bucket) (Options, error) {
+	if o.Values == "" || o.Layout == "firehose" {
+		return o, nil // they are not read, or there are no envelopes
+	}
+	if len(o.Fields) > 0 {
+		return o, o.framed(true)
+	}
+	bare := o
+	if bare.Values == foreign.AsFramed {
+		bare.Values = foreign.AsJSON // to look inside
+	}
+	a, err := Open(b, bare)
+	if err != nil {
+		return o, err
+	}
+	seen, valueless := 0, ""
+	for in, err := range b.List(ctx, a.Layout().Traits().Prefix) {
+		if err != nil {
+			return o, fmt.Errorf("list %s to find out what is in it: %w", b.URL(), err)
+		}
+		if seen++; seen > sampleScan {
+			break
+		}
+		n, ok := a.Layout().Parse(in.Key)
+		if !ok || n.Format != foreign.Format(o.Format) || in.Size == 0 {
+			continue
+		}
+		names, err := a.Columns(ctx, n, in)
+		var damage *foreign.Damage
+		if errors.As(err, &damage) || errors.Is(err, bucket.ErrNotFound) {
+			continue // the next one may be whole
+		}
+		if err != nil {
+			return o, err
+		}
+		if o.Layout == "lenses" && slices.Contains(names, "metadata") && !slices.Contains(names, "value") {
+			valueless = in.Key // an object of tombstones alone, or a sink that was told to leave values out
+			continue
+		}
+		o.Fields = envelope(o.Layout, names)
+		return o, o.framed(len(o.Fields) > 0)
+	}
+	if valueless != "" {
+		return o, fmt.Errorf("%s of %s in %s: envelopes like those of %s hold no values, so there is nothing to compare: %w", o.Layout, o.Topic, b.URL(), valueless, ErrUnsettled)
+	}
+	return o, nil
+}
+
+// envelope is which parts of a record columns hold, nil where they are those of a value.
+func envelope(layout string, columns []string) []string {
+	if layout == "lenses" {
+		if !slices.Contains(columns, "metadata") {
+			return nil
+		}
+		// A key that is not there may be one that the sink was told to leave out, which is not one that is null.
+		return slices.DeleteFunc([]string{"key", "value", "timestamp", "offset", "headers"}, func(f string) bool {
+			return f == "key" && !slices.Contains(columns, f)
+		})
+	}
+	if !slices.Contains(columns, "value") || slices.ContainsFunc(columns, func(c string) bool { return !slices.Contains(foreign.FieldNames, c) }) {
+		return nil
+	}
+	return columns
 }
 
 // sampleObjects is how many objects are counted to tell the first offset from the last.

@@ -14,6 +14,6 @@
 // What is not here: what the bytes of a record are when an archive holds only its datum (replay/foreign), and asking a registry for
 // schemas (replay/schema). Schemas are parsed by github.com/twmb/avro.
 //
-// Reading order: schema.go, walk.go, json.go, header.go, reader.go, codec.go, writer.go. The format is that of the Avro specification,
+// Reading order: schema.go, walk.go, json.go, part.go, header.go, reader.go, codec.go, writer.go. The format is that of the Avro specification,
 // "Object Container Files".
 package ocf

@@ -90,6 +90,7 @@ type node struct {
 	kind  kind
 	parts []*node  // fields of a record, branches of a union, the one type of an array's or a map's values
 	names [][]byte // of fields and symbols, as JSON
+	plain []string // of fields, as they are
 	size  int      // of a fixed
 }
 
@@ -169,7 +170,7 @@ func (c *compiler) object(text json.RawMessage) (*node, error) {
 			if err := named(f.Name); err != nil {
 				return nil, err
 			}
-			n.names = append(n.names, appendString(nil, f.Name))
+			n.names, n.plain = append(n.names, appendString(nil, f.Name)), append(n.plain, f.Name)
 			part, err := c.node(f.Type)
 			if err != nil {
 				return nil, err

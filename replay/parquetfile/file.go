@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -91,10 +92,13 @@ func Open(text []byte, codecs *Codecs, limits Limits) (*File, error) {
 }
 
 func footerOf(text []byte) ([]byte, error) {
-	if len(text) < len(magic) || string(text[:len(magic)]) != magic {
-		if len(text) >= len(magic) && string(text[:len(magic)]) == encrypted {
-			return nil, fmt.Errorf("its footer is encrypted: %w", ErrNotParquet)
-		}
+	switch head := string(text[:min(len(text), len(magic))]); {
+	case head == magic:
+	case head == encrypted:
+		return nil, fmt.Errorf("its footer is encrypted: %w", ErrNotParquet)
+	case strings.HasPrefix(magic, head):
+		return nil, fmt.Errorf("%d bytes: %w", len(text), io.ErrUnexpectedEOF)
+	default:
 		return nil, fmt.Errorf("it begins with %.4q: %w", text, ErrNotParquet)
 	}
 	if len(text) < len(magic)+endLen || string(text[len(text)-len(magic):]) != magic {

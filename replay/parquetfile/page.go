@@ -2,10 +2,8 @@ package parquetfile
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -68,9 +66,6 @@ func (p *pages) next(b []byte) (int64, error) {
 		return length, nil
 	default:
 		err = fmt.Errorf("type %s: %w", h.Type, ErrCorrupt)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) { // which would say that the file was cut off
-		err = fmt.Errorf("it is too short: %w", ErrCorrupt)
 	}
 	if err != nil {
 		return 0, err
@@ -163,11 +158,11 @@ func levelsV1(b []byte, encoding format.Encoding, most, n, wanted int) (rest []b
 		return nil, 0, badEncoding(encoding)
 	}
 	if len(b) < 4 {
-		return nil, 0, io.ErrUnexpectedEOF
+		return nil, 0, errShort
 	}
 	size := binary.LittleEndian.Uint32(b)
 	if int64(size) > int64(len(b)-4) {
-		return nil, 0, io.ErrUnexpectedEOF
+		return nil, 0, errShort
 	}
 	found, err = count(b[4:4+size], most, n, wanted)
 	return b[4+size:], found, err
@@ -253,7 +248,7 @@ func (p *pages) body(at int, encoding *format.Encoding, n int) error {
 			p.page = append(p.page, 0)
 			return nil
 		case len(b) == 0:
-			return io.ErrUnexpectedEOF
+			return errShort
 		}
 		return runs(b[1:], int(b[0]), n, func(uint32, int) {})
 	case format.RLE:
@@ -279,7 +274,7 @@ func (p *pages) booleans(at int, encoding *format.Encoding, n int) error {
 		return badEncoding(*encoding)
 	}
 	if len(b) < 4 || int64(binary.LittleEndian.Uint32(b)) > int64(len(b)-4) {
-		return io.ErrUnexpectedEOF
+		return errShort
 	}
 	bits := make([]byte, (n+7)/8)
 	i := 0

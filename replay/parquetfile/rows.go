@@ -18,9 +18,13 @@ type Rows struct {
 	have int // rows in buf
 	at   int // the next of them
 	left int64
+	size int64
 	row  Row
 	err  error
 }
+
+// Size is how many bytes the row group takes in memory.
+func (r *Rows) Size() int64 { return r.size }
 
 // Group opens a row group, which decompresses it: ErrCorrupt, ErrLimit, ErrCodec.
 func (f *File) Group(i int) (_ *Rows, err error) {
@@ -33,7 +37,7 @@ func (f *File) Group(i int) (_ *Rows, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rows{rows: g.Rows(), buf: make([]parquet.Row, batchRows), left: g.NumRows(), row: Row{columns: make([][]parquet.Value, len(f.leaves)), at: make([]int, len(f.leaves))}}, nil
+	return &Rows{rows: g.Rows(), buf: make([]parquet.Row, batchRows), left: g.NumRows(), size: int64(len(text)), row: Row{columns: make([][]parquet.Value, len(f.leaves)), at: make([]int, len(f.leaves))}}, nil
 }
 
 // caught makes an error of a panic in the library, which is for what it did not think of. Bytes of others must not end the program.

@@ -3,7 +3,6 @@ package parquetfile
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 )
 
 // Walking over a structure of Thrift's compact protocol without making anything of it: the lengths that it claims must be there, and it
@@ -32,13 +31,15 @@ const (
 	thriftStruct
 )
 
+var errShort = fmt.Errorf("it ends in the middle: %w", ErrCorrupt)
+
 type thriftWalk struct {
 	b       []byte
 	at      int
 	structs int
 }
 
-// boundThrift returns how long the structure is that b begins with: ErrCorrupt, ErrLimit, io.ErrUnexpectedEOF.
+// boundThrift returns how long the structure is that b begins with: ErrCorrupt, ErrLimit.
 func boundThrift(b []byte) (int, error) {
 	w := thriftWalk{b: b}
 	if err := w.structure(0); err != nil {
@@ -49,7 +50,7 @@ func boundThrift(b []byte) (int, error) {
 
 func (w *thriftWalk) take(n uint64) error {
 	if n > uint64(len(w.b)-w.at) {
-		return io.ErrUnexpectedEOF
+		return errShort
 	}
 	w.at += int(n)
 	return nil
@@ -57,7 +58,7 @@ func (w *thriftWalk) take(n uint64) error {
 
 func (w *thriftWalk) byte() (byte, error) {
 	if w.at == len(w.b) {
-		return 0, io.ErrUnexpectedEOF
+		return 0, errShort
 	}
 	w.at++
 	return w.b[w.at-1], nil
@@ -67,7 +68,7 @@ func (w *thriftWalk) varint() (uint64, error) {
 	v, n := binary.Uvarint(w.b[w.at:])
 	switch {
 	case n == 0:
-		return 0, io.ErrUnexpectedEOF
+		return 0, errShort
 	case n < 0:
 		return 0, fmt.Errorf("a number is longer than 64 bits: %w", ErrCorrupt)
 	}
@@ -154,7 +155,7 @@ func (w *thriftWalk) items(n uint64, depth int, kinds ...byte) error {
 		return fmt.Errorf("lists are nested more than %d deep: %w", maxThriftDepth, ErrLimit)
 	}
 	if n > uint64(len(w.b)-w.at) {
-		return io.ErrUnexpectedEOF
+		return errShort
 	}
 	for _, kind := range kinds {
 		if kind >= thriftBinary {

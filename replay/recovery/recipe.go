@@ -62,8 +62,8 @@ type Aside struct {
 }
 
 // Versions of a recipe. A program that does not know what a recipe has would do something else: read past a transform and write values as
-// they were, past rules, a format or a rule for partitions, or prove that repetitions are missing. So a recipe that has them says that it is
-// another.
+// they were, past rules, a format or a rule for partitions, prove that repetitions are missing, or stop in the middle of an archive. So a recipe
+// that has them says that it is another.
 const (
 	RecipeVersion    = 1
 	TransformVersion = 2
@@ -71,11 +71,14 @@ const (
 	FormatVersion    = 4 // files of another format than NDJSON
 	ReshapeVersion   = 5 // another partition than the reference has
 	DedupeVersion    = 6 // repetitions are left out
+	ContainerVersion = 8 // an archive of others in Parquet, or of envelopes in Avro
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
 func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
+	case r.Source.contained():
+		return ContainerVersion
 	case r.Dedupe != nil:
 		return DedupeVersion
 	case r.Target.Reshape != nil:
@@ -88,6 +91,11 @@ func (r *Recipe) Needs() int {
 		return TransformVersion
 	}
 	return RecipeVersion
+}
+
+// contained reports whether the archive is one that only programs read which know Parquet, or envelopes in Avro.
+func (s *Source) contained() bool {
+	return s.Values != nil && (s.Format == "parquet" || s.Format == "avro" && s.Layout != "confluent" && s.Layout != "hdfs")
 }
 
 // Source names the reference.

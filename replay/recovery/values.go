@@ -87,11 +87,19 @@ func (b *builder) rendered() []string {
 		}
 		return []string{fmt.Sprintf("values are datums of Avro with the number of their schema in front, of %d that %s names", len(v.Numbers), of)}
 	case "json":
-		return []string{"values are datums of Avro as JSON, in one form: records that others wrote in other words are not told from what is missing"}
+		return []string{"values are " + b.recipe.Source.made() + " as JSON, in one form: records that others wrote in other words are not told from what is missing"}
 	case "plain":
-		return []string{"values are the strings or bytes that datums of Avro hold"}
+		return []string{"values are the strings or bytes that " + b.recipe.Source.made() + " hold"}
 	}
 	return nil
+}
+
+// made is what values are made of.
+func (s *Source) made() string {
+	if s.Format == "parquet" {
+		return "rows of Parquet"
+	}
+	return "datums of Avro"
 }
 
 // asTopic refuses to compare with the topic what may not be what it had.

@@ -73,6 +73,10 @@ const (
 	CodeNoNumber    = "BST-Q321" // which number of a schema stood in front of a value is not known
 	CodeNotRendered = "BST-Q322" // a datum has no form as a value: neither string nor bytes, or nothing that JSON has words for
 	CodeAvroCodec   = "BST-Q323" // blocks are compressed with something that is not read
+
+	CodeParquetCodec = "BST-Q324" // pages are compressed or encoded with something that is not read
+	CodeParquetType  = "BST-Q325" // a column has a type that JSON has no form for
+	CodeParquetGroup = "BST-Q326" // a row group is damaged; reading goes on behind it
 )
 
 func (e *DamagedError) Error() string {

@@ -143,8 +143,8 @@ func (c *checker) layout(path string, l Layout) {
 
 // layoutFormats are the formats that a layout's files can have.
 var layoutFormats = map[string][]string{
-	"confluent": {"json", "bin", "avro"}, "hdfs": {"json", "bin", "avro"}, "lenses": {"json", "envelope"}, "aiven": {"csv", "json", "envelope", "array"},
-	"firehose": {"concat", "bin"},
+	"confluent": {"json", "bin", "avro", "parquet"}, "hdfs": {"json", "bin", "avro", "parquet"}, "lenses": {"json", "envelope", "avro", "parquet"},
+	"aiven": {"csv", "json", "envelope", "array", "avro", "parquet"}, "firehose": {"concat", "bin", "parquet"},
 }
 
 // foreignLayouts are the layouts that other programs write.

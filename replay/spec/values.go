@@ -6,10 +6,10 @@ import (
 	"backstitch/replay/ocf"
 )
 
-// Values says what bytes the value of a record had whose datum an Avro file holds. A file does not say it, and a guess would make every
+// Values says what bytes the value of a record had whose datum or row a file of Avro or Parquet holds. A file does not say it, and a guess would make every
 // record look lost.
 type Values struct {
-	// plain: the string or the bytes that the datum is, for topics of strings or raw bytes. confluent: a zero byte, the number of the schema and the datum, as clients of a schema registry write it. json: the datum as JSON in one form of ours, for a topic that backstitch fills.
+	// plain: the string or the bytes that the datum is, for topics of strings or raw bytes. confluent: a zero byte, the number of the schema and the datum, as clients of a schema registry write it. json: the datum, or the row, as JSON in one form of ours, for a topic that backstitch fills.
 	As string `json:"as" jsonschema:"enum=plain,enum=json,enum=confluent"`
 	// Schema registry that numbers the schemas: a connection of the agents' configuration or, where no agent reads, an address such as https://registry:8081. Asked when the plan is made, for as confluent.
 	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
@@ -34,8 +34,13 @@ func (c *checker) values(path string, l Layout) {
 		return
 	}
 	path += ".values"
-	if l.Format != "avro" {
-		c.add(CodeTogether, path, "values belongs to format avro", "set format: avro, or leave values out")
+	switch {
+	case l.Format != "avro" && l.Format != "parquet":
+		c.add(CodeTogether, path, "values belongs to formats avro and parquet", "set format: avro or format: parquet, or leave values out")
+	case l.Format == "parquet" && v.As == "confluent":
+		c.add(CodeTogether, path+".as", "a row of parquet is no datum as the topic had it", "as: json, or as: plain for envelopes whose values are strings or bytes")
+	case l.Format == "parquet" && v.As == "plain" && l.Layout != "lenses" && l.Layout != "aiven":
+		c.add(CodeTogether, path+".as", "a value of layout "+l.Layout+" in parquet is a row with columns", "as: json")
 	}
 	if v.As != "confluent" {
 		if v.Registry != "" || v.Subject != "" || len(v.Schemas) > 0 {

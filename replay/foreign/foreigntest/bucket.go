@@ -35,7 +35,7 @@ var Writers = map[string]Writer{
 }
 
 // Whole reports whether a writer's archives know no partitions.
-func Whole(writer string) bool { return writer == "firehose" }
+func Whole(writer string) bool { return Layout(writer) == "firehose" }
 
 // Layout is the layout that a writer writes.
 func Layout(writer string) string {
@@ -46,8 +46,9 @@ func Layout(writer string) string {
 // Write lays down all partitions of rs under dir.
 func Write(tb testing.TB, dir, writer string, rs map[int32][]record.Record, perObject int) {
 	tb.Helper()
+	w := all()[writer]
 	for _, part := range slices.Sorted(maps.Keys(rs)) {
-		Files(tb, dir, Writers[writer](part, rs[part], perObject))
+		Files(tb, dir, w(part, rs[part], perObject))
 	}
 }
 

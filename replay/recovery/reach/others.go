@@ -146,8 +146,13 @@ func (o *other) Extents(ctx context.Context, parts []int32, _ int64) (map[int32]
 		e.Damaged = append(e.Damaged, d)
 		out[n.Partition] = e
 	}
-	if n := len(l.Unread); n > 0 && l.Unread[0].Format == foreign.Avro && o.about.Source.Values == nil && slices.Contains([]string{"confluent", "hdfs"}, o.about.Source.Layout) {
-		o.about.Notes = append(o.about.Notes, "objects in avro are read where the spec says what bytes their values had: format: avro, values: {as: plain, confluent or json}")
+	if n := len(l.Unread); n > 0 && o.about.Source.Values == nil {
+		switch f := l.Unread[0].Format; {
+		case f == foreign.Avro && o.about.Source.Layout != "firehose":
+			o.about.Notes = append(o.about.Notes, "objects in avro are read where the spec says what bytes their values had: format: avro, values: {as: plain, confluent or json}")
+		case f == foreign.Parquet:
+			o.about.Notes = append(o.about.Notes, "objects in parquet are read where the spec says what their values were: format: parquet, values: {as: json}, or {as: plain} for envelopes of strings or bytes")
+		}
 	}
 	for _, u := range l.Unread {
 		e := out[u.Partition]

@@ -2,7 +2,6 @@ package reach_test
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -104,7 +103,7 @@ var (
 
 // The whole way for every writer: what is lost is found exactly, nothing else is, and after the repair nothing is.
 func TestArchivesOfOthersFromLossToProof(t *testing.T) {
-	for _, writer := range slices.Sorted(maps.Keys(foreigntest.Writers)) {
+	for _, writer := range foreigntest.All() {
 		t.Run(writer, func(t *testing.T) {
 			rng := replaytest.Seed(t)
 			at := rng.Int64N(200)
@@ -117,6 +116,10 @@ func TestArchivesOfOthersFromLossToProof(t *testing.T) {
 			source := "layout: auto"
 			if writer == "aiven-csv-offset" {
 				source = "layout: aiven, fields: [key, value, timestamp, offset, headers]"
+			}
+			container, contained := foreigntest.Containers[writer]
+			if contained {
+				source = container.Spec(writer)
 			}
 			r := l.specOf(source)
 			p, rep, err := recovery.BuildWithScan(t.Context(), r, l.clients, l.options())
@@ -141,12 +144,17 @@ func TestArchivesOfOthersFromLossToProof(t *testing.T) {
 			switch {
 			case slices.Contains(whole, writer):
 				l.exactly(rep, record.AllFields, lost)
+			case container.Envelope:
+				l.exactly(rep, record.FieldKey|record.FieldValue|record.FieldTimestamp, lost)
 			case !slices.Contains(unordered, writer):
 				l.exactly(rep, record.FieldValue, lost)
 			}
 			sub, err := p.Submission()
 			if err != nil {
 				t.Fatal(err)
+			}
+			if want := map[bool]int{true: recovery.ContainerVersion, false: recovery.RecipeVersion}[contained]; p.Recipe.Version != want {
+				t.Errorf("got a recipe of version %d, want %d", p.Recipe.Version, want)
 			}
 			cs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, nil, l.run(sub), 3)
 			if err != nil {

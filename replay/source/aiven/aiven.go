@@ -1,14 +1,15 @@
 // Package aiven says what the names of Aiven's sink connectors mean and what is in their objects: lines of comma-separated
-// base64, JSON lines, or one JSON array, with the fields that the connector was told to write, which are values alone by default.
+// base64, JSON lines, one JSON array, Avro or Parquet, with the fields that the connector was told to write, which are values alone by default.
 //
 // Invariants:
 //   - The offset in a name is that of the first record.
 //   - With the field offset each record has its own position; without it, it is the name's and the place in the object.
 //   - In CSV nothing tells null from empty: both are empty. They are taken for null.
 //   - A timestamp in seconds has lost its milliseconds. It is refused, because every record would differ by it.
+//   - Headers in Avro and Parquet are a map, in no order: it and equal names are lost. They are read, and not said to be held.
+//   - A name says nothing of what is in it. One that ends as gzip does may hold Parquet, which compresses its own pages.
 //
-// What is not here: listing, numbering, merging (replay/foreign); Parquet, which is named and not compared; templates other
-// than the default one.
+// What is not here: listing, numbering, merging (replay/foreign); templates other than the default one.
 //
 // Reading order: aiven.go, name.go, csv.go, json.go.
 package aiven
@@ -27,9 +28,12 @@ import (
 // Config says what the connector was told.
 type Config struct {
 	Topic  string
-	Format foreign.Format // CSV, JSON (lines) or Array
+	Format foreign.Format // CSV, JSON (lines), Array, Avro or Parquet
 	Fields []string       // format.output.fields, in their order
-	Bare   bool           // format.output.envelope=false: a line is the value and nothing else
+	Bare   bool           // format.output.envelope=false: a line, a row or a datum is the value and nothing else
+	// Values says what bytes values had that are in Avro or Parquet; "" leaves them unread. Numbers are what to frame datums with.
+	Values  foreign.Rendering
+	Numbers []foreign.Number
 	foreign.Limits
 }
 
@@ -64,12 +68,46 @@ type layout struct {
 
 // Traits are those of a connector with this configuration.
 func (l *layout) Traits() foreign.Traits {
-	return foreign.Traits{Title: "aiven archive", Topic: l.Topic, Fields: l.fields, Own: l.own, Dense: true}
+	t := foreign.Traits{Title: "aiven archive", Topic: l.Topic, Fields: l.fields, Own: l.own, Dense: true}
+	if l.contained() && l.Values != "" {
+		t.Opens = []foreign.Format{l.Format}
+		t.Fields &^= record.FieldHeaders
+	}
+	return t
+}
+
+// contained reports whether objects are containers.
+func (l *layout) contained() bool { return l.Format == foreign.Avro || l.Format == foreign.Parquet }
+
+// container opens an object of Avro or Parquet.
+func (l *layout) container(o *foreign.Object) (foreign.Decoder, error) {
+	if l.Bare {
+		return o.Container(l.Values, l.Numbers)
+	}
+	e := foreign.Enveloped{As: l.Values}
+	for _, f := range l.Fields {
+		path := []string{f}
+		switch f {
+		case "key":
+			e.Key = path
+		case "value":
+			e.Value = path
+		case "headers":
+			e.Headers = path
+		case "timestamp":
+			e.Timestamp = path
+		case "offset":
+			e.Offset = path
+		}
+	}
+	return o.Envelopes(e)
 }
 
 // Decode opens an object.
 func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, error) {
 	switch {
+	case l.contained():
+		return l.container(o)
 	case l.Format == foreign.CSV:
 		return o.Pieces(foreign.Lines, (&columns{names: l.Fields}).parse)
 	case l.Bare:

@@ -22,7 +22,7 @@ type Config struct {
 	Keys         bool // every value file has a .keys companion
 	Headers      bool // every value file has a .headers companion
 	Ends         bool // names have the last offset, too: those of the HDFS sink
-	// Values says what bytes a value had whose datum an Avro object holds, and Numbers what to frame datums with.
+	// Values says what bytes a value had whose datum or row an object of Avro or Parquet holds, and Numbers what to frame datums with.
 	Values  foreign.Rendering
 	Numbers []foreign.Number
 	foreign.Limits
@@ -42,10 +42,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("confluent archive: topic %q", c.Topic)
 	case c.DirDelim == "" || c.FileDelim == "":
 		return errors.New("confluent archive: empty delimiter")
-	case c.Format != foreign.JSON && c.Format != foreign.Bytes && c.Format != foreign.Avro:
-		return fmt.Errorf("confluent archive: format %q, want json, bin or avro", c.Format)
-	case c.Values != "" && c.Format != foreign.Avro:
-		return fmt.Errorf("confluent archive: how values are rendered is a question of format avro, not of %s", c.Format)
+	case c.Format != foreign.JSON && c.Format != foreign.Bytes && c.Format != foreign.Avro && c.Format != foreign.Parquet:
+		return fmt.Errorf("confluent archive: format %q, want json, bin, avro or parquet", c.Format)
+	case c.Values != "" && c.Format != foreign.Avro && c.Format != foreign.Parquet:
+		return fmt.Errorf("confluent archive: how values are rendered is a question of format avro or parquet, not of %s", c.Format)
+	case c.Values != "" && c.Values != foreign.AsJSON && c.Format == foreign.Parquet:
+		return fmt.Errorf("confluent archive: values as %q, rows of parquet are json", c.Values)
 	case c.Values != "" && c.Values != foreign.AsPlain && c.Values != foreign.AsJSON && c.Values != foreign.AsFramed:
 		return fmt.Errorf("confluent archive: values as %q, want plain, json or confluent", c.Values)
 	}
@@ -71,7 +73,7 @@ func (l *layout) Traits() foreign.Traits {
 		t.Title = "hdfs archive"
 	}
 	if l.Values != "" {
-		t.Opens = []foreign.Format{foreign.Avro}
+		t.Opens = []foreign.Format{l.Format}
 	}
 	if l.Keys {
 		t.Fields |= record.FieldKey
@@ -99,8 +101,10 @@ func Companions(ctx context.Context, b bucket.Bucket, cfg Config) (keys, headers
 		if !ok {
 			continue
 		}
-		keys = keys || n.Companion == "keys"
-		headers = headers || n.Companion == "headers"
+		if n.Format != foreign.Parquet && n.Format != foreign.ORC { // in which companions are not read
+			keys = keys || n.Companion == "keys"
+			headers = headers || n.Companion == "headers"
+		}
 		if n.Companion == "" {
 			values++
 		}

@@ -41,8 +41,11 @@ func (l *layout) Decode(ctx context.Context, o *foreign.Object) (foreign.Decoder
 }
 
 func (l *layout) values(o *foreign.Object) (foreign.Decoder, error) {
-	if o.Name.Format == foreign.Avro {
+	switch o.Name.Format {
+	case foreign.Avro:
 		return o.Avro(l.Values, l.Numbers)
+	case foreign.Parquet:
+		return o.Parquet(l.Values)
 	}
 	return o.Values()
 }

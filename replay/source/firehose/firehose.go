@@ -9,7 +9,7 @@
 //   - Objects of failed deliveries hold the records that did not arrive, in base64. They are read like the others.
 //   - The directory is not the time of a record: it is that at which its object was begun.
 //
-// What is not here: listing and reading (replay/foreign); Parquet and ORC, which are named and not compared.
+// What is not here: listing and reading (replay/foreign); ORC, which is named and not compared.
 //
 // Reading order: firehose.go, failed.go.
 package firehose
@@ -29,7 +29,8 @@ import (
 // Config says what the stream was told.
 type Config struct {
 	Stream string
-	Format foreign.Format // Concat (JSON values with or without line breaks) or Bytes (lines)
+	Format foreign.Format    // Concat (JSON values with or without line breaks), Bytes (lines) or Parquet
+	Values foreign.Rendering // of rows of Parquet: json; "" leaves them unread
 	foreign.Limits
 }
 
@@ -43,8 +44,11 @@ func New(b bucket.Bucket, cfg Config) (*foreign.Archive, error) {
 	if cfg.Stream == "" || strings.ContainsAny(cfg.Stream, "/\\") {
 		return nil, fmt.Errorf("firehose: stream %q", cfg.Stream)
 	}
-	if cfg.Format != foreign.Concat && cfg.Format != foreign.Bytes {
-		return nil, fmt.Errorf("firehose: format %q, want concat or bin", cfg.Format)
+	switch {
+	case cfg.Format != foreign.Concat && cfg.Format != foreign.Bytes && cfg.Format != foreign.Parquet:
+		return nil, fmt.Errorf("firehose: format %q, want concat, bin or parquet", cfg.Format)
+	case cfg.Values != "" && (cfg.Format != foreign.Parquet || cfg.Values != foreign.AsJSON):
+		return nil, fmt.Errorf("firehose: values as %q in format %s, rows of parquet are json", cfg.Values, cfg.Format)
 	}
 	return foreign.New(b, &layout{cfg}, cfg.Limits)
 }
@@ -53,7 +57,11 @@ type layout struct{ Config }
 
 // Traits are those of every stream.
 func (l *layout) Traits() foreign.Traits {
-	return foreign.Traits{Title: "firehose", Topic: l.Stream, Fields: record.FieldValue, Whole: true, Redelivers: true}
+	t := foreign.Traits{Title: "firehose", Topic: l.Stream, Fields: record.FieldValue, Whole: true, Redelivers: true}
+	if l.Values != "" {
+		t.Opens = []foreign.Format{foreign.Parquet}
+	}
+	return t
 }
 
 var file = regexp.MustCompile(`^-(\d+)-(\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2})-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(\..+)?$`)
@@ -106,6 +114,9 @@ func (l *layout) Parse(key string) (foreign.Name, bool) {
 func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, error) {
 	if failed(o.Name.Stream) {
 		return o.Pieces(foreign.FullLines, undelivered)
+	}
+	if o.Name.Format == foreign.Parquet {
+		return o.Parquet(l.Values)
 	}
 	return o.Values()
 }

@@ -1,5 +1,5 @@
-// Package lenses says what the names of the Lenses S3 sink (stream-reactor) mean and what is in its objects: JSON lines and
-// text, as bare values or in an envelope with key, headers, timestamp and offset.
+// Package lenses says what the names of the Lenses S3 sink (stream-reactor) mean and what is in its objects: JSON lines, text, Avro and
+// Parquet, as bare values or in an envelope with key, headers, timestamp and offset.
 //
 // Invariants:
 //   - The offset in a name is that of the last record. Taken for the first, every gap would lie one object further.
@@ -7,8 +7,10 @@
 //   - In an envelope a record has its own offset, topic and partition; an object with records of another topic or partition is
 //     foreign, and one that ends before the offset in its name is cut.
 //   - A string is its text; with keyIsArray or valueIsArray it is base64; every other JSON value stays as it stands.
+//   - Headers of an envelope in Avro or Parquet are fields of a record, sorted by name: their order and equal names are lost. They are
+//     read, and not said to be held.
 //
-// What is not here: listing, numbering, merging (replay/foreign); Avro, Parquet, CSV and bytes, which are named and not compared.
+// What is not here: listing, numbering, merging (replay/foreign); CSV and bytes, which are named and not compared.
 //
 // Reading order: lenses.go, name.go, envelope.go.
 package lenses
@@ -26,7 +28,14 @@ import (
 // Config says what the connector was told.
 type Config struct {
 	Topic    string
-	Envelope bool // each line is an envelope
+	Envelope bool // each line, row or datum is an envelope
+	// Format of objects that are containers, Avro or Parquet, and Values what bytes their values had; "" leaves them unread. Numbers are
+	// what to frame datums with.
+	Format  foreign.Format
+	Values  foreign.Rendering
+	Numbers []foreign.Number
+	// Fields are the parts of a record that the envelopes of a container have.
+	Fields []string
 	foreign.Limits
 }
 
@@ -38,10 +47,17 @@ func New(b bucket.Bucket, cfg Config) (*foreign.Archive, error) {
 	if cfg.Topic == "" || strings.ContainsAny(cfg.Topic, "/\\") {
 		return nil, fmt.Errorf("lenses archive: topic %q", cfg.Topic)
 	}
-	return foreign.New(b, &layout{cfg}, cfg.Limits)
+	fields, _, err := foreign.FieldsOf(cfg.Fields)
+	if err != nil {
+		return nil, fmt.Errorf("lenses archive: %w", err)
+	}
+	return foreign.New(b, &layout{cfg, fields &^ record.FieldHeaders}, cfg.Limits)
 }
 
-type layout struct{ Config }
+type layout struct {
+	Config
+	fields record.Fields // of envelopes in containers
+}
 
 // Traits are those of a connector with this configuration.
 func (l *layout) Traits() foreign.Traits {
@@ -49,14 +65,48 @@ func (l *layout) Traits() foreign.Traits {
 	if l.Envelope {
 		t.Fields, t.Own = record.AllFields, true
 	}
+	if l.contained() {
+		t.Opens = []foreign.Format{l.Format}
+		if l.Envelope {
+			t.Fields = l.fields
+		}
+	}
 	return t
 }
 
 // Decode opens an object.
 func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, error) {
-	if !l.Envelope {
+	switch {
+	case l.contained() && o.Name.Format == l.Format:
+		return l.container(o)
+	case !l.Envelope:
 		return o.Values()
 	}
 	e := &envelope{topic: l.Topic, part: o.Name.Partition}
 	return o.Pieces(foreign.FullLines, e.parse)
+}
+
+// contained reports whether objects are containers that are read.
+func (l *layout) contained() bool { return l.Format != "" && l.Values != "" }
+
+// container opens an object of Avro or Parquet.
+func (l *layout) container(o *foreign.Object) (foreign.Decoder, error) {
+	if !l.Envelope {
+		return o.Container(l.Values, l.Numbers)
+	}
+	e := foreign.Enveloped{As: l.Values, Topic: l.Topic, Part: o.Name.Partition, Sparse: true}
+	e.Offset, e.Columns.Topic, e.Partition = []string{"metadata", "offset"}, []string{"metadata", "topic"}, []string{"metadata", "partition"}
+	for _, f := range l.Fields {
+		switch f {
+		case "key":
+			e.Key = []string{"key"}
+		case "value":
+			e.Value = []string{"value"}
+		case "headers":
+			e.Headers = []string{"headers"}
+		case "timestamp":
+			e.Timestamp = []string{"metadata", "timestamp"}
+		}
+	}
+	return o.Envelopes(e)
 }
