@@ -16,13 +16,13 @@
 //     the name, make the whole object foreign (source.CodeForeign).
 //   - Objects of one directory that hold more records than there is room before the next one overlap. What is equal is given
 //     once; if nothing is equal, one of the two is not what its name says, and neither is believed.
-//   - What can not be read at all for its format (Parquet, ORC, Avro where nobody said what its values were) is listed as such, and never left
-//     out silently.
-//   - A block of Avro that is damaged costs the records that it says it holds, and no others.
-//   - Nothing is held whole but zstd objects and segments up to a limit, and nothing decompresses beyond its ceiling.
+//   - What can not be read at all for its format (ORC, Avro and Parquet where nobody said what its values were) is listed as such, and never
+//     left out silently.
+//   - A block of Avro that is damaged costs the records that it says it holds, and no others; so does a row group of Parquet.
+//   - Nothing is held whole but zstd objects, segments and Parquet up to a limit, and nothing decompresses beyond its ceiling.
 //
 // What is not here: names (replay/source/*), which layout an archive has (replay/layout), comparing (replay/gap).
 //
 // Reading order: layout.go, name.go, archive.go, list.go, count.go, number.go, overlap.go, object.go, codec.go, cut.go,
-// decode.go, json.go, avro.go, pump.go, merge.go, reader.go.
+// decode.go, json.go, rendered.go, avro.go, parquet.go, envelope.go, pump.go, merge.go, reader.go.
 package foreign

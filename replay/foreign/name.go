@@ -10,7 +10,8 @@ import (
 // Format is what an object holds.
 type Format string
 
-// The formats that objects are written in. Avro is read where a layout opens it (Traits.Opens), the last three are known by name only.
+// The formats that objects are written in. Avro and Parquet are read where a layout opens them (Traits.Opens), the last two are known by
+// name only.
 const (
 	JSON    Format = "json"  // a JSON value per line
 	Bytes   Format = "bin"   // a run of raw bytes per line

@@ -27,7 +27,9 @@ type group struct {
 // unpack makes a file of one row group: ErrCorrupt, ErrLimit, ErrCodec.
 func (f *File) unpack(i int) ([]byte, error) {
 	from := &f.meta.RowGroups[i]
-	g := &group{f: f, rows: from.NumRows, out: append(make([]byte, 0, len(magic)+int(min(from.TotalByteSize+from.TotalByteSize/8, 1<<20))), magic...)}
+	// What it says to become is believed as far as codecs of known writers go.
+	room := min(max(from.TotalByteSize, 0)+from.TotalByteSize/8, 16*int64(len(f.text)), f.limits.GroupBytes)
+	g := &group{f: f, rows: from.NumRows, out: append(make([]byte, 0, int64(len(magic))+max(room, 0)), magic...)}
 	to := format.RowGroup{NumRows: from.NumRows}
 	for c := range from.Columns {
 		m, err := g.chunk(&from.Columns[c].MetaData, c)
