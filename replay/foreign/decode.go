@@ -60,23 +60,32 @@ func PiecesOf(rs Records, parse Parse) *Pieces { return &Pieces{Records: rs, par
 
 // Values decodes an object whose lines are values and nothing else.
 func (o *Object) Values() (*Pieces, error) {
+	split, parse, err := o.Name.Values()
+	if err != nil {
+		return nil, err
+	}
+	return o.Pieces(split, parse)
+}
+
+// Values is how values follow each other in an object of that name, and what each piece is.
+func (n *Name) Values() (Split, Parse, error) {
 	switch {
-	case o.Name.Tombstone:
-		return o.Pieces(FullLines, func(_ []byte, r *record.Record) error {
+	case n.Tombstone:
+		return FullLines, func(_ []byte, r *record.Record) error {
 			r.Value = nil
 			return nil
-		})
-	case o.Name.Format == JSON:
-		return o.Pieces(FullLines, jsonValue)
-	case o.Name.Format == Bytes:
-		return o.Pieces(Lines, func(line []byte, r *record.Record) error {
+		}, nil
+	case n.Format == JSON:
+		return FullLines, jsonValue, nil
+	case n.Format == Bytes:
+		return Lines, func(line []byte, r *record.Record) error {
 			r.Value = line
 			return nil
-		})
-	case o.Name.Format == Concat:
-		return o.Pieces(Values, jsonValue)
+		}, nil
+	case n.Format == Concat:
+		return Values, jsonValue, nil
 	}
-	return nil, fmt.Errorf("format %q has no values", o.Name.Format)
+	return nil, nil, fmt.Errorf("format %q has no values", n.Format)
 }
 
 func jsonValue(line []byte, r *record.Record) error {

@@ -13,6 +13,7 @@ import (
 	"backstitch/replay/bucket"
 	"backstitch/replay/foreign"
 	"backstitch/replay/source/confluent"
+	"backstitch/replay/source/firehose"
 )
 
 // headBytes is how much of an object is looked at.
@@ -248,6 +249,9 @@ func (o *Options) look(head []byte) error {
 		return nil
 	case "firehose":
 		o.Format = "bin"
+		if user := firehose.First(head); user != nil {
+			line = user
+		}
 		if len(line) > 0 && bytes.IndexByte([]byte(`{["`), line[0]) >= 0 {
 			o.Format = "concat"
 		}

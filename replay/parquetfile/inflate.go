@@ -2,7 +2,6 @@ package parquetfile
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -111,7 +110,7 @@ func (c *Codecs) stream(dst []byte, codec format.CompressionCodec, b []byte, siz
 		dst = dst[:at+n]
 		switch {
 		case err == nil:
-		case errors.Is(err, io.EOF), err == io.ErrUnexpectedEOF && n < room && c.ended(r):
+		case err == io.EOF, err == io.ErrUnexpectedEOF && n < room && c.ended(r):
 			return dst, nil
 		default:
 			return dst, fmt.Errorf("%s: %w: %w", codec, ErrCorrupt, err)

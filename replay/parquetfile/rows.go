@@ -1,7 +1,6 @@
 package parquetfile
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -74,9 +73,9 @@ func (r *Rows) more() (err error) {
 	r.at = 0
 	r.have, err = r.rows.ReadRows(r.buf[:min(int64(len(r.buf)), r.left)])
 	switch {
-	case r.have > 0 && (err == nil || errors.Is(err, io.EOF)):
+	case r.have > 0 && (err == nil || err == io.EOF):
 		return nil
-	case err == nil || errors.Is(err, io.EOF):
+	case err == nil || err == io.EOF:
 		return fmt.Errorf("%d of its rows are missing: %w", r.left, ErrCorrupt)
 	}
 	r.have = 0

@@ -77,6 +77,8 @@ const (
 	CodeParquetCodec = "BST-Q324" // pages are compressed or encoded with something that is not read
 	CodeParquetType  = "BST-Q325" // a column has a type that JSON has no form for
 	CodeParquetGroup = "BST-Q326" // a row group is damaged; reading goes on behind it
+
+	CodeAggregate = "BST-Q327" // a record of the Kinesis Producer Library can not be taken apart
 )
 
 func (e *DamagedError) Error() string {

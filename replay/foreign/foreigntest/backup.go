@@ -2,6 +2,7 @@ package foreigntest
 
 import (
 	"bytes"
+	"crypto/md5"
 	"crypto/sha1"
 	"encoding/binary"
 	"encoding/json"
@@ -26,6 +27,35 @@ func Firehose(_ int32, rs []record.Record, n int) map[string][]byte {
 		files[FirehoseKey(at, i)] = body
 	}
 	return files
+}
+
+// FirehoseAggregated writes records that the Kinesis Producer Library has put together, five at a time, and every sixth as it is.
+func FirehoseAggregated(_ int32, rs []record.Record, n int) map[string][]byte {
+	files := map[string][]byte{}
+	for i, c := range chunks(rs, n) {
+		var body []byte
+		for _, some := range chunks(c, 6) {
+			body = append(body, Aggregate(some[:min(5, len(some))])...)
+			for _, r := range some[min(5, len(some)):] {
+				body = append(body, r.Value...)
+			}
+		}
+		files[FirehoseKey(time.Date(2026, 11, 20, 10, 0, i, 0, time.UTC), i)] = body
+	}
+	return files
+}
+
+// Aggregate is records as the Kinesis Producer Library puts them together: four bytes, a message of Protobuf, the MD5 of that.
+func Aggregate(rs []record.Record) []byte {
+	field := func(dst []byte, number byte, b []byte) []byte {
+		return append(binary.AppendUvarint(append(dst, number<<3|2), uint64(len(b))), b...)
+	}
+	message := field(nil, 1, []byte("a partition key"))
+	for _, r := range rs {
+		message = field(message, 3, field([]byte{1 << 3, 0}, 3, r.Value)) // the first of the keys, and the data
+	}
+	sum := md5.Sum(message)
+	return append(append([]byte("\xf3\x89\x9a\xc2"), message...), sum[:]...)
 }
 
 // FirehoseKey is the name of an object that was begun at a time.

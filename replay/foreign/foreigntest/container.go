@@ -38,6 +38,7 @@ func All() []string { return slices.Sorted(maps.Keys(all())) }
 
 func all() map[string]Writer {
 	out := maps.Clone(Writers)
+	out["firehose-aggregated"] = FirehoseAggregated
 	for name, c := range Containers {
 		out[name] = c.Writer
 	}

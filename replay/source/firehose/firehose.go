@@ -7,11 +7,13 @@
 //   - Delivery is at least once: the same record may be in two objects. Whether an equal one was delivered twice or sent twice
 //     can not be known, so a copy that is one too many is never called lost.
 //   - Objects of failed deliveries hold the records that did not arrive, in base64. They are read like the others.
+//   - A record that the Kinesis Producer Library made of many is taken apart into those of its users, each at a position of its own. One
+//     whose checksum fits nowhere is damage by name.
 //   - The directory is not the time of a record: it is that at which its object was begun.
 //
 // What is not here: listing and reading (replay/foreign); ORC, which is named and not compared.
 //
-// Reading order: firehose.go, failed.go.
+// Reading order: firehose.go, aggregate.go, failed.go.
 package firehose
 
 import (
@@ -118,5 +120,10 @@ func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, 
 	if o.Name.Format == foreign.Parquet {
 		return o.Parquet(l.Values)
 	}
-	return o.Values()
+	split, parse, err := o.Name.Values()
+	if err != nil {
+		return nil, err
+	}
+	a := &aggregates{inner: split, parse: parse}
+	return o.Pieces(a.Split, a.Parse)
 }

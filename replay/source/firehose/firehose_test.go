@@ -154,6 +154,7 @@ func FuzzObject(f *testing.F) {
 	f.Add([]byte(`{"a":1}{"b":2}`), uint8(0))
 	f.Add([]byte("a\nb"), uint8(1))
 	f.Add([]byte(`{"rawData":"eA=="}`), uint8(2))
+	f.Add(append(foreigntest.Aggregate(values(`{"a":1}`, "x")), `{"b":2}`...), uint8(0))
 	f.Fuzz(func(t *testing.T, body []byte, kind uint8) {
 		key := foreigntest.FirehoseKey(at("2026-11-20 10:00:00"), 0)
 		cfg := firehose.DefaultConfig("orders")
