@@ -255,6 +255,9 @@ func (s *scan) reference(r *record.Record, d record.Digest) {
 	if d.Framed && s.in.ReferenceSchemas == nil {
 		s.res.Framed++
 	}
+	if d.Glued {
+		s.res.Glued++
+	}
 	s.res.Largest = max(s.res.Largest, d.Bytes)
 	s.cells.at(s.column(r)).Total++
 	if !s.seenMs || r.TimestampMs > s.maxMs {

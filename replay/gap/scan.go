@@ -53,7 +53,9 @@ type Result struct {
 	MissingCounts []int64 `json:"-"`
 	Largest       int64   `json:"largest"` // size of the reference's largest record
 	// Framed are records of the reference whose value looks as if it began with the number of a schema, where numbers were compared as bytes.
-	Framed    int64 `json:"framed,omitempty"`
+	Framed int64 `json:"framed,omitempty"`
+	// Glued are those whose value looks as if it began with the version of a schema of AWS Glue.
+	Glued     int64 `json:"glued,omitempty"`
 	Unmatched int64 `json:"-"` // most records that waited for their match at one time
 
 	findings []Finding
@@ -202,6 +204,7 @@ func (r *Report) assemble() {
 		r.Findings = append(r.Findings, r.Results[i].findings...)
 	}
 	r.noteCopies()
+	r.noteGlue()
 	r.noteNumbers()
 	r.identify()
 	r.Heatmap = draw(r)

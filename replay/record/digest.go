@@ -7,6 +7,8 @@ type Digest struct {
 	Bytes int64    // keys, values and headers, all of them: Record.Size
 	// Framed says that the value looks as if it began with the number of a schema.
 	Framed bool
+	// Glued says that it looks as if it began with the version of a schema of AWS Glue. A ledger does not keep it.
+	Glued bool
 }
 
 // Digest is that of r under fields.
@@ -16,6 +18,7 @@ func (h *Hasher) Digest(r *Record, fields Fields) Digest {
 	d.Size, d.Bytes = r.sizes(fields)
 	d.Size -= names
 	_, d.Framed = FrameID(r.Value)
+	d.Glued = GlueFramed(r.Value)
 	return d
 }
 

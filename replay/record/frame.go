@@ -34,6 +34,21 @@ func FrameID(part []byte) (id uint32, ok bool) {
 	return binary.BigEndian.Uint32(part[1:]), true
 }
 
+// GlueLen is the length of what AWS Glue's serialisers put in front of a part, in bytes.
+const GlueLen = 1 + 1 + 16
+
+// What the second byte of theirs says of the payload.
+const (
+	glueStored   = 0
+	glueDeflated = 5 // zlib
+)
+
+// GlueFramed reports whether part looks as if it began with the version of a schema of AWS Glue: a byte 3, how the payload is compressed,
+// and a UUID. No registry of ours has such names, so the part is compared as the bytes that it is; it is never taken for one with a number.
+func GlueFramed(part []byte) bool {
+	return len(part) >= GlueLen && part[0] == 3 && (part[1] == glueStored || part[1] == glueDeflated)
+}
+
 // SchemaName is what a record calls a schema: a number, or a GUID.
 type SchemaName struct {
 	ByGUID bool
