@@ -50,14 +50,14 @@ full = dict(flag=True, i8=-128, u8=255, i16=-32768, u16=65535, i32=-2**31, u32=2
 want = dict(full, half=Raw("0.5"), single=Raw("0.1"), double=Raw("1e+21"), raw=b64(b"\x00\xff"), fixed=b64(b"abc"), d5=Raw("-0.05"), d18=Raw("12345678901234.5678"),
     d38=Raw("-1234567890123456789012345678.0000000001"), day=-1, milli=micros // 1000, micro=micros, nano=micros * 1000, clock=86399999999)
 none, empty = {k: None for k in full}, dict(full, text="", raw=b"", flag=False, double=-0.0, d5=D("0.00"))
-rows = [full, none, empty] + [dict(full, flag=i % 3 == 0, i64=i, text="t%d" % (i % 5)) for i in range(40)]
-wants = [want, none, dict(want, text="", raw="", flag=False, double=Raw("-0"), d5=Raw("0.00"))] + [dict(want, flag=i % 3 == 0, i64=i, text="t%d" % (i % 5)) for i in range(40)]
+rows = [full, none, empty] + [dict(full, flag=i < 23, i64=i, text="t%d" % (i % 5)) for i in range(40)]
+wants = [want, none, dict(want, text="", raw="", flag=False, double=Raw("-0"), d5=Raw("0.00"))] + [dict(want, flag=i < 23, i64=i, text="t%d" % (i % 5)) for i in range(40)]
 write("types-v1-snappy", types, rows, wants, compression="snappy", write_page_checksum=True)
 write("types-v2-zstd", types, rows, wants, compression="zstd", data_page_version="2.0", write_page_checksum=True)
 write("types-v1-gzip-plain", types, rows, wants, compression="gzip", use_dictionary=False, row_group_size=20)
 write("types-v2-lz4", types, rows, wants, compression="lz4", data_page_version="2.0", data_page_size=64)
 write("types-delta", types, rows, wants, compression="none", use_dictionary=False, row_group_size=43, column_encoding={
-    "i32": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED", "text": "DELTA_LENGTH_BYTE_ARRAY", "single": "BYTE_STREAM_SPLIT", "double": "BYTE_STREAM_SPLIT"})
+    "flag": "RLE", "i32": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED", "text": "DELTA_LENGTH_BYTE_ARRAY", "single": "BYTE_STREAM_SPLIT", "double": "BYTE_STREAM_SPLIT"})
 
 # What is null and what is empty, at every level.
 nested = pa.schema([
