@@ -80,7 +80,10 @@ func BenchmarkParquetAgainstTheLibrary(b *testing.B) {
 	}
 }
 
-func parquetByLibrary(path string, read func(*parquet.Reader) (int64, error)) (n int64, err error) {
+// rowReader is the library's reader of rows.
+type rowReader interface{ Read(row any) error }
+
+func parquetByLibrary(path string, read func(rowReader) (int64, error)) (n int64, err error) {
 	text, err := os.ReadFile(filepath.Join(path, parquetKey))
 	if err != nil {
 		return 0, err
@@ -98,7 +101,7 @@ func parquetByLibrary(path string, read func(*parquet.Reader) (int64, error)) (n
 	return n, err
 }
 
-func maps(r *parquet.Reader) (n int64, err error) {
+func maps(r rowReader) (n int64, err error) {
 	for {
 		row := map[string]any{}
 		if err := r.Read(&row); err != nil {
@@ -108,7 +111,7 @@ func maps(r *parquet.Reader) (n int64, err error) {
 	}
 }
 
-func structures(r *parquet.Reader) (n int64, err error) {
+func structures(r rowReader) (n int64, err error) {
 	for {
 		var row parquetOrder
 		if err := r.Read(&row); err != nil {

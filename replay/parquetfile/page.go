@@ -18,6 +18,9 @@ const (
 	maxHeaderBytes = 16 << 20
 )
 
+// plainDictionary is the older name of what pages with a dictionary are in, which writers of the first version of the format still use.
+const plainDictionary format.Encoding = 2
+
 // pages are those of one column chunk, one after the other.
 type pages struct {
 	*group
@@ -93,7 +96,7 @@ func (p *pages) dictionaryPage(h *format.PageHeader, packed []byte) (err error) 
 		return fmt.Errorf("a dictionary where none is to be: %w", ErrCorrupt)
 	case d.NumValues < 0 || d.NumValues > maxPageValues:
 		return fmt.Errorf("a dictionary of %d values: %w", d.NumValues, ErrLimit)
-	case d.Encoding != format.Plain && d.Encoding != format.PlainDictionary:
+	case d.Encoding != format.Plain && d.Encoding != plainDictionary:
 		return badEncoding(d.Encoding)
 	}
 	if p.page, err = p.f.codecs.inflate(p.page[:0], p.codec, packed, int(h.UncompressedPageSize)); err != nil {
@@ -239,7 +242,7 @@ func (p *pages) body(at int, encoding *format.Encoding, n int) error {
 	switch *encoding {
 	case format.Plain, format.ByteStreamSplit:
 		return nil
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		switch {
 		case !p.hasDictionary:
 			return fmt.Errorf("it has no dictionary: %w", ErrCorrupt)

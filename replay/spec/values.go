@@ -39,6 +39,7 @@ func (c *checker) values(path string, l Layout) {
 		c.add(CodeTogether, path, "values belongs to formats avro and parquet", "set format: avro or format: parquet, or leave values out")
 	case l.Format == "parquet" && v.As == "confluent":
 		c.add(CodeTogether, path+".as", "a row of parquet is no datum as the topic had it", "as: json, or as: plain for envelopes whose values are strings or bytes")
+		return
 	case l.Format == "parquet" && v.As == "plain" && l.Layout != "lenses" && l.Layout != "aiven":
 		c.add(CodeTogether, path+".as", "a value of layout "+l.Layout+" in parquet is a row with columns", "as: json")
 	}
