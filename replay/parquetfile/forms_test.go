@@ -340,11 +340,11 @@ func TestRowsKeepTheirValues(t *testing.T) {
 	codecs := []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd, &parquet.Lz4Raw}
 	rapid.Check(t, func(rt *rapid.T) {
 		var rows []wide
-		for range rapid.IntRange(0, 12).Draw(rt, "rows") {
+		for range rapid.IntRange(0, 6).Draw(rt, "rows") {
 			rows = append(rows, drawWide(rt))
 		}
 		text := write(rt, rows, parquet.Compression(rapid.SampledFrom(codecs).Draw(rt, "codec")), parquet.DataPageVersion(rapid.IntRange(1, 2).Draw(rt, "version")),
-			parquet.PageBufferSize(rapid.SampledFrom([]int{1, 64, 1 << 16}).Draw(rt, "page")), parquet.MaxRowsPerRowGroup(int64(rapid.IntRange(1, 9).Draw(rt, "group"))))
+			parquet.PageBufferSize(rapid.SampledFrom([]int{64, 4096}).Draw(rt, "page")), parquet.MaxRowsPerRowGroup(int64(rapid.IntRange(1, 5).Draw(rt, "group"))))
 		got, err := texts(text)
 		if err != nil || len(got) != len(rows) {
 			rt.Fatalf("got %d rows of %d, %v", len(got), len(rows), err)
