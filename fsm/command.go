@@ -45,6 +45,7 @@ const (
 	UnknownSchedule Code = 15
 	UnknownDataset  Code = 16 // no such dataset, or no such endpoint of it
 	UnknownPlan     Code = 17 // no plan of the cluster's own
+	UnknownAlias    Code = 20
 )
 
 // String returns the word that the API and logs use, e.g. "stale-epoch".
@@ -86,6 +87,8 @@ func (c Code) String() string {
 		return "unknown-dataset"
 	case UnknownPlan:
 		return "unknown-plan"
+	case UnknownAlias:
+		return "unknown-alias"
 	}
 	return fmt.Sprintf("code %d", uint16(c))
 }

@@ -86,6 +86,9 @@ var goldenCommands = []Command{
 	KeepPlan{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Made: &goldenMade},
 	ApprovePlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}}, RejectPlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}},
 	SettleNotices{Dataset: "shop/orders", Endpoint: "pager", UpTo: 301, Sent: 2, Dropped: 1, Why: "410 Gone"},
+	PutAlias{Name: "orders", Place: "kafka:abc/orders-v2", Topic: "orders-v2", Job: "bs-7f3k2m", From: "kafka:abc/orders", FromTopic: "orders",
+		Moves: []GroupMove{{Group: "billing", Plan: []byte("{}")}}, Seen: 300, Stage: true},
+	RevertAlias{Name: "orders", Job: "bs-7f3k2m", Seen: 300, Done: true}, VoidJob{Job: "bs-7f3k2m", Done: true, Records: 70_000},
 	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
 }
 
@@ -131,9 +134,15 @@ var goldenValues = map[string]any{
 	"book_plan_work": goldenMade,
 	"book_plan_text": planText{Document: []byte{0x28, 0xb5}},
 	"book_tried":     tried{Tries: []try{{Plan: "bs-7f3k2m", Job: "bs-7f3k2p", By: "cli:ann", Ranges: partition.Ranges{{From: 100, To: 70_000}}}}},
-	"book_version":   clusterVersion{Version: 2},
-	"book_mark":      mark{},
-	"book_slot":      slotRef{Slot: 1},
+	"book_alias": Alias{Name: "orders", Current: 1, Last: 2, CreateIndex: 70, ModifyIndex: 300, Versions: []AliasVersion{{Number: 2, State: AliasReverting, Before: 1,
+		Place: "kafka:abc/orders-v2", Topic: "orders-v2", Job: "bs-7f3k2m", Proof: "r-abc", Groups: []string{"billing"}, By: "cli:ann", Why: "INC-4211",
+		UnixNanos: 1_700_000_000_000_000_011, RevertedBy: "cli:bob", RevertedWhy: "no", RevertedUnixNanos: 1_700_000_000_000_000_012}}},
+	"book_alias_moves": aliasMoves{Moves: []GroupMove{{Group: "billing", Plan: []byte("{}")}}},
+	"book_void": JobVoid{Job: "bs-7f3k2m", Done: true, Records: 70_000, By: "cli:ann", Why: "INC-4211", UnixNanos: 1_700_000_000_000_000_013,
+		DoneUnixNanos: 1_700_000_000_000_000_014},
+	"book_version": clusterVersion{Version: 2},
+	"book_mark":    mark{},
+	"book_slot":    slotRef{Slot: 1},
 }
 
 const goldenDir = "testdata/wire"

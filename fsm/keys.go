@@ -51,6 +51,10 @@ const (
 	kindPlanWork    kind = 'h' // job that makes it -> MadePlan without Document, while the plan waits
 	kindPlanText    kind = 'H' // job that makes it -> planText
 	kindTried       kind = 'T' // dataset, pair, partition -> tried
+	kindAlias       kind = 'i' // alias -> Alias
+	kindAliasOf     kind = 'I' // job, alias -> mark, while a version of that job was not taken back
+	kindAliasMoves  kind = 'u' // alias, version -> aliasMoves
+	kindVoid        kind = 'r' // job -> JobVoid
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -221,6 +225,12 @@ func (k kind) String() string {
 		return "document of a plan"
 	case kindTried:
 		return "what plans have tried"
+	case kindAlias, kindAliasOf:
+		return "alias"
+	case kindAliasMoves:
+		return "groups of an alias"
+	case kindVoid:
+		return "rollback of a job"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -244,7 +254,7 @@ func (k kind) newValue() any {
 		return new(Job)
 	case kindJobFrozen:
 		return new(jobFrozen)
-	case kindJobActive, kindLaneSlice, kindOwned:
+	case kindJobActive, kindLaneSlice, kindOwned, kindAliasOf:
 		return new(mark)
 	case kindLock:
 		return new(lockHolder)
@@ -296,6 +306,12 @@ func (k kind) newValue() any {
 		return new(planText)
 	case kindTried:
 		return new(tried)
+	case kindAlias:
+		return new(Alias)
+	case kindAliasMoves:
+		return new(aliasMoves)
+	case kindVoid:
+		return new(JobVoid)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

@@ -8,7 +8,7 @@ import (
 
 // SubmitJob makes a job in state planned and takes its locks.
 //
-// Since: 1. Proposed by: the API. Refused: Exists (same id, other plan hash), Overlap, Invalid. The same plan again is OK and
+// Since: 1. Proposed by: the API. Refused: Exists (same id, other plan hash; the job was rolled back), Overlap, Invalid. The same plan again is OK and
 // changes nothing. The job's CreatedBy is the actor of the envelope.
 type SubmitJob struct {
 	ID        partition.JobID
@@ -42,6 +42,9 @@ func (c SubmitJob) apply(t *tx) Result {
 	if have, ok := t.job(c.ID); ok {
 		if have.PlanHash != c.PlanHash {
 			return t.refuse(Exists, c.subject())
+		}
+		if _, voided := t.void(c.ID); voided {
+			return t.refuse(Exists, fmt.Sprintf("%s was rolled back: only a new plan can write that again", c.subject()))
 		}
 		return t.ok()
 	}

@@ -27,6 +27,9 @@ func (c RetryJob) apply(t *tx) Result {
 		if t.isScan(j.ID) && j.FailedSlices == 0 {
 			return t.refuse(WrongState, fmt.Sprintf("scan %s compared everything there was; a new scan looks again", j.ID))
 		}
+		if _, voided := t.void(j.ID); voided {
+			return t.refuse(WrongState, fmt.Sprintf("job %s was rolled back", j.ID))
+		}
 		p, plans := t.planOf(j.ID)
 		if plans {
 			if open := t.openOf(p.Dataset, p.Pair, p.ID); open != "" {

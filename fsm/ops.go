@@ -7,7 +7,7 @@ import (
 )
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x
-// checkpoints, 05x findings and proofs, 06x datasets, 09x members, version and digest. A number that was released is never given to something else:
+// checkpoints, 05x findings and proofs, 06x datasets, 07x what readers are sent to, 09x members, version and digest. A number that was released is never given to something else:
 // an op that is not used any more stays here and applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
@@ -55,6 +55,9 @@ var opTable = [...]opSpec{
 	{64, "keep-plan", 4, decodeOp[KeepPlan]},
 	{65, "approve-plan", 4, decodeOp[ApprovePlan]},
 	{66, "reject-plan", 4, decodeOp[RejectPlan]},
+	{74, "put-alias", 5, decodeOp[PutAlias]},
+	{75, "revert-alias", 5, decodeOp[RevertAlias]},
+	{76, "void-job", 5, decodeOp[VoidJob]},
 	{90, "raise-version", 1, decodeOp[RaiseVersion]},
 	{91, "compare-digest", 1, decodeOp[CompareDigest]},
 	{92, "put-member", 1, decodeOp[PutMember]},
@@ -66,10 +69,10 @@ const (
 	// FirstVersion is the cluster version of a new cluster.
 	FirstVersion uint32 = 1
 	// LatestVersion is the highest cluster version that this program can take part in.
-	LatestVersion uint32 = 4
+	LatestVersion uint32 = 5
 	// MaxOp is what this program says of itself in Member.MaxOp: its highest op number, and one more with each cluster version
 	// that only fills gaps below it. It tells versions apart and is not itself an op.
-	MaxOp uint16 = 97
+	MaxOp uint16 = 98
 	// writersSince is the version from which on the book notes who may have written a partition.
 	writersSince uint32 = 2
 	// datasetsSince is the version from which on the book notes what happens to a dataset.
@@ -79,7 +82,7 @@ const (
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
-var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97}
+var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97, 5: 98}
 
 // VersionNeeds returns the Member.MaxOp that a cluster version wants of every member.
 func VersionNeeds(version uint32) uint16 { return versionNeeds[version] }

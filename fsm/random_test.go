@@ -34,6 +34,9 @@ type generator struct {
 	due   map[string]int64 // by schedule
 	seen  map[DatasetName]uint64
 	plans []Plan
+	names []Alias
+	next  []Command // of a job that is on its way to a passing proof
+	files int
 }
 
 func newGenerator(r *rand.Rand) *generator {
@@ -95,6 +98,11 @@ func (g *generator) slices(job partition.JobID) []partition.Slice {
 }
 
 func (g *generator) command() Command {
+	if len(g.next) > 0 && g.r.IntN(2) == 0 {
+		c := g.next[0]
+		g.next = g.next[1:]
+		return c
+	}
 	switch n := g.r.IntN(100); {
 	case n < 4:
 		if g.jobs < 60 {
@@ -150,6 +158,8 @@ func (g *generator) command() Command {
 		return FailSlice{Slice: id, Owner: owner, Epoch: epoch, Err: "BST-E0001", Retry: g.r.IntN(4) > 0}
 	case n < 75:
 		return g.finish()
+	case n < 75+2 && g.r.IntN(2) == 0:
+		return g.alias()
 	case n < 76:
 		return RaiseVersion{uint32(g.r.IntN(int(LatestVersion) + 1))}
 	case n < 80:
@@ -303,6 +313,56 @@ func (g *generator) checkpoints() Command {
 	return c
 }
 
+// alias publishes what a job wrote, which most jobs have not proved, or takes something back.
+func (g *generator) alias() Command {
+	if len(g.next) == 0 && g.r.IntN(3) == 0 && g.files < 20 {
+		g.next = g.provedJob()
+	}
+	job := fileJob(g.r.IntN(g.files + 1))
+	name := "alias-" + g.datasetName()
+	if n := g.r.IntN(6); n == 0 {
+		return VoidJob{Job: job}
+	} else if n == 1 {
+		return VoidJob{Job: job, Done: true, Records: 3}
+	}
+	for _, a := range g.names {
+		if a.Name != name {
+			continue
+		}
+		v := a.Versions[g.r.IntN(len(a.Versions))]
+		if n := g.r.IntN(4); n < 2 {
+			return RevertAlias{Name: name, Job: v.Job, Seen: a.ModifyIndex, Done: n == 1}
+		} else if n == 2 && v.Job != "" {
+			return PutAlias{Name: name, Place: v.Place, Topic: v.Topic, Job: v.Job, Seen: a.ModifyIndex}
+		}
+		c := PutAlias{Name: name, Place: "dir:v", Topic: "t", Job: job, Seen: a.ModifyIndex}
+		if g.r.IntN(2) == 0 {
+			c.Stage, c.Moves = true, []GroupMove{{Group: "g", Plan: []byte("{}")}}
+		}
+		return c
+	}
+	return PutAlias{Name: name, Place: "dir:v", Topic: "t", Job: job, From: "dir:u", FromTopic: "u"}
+}
+
+func fileJob(n int) partition.JobID { return partition.JobID(fmt.Sprintf("bs-v%c", 'a'+n)) }
+
+// provedJob are the commands that take a job of files from its submission to a passing proof, if nothing comes between.
+func (g *generator) provedJob() []Command {
+	g.files++
+	id := fileJob(g.files)
+	s := fillSlice(id, 0, 0, 0, 10)
+	s.Kind = partition.SliceVerify
+	c := Comparison{Verdict: Pass, Evidence: E3, Expected: Side{Records: 10}, ReadBy: "a"}
+	proof := ProofID("r-" + id)
+	return []Command{
+		PutMember{testMember("a")}, SubmitJob{ID: id, Slices: 1, Locks: []string{fmt.Sprintf("dir:v/%d", g.files%3)}, Recipe: []byte("{}")},
+		AddSlices{Job: id, Slices: []partition.Slice{s}}, StartJob{id}, BeginVerify{id}, GrantLeases{[]Grant{{Slice: s.ID, Owner: "a"}}},
+		FinishSlice{Slice: s.ID, Owner: "a", Epoch: 1, Checkpoint: Checkpoint{Epoch: 1, Cursor: 10}, Comparison: &c},
+		RecordProof{Proof{ID: proof, Job: id, Verdict: Pass, Evidence: E3, Comparisons: []Comparison{c}}},
+		FinishJob{ID: id, State: JobSucceeded, Proof: proof},
+	}
+}
+
 // learn looks at the book now and then, as a leader does.
 func (g *generator) learn(t testing.TB, v *View) {
 	schedules, err := v.Schedules()
@@ -318,6 +378,9 @@ func (g *generator) learn(t testing.TB, v *View) {
 	}
 	for _, d := range sets {
 		g.seen[d.Name] = d.ModifyIndex
+	}
+	if g.names, err = v.Aliases(); err != nil {
+		t.Fatal(err)
 	}
 	g.plans = nil
 	for _, d := range sets {

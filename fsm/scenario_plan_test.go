@@ -108,6 +108,9 @@ func (s *scenario) withSeen(line string) string {
 	if !strings.Contains(line, "seen=now") {
 		return line
 	}
+	if _, name, ok := strings.Cut(line, "alias="); ok {
+		return s.withSeenAlias(line, name)
+	}
 	_, name, _ := strings.Cut(line, "dataset=")
 	name, _, _ = strings.Cut(name, " ")
 	s.view(func(v *View) {

@@ -78,6 +78,9 @@ func promised() []string {
 		64: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		65: {UnknownPlan, WrongState, Exists, Overlap},
 		66: {UnknownPlan, WrongState, Exists},
+		74: {UnknownJob, WrongState, Incomplete, Exists, Invalid},
+		75: {UnknownAlias, WrongState},
+		76: {UnknownJob, WrongState, Overlap, Invalid},
 		90: {NeedsVersion, Invalid},
 		92: {OtherInstance, Exists, NeedsVersion, Invalid},
 		93: {UnknownMember, WrongState, Invalid},
@@ -105,6 +108,8 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 		switch line = strings.TrimSpace(line); {
 		case line == "show":
 			out.WriteString(s.show())
+		case line == "aliases":
+			out.WriteString(s.showAliases())
 		case line == "plans":
 			out.WriteString(s.showPlans())
 		case s.short(t, line, &out):
@@ -390,6 +395,12 @@ func (a args) command(name string) Command {
 	case "settle-notices":
 		return SettleNotices{Dataset: DatasetName(a.str("dataset")), Endpoint: a.str("endpoint"), UpTo: uint64(a.num("upto")),
 			Sent: uint32(a.num("sent")), Dropped: uint32(a.num("dropped")), Why: a.str("because")}
+	case "put-alias":
+		return a.putAlias()
+	case "revert-alias":
+		return RevertAlias{Name: a.str("alias"), Job: a.scan(), Seen: uint64(a.num("seen")), Done: a.str("done") != ""}
+	case "void-job":
+		return VoidJob{Job: a.scan(), Done: a.str("done") != "", Records: a.num("records")}
 	case "raise-version":
 		return RaiseVersion{uint32(a.num("version"))}
 	case "put-member":
