@@ -53,6 +53,22 @@ type Reader interface {
 	io.Closer
 }
 
+// Reverter is a Sink that can make what a job wrote void: readers pass over it from then on, and nothing is deleted.
+type Reverter interface {
+	// PlanRevert says what reverting job would do to a partition. It writes nothing.
+	PlanRevert(ctx context.Context, partition int32, job partition.JobID) (Void, error)
+	// Revert makes what job wrote into a partition void, and fences its writers for good; a partition of which job wrote nothing is fenced all the
+	// same. Reverting again does nothing. ErrBuiltUpon leaves everything as it is.
+	Revert(ctx context.Context, partition int32, job partition.JobID) (Void, error)
+}
+
+// Void is what a job wrote into one partition.
+type Void struct {
+	Records int64
+	Done    bool              // readers pass over it, and did before Revert was called
+	Later   []partition.JobID // that have written behind it and count; it can not be made void before they are
+}
+
 // Errors that say what a caller does next. Everything else is worth opening the sink again.
 var (
 	// ErrFenced says that a newer owner has opened the lane. Stop at once and report nothing.
@@ -67,6 +83,8 @@ var (
 	ErrNoTarget = errors.New("no such target")
 	// ErrProgress says that the progress in the target can not be read, or can not be kept because it has grown too large.
 	ErrProgress = errors.New("progress in the target is unusable")
+	// ErrBuiltUpon says that other jobs have written behind what is to be made void.
+	ErrBuiltUpon = errors.New("later jobs have written behind it")
 	// ErrDenied says that the target refuses this principal.
 	ErrDenied = errors.New("target denies access")
 )

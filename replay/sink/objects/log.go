@@ -14,6 +14,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/bucket"
 	"backstitch/replay/sink"
+	"backstitch/storage/failpoint"
 
 	"github.com/zeebo/xxh3"
 )
@@ -22,7 +23,7 @@ import (
 
 // entry is one commit.
 type entry struct {
-	Version int             `json:"version"` // 1, or 2 where the data object is no NDJSON
+	Version int             `json:"version"` // 1; 2 where the data object is no NDJSON; 3 where Void names a job
 	Number  int64           `json:"number"`
 	Job     partition.JobID `json:"job"`
 	Stamp   string          `json:"stamp"`          // of the lane of Job, after this commit
@@ -31,6 +32,9 @@ type entry struct {
 	Sum     string          `json:"sum,omitempty"` // xxh3-128 of the data object
 	From    int64           `json:"from"`          // offset of the first record
 	To      int64           `json:"to"`            // offset after the last one
+	// Void are the jobs whose records do not count any more, each commit with those of the one before it. So the last commit alone says what
+	// readers pass over.
+	Void []partition.JobID `json:"void,omitempty"`
 }
 
 // sealed is a commit as it is stored.
@@ -60,7 +64,7 @@ func unseal(text []byte, n int64) (e entry, err error) {
 	if err := json.Unmarshal(s.Commit, &e); err != nil {
 		return e, err
 	}
-	if e.Version < 1 || e.Version > 2 || e.Number != n || e.To < e.From {
+	if e.Version < 1 || e.Version > 3 || e.Number != n || e.To < e.From {
 		return e, fmt.Errorf("it is commit %d of version %d, records %d to %d", e.Number, e.Version, e.From, e.To)
 	}
 	return e, nil
@@ -180,6 +184,26 @@ func (l log) must(ctx context.Context, n int64) (entry, error) {
 		err = fmt.Errorf("commit %d of %s was deleted: %w", n, l.dir, sink.ErrProgress)
 	}
 	return e, err
+}
+
+// append stores a commit under its number: bucket.ErrExists when somebody has it already.
+func (l log) append(ctx context.Context, e entry) error {
+	body, err := e.seal()
+	if err != nil {
+		return err
+	}
+	if _, err := l.b.PutNew(ctx, path.Join(l.dir, entryName(e.Number)), body); err != nil {
+		return err
+	}
+	failpoint.Reach(failpoint.ObjectsCommitted)
+	return nil
+}
+
+// inherit takes over what the commit before has made void.
+func (e *entry) inherit(void []partition.JobID) {
+	if e.Void = void; len(void) > 0 {
+		e.Version = 3
+	}
 }
 
 // first returns the number of the first commit up to last that ends behind offset, last+1 when there is none. Commits are in the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"backstitch/partition"
@@ -18,7 +19,7 @@ func (w *writer) Recent(ctx context.Context, from int64) (sink.Reader, error) {
 	return w.s.read(ctx, w.slice.Partition, from, w.to, w.slice.ID.Job)
 }
 
-// Bounds returns 0 and the number of records of part.
+// Bounds returns 0 and the offset after the last record of part, or after the last that there was.
 func (s *Sink) Bounds(ctx context.Context, part int32) (start, end int64, err error) {
 	e, err := s.log(part).last(ctx)
 	return 0, e.To, classify(err)
@@ -43,7 +44,7 @@ func (s *Sink) read(ctx context.Context, part int32, from, to int64, not partiti
 	if err != nil {
 		return nil, classify(err)
 	}
-	return &reader{log: l, part: part, number: number - 1, last: last.Number, next: from, end: min(to, last.To), not: not, max: s.cfg.BufferBytes}, nil
+	return &reader{log: l, part: part, number: number - 1, last: last.Number, next: from, end: min(to, last.To), not: not, void: last.Void, max: s.cfg.BufferBytes}, nil
 }
 
 // reader reads one data object at a time. It is used by one goroutine.
@@ -55,7 +56,8 @@ type reader struct {
 	next   int64
 	end    int64
 	not    partition.JobID // whose commits are left out; "" for none
-	max    int64           // bytes of a data object
+	void   []partition.JobID
+	max    int64 // bytes of a data object
 }
 
 // Next returns the records of the next commit that has any.
@@ -69,7 +71,7 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 		if e.To <= r.next || e.Data == "" {
 			continue
 		}
-		if r.not != "" && e.Job == r.not {
+		if r.not != "" && e.Job == r.not || slices.Contains(r.void, e.Job) {
 			r.next = e.To
 			continue
 		}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
+	"slices"
 	"strings"
 
 	"backstitch/partition"
@@ -60,7 +60,7 @@ type Prober interface {
 	Probe(ctx context.Context) error
 }
 
-// Sink writes into one bucket. It satisfies sink.Sink and sink.Targets.
+// Sink writes into one bucket. It satisfies sink.Sink, sink.Targets and sink.Reverter.
 type Sink struct {
 	cfg Config
 	b   bucket.Bucket
@@ -72,6 +72,8 @@ type Sink struct {
 var (
 	_ sink.Sink    = (*Sink)(nil)
 	_ sink.Targets = (*Sink)(nil)
+
+	_ sink.Reverter = (*Sink)(nil)
 )
 
 // New writes into b, which the sink closes if it can be closed. It does not touch the store.
@@ -155,7 +157,10 @@ func (s *Sink) log(part int32) log { return log{b: s.b, dir: partitionDir(s.cfg.
 // takeOver looks for the progress of the lane, from last backwards, and appends a commit without data. bucket.ErrExists means that
 // somebody was quicker.
 func (w *writer) takeOver(ctx context.Context, last entry) (sink.Progress, error) {
-	w.number, w.to = last.Number, last.To
+	w.number, w.to, w.void = last.Number, last.To, last.Void
+	if slices.Contains(last.Void, w.slice.ID.Job) {
+		return sink.Progress{}, fmt.Errorf("what job %s wrote was made void: %w", w.slice.ID.Job, sink.ErrFenced)
+	}
 	p := sink.Begin(w.slice)
 	for e := last; e.Number > 0; {
 		if e.Job == w.slice.ID.Job {
@@ -192,14 +197,10 @@ func (w *writer) append(ctx context.Context, e entry, p sink.Progress) error {
 	} else {
 		e.Version = w.s.cfg.Format.version()
 	}
-	body, err := e.seal()
-	if err != nil {
+	e.inherit(w.void)
+	if err := w.log.append(ctx, e); err != nil {
 		return err
 	}
-	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, entryName(e.Number)), body); err != nil {
-		return err
-	}
-	failpoint.Reach(failpoint.ObjectsCommitted)
 	w.number, w.to = e.Number, e.To
 	return nil
 }

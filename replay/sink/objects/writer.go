@@ -21,8 +21,9 @@ type writer struct {
 	slice partition.Slice
 	epoch partition.Epoch
 
-	number int64   // of the last commit that it knows
-	to     int64   // records in the partition up to there
+	number int64 // of the last commit that it knows
+	to     int64 // offset after the last record up to there
+	void   []partition.JobID
 	enc    encoder // of the records since
 	count  int64
 	dead   error
