@@ -245,6 +245,25 @@ func (v *View) Aliases() ([]Alias, error) {
 	return out, nil
 }
 
+// AliasesOf returns the names under which what a job wrote is published, or about to be, or was before the current version.
+func (v *View) AliasesOf(job partition.JobID) ([]string, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	var out []string
+	prefix := key(kindAliasOf, ended(job))
+	for e, err := range v.scan(prefix, nil) {
+		if err == nil {
+			err = unseal(e.key, e.value, &mark{})
+		}
+		if err != nil {
+			return nil, v.failed(err)
+		}
+		out = append(out, string(e.key[len(prefix):]))
+	}
+	return out, nil
+}
+
 // AliasMoves returns how the groups of a version move, nil for one that has none or whose groups were put back.
 func (v *View) AliasMoves(name string, number uint32) ([]GroupMove, error) {
 	var m aliasMoves

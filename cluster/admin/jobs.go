@@ -246,7 +246,7 @@ func describeJob(view *fsm.View, job fsm.Job) (client.Job, error) {
 			out.Verdict = proof.Verdict.String()
 		}
 	}
-	return out, nil
+	return out, describeAfterlife(view, &out, job)
 }
 
 func describeSlice(state fsm.SliceState, plan partition.Slice, names map[partition.NodeID]string) client.SliceState {

@@ -67,6 +67,8 @@ func refused(result fsm.Result, object string) error {
 		return notFound("dataset", object, "backstitch dataset list")
 	case fsm.UnknownPlan:
 		return notFound("plan", object, "backstitch dataset list")
+	case fsm.UnknownAlias:
+		return notFound("alias", object, "backstitch alias list")
 	case fsm.StaleEpoch:
 		return newProblem(http.StatusConflict, client.CodeWrongState, "the lease has moved on", because, "backstitch status")
 	case fsm.WrongState, fsm.LaneBusy:

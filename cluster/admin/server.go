@@ -124,6 +124,10 @@ func (s *Server) routes() http.Handler {
 
 	read(api, "/v1/datasets/{namespace}/{name}/plans/{id}", "show-plan", "One plan that the cluster made, whole", s.showPlan)
 
+	read(api, "/v1/aliases", "list-aliases", "All aliases", s.listAliases)
+	read(api, "/v1/aliases/{name}", "show-alias", "Where readers are to go", s.showAlias)
+	read(api, "/v1/aliases/{name}/versions/{version}/groups", "show-alias-groups", "How the consumer groups of a version move", s.aliasMoves)
+
 	write(api, "/v1/jobs", "submit-job", "Hand in a frozen plan", s.submitJob)
 	write(api, "/v1/jobs/{id}/pause", "pause-job", "Stop a job at its checkpoints",
 		s.act("pause", func(id partition.JobID) fsm.Command { return fsm.PauseJob{ID: id} }))
@@ -134,6 +138,9 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/jobs/{id}/retry", "retry-job", "Run the failed slices of a job again",
 		s.act("retry", func(id partition.JobID) fsm.Command { return fsm.RetryJob{ID: id} }))
 	write(api, "/v1/jobs/{id}/proofs", "record-proof", "Add a proof made from outside", s.recordProof)
+	write(api, "/v1/jobs/{id}/void", "void-job", "Make what a job wrote into files void: begun, or done", s.voidJob)
+	write(api, "/v1/aliases/{name}/publish", "publish-alias", "Send readers to what a job has proved", s.putAlias)
+	write(api, "/v1/aliases/{name}/revert", "revert-alias", "Send readers back to the version before", s.revertAlias)
 	write(api, "/v1/scans", "submit-scan", "Start a scan", s.submitScan)
 	write(api, "/v1/scans/{id}/cancel", "cancel-scan", "End a scan for good", s.cancelScan)
 	write(api, "/v1/scan-schedules", "put-scan-schedule", "Make or replace a schedule of scans", s.putSchedule)

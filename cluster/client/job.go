@@ -99,6 +99,10 @@ type Job struct {
 
 	Proof   string `json:"proof,omitempty" doc:"id of the newest proof"`
 	Verdict string `json:"verdict,omitempty" doc:"of the newest proof: pass, fail, indeterminate"`
+	// Aliases are the names under which what the job wrote is published, or was before the current version.
+	Aliases []string `json:"aliases,omitempty"`
+	// Void says that the job was rolled back: what it wrote into files does not count.
+	Void *JobVoid `json:"void,omitempty"`
 }
 
 // Terminal reports whether nothing happens to the job any more.
