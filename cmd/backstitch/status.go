@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -165,6 +166,15 @@ func jobText(w io.Writer, j client.Job, dedupe *recovery.Dedupe, slices []client
 	fmt.Fprintf(w, "Job %s   %s/%s   %s", j.ID, j.Namespace, j.Name, j.State)
 	if j.Why != "" {
 		fmt.Fprintf(w, ": %s", j.Why)
+	}
+	switch v := j.Void; {
+	case v != nil && v.Done:
+		fmt.Fprintf(w, "\n  rolled back  %s by %s: %s records are void", stamp(v.At), v.By, count(v.Records))
+	case v != nil:
+		fmt.Fprintf(w, "\n  rolled back  not finished; next: backstitch rollback %s", j.ID)
+	}
+	if len(j.Aliases) > 0 {
+		fmt.Fprintf(w, "\n  published    as %s", strings.Join(j.Aliases, ", "))
 	}
 	fmt.Fprintf(w, "\n  phase        %s\n  write        %s   %s of %s records   %s\n", phase(j), percent(j),
 		count(done(j)), count(j.Records), bytesText(j.Progress.Bytes))

@@ -234,18 +234,7 @@ func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) er
 			}
 		}
 	case "dir", "s3":
-		store, err := o.store(to.Connection, to.Endpoint, to.Region)
-		if err != nil {
-			return err
-		}
-		b, err := connect.Bucket(ctx, to.Path, store, o.cfg.Env)
-		if errors.Is(err, bucket.ErrNoBucket) {
-			return fmt.Errorf("%w: %w", sink.ErrNoTarget, err)
-		}
-		if err != nil {
-			return err
-		}
-		s, err := objects.New(b, objects.Config{Topic: to.Topic, Format: objects.Format(to.Format), Codec: to.Codec, OriginHeaders: ends.Recipe.Write.OriginHeaders, SourceTopic: ends.Recipe.Source.Topic})
+		s, err := o.Files(ctx, &ends.Recipe)
 		if err != nil {
 			return err
 		}
@@ -254,6 +243,26 @@ func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) er
 		return fmt.Errorf("target kind %q: %w", to.Kind, ErrRecipe)
 	}
 	return nil
+}
+
+// Files opens the target of a recipe that writes into files, and nothing else of it. The caller closes it.
+func (o *Opener) Files(ctx context.Context, r *recovery.Recipe) (*objects.Sink, error) {
+	to := &r.Target
+	if !to.Files() {
+		return nil, fmt.Errorf("target kind %q: %w", to.Kind, ErrRecipe)
+	}
+	store, err := o.store(to.Connection, to.Endpoint, to.Region)
+	if err != nil {
+		return nil, err
+	}
+	b, err := connect.Bucket(ctx, to.Path, store, o.cfg.Env)
+	if errors.Is(err, bucket.ErrNoBucket) {
+		return nil, fmt.Errorf("%w: %w", sink.ErrNoTarget, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return objects.New(b, objects.Config{Topic: to.Topic, Format: objects.Format(to.Format), Codec: to.Codec, OriginHeaders: r.Write.OriginHeaders, SourceTopic: r.Source.Topic})
 }
 
 func (o *Opener) kafka(connection, brokers string) (connect.Kafka, error) {

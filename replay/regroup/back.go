@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"backstitch/replay/gap"
-
 )
 
 // Moving a group as a part of something larger that keeps the plan itself, and with it the way back: no receipt is needed.
@@ -142,4 +141,3 @@ func (p *Plan) Whole() error {
 	}
 	return nil
 }
-

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"backstitch/chaos/process"
+	"backstitch/cluster/client"
+	dirbucket "backstitch/replay/bucket/dir"
+	"backstitch/replay/record"
+	"backstitch/replay/replaytest"
+	"backstitch/replay/sink/objects"
+)
+
+// rework is a topic of which a bad deploy spoiled a part, an archive of it, and a cluster of one agent that can be killed.
+type rework struct {
+	broker
+	dir   string
+	ports sitePorts
+	agent *process.Process
+}
+
+const (
+	perPartition = 400
+	// The deploy wrote the records from spoiledFrom to spoiledTo in seconds, where readers want milliseconds.
+	spoiledFrom, spoiledTo = 100, 300
+)
+
+func event(part int32, n int, fixed bool) record.Record {
+	took, deploy := 1000*(n+1), "1.8"
+	if n >= spoiledFrom && n < spoiledTo {
+		deploy = "1.9"
+		if !fixed {
+			took = n + 1
+		}
+	}
+	return record.Record{Key: fmt.Appendf(nil, "order-%d-%d", part, n), Value: fmt.Appendf(nil, `{"n":%d,"took":%d,"deploy":"%s"}`, n, took, deploy),
+		TimestampMs: 1_700_000_000_000 + int64(n)*60_000}
+}
+
+func newRework(t *testing.T) *rework {
+	t.Helper()
+	w := &rework{broker: newBroker(t, "orders", "orders-v2"), dir: t.TempDir()}
+	for part := range int32(2) {
+		var rs []record.Record
+		for n := range perPartition {
+			rs = append(rs, event(part, n, false))
+		}
+		w.Produce("orders", part, rs...)
+	}
+	w.set("orders-v2", "retention.ms", "-1") // the story is old
+	var err error
+	if w.ports, err = freePorts(1); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("agent:\n%s", tail(filepath.Join(w.dir, "agent.log"), 30))
+		}
+		w.agent.Terminate(0)
+	})
+	return w
+}
+
+func (w *rework) addr() string { return fmt.Sprintf("127.0.0.1:%d", w.ports.nodes[0]) }
+
+func (w *rework) start() {
+	w.t.Helper()
+	exe, err := exec.LookPath("backstitch") // this test binary, see TestMain
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := w.ports.nodes[0]
+	w.agent, err = process.Start(process.Spec{Name: "agent", Path: exe, Log: filepath.Join(w.dir, "agent.log"), Args: []string{
+		"agent", "--name", "node-a", "--data-dir", filepath.Join(w.dir, "data"), "--listen-api", w.addr(),
+		"--listen-rpc", fmt.Sprintf("127.0.0.1:%d", p+1), "--listen-gossip", fmt.Sprintf("127.0.0.1:%d", p+2), "--bootstrap-expect", "1",
+	}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var s client.Cluster
+		if out, _, exit := invoke(w.t, nil, "cluster", "status", "-o", "json", "--addr", w.addr()); exit == 0 && json.Unmarshal([]byte(out), &s) == nil && s.Leader != nil {
+			return
+		}
+		if time.Now().After(end) {
+			w.t.Fatal("the agent does not lead")
+		}
+	}
+}
+
+// kill is SIGKILL, and the agent starts again.
+func (w *rework) kill() {
+	w.t.Helper()
+	w.agent.Kill()
+	w.start()
+}
+
+func (w *rework) do(want int, args ...string) (stdout, stderr string) {
+	w.t.Helper()
+	stdout, stderr, got := invoke(w.t, nil, append(args, "--addr", w.addr())...)
+	if got != want {
+		w.t.Fatalf("%v: exit status: got %d, want %d\n%s%s", args, got, want, stdout, stderr)
+	}
+	return stdout, stderr
+}
+
+// run archives the topic if there is no archive yet, and runs a job that mends it into a target until it waits for nobody.
+func (w *rework) run(name, target string, hurt func()) (job string) {
+	w.t.Helper()
+	archive := filepath.Join(w.dir, "archive")
+	if _, err := os.Stat(archive); err != nil {
+		w.broker.run(client.ExitOK, "archive", "orders", archive, "-q")
+	}
+	spec, plan := filepath.Join(w.dir, name+".yaml"), filepath.Join(w.dir, name+".plan")
+	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
+kind: Recovery
+metadata: {name: %s}
+spec:
+  source: {dir: {path: %s, topic: orders}}
+  target: %s
+  transform:
+    version: v2
+    steps:
+      - set: {field: took, expr: 'value.deploy == "1.9" ? value.took * 1000 : value.took'}
+    examples:
+      - {in: {took: 7, deploy: "1.9"}, out: {took: 7000, deploy: "1.9"}}
+      - {in: {took: 7000, deploy: "1.8"}, out: {took: 7000, deploy: "1.8"}}
+  write: {commitRecords: 50}
+`, name, archive, target)
+	if err := os.WriteFile(spec, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	w.do(client.ExitOK, "plan", "-f", spec, "-o", plan, "-q")
+	stdout, _ := w.do(client.ExitOK, "run", plan, "--detach", "-o", "name", "-q")
+	job = strings.TrimSpace(stdout)
+	if hurt != nil {
+		hurt()
+	}
+	w.do(client.ExitOK, "wait", job, "-q")
+	return job
+}
+
+func (w *rework) topic(name string) string {
+	return fmt.Sprintf("{kafka: {brokers: %q, topic: %s}}", w.broker.addr(), name)
+}
+
+// alias is what a client that resolves the name is told.
+func (w *rework) alias(name string) (a client.Alias) {
+	w.t.Helper()
+	stdout, _ := w.do(client.ExitOK, "alias", "show", name, "-o", "json")
+	if err := json.Unmarshal([]byte(stdout), &a); err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
+// values are those of one partition in order, as a consumer of committed data that begins at an offset sees them.
+func (w *rework) values(topic string, part int32, from int64) (out []string) {
+	w.t.Helper()
+	cl := w.Client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {part: kgo.NewOffset().At(from)}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	defer cl.Close()
+	for len(out) == 0 || !strings.Contains(out[len(out)-1], fmt.Sprintf(`"n":%d,`, perPartition-1)) {
+		fetched := cl.PollFetches(w.t.Context())
+		if err := fetched.Err(); err != nil {
+			w.t.Fatal(err)
+		}
+		fetched.EachRecord(func(r *kgo.Record) { out = append(out, string(r.Value)) })
+	}
+	return out
+}
+
+func wanted(part int32, from int, fixed bool) (out []string) {
+	for n := from; n < perPartition; n++ {
+		out = append(out, string(event(part, n, fixed).Value))
+	}
+	return out
+}
+
+// A bad deploy wrote a wrong unit. The records are mended into a new topic, proved, and published with a group; the agent is killed while it
+// writes. Taking it back leaves everything as it was, and it can be published again.
+func TestABadDeployIsReworkedPublishedAndTakenBack(t *testing.T) {
+	w := newRework(t)
+	at := map[int32]int64{0: 150, 1: 350}
+	w.commit("billing", "orders", at)
+	job := w.run("orders-v2", w.topic("orders-v2"), w.kill)
+
+	publish := []string{"publish", job, "--as", "orders", "--from", "orders", "--groups", "billing"}
+	stdout, _ := w.do(client.ExitOK, append(publish, "--dry-run")...)
+	for _, want := range []string{"Alias orders   orders -> orders-v2", "p00                  150", "Nothing was written."} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("dry run: want %q in\n%s", want, stdout)
+		}
+	}
+	w.do(client.ExitNotFound, "alias", "show", "orders")
+	if _, stderr := w.do(client.ExitUsage, publish...); !strings.Contains(stderr, "BST-E4002") {
+		t.Errorf("without an answer: %s", stderr)
+	}
+	for round := range 2 {
+		w.do(client.ExitOK, append(publish, "--yes", "--reason", "INC-4211")...)
+		if a := w.alias("orders"); a.Topic != "orders-v2" || a.Versions[0].Job != job || a.Versions[0].Proof == "" || a.Versions[0].Why != "INC-4211" || !slices.Equal(a.Versions[0].Groups, []string{"billing"}) {
+			t.Fatalf("published: %+v", a)
+		}
+		for part, from := range at {
+			// The group goes on at the very record at which it stood, and what it reads is mended.
+			if got := w.values("orders-v2", part, w.at("billing", "orders-v2", part)); !slices.Equal(got, wanted(part, int(from), true)) {
+				t.Errorf("round %d, partition %d: reads %d records from %s, want %d", round, part, len(got), got[0], perPartition-int(from))
+			}
+		}
+		if stdout, _ := w.do(client.ExitOK, append(publish, "--yes")...); !strings.Contains(stdout, "published already") {
+			t.Errorf("published again: %s", stdout)
+		}
+		w.do(client.ExitUsage, "rollback", job)
+		stdout, _ = w.do(client.ExitOK, "rollback", job, "--yes", "-o", "json", "--reason", "wrong after all")
+		if !strings.Contains(stdout, `"rolledBack": true`) || !strings.Contains(stdout, `"kept": "orders-v2"`) {
+			t.Errorf("rollback: %s", stdout)
+		}
+		if a := w.alias("orders"); a.Topic != "orders" || a.Version != 1 || a.Versions[0].RevertWhy != "wrong after all" {
+			t.Errorf("rolled back: %+v", a)
+		}
+		for part, from := range at {
+			if there, here := w.at("billing", "orders-v2", part), w.at("billing", "orders", part); there != -1 || here != from {
+				t.Errorf("round %d, partition %d: the group stands at %d there and %d here, want nowhere and %d", round, part, there, here, from)
+			}
+		}
+		if stdout, _ := w.do(client.ExitOK, "rollback", job); !strings.Contains(stdout, "Nothing of job "+job+" is left to take back") || !strings.Contains(stdout, "kafka-topics.sh") {
+			t.Errorf("rolled back again: %s", stdout)
+		}
+		publish = []string{"publish", job, "--as", "orders", "--groups", "billing"}
+	}
+	if got := w.values("orders", 0, 0); !slices.Equal(got, wanted(0, 0, false)) {
+		t.Error("the old version is not what it was")
+	}
+}
+
+// held are the values that a directory shows to whoever reads it, by partition.
+func (w *rework) held(dir string) (out []string) {
+	w.t.Helper()
+	b, err := dirbucket.Open(dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := objects.New(b, objects.Config{Topic: "orders"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer s.Close()
+	for part := range int32(2) {
+		for _, r := range replaytest.ReadTarget(w.t, s, part) {
+			out = append(out, string(r.Value))
+		}
+	}
+	return out
+}
+
+// What a job wrote into files is passed over once it is rolled back, and nothing is deleted; a later job goes first.
+func TestFilesAreTakenBack(t *testing.T) {
+	w := newRework(t)
+	out := filepath.Join(w.dir, "out")
+	if err := os.Mkdir(out, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	target := fmt.Sprintf("{dir: {path: %s, topic: orders}}", out)
+	first := w.run("first", target, nil)
+	before := w.held(out)
+	if want := slices.Concat(wanted(0, 0, true), wanted(1, 0, true)); !slices.Equal(before, want) {
+		t.Fatalf("the first job wrote %d records, want %d", len(before), len(want))
+	}
+	w.Produce("orders", 0, record.Record{Key: []byte("late"), Value: []byte(`{"n":9,"took":1,"deploy":"1.8"}`), TimestampMs: 1_700_100_000_000})
+	w.broker.run(client.ExitOK, "archive", "orders", filepath.Join(w.dir, "archive"), "-q")
+	second := w.run("second", target, nil)
+	w.do(client.ExitOK, "publish", first, "--as", "files", "--yes")
+	w.do(client.ExitOK, "publish", second, "--as", "files", "--yes")
+
+	_, stderr := w.do(client.ExitConflict, "rollback", first, "--yes")
+	if !strings.Contains(stderr, "BST-E4082") || !strings.Contains(stderr, "backstitch rollback "+second) {
+		t.Errorf("while a later one is published: %s", stderr)
+	}
+	stdout, _ := w.do(client.ExitOK, "rollback", second, "--dry-run")
+	if !strings.Contains(stdout, "files   1 records to be made void") || len(w.held(out)) != len(before)+1 {
+		t.Errorf("dry run: %s", stdout)
+	}
+	w.do(client.ExitOK, "rollback", second, "--yes")
+	if got := w.held(out); !slices.Equal(got, before) {
+		t.Fatalf("after the rollback: %d records, want the %d from before", len(got), len(before))
+	}
+	if a := w.alias("files"); a.Versions[0].State != "reverted" || a.Version != 1 {
+		t.Errorf("alias: %+v", a)
+	}
+	if stdout, _ = w.do(client.ExitOK, "rollback", second, "-o", "json"); !strings.Contains(stdout, `"void": true`) {
+		t.Errorf("again: %s", stdout)
+	}
+	if stdout, _ = w.do(client.ExitOK, "status", second); !strings.Contains(stdout, "rolled back") {
+		t.Errorf("status: %s", stdout)
+	}
+	// A comparison sees what a reader sees, and nobody publishes or runs it again.
+	w.do(client.ExitDiffer, "verify", second, "-q")
+	if _, stderr = w.do(client.ExitConflict, "publish", second, "--as", "files", "--yes"); !strings.Contains(stderr, "BST-E4087") {
+		t.Errorf("published again: %s", stderr)
+	}
+	if _, stderr = w.do(client.ExitConflict, "run", filepath.Join(w.dir, "second.plan"), "--detach"); !strings.Contains(stderr, "rolled back") {
+		t.Errorf("run again: %s", stderr)
+	}
+	// A new plan writes it once more.
+	w.run("third", target, nil)
+	if got := w.held(out); len(got) != len(before)+1 {
+		t.Errorf("a new plan: %d records, want %d", len(got), len(before)+1)
+	}
+	if _, stderr = w.do(client.ExitConflict, "rollback", first, "--yes"); !strings.Contains(stderr, "BST-E4082") {
+		t.Errorf("while a later one has written: %s", stderr)
+	}
+}
+
+// Records that were appended to a live topic are not taken back, and it says what to do; nothing else is published as what a job wrote.
+func TestWhatIsNotTakenBackOrPublished(t *testing.T) {
+	w := newRework(t)
+	w.Produce("orders-v2", 0, event(0, 0, true))
+	job := w.run("fill", w.topic("orders-v2"), nil)
+	_, stderr := w.do(client.ExitConflict, "rollback", job, "--yes")
+	for _, want := range []string{"BST-E4081", "orders-v2", "backstitch.job = " + job, "backstitch publish JOB --as orders-v2"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("in place: want %q in %s", want, stderr)
+		}
+	}
+	for _, row := range []struct {
+		args []string
+		exit int
+		code string
+	}{
+		{[]string{"publish", "bs-none", "--as", "orders"}, client.ExitNotFound, "BST-E1002"},
+		{[]string{"publish", job}, client.ExitUsage, "BST-E4001"},
+		{[]string{"publish", job, "--as", "or/ders"}, client.ExitUsage, "BST-E4001"},
+		{[]string{"publish", job, "--as", "orders", "--from", "nothing"}, client.ExitNotFound, "BST-E"},
+		{[]string{"publish", job, "--as", "orders", "--from", "dir:/x/"}, client.ExitUsage, "BST-E4001"},
+		{[]string{"publish", job, "--as", "orders", "--groups", "billing"}, client.ExitUsage, "BST-E4084"},
+		{[]string{"publish", job, "--as", "orders", "--from", "orders", "--groups", "billing"}, client.ExitNotFound, "BST-E"},
+		{[]string{"rollback", "bs-none"}, client.ExitNotFound, "BST-E1002"},
+	} {
+		if _, stderr := w.do(row.exit, append(row.args, "--yes")...); !strings.Contains(stderr, row.code) {
+			t.Errorf("%v: want %s in %s", row.args, row.code, stderr)
+		}
+	}
+	// The topic is made anew under the same name: the proof is not about it.
+	adm := kadm.NewClient(w.Client())
+	if _, err := adm.DeleteTopic(t.Context(), "orders-v2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(t.Context(), replaytest.Partitions, 1, nil, "orders-v2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr := w.do(client.ExitConflict, "publish", job, "--as", "orders", "--from", "orders", "--yes"); !strings.Contains(stderr, "BST-E4085") {
+		t.Errorf("a topic that was made anew: %s", stderr)
+	}
+	if stdout, _ := w.do(client.ExitOK, "alias", "list"); !strings.Contains(stdout, "No aliases.") {
+		t.Errorf("something was published: %s", stdout)
+	}
+}
