@@ -124,7 +124,7 @@ var All = []Mutant{
 		Caught: room("replay/sink/kafka", "TestProgressIsAskedForWhenStable"),
 	},
 	{
-		Name: "taken-name-is-success", File: "replay/sink/objects/sink.go",
+		Name: "taken-name-is-success", File: "replay/sink/objects/log.go",
 		Old: "entryName(e.Number)), body); err != nil {", New: "entryName(e.Number)), body); err != nil && !errors.Is(err, bucket.ErrExists) {",
 		Why:    "the loser of a race for a commit takes itself for the winner",
 		Caught: room("replay/sink/objects", "TestSuite"),
@@ -136,7 +136,28 @@ var All = []Mutant{
 		Caught: room("replay/sink/objects", "TestAStoreThatOverwritesIsRefused"),
 	},
 
+	{
+		Name: "read-what-is-void", File: "replay/sink/objects/read.go",
+		Old: " || slices.Contains(r.void, e.Job)", New: " || r.void == nil && slices.Contains(r.void, e.Job)",
+		Why:    "readers see what a job wrote that was rolled back",
+		Caught: room("replay/sink/objects", "TestRevert"),
+	},
+
+	// Readers.
+	{
+		Name: "publish-before-groups-moved", File: "cmd/backstitch/publish/publication.go",
+		Old: "		stage.Stage, stage.Moves = true, p.moves\n", New: "		stage.Stage, stage.Moves, p.moves = false, nil, nil\n",
+		Why:    "readers are sent to where their group has no position",
+		Caught: room("cmd/backstitch/publish", "TestDyingWhilePublishing"),
+	},
+
 	// The book.
+	{
+		Name: "publish-what-failed", File: "fsm/op074_put_alias.go",
+		Old: " || p.Verdict != Pass {", New: " {",
+		Why:    "readers are sent to what a proof says is wrong",
+		Caught: room("fsm", "TestScenarios"),
+	},
 	{
 		Name: "ignore-a-stale-epoch", File: "fsm/lease.go",
 		Old: "	case s.Epoch != epoch:", New: "	case s.Epoch < epoch:",
