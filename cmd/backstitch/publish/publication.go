@@ -21,7 +21,6 @@ type Publication struct {
 
 	given  bool // somebody said where readers are until now
 	seen   uint64
-	number uint32 // of what was staged
 	moves  []client.GroupMove
 	reason string
 }
@@ -98,7 +97,7 @@ func (p *Publication) amid(ctx context.Context, book Book, a client.Alias, o Ord
 			if len(o.Groups) > 0 && !slices.Equal(o.Groups, v.Groups) {
 				return false, unfinished(a.Name, v, "publication")
 			}
-			p.Staged, p.Groups, p.number = true, v.Groups, v.Version
+			p.Staged, p.Groups = true, v.Groups
 			p.moves, err = book.AliasMoves(ctx, a.Name, v.Version)
 		case v.State == "staged":
 			err = unfinished(a.Name, v, "publication")
@@ -136,6 +135,7 @@ func (p *Publication) movable(ctx context.Context, groups Groups) error {
 
 // Do publishes: groups are noted in the book, then they move, and then readers are sent after them.
 func (p *Publication) Do(ctx context.Context, book Book, groups Groups) (client.Alias, error) {
+	noted := p.Staged
 	put := client.PutAlias{Job: p.Job, Place: p.To.Name, Topic: p.To.Topic, Seen: p.seen, Reason: p.reason}
 	if p.given && !p.Staged {
 		put.From, put.FromTopic = p.From.Name, p.From.Topic
@@ -155,18 +155,18 @@ func (p *Publication) Do(ctx context.Context, book Book, groups Groups) (client.
 		if p.moves, err = book.AliasMoves(ctx, p.Alias, v.Version); err != nil {
 			return a, p.stopped(err)
 		}
-		p.seen, p.Staged, p.number = a.Index, true, v.Version
+		p.seen, noted = a.Index, true
 	}
 	for _, m := range p.moves {
 		if err := groups.Move(ctx, m.Plan); err != nil {
 			return client.Alias{}, p.stopped(fmt.Errorf("group %s: %w", m.Group, err))
 		}
 	}
-	if p.Staged {
+	if noted {
 		put.From, put.FromTopic, put.Seen = "", "", p.seen
 	}
 	a, err := book.PutAlias(ctx, p.Alias, put)
-	if err != nil && p.Staged {
+	if err != nil && noted {
 		return a, p.stopped(err)
 	}
 	return a, err
