@@ -143,10 +143,11 @@ func (a Alias) Open() (v AliasVersion, ok bool) {
 	return AliasVersion{}, false
 }
 
-// Of returns the newest version that a job allowed; ok is false when it allowed none.
+// Of returns the newest version that a job allowed, one that was taken back only when there is no other; ok is false when it allowed none. A job
+// has several that count when it was published once more over one that came after it.
 func (a Alias) Of(job partition.JobID) (v AliasVersion, ok bool) {
 	for _, x := range a.Versions {
-		if x.Job == job && job != "" {
+		if x.Job == job && job != "" && (!ok || x.State != AliasReverted || v.State == AliasReverted) {
 			v, ok = x, true
 		}
 	}

@@ -36,14 +36,14 @@ type AliasVersion struct {
 	RevertedAt *time.Time `json:"revertedAt,omitempty"`
 }
 
-// Of is the newest version that a job allowed; ok is false when it allowed none.
+// Of is the newest version that a job allowed, one that was taken back only when there is no other; ok is false when it allowed none.
 func (a Alias) Of(job string) (v AliasVersion, ok bool) {
-	for _, v := range a.Versions {
-		if v.Job == job {
-			return v, true
+	for _, x := range a.Versions {
+		if x.Job == job && (!ok || v.State == "reverted" && x.State != "reverted") {
+			v, ok = x, true
 		}
 	}
-	return AliasVersion{}, false
+	return v, ok
 }
 
 // Aliases is GET /v1/aliases, by name.
