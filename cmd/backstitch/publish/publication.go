@@ -2,11 +2,13 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"backstitch/cluster/client"
+	"backstitch/replay/regroup"
 )
 
 // Publication is one job under one name, looked at and not done yet.
@@ -94,7 +96,7 @@ func (p *Publication) amid(ctx context.Context, book Book, a client.Alias, o Ord
 	for _, v := range a.Versions {
 		switch {
 		case v.State == "staged" && v.Job == p.Job && v.Place == p.To.Name:
-			if len(o.Groups) > 0 && !slices.Equal(o.Groups, v.Groups) {
+			if len(p.Groups) > 0 && !slices.Equal(p.Groups, v.Groups) {
 				return false, unfinished(a.Name, v, "publication")
 			}
 			p.Staged, p.Groups = true, v.Groups
@@ -126,7 +128,13 @@ func (p *Publication) amid(ctx context.Context, book Book, a client.Alias, o Ord
 
 func (p *Publication) movable(ctx context.Context, groups Groups) error {
 	for _, m := range p.moves {
-		if err := groups.Movable(ctx, m.Plan); err != nil {
+		err := groups.Movable(ctx, m.Plan)
+		var coded interface{ ErrorCode() string }
+		if p.Staged && errors.As(err, &coded) && coded.ErrorCode() == regroup.CodeMoved {
+			return &Error{Code: CodeUnfinished, Title: fmt.Sprintf("the publication of job %s as %s can not go on as it was noted", p.Job, p.Alias), Exit: client.ExitConflict, Err: err,
+				Why: err.Error(), Hint: fmt.Sprintf("backstitch rollback %s     takes it back, and then it is published anew", p.Job)}
+		}
+		if err != nil {
 			return err
 		}
 	}

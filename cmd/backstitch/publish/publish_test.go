@@ -23,6 +23,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/replay/regroup"
 	"backstitch/replay/sink"
 	"backstitch/storage"
 )
@@ -157,6 +158,7 @@ func (w *world) state() string {
 type groups struct {
 	at     map[string]int
 	active string
+	moved  bool // they have read on since they were planned
 }
 
 type groupPlan struct {
@@ -184,7 +186,14 @@ func (g *groups) check(plan []byte) (p groupPlan, err error) {
 	return p, err
 }
 
-func (g *groups) Movable(_ context.Context, plan []byte) error { _, err := g.check(plan); return err }
+func (g *groups) Movable(_ context.Context, plan []byte) error {
+	if g.moved {
+		return &regroup.Error{Code: regroup.CodeMoved}
+	}
+	_, err := g.check(plan)
+	return err
+}
+
 func (g *groups) Returnable(_ context.Context, plan []byte) error {
 	_, err := g.check(plan)
 	return err
@@ -470,6 +479,14 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := Look(t.Context(), w, w.groups, Order{Job: a, Alias: "orders", Place: after, Groups: []string{"billing"}}); code(err) != CodeUnfinished {
 		t.Errorf("with other groups than it was begun with: got %v, want %s", err, CodeUnfinished)
+	}
+	w.groups.moved = true // consumers were started on the old topic again
+	if err := w.publish(immortal(w), a); code(err) != CodeUnfinished {
+		t.Errorf("gone on with after the group has read on: got %v, want %s", err, CodeUnfinished)
+	}
+	w.groups.moved = false
+	if err := w.rollback(immortal(w), "bs-a", nil); err != nil || w.state() != asItWas {
+		t.Fatalf("rolled back: %v, %s", err, w.state())
 	}
 	if err := w.publish(immortal(w), a); err != nil {
 		t.Fatal(err)
