@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"backstitch/chaos/process"
 	"backstitch/cluster/client"
@@ -108,11 +110,30 @@ func (w *rework) start() {
 	}
 }
 
-// kill is SIGKILL, and the agent starts again.
-func (w *rework) kill() {
-	w.t.Helper()
-	w.agent.Kill()
-	w.start()
+// amid returns what kills the agent with SIGKILL when it has sent a few batches and waits for the answer to the next one, and starts it again.
+func (w *rework) amid() func() {
+	reached, release := make(chan struct{}), make(chan struct{})
+	let := sync.OnceFunc(func() { close(release) })
+	w.t.Cleanup(let)
+	n := 0
+	w.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if n++; n == 5 {
+			close(reached)
+			<-release
+		}
+		return nil, nil, false
+	})
+	return func() {
+		w.t.Helper()
+		select {
+		case <-reached:
+		case <-time.After(20 * time.Second):
+			w.t.Fatal("the job writes nothing")
+		}
+		w.agent.Kill()
+		let()
+		w.start()
+	}
 }
 
 func (w *rework) do(want int, args ...string) (stdout, stderr string) {
@@ -211,7 +232,7 @@ func TestReprocessing(t *testing.T) {
 func reworkABadDeploy(t *testing.T, w *rework) {
 	at := map[int32]int64{0: 50, 1: 110}
 	w.commit("billing", "orders", at)
-	job := w.run("orders-v2", w.topic("orders-v2"), w.kill)
+	job := w.run("orders-v2", w.topic("orders-v2"), w.amid())
 
 	publish := []string{"publish", job, "--as", "orders", "--from", "orders", "--groups", "billing"}
 	stdout, _ := w.do(client.ExitOK, append(publish, "--dry-run")...)
