@@ -61,8 +61,7 @@ type world struct {
 	node *node
 	*client.Client
 	groups *groups
-	files  map[partition.JobID]bool // whether what a job wrote is void, in each of two partitions
-	void   map[string]bool
+	void   map[string]bool // "JOB/PARTITION" whose records readers of files do not see any more
 	later  []partition.JobID
 }
 
