@@ -48,9 +48,11 @@ test-process: build ## bad input, from outside: the built program, three agents,
 	BACKSTITCH_BIN=$(CURDIR)/bin/backstitch $(GO) test -tags process -count=1 -timeout 4m ./chaos/refusals
 
 .PHONY: kafka
-kafka: ## fetch the real Kafka, the S3 server and the flights that test-real needs, pinned, into the cache
+kafka: ## fetch the real Kafka, the S3 server, the judges in Java and the flights that test-real needs, pinned, into the cache
 	deploy/testbed/kafka.sh fetch
 	deploy/testbed/s3server.sh build
+	deploy/testbed/judge.sh fetch
+	deploy/testbed/registry.sh fetch
 	deploy/testbed/flights.sh
 
 .PHONY: test-real

@@ -5,7 +5,12 @@
 // The judge is not ours: Kafka's own console consumer reads the topic, read_committed, and the truth is kept by
 // chaos/traffic with a hash of its own.
 //
+// What is not Kafka's has judges of its own, in Java and from others (deploy/testbed/judge): Apache Avro and Apache Parquet read what a target
+// of files holds, Apache Avro writes what our reader reads, Kafka Streams counts over a refilled topic, and Apicurio Registry answers the
+// questions that schema check answers.
+//
 // Not here: the processes (testbed), the judge (check), the records and their loss (traffic).
 //
-// Reading order: refill_test.go, store_test.go, hurt_test.go, memory_test.go; groups_test.go and buckets_test.go stand alone.
+// Reading order: refill_test.go, store_test.go, hurt_test.go, memory_test.go; groups_test.go and buckets_test.go stand alone; judge_test.go,
+// files_test.go, avro_test.go, count_test.go, registry_test.go.
 package realtest

@@ -124,7 +124,9 @@ func (c *Codecs) zstandard(dst, b []byte, limit int) ([]byte, error) {
 	begun := len(dst)
 	out, err := c.zs.DecodeAll(b, dst)
 	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), err == nil && len(out)-begun > limit:
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return nil, fmt.Errorf("zstandard: a block needs a window of more than %d bytes to be decompressed: %w", limit, ErrLimit)
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), err == nil && len(out)-begun > limit:
 		return nil, tooLarge(limit)
 	case err != nil:
 		return nil, fmt.Errorf("zstandard: %w", err)

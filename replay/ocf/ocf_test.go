@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/avro"
 	twmb "github.com/twmb/avro/ocf"
 	"go.uber.org/goleak"
@@ -285,6 +286,32 @@ func TestBombs(t *testing.T) {
 	} {
 		if got := strings.Join(read(t, c.body), " "); got != c.want {
 			t.Errorf("%s, %d bytes: got %q, want %q", what, len(c.body), got, c.want)
+		}
+	}
+}
+
+// A writer that streams says what window it took and not how much there is: a small block of it is refused for the window, and said so.
+func TestAWindowBeyondTheLimit(t *testing.T) {
+	for window, want := range map[int]string{limits.BlockBytes: "", 2 * limits.BlockBytes: "needs a window of more than 1048576 bytes"} {
+		var out bytes.Buffer
+		w, err := zstd.NewWriter(&out, zstd.WithWindowSize(window))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("a")); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Flush(); err != nil { // from here on it can not know
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var c Codecs
+		_, err = c.open(nil, Zstandard, out.Bytes(), limits.BlockBytes)
+		c.Close()
+		if (err == nil) != (want == "") || err != nil && (!errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("a window of %d: got %v, want %q", window, err, want)
 		}
 	}
 }
