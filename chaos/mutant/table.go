@@ -624,6 +624,13 @@ var All = []Mutant{
 		Caught: room("cluster/leader", "TestScenarios"),
 	},
 
+	{
+		Name: "a-file-a-second", File: "replay/engine/few.go",
+		Old: "min(2*e.every, longestQuiet)", New: "min(e.every, longestQuiet)",
+		Why:    "a reference that trickles leaves a file each time a commit is due, thousands of them",
+		Caught: room("replay/engine", "TestS28AReferenceThatTricklesLeavesFewFiles"),
+	},
+
 	// Telling others.
 	{
 		Name: "follow-any-address", File: "cluster/notify/guard.go",

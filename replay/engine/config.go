@@ -18,6 +18,7 @@ type Config struct {
 	CommitRecords  int64         // records between two commits
 	CommitBytes    int64         // bytes of keys, values and headers between two commits, at most; see pace.go
 	CommitEvery    time.Duration // time between two commits
+	FewCommits     bool          // each commit stays as a file of its own; see few.go
 	MaxQuarantine  int64         // more quarantined positions than this fail the slice
 	ReadAheadBytes int64         // bytes of batches that wait to be written
 	MaxUnknown     int           // unknown outcomes in a row, without progress, after which Run gives up

@@ -53,7 +53,7 @@ func (e *Engine) copy(ctx context.Context) error {
 	e.pending.records += records
 	e.pending.bytes += bytes
 	if e.pending.records >= e.cfg.CommitRecords || e.pending.bytes >= e.pace.bytes ||
-		e.ends.Now().Sub(e.pending.since) >= e.cfg.CommitEvery {
+		e.ends.Now().Sub(e.pending.since) >= e.every {
 		e.step = stepCommit
 	}
 	return nil

@@ -63,8 +63,9 @@ type Engine struct {
 		bytes   int64
 		since   time.Time
 	}
-	pace pace
-	eof  bool
+	pace  pace
+	every time.Duration // between two commits
+	eof   bool
 
 	// For any goroutine.
 	checkpoint atomic.Pointer[fsm.Checkpoint]
@@ -90,7 +91,7 @@ func New(task Task, ends Ends, cfg Config) (*Engine, error) {
 		ends.Counters = new(Counters)
 	}
 	ends.Log = ends.Log.With("slice", task.Slice.ID.String(), "epoch", uint64(task.Epoch))
-	return &Engine{task: task, ends: ends, cfg: cfg, fields: ends.Source.Fields(), pace: newPace(cfg.CommitBytes)}, nil
+	return &Engine{task: task, ends: ends, cfg: cfg, fields: ends.Source.Fields(), pace: newPace(cfg.CommitBytes, cfg.FewCommits), every: cfg.CommitEvery}, nil
 }
 
 // Run steps until the slice is done (nil), drained (ErrDrained), or can not go on. It closes everything before it returns.
@@ -214,7 +215,8 @@ func (e *Engine) commit(ctx context.Context) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	failpoint.Reach(failpoint.EngineAfterCommit)
-	e.pace.took(e.pending.bytes, e.ends.Now().Sub(e.pending.since), e.cfg.CommitEvery)
+	e.pace.took(e.pending.bytes, e.ends.Now().Sub(e.pending.since), e.every)
+	e.waited()
 	c := e.ends.Counters
 	c.Commits.Add(1)
 	c.Written.Add(e.next.Records - e.durable.Records)

@@ -12,6 +12,7 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/replaytest"
 	"backstitch/replay/sink"
+	"backstitch/replay/source"
 )
 
 // slow is a target that takes so many bytes per second, and takes as much as it is given into flight.
@@ -62,10 +63,14 @@ func big(count int) []record.Record {
 func runSlow(t *testing.T, rate int64, count int) []commit {
 	t.Helper()
 	rs := big(count)
+	return run(t, &replaytest.Memory{Records: map[int32][]record.Record{0: rs}}, rs, rate, engine.DefaultConfig())
+}
+
+// run copies rs from source to a target that takes so many bytes per second.
+func run(t *testing.T, from source.Source, rs []record.Record, rate int64, cfg engine.Config) []commit {
+	t.Helper()
 	target := &slow{rate: rate}
-	e, err := engine.New(engine.Task{Slice: replaytest.FillSlice(job, 0, 0, rs), Epoch: 1}, engine.Ends{
-		Source: &replaytest.Memory{Records: map[int32][]record.Record{0: rs}}, Sink: target, Now: time.Now,
-	}, engine.DefaultConfig())
+	e, err := engine.New(engine.Task{Slice: replaytest.FillSlice(job, 0, 0, rs), Epoch: 1}, engine.Ends{Source: from, Sink: target, Now: time.Now}, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,6 +82,7 @@ func (e *Ends) Engine(base engine.Config) engine.Config {
 		base.CommitBytes = w.CommitBytes
 	}
 	base.MaxQuarantine = w.MaxQuarantine
+	base.FewCommits = e.Recipe.Target.Files()
 	return base
 }
 

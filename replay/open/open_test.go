@@ -66,6 +66,9 @@ func TestEndsOfARecipe(t *testing.T) {
 		if cfg.CommitRecords != 100 || cfg.CommitEvery.Milliseconds() != 250 || cfg.MaxQuarantine != 7 {
 			t.Errorf("%s: engine %+v does not follow the recipe", name, cfg)
 		}
+		if got, want := cfg.FewCommits, ends.Recipe.Target.Files(); got != want {
+			t.Errorf("%s: few commits: got %t, want %t: each stays as a file", name, got, want)
+		}
 		if want := map[bool]int64{true: 1 << 20, false: engine.DefaultConfig().CommitBytes}[name == "files of parquet"]; cfg.CommitBytes != want {
 			t.Errorf("%s: got %d bytes a commit, want %d", name, cfg.CommitBytes, want)
 		}

@@ -37,6 +37,7 @@ const (
 	CodeKeyless     = "BST-E1182" // partitions are to go by keys, and the reference holds none
 	CodeMixed       = "BST-E1183" // the target has records of others, which nothing tells from what is missing
 	CodePutTogether = "BST-E1184" // what was asked for can not go by partitions that are put together
+	CodeFiles       = "BST-E1177" // the plan would leave more files in a partition than one can well have
 	CodeExample     = "BST-E1150" // an example of the transform does not come out
 	CodeTransformed = "BST-E1151" // what was asked for can not go by changed records
 	CodeNulls       = "BST-E1153" // a value is lacking in more records than validate.nullRate allows

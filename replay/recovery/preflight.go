@@ -34,6 +34,7 @@ const (
 	NoteNoSubject  = "BST-P220" // the target's registry has no schemas of the topic, so nothing says what its readers read
 	NoteUnreadable = "BST-P221" // the target's latest schema can not read what is written
 	NoteUndecided  = "BST-P222" // or that is not known
+	NoteFiles      = "BST-P242" // many small files
 )
 
 // preflight looks at what would go wrong later. What the target says it will refuse ends the plan; what people must know
@@ -43,6 +44,9 @@ func (b *builder) preflight(p *Plan) error {
 	c.oldest, c.newest = b.span()
 	c.write()
 	if err := c.limits(); err != nil {
+		return err
+	}
+	if err := c.files(); err != nil {
 		return err
 	}
 	c.content()

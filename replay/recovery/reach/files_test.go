@@ -2,14 +2,18 @@ package reach_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"backstitch/fsm"
+	"backstitch/partition"
 	s3bucket "backstitch/replay/bucket/s3"
 	"backstitch/replay/buckettest"
 	"backstitch/replay/connect"
+	"backstitch/replay/engine"
 	"backstitch/replay/open"
 	"backstitch/replay/recovery"
 	"backstitch/replay/recovery/reach"
@@ -124,6 +128,58 @@ func TestRefillInEveryFormat(t *testing.T) {
 				t.Errorf("after the refill: got %v, want nothing to write", err)
 			}
 		})
+	}
+}
+
+// Scenario S28: what a plan says about files is what is there afterwards.
+func TestS28AsManyFilesAsThePlanSays(t *testing.T) {
+	for more, most := range map[string]int{"  write: {commitRecords: 20}\n": 3 * 15, "": 3} {
+		l, cl := shelved(t)
+		p, err := recovery.Build(t.Context(), l.into("fills", "refill", more), l.clients, l.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub, err := p.Submission()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends, err := open.New(l.config).Open(t.Context(), sub.ID, sub.Recipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range sub.Slices {
+			if s.Kind == partition.SliceFill {
+				l.copy(ends, s)
+			}
+		}
+		if err := ends.Close(); err != nil {
+			t.Fatal(err)
+		}
+		files := 0
+		for in, err := range s3bucket.New(cl, "fills", "refill").List(t.Context(), "orders/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(in.Key, ".ndjson") {
+				files++
+			}
+		}
+		said := fmt.Sprintf("about %d files ", files)
+		if !slices.ContainsFunc(p.Checks, func(c recovery.Check) bool { return strings.HasPrefix(c.Text, said) }) || files != most {
+			t.Errorf("got %d files, want %d, and that the plan says so: %+v", files, most, p.Checks)
+		}
+	}
+}
+
+// copy runs a slice the way a worker does.
+func (l *lab) copy(ends *open.Ends, s partition.Slice) {
+	l.t.Helper()
+	e, err := engine.New(engine.Task{Slice: s, Epoch: 1}, engine.Ends{Source: ends.Source, Sink: ends.Sink, Topic: "orders", Now: time.Now}, ends.Engine(engine.DefaultConfig()))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := e.Run(l.t.Context()); err != nil {
+		l.t.Fatal(err)
 	}
 }
 
