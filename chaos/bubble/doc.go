@@ -21,4 +21,5 @@
 // exit of a process keeps Raft from panicking.
 //
 // Reading order: plan.go, world.go, agent.go, inject.go, paths.go, job.go, shelf.go, client.go, watch.go, judge.go, replay.go, evidence.go.
+// Losses that really happened, by their numbers: repair_test.go, stories_test.go.
 package bubble

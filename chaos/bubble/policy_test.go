@@ -28,7 +28,11 @@ type labOpener struct {
 
 func (o *labOpener) Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error) {
 	cfg := open.Config{Env: fakes.Env, Client: o.lab.kafka.Opts(o.node.Name), Now: time.Now, Cluster: o.node.Node.ClusterID(), InFlightBytes: 8 << 20}
-	return open.New(cfg).Open(ctx, job, recipe)
+	ends, err := open.New(cfg).Open(ctx, job, recipe)
+	if err == nil && o.lab.ends != nil {
+		o.lab.ends(ends)
+	}
+	return ends, err
 }
 
 // policed gives the lab's pair to a dataset of that policy.

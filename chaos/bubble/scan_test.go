@@ -53,6 +53,7 @@ type scanLab struct {
 	mu    sync.Mutex
 	hold  func(node string, part int32) bool // whose scan of a partition waits until it is stopped
 	ready func() bool                        // no scan goes on before; nil for at once
+	ends  func(*open.Ends)                   // changes the ends of jobs that write; nil does not
 	began map[int32][]string                 // by partition, who scanned it
 	kill  []context.CancelFunc               // of the workers, by member
 	group sync.WaitGroup

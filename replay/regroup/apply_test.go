@@ -323,6 +323,29 @@ func TestAYesIsReadBack(t *testing.T) {
 	}
 }
 
+// Scenario S16: an undo that was acknowledged and did nothing is noticed. The receipt stays as it was, and the next undo undoes.
+func TestS16AnUndoThatDidNothingIsNoticed(t *testing.T) {
+	w := positioned(t)
+	p := w.plan()
+	r, err := w.apply(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.answers(nil)
+	if _, err := r.Undo(t.Context(), w.cl); code(err) != CodePartly || !strings.Contains(err.Error(), "the broker said yes, and the group stands at") {
+		t.Errorf("got %v, want that what was committed is not undone", err)
+	}
+	w.want("undone in part", map[int32]Commit{1: wantAfter[1]}) // to have no position is to be deleted, which it was
+	kept, err := ReadReceipt(w.receipt())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kept.Undo(t.Context(), w.cl); err != nil {
+		t.Errorf("the next undo: %v", err)
+	}
+	w.want("undone", wantBefore)
+}
+
 // The answer to a commit is lost: what was read back counts, whether it was done or not.
 func TestALostAnswer(t *testing.T) {
 	for _, tc := range []struct {
