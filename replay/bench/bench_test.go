@@ -159,8 +159,11 @@ func (r *runner) report(input string, n int) {
 		input, c.Median, c.Low, c.High, w.Median, w.Low, w.High, aa.Median, aa.Low, aa.High, n,
 		float64(e.Records)/e.Wall.Seconds(), bytes/e.Wall.Seconds()/1e6, e.PerRecord()/1e3, mid(pipes).PerRecord()/1e3,
 		float64(e.Allocs)/float64(e.Records), e.Peak>>20)
-	if aa.High < 0.96 || aa.Low > 1.04 {
+	switch {
+	case aa.apart():
 		fmt.Printf("engine %-12s void: the pipe against itself differs by more than 4 %%\n", input)
+	case c.Below(PassThroughBar):
+		r.t.Errorf("%s: ratio %.2f [%.2f,%.2f], want %.2f of the hand-written pipe", input, c.Median, c.Low, c.High, PassThroughBar)
 	}
 	shares := r.shares()
 	fmt.Printf("engine %-12s checkpoint %.1f %% and proof %.1f %% of CPU, by profile labels\n", input, 100*shares[sink.LabelCheckpoint], 100*shares[sink.LabelProof])

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,7 +11,9 @@ import (
 	"backstitch/replay/record"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 // Size is how much data a run moves.
@@ -28,7 +31,7 @@ func (s Size) Count() int64 { return int64(s.Partitions) * int64(s.Objects) * in
 const topicName = "bench"
 
 // Codecs are the inputs that are measured, by the ending of their files.
-var Codecs = []string{"json", "json.zst", "json.gz"}
+var Codecs = []string{"json", "json.zst", "json.gz", "json.snappy", "json.lz4"}
 
 // Generate writes an archive in Confluent's layout under dir and returns the multiset hash of its records.
 func Generate(dir, codec string, size Size) (record.Sum, error) {
@@ -78,28 +81,33 @@ func appendEvent(b *bytes.Buffer, rng *rand.Rand, part, n, size int) {
 
 func compress(codec string, text []byte) ([]byte, error) {
 	var out bytes.Buffer
-	switch codec {
-	case "json.gz":
-		w := gzip.NewWriter(&out)
-		if _, err := w.Write(text); err != nil {
-			return nil, err
-		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-	case "json.zst":
-		w, err := zstd.NewWriter(&out)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(text); err != nil {
-			return nil, err
-		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-	default:
+	w, err := compressor(codec, &out)
+	if err != nil {
+		return nil, err
+	}
+	if w == nil {
 		return text, nil
 	}
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
 	return out.Bytes(), nil
+}
+
+// compressor is nil where nothing is compressed.
+func compressor(codec string, out io.Writer) (io.WriteCloser, error) {
+	switch codec {
+	case "json.gz":
+		return gzip.NewWriter(out), nil
+	case "json.zst":
+		return zstd.NewWriter(out)
+	case "json.snappy":
+		return s2.NewWriter(out, s2.WriterSnappyCompat()), nil
+	case "json.lz4":
+		return lz4.NewWriter(out), nil
+	}
+	return nil, nil
 }

@@ -8,6 +8,9 @@
 // itself excludes 1 +- 4 %, the machine was too busy to tell anything, and the report says so. A run whose target does not
 // hold exactly the records of the files, by count and multiset hash, gives no figure at all.
 //
+// Bars: passing records through has at least PassThroughBar of the pipe under each compression, and three steps of a transform ThreeStepsBar of
+// the same by hand. A benchmark whose interval is below its bar as a whole fails; one that is void does not.
+//
 // Run it with: go test ./replay/bench -run '^$' -bench . -bench.pairs 15
 //
 // Scans are measured against reading alone in the same way (-bench Scan -bench.rounds 15). With -bench.broker they read from a broker that

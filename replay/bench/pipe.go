@@ -17,7 +17,9 @@ import (
 	kafkasink "backstitch/replay/sink/kafka"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -80,6 +82,8 @@ type pipeWriter struct {
 	room  *semaphore.Weighted
 	gz    *gzip.Reader
 	zs    *zstd.Decoder
+	sn    *s2.Reader
+	lz    *lz4.Reader
 	total int64
 	since int64
 	begun time.Time
@@ -189,6 +193,20 @@ func (w *pipeWriter) read(ctx context.Context, o partition.Object, t *text) erro
 			return err
 		}
 		t.b, err = w.zs.DecodeAll(t.raw, t.b[:0])
+		return err
+	case "json.snappy":
+		if w.sn == nil {
+			w.sn = s2.NewReader(nil)
+		}
+		w.sn.Reset(body)
+		t.b, err = readInto(t.b, w.sn)
+		return err
+	case "json.lz4":
+		if w.lz == nil {
+			w.lz = lz4.NewReader(nil)
+		}
+		w.lz.Reset(body)
+		t.b, err = readInto(t.b, w.lz)
 		return err
 	}
 	t.b, err = readInto(t.b, body)

@@ -96,7 +96,7 @@ func timed(run func() (int64, error)) (f Figures, err error) {
 }
 
 // Void reports whether the first racer against itself differs by so much that nothing can be told.
-func (r Race) Void() bool { return r.Control && (r.CPU.High < 0.96 || r.CPU.Low > 1.04) }
+func (r Race) Void() bool { return r.Control && r.CPU.apart() }
 
 // String is one line for people.
 func (r Race) String() string {

@@ -105,14 +105,18 @@ func BenchmarkTransformAgainstByHand(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	void := false
 	for _, r := range all {
 		what := r.Name
 		if r.Control {
 			what += " A/A"
 		}
 		fmt.Printf("transform %-12s %s\n", what, r)
-		if r.Void() {
+		switch void = void || r.Void(); {
+		case r.Void():
 			fmt.Println("transform void: the way by hand against itself differs by more than 4 %")
+		case !void && r.CPU.Below(ThreeStepsBar):
+			b.Errorf("%s: ratio %.2f [%.2f,%.2f], want %.2f of the same by hand", r.Name, r.CPU.Median, r.CPU.Low, r.CPU.High, ThreeStepsBar)
 		}
 	}
 }
