@@ -24,12 +24,6 @@ func (l *scanLab) inTopics(more string) *spec.Recovery {
 	return l.parse(fmt.Sprintf("  source: {kafka: {brokers: %q, topic: mirror}}\n  target: {kafka: {brokers: %[1]q, topic: copy}}\n%s", strings.Join(l.kafka.Addrs(), ","), more))
 }
 
-// inArchive is a spec from the lab's archive to its topic.
-func (l *scanLab) inArchive(more string) *spec.Recovery {
-	l.t.Helper()
-	return l.parse(fmt.Sprintf("  source: {dir: {path: %q}}\n  target: {kafka: {brokers: %q, topic: orders}}\n%s", l.dir, strings.Join(l.kafka.Addrs(), ","), more))
-}
-
 func (l *scanLab) parse(body string) *spec.Recovery {
 	l.t.Helper()
 	r, err := spec.Parse("lab.yaml", []byte("apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata: {name: lab}\nspec:\n"+body), spec.Options{})

@@ -15,6 +15,7 @@ import (
 	"backstitch/partition"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -91,6 +92,10 @@ func (in *inflater) object(ctx context.Context, b bucket.Bucket, codec string, o
 		return in.inflate(kbatch.CodecGzip, in.raw)
 	case "json.zst":
 		return in.inflate(kbatch.CodecZstd, in.raw)
+	case "json.snappy": // files are framed, and batches are not
+		return io.Copy(io.Discard, s2.NewReader(bytes.NewReader(in.raw)))
+	case "json.lz4":
+		return io.Copy(io.Discard, lz4.NewReader(bytes.NewReader(in.raw)))
 	case "json":
 		return int64(len(in.raw)), nil
 	}

@@ -70,12 +70,12 @@ func (c *preflight) files() error {
 	}
 	n := countFiles(c.p.Slices, c.p.Recipe.Write)
 	size := c.p.Totals.Bytes / max(n.all, 1)
-	text := fmt.Sprintf("about %s of %s on average, %d in partition %d", plural(int(n.all), "file"), gap.Size(size), n.most, n.part)
+	text := fmt.Sprintf("about %s of %s on average, %s in partition %d", plural(int(n.all), "file"), gap.Size(size), gap.Count(n.most), n.part)
 	hint := "raise " + c.fileLimit() + ", so that files are larger"
 	switch {
 	case n.most > mostFiles:
 		return &Error{Code: CodeFiles, Title: "the plan would leave too many files", Exit: exitUsage,
-			Why:  fmt.Sprintf("It comes to %s. Nothing merges them, and a partition gets %d at most.", text, mostFiles),
+			Why:  fmt.Sprintf("It comes to %s. Nothing merges them, and a partition gets %s at most.", text, gap.Count(mostFiles)),
 			Hint: hint + ", or narrow spec.range and recover in steps"}
 	case n.all >= manyFiles && size < smallFile:
 		c.check("files", "warn", text)
