@@ -14,14 +14,15 @@ import (
 	"strings"
 	"testing"
 
+	"backstitch/replay/parquetfile"
+
 	"github.com/parquet-go/parquet-go"
 )
 
-// TestTheLibraryReadsWhatJavaWritesInParquet has Apache Parquet write every compression, pages of both versions, and dictionaries or none, and
-// compares each leaf of each row with what Java says that it wrote. What reads here is the library that our target of files stands on. Two things
-// that it gets wrong are left out, and neither is in a file of ours: a run of booleans in pages of the second version becomes another, without an error;
-// and pages of LZ4_RAW that did not get smaller are not decompressed. Whoever reads Parquet of others must not leave them to it.
-func TestTheLibraryReadsWhatJavaWritesInParquet(t *testing.T) {
+// TestWhatJavaWritesInParquetIsRead has Apache Parquet write every compression, pages of both versions, and dictionaries or none, and compares each
+// leaf of each row with what Java says that it wrote. With pages of the second version, which has to be asked for, it encodes strings by what they
+// share with the one before; that is not read, and has to be named.
+func TestWhatJavaWritesInParquetIsRead(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint32()
 	t.Logf("seed %d", seed)
@@ -32,83 +33,66 @@ func TestTheLibraryReadsWhatJavaWritesInParquet(t *testing.T) {
 		t.Fatalf("got %d files, %v, want %d", len(files), err, 5*2*2)
 	}
 	for _, name := range files {
-		text, err := os.ReadFile(strings.TrimSuffix(name, ".parquet") + ".txt")
+		want, err := os.ReadFile(strings.TrimSuffix(name, ".parquet") + ".txt")
 		if err != nil {
 			t.Fatal(err)
 		}
-		base, want := filepath.Base(name), strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-		if strings.HasPrefix(base, "lz4_raw") {
+		got, err := parquetRows(name)
+		if strings.Contains(filepath.Base(name), "-v2") {
+			if !errors.Is(err, parquetfile.ErrCodec) || !strings.Contains(err.Error(), "DELTA_BYTE_ARRAY") {
+				t.Errorf("%s: got %v, want its encoding", name, err)
+			}
 			continue
 		}
-		got, err := parquetRows(name)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if strings.Contains(base, "-v2") {
-			got, want = withoutFlag(got), withoutFlag(want)
-		}
-		differ(t, base, got, want)
+		differ(t, filepath.Base(name), got, strings.Split(strings.TrimSuffix(string(want), "\n"), "\n"))
 	}
-}
-
-// withoutFlag takes the only leaf of booleans, the second one, out of rows.
-func withoutFlag(rows []string) []string {
-	out := make([]string, len(rows))
-	for i, row := range rows {
-		leaves := strings.SplitN(row, " ", 3)
-		out[i] = leaves[0] + " " + leaves[2]
-	}
-	return out
 }
 
 // parquetRows are the rows of a file, each as the values of its leaves.
 func parquetRows(name string) (out []string, err error) {
-	text, err := os.Open(name)
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	defer text.Close()
-	info, err := text.Stat()
+	f, err := parquetfile.Open(text, &parquetfile.Codecs{}, parquetfile.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
-	f, err := parquet.OpenFile(text, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	for _, group := range f.RowGroups() {
-		if err := groupRows(group, &out); err != nil {
+	for g := range f.Groups() {
+		if out, err = groupRows(f, g, out); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
 }
 
-func groupRows(group parquet.RowGroup, out *[]string) (err error) {
-	rows := group.Rows()
+func groupRows(f *parquetfile.File, group int, out []string) (_ []string, err error) {
+	rows, err := f.Group(group)
+	if err != nil {
+		return out, err
+	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	buf := make([]parquet.Row, 64)
 	for {
-		n, err := rows.ReadRows(buf)
-		for _, row := range buf[:n] {
-			var leaves []string
-			row.Range(func(_ int, vs []parquet.Value) bool {
-				var values []string
-				for _, v := range vs {
-					values = append(values, leafText(v))
-				}
-				leaves = append(leaves, strings.Join(values, ","))
-				return true
-			})
-			*out = append(*out, strings.Join(leaves, " "))
-		}
+		row, err := rows.Next()
 		if err == io.EOF {
-			return nil
+			return out, nil
 		}
 		if err != nil {
-			return err
+			return out, err
 		}
+		var leaves []string
+		for column := range f.Columns() {
+			var values []string
+			for _, v := range row.Values(column) {
+				values = append(values, leafText(v))
+			}
+			leaves = append(leaves, strings.Join(values, ","))
+		}
+		out = append(out, strings.Join(leaves, " "))
 	}
 }
 
