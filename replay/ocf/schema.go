@@ -52,13 +52,7 @@ func ParseSchema(text []byte) (*Schema, error) {
 		}
 		parsed = lax
 	}
-	canonical := parsed.Canonical()
-	c := compiler{named: map[string]*node{}}
-	root, err := c.node(canonical)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSchema, err)
-	}
-	return &Schema{root: root, print: sha256.Sum256(canonical)}, nil
+	return Compile(parsed)
 }
 
 type kind uint8
