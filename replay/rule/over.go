@@ -7,24 +7,31 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
+	"backstitch/replay/tree"
 )
 
 // Over returns src without the records that break a rule of set; what passes by is counted by tally. Both may be nil; where both
 // are, it is src itself. Closing it closes src.
 func Over(src source.Source, set *Set, tally *Tally) source.Source {
+	return OverRead(src, set, tally, func() Reader { return new(tree.Parser) })
+}
+
+// OverRead is Over for values that are not JSON; reader makes what reads them.
+func OverRead(src source.Source, set *Set, tally *Tally, reader func() Reader) source.Source {
 	if set == nil && tally == nil {
 		return src
 	}
 	if set == nil {
 		set = new(Set)
 	}
-	return &judged{src, set, tally}
+	return &judged{src, set, tally, reader}
 }
 
 type judged struct {
 	source.Source
-	set   *Set
-	tally *Tally
+	set    *Set
+	tally  *Tally
+	reader func() Reader
 }
 
 var errDigests = errors.New("the source gives digests instead of records, which no rule can judge")
@@ -36,7 +43,7 @@ func (j *judged) Open(ctx context.Context, slice partition.Slice, cursor partiti
 		return nil, err
 	}
 	at := max(cursor, slice.Ranges.Span().From)
-	rec := new(subject)
+	rec := &subject{parser: j.reader()}
 	return source.Sift(r, slice, func(b *record.Batch) (int, *source.Refusal, error) {
 		if b.Digests != nil {
 			return 0, nil, errDigests

@@ -48,9 +48,14 @@ func (s *Set) Blind(held record.Fields) (rule string, lacks record.Fields) {
 // subject is the record at hand. Its tree is made when the first rule asks for it.
 type subject struct {
 	expr.Input
-	parser tree.Parser
+	parser Reader
 	doc    tree.Doc
 	state  error // errUnread, or why there is no tree
+}
+
+// Reader makes trees of values. It is used by one goroutine.
+type Reader interface {
+	Parse(value []byte) (tree.Doc, error)
 }
 
 var errUnread = errors.New("not read yet")
@@ -102,7 +107,12 @@ func (r *rule) broken(i int, why *source.Refusal) *source.Refusal {
 
 // Try judges one record, as Over does. It is for those who look at a few.
 func (s *Set) Try(part int32, rec *record.Record) error {
-	var r subject
+	return s.TryRead(part, rec, new(tree.Parser))
+}
+
+// TryRead is Try for a value that by reads.
+func (s *Set) TryRead(part int32, rec *record.Record, by Reader) error {
+	r := subject{parser: by}
 	r.set(part, rec)
 	if why := s.judge(&r); why != nil {
 		return &source.DamagedError{Offset: rec.Offset, Next: rec.Offset + 1, Code: why.Code, Rule: why.Rule, Err: why.Err}

@@ -54,9 +54,20 @@ const (
 	CodeExpression = "BST-Q347" // a step's expression has no answer
 )
 
-// Refused reports whether code says that a record was read well, and that a step (BST-Q30x) or a rule (BST-Q34x) has refused it.
+// Why a value in Avro has no form under the output schema of a transform.
+const (
+	CodeNotFramed = "BST-Q360" // the value does not begin with the number of a schema, or a header names its schema
+	CodeNoWriter  = "BST-Q361" // which schema its number stands for is not known
+	CodeNotDatum  = "BST-Q362" // its bytes are no datum of its schema
+	CodeNoPlace   = "BST-Q363" // the output schema has no field for one that it has
+	CodeNoPreset  = "BST-Q364" // it lacks a field that the output schema has no default for
+	CodeNoForm    = "BST-Q365" // a part of it can not be said in the output schema's type
+	CodeTooGrown  = "BST-Q366" // it becomes larger than a value may be
+)
+
+// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x) or a rule (BST-Q34x) has refused it.
 func Refused(code string) bool {
-	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34")
+	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34") || strings.HasPrefix(code, "BST-Q36")
 }
 
 // Why the key can not be read by which repetitions are told. Such a record is kept.

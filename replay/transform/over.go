@@ -34,17 +34,27 @@ func (c *changed) Open(ctx context.Context, slice partition.Slice, cursor partit
 			return 0, nil, errDigests
 		}
 		n, why := e.change(b)
-		if why == nil {
-			return n, nil, nil
-		}
-		return n, &source.Refusal{Code: why.Code, Err: why}, nil
+		return n, why.Refusal(), nil
 	}), nil
+}
+
+// Refusal is r as a source says it, nil for nil.
+func (r *Refused) Refusal() *source.Refusal {
+	if r == nil {
+		return nil
+	}
+	return &source.Refusal{Code: r.Code, Err: r}
 }
 
 var errDigests = errors.New("the source gives digests instead of records, which no step can change")
 
-// change changes the values of b in their order. It returns how many records were done, and why the next one was not.
 func (e *Editor) change(b *record.Batch) (n int, why *Refused) {
+	return Rewrite(b, func(dst []byte, r *record.Record) ([]byte, bool, error) { return e.Append(dst, r.Value) })
+}
+
+// Rewrite changes the values of b in their order; nulls pass. appended appends what becomes of a record's value as Editor.Append does. It
+// returns how many records were done, and why the next one was not.
+func Rewrite(b *record.Batch, appended func(dst []byte, r *record.Record) (_ []byte, changed bool, err error)) (n int, why *Refused) {
 	var buf *record.Buffer
 	defer func() {
 		if buf == nil {
@@ -68,7 +78,7 @@ func (e *Editor) change(b *record.Batch) (n int, why *Refused) {
 		}
 		// When it has no room the buffer gets other memory. Values that were made before stay in the old one, which nobody uses again.
 		from := len(buf.B)
-		out, changed, err := e.Append(buf.B, rec.Value)
+		out, changed, err := appended(buf.B, rec)
 		if err != nil {
 			var refused *Refused
 			if !errors.As(err, &refused) {
