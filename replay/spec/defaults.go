@@ -70,6 +70,11 @@ func (r *Recovery) WithDefaults() *Recovery {
 		size.Records = DefaultSliceRecords
 	}
 	s.Select, s.Write, s.Schedule, s.Slices = &sel, &write, &sched, &size
+	if r.avro() {
+		t, v := *s.Transform, *s.Transform.Values
+		orText(&v.UnknownFields, DefaultUnknownFields)
+		t.Values, s.Transform = &v, &t
+	}
 	if s.Target.Dir != nil {
 		c := *s.Target.Dir
 		c.Files.fill()

@@ -16,8 +16,10 @@ import (
 type Transform struct {
 	// Version of these steps, which plan, report and proof show: a name of yours, such as v3.
 	Version string `json:"version" jsonschema:"minLength=1,maxLength=32,pattern=^[A-Za-z0-9][A-Za-z0-9._-]*$"`
-	// Steps, in order. Each has exactly one kind and sees what those before it made.
-	Steps []Step `json:"steps" jsonschema:"minItems=1,maxItems=64"`
+	// Steps, in order. Each has exactly one kind and sees what those before it made. Left out only with values, which is then all that is done.
+	Steps []Step `json:"steps,omitempty" jsonschema:"minItems=1,maxItems=64"`
+	// What values are, if not JSON.
+	Values *TransformValues `json:"values,omitempty"`
 	// Values before and after all steps. A plan is refused while one of them does not come out.
 	Examples []Example `json:"examples,omitempty" jsonschema:"maxItems=64"`
 }
@@ -105,6 +107,8 @@ type Example struct {
 	In Value `json:"in"`
 	// Value after.
 	Out Value `json:"out"`
+	// Schema that the value before was written with, where values are Avro. Left out, it is the output schema.
+	Schema *AvroSchema `json:"schema,omitempty"`
 }
 
 // Value is any value, as the text of a JSON value.
@@ -195,11 +199,12 @@ func (c *checker) transform(r *Recovery) {
 	if t == nil {
 		return
 	}
-	const hint = "steps change JSON, and the number of a schema stands in front of other forms: leave registry out"
-	if url, at := r.Spec.Source.registry(); url != "" {
+	c.transformValues(r)
+	const hint = "steps change JSON, and the number of a schema stands in front of other forms: leave registry out, or say values: {as: avro}"
+	if url, at := r.Spec.Source.registry(); url != "" && t.Values == nil {
 		c.add(CodeTogether, "spec.source."+at, "a transform and a registry exclude each other", hint)
 	}
-	if url, at := r.Spec.Target.registry(); url != "" {
+	if url, at := r.Spec.Target.registry(); url != "" && t.Values == nil {
 		c.add(CodeTogether, "spec.target."+at, "a transform and a registry exclude each other", hint)
 	}
 	for i, s := range t.Steps {
