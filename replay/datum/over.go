@@ -1,0 +1,93 @@
+package datum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"backstitch/partition"
+	"backstitch/replay/record"
+	"backstitch/replay/source"
+	"backstitch/replay/transform"
+)
+
+// Learner is an upgrade of Writers for who asks as he goes. Before the values of a batch are changed it gets to know what they name.
+type Learner interface {
+	Writers
+	// Learn asks for a schema unless it was asked for before. That there is none of that number is no error: Writer says it. An error ends
+	// the reading.
+	Learn(ctx context.Context, id uint32) error
+}
+
+// Over returns src with its values changed by chain; src itself where chain is nil. Closing it closes src.
+func Over(src source.Source, chain *Chain, writers Writers) source.Source {
+	if chain == nil {
+		return src
+	}
+	return &changed{src, chain, writers}
+}
+
+type changed struct {
+	source.Source
+	chain   *Chain
+	writers Writers
+}
+
+var errDigests = errors.New("the source gives digests instead of records, which no step can change")
+
+// Open starts reading slice.
+func (c *changed) Open(ctx context.Context, slice partition.Slice, cursor partition.Offset) (source.Reader, error) {
+	r, err := c.Source.Open(ctx, slice, cursor)
+	if err != nil {
+		return nil, err
+	}
+	if l, ok := c.writers.(Learner); ok {
+		r = &learning{r, l}
+	}
+	e := c.chain.Editor(c.writers)
+	return source.Sift(r, slice, func(b *record.Batch) (int, *source.Refusal, error) {
+		if b.Digests != nil {
+			return 0, nil, errDigests
+		}
+		n, why := transform.Rewrite(b, e.Record)
+		return n, why.Refusal(), nil
+	}), nil
+}
+
+// Record appends what becomes of r's value, as Append does. A value whose schema a header names is a datum without a number in front, and a
+// topic that has both has two ways of saying one thing: it is refused.
+func (e *Editor) Record(dst []byte, r *record.Record) (_ []byte, changed bool, err error) {
+	for i := range r.Headers {
+		if r.Headers[i].Key == record.ValueSchemaHeader {
+			return dst, false, refusal(refuse(source.CodeNotFramed, "the header %s names its schema, and only numbers in front of values are read", record.ValueSchemaHeader), 0)
+		}
+	}
+	return e.Append(dst, r.Value)
+}
+
+// learning gets to know what batches name before they are looked at.
+type learning struct {
+	source.Reader
+	learner Learner
+}
+
+// Next is source.Reader's.
+func (l *learning) Next(ctx context.Context) (*record.Batch, error) {
+	b, err := l.Reader.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, known := uint32(0), false
+	for i := range b.Records {
+		id, ok := record.FrameID(b.Records[i].Value)
+		if !ok || known && id == last {
+			continue
+		}
+		if err := l.learner.Learn(ctx, id); err != nil {
+			b.Release()
+			return nil, fmt.Errorf("what values are written with is not known: %w", err)
+		}
+		last, known = id, true
+	}
+	return b, nil
+}
