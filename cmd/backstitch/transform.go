@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"backstitch/cluster/client"
+	"backstitch/replay/datum"
+	"backstitch/replay/spec"
 	"backstitch/replay/transform"
 )
 
@@ -24,7 +26,8 @@ func newTransformTest(a *app) *cobra.Command {
 		Use:   "test -f SPEC",
 		Short: "Run the examples of a spec's transform",
 		Long: `Change the value of each example by all steps of the spec's transform and compare it with what the spec says comes out. Nothing is
-connected to. The exit status is 1 when one does not come out, and plan refuses the spec then.`,
+connected to, so for values in Avro the spec has to hold the output schema itself. The exit status is 1 when one does not come out, and
+plan refuses the spec then.`,
 		Example: "  backstitch transform test -f orders-v3.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,7 +42,7 @@ connected to. The exit status is 1 when one does not come out, and plan refuses 
 			if t == nil || len(t.Examples) == 0 {
 				return usage(cmd, fmt.Errorf("%s has no transform with examples: nothing was tried", file))
 			}
-			outcomes, err := transform.Try(t)
+			outcomes, err := tryExamples(cmd, t)
 			if err != nil {
 				return err
 			}
@@ -66,6 +69,21 @@ connected to. The exit status is 1 when one does not come out, and plan refuses 
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "`file` with the spec")
 	return cmd
+}
+
+// tryExamples runs the examples of t. Those over Avro need the text of the output schema.
+func tryExamples(cmd *cobra.Command, t *spec.Transform) ([]transform.Outcome, error) {
+	if t.Values == nil {
+		return transform.Try(t)
+	}
+	if len(t.Values.Schema.Inline) == 0 {
+		return nil, usage(cmd, errors.New("the output schema is in a registry, and nothing is connected to: write it in as values.schema.file or inline; plan tries the examples in any case"))
+	}
+	out, err := datum.Parse(string(t.Values.Schema.Inline))
+	if err != nil {
+		return nil, err
+	}
+	return datum.Try(t, out)
 }
 
 func outcomesText(w io.Writer, version string, outcomes []transform.Outcome, bad int) error {

@@ -94,13 +94,19 @@ func (a *app) revise(ctx context.Context, where *places, before, after *spec.Rec
 	if len(samples) > 0 {
 		held = record.FieldValue
 	}
-	old, err := revise.Of(before)
+	old, closeOld, err := revise.Of(ctx, before, where.clients())
 	if err != nil {
 		return nil, err
 	}
-	new, err := revise.Of(after)
+	defer closeOld()
+	new, closeNew, err := revise.Of(ctx, after, where.clients())
 	if err != nil {
 		return nil, err
+	}
+	defer closeNew()
+	if len(samples) > 0 && (old.Avro() || new.Avro()) {
+		return nil, &failure{Code: codeSample, Title: "a SAMPLE holds JSON, and the values of the spec are Avro", Exit: client.ExitUsage,
+			Next: "leave SAMPLE out, to read from the reference"}
 	}
 	c := revise.Compare(old, new)
 	for _, file := range samples {
@@ -110,6 +116,9 @@ func (a *app) revise(ctx context.Context, where *places, before, after *spec.Rec
 	}
 	if len(samples) == 0 {
 		held, err = recovery.Sample(ctx, after, where.clients(), records, func(part int32, rec *record.Record) error {
+			if err := c.Learn(ctx, rec); err != nil {
+				return err
+			}
 			return c.Add(fmt.Sprintf("p%02d@%d", part, rec.Offset), part, rec)
 		}, func(*source.DamagedError) { c.Unreadable() })
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"backstitch/partition"
 	"backstitch/partition/plan"
+	"backstitch/replay/datum"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
 	"backstitch/replay/repartition"
@@ -84,6 +85,7 @@ type builder struct {
 	report   *gap.Report
 	planning bool         // what was scanned is to be written
 	readable *readers     // of the target, when planning; nil where no registries are named
+	writers  *writers     // that values in Avro name; nil where they are JSON
 	tally    *rule.Tally  // nil where nobody bounds what may be lacking
 	repeats  *repeat.Book // nil where no repetitions are left out
 	// Set where records get other partitions than they have.
@@ -134,6 +136,9 @@ func (e ends) close() {
 
 // open opens both ends and finds out what they are. The caller closes them.
 func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error) {
+	if err := b.output(ctx, clients); err != nil {
+		return e, err
+	}
 	e.end, err = clients.Target(ctx, b.recipe.Target)
 	if err != nil {
 		return e, explainEnd(err, CodeNoTarget, "the target "+targetName(b.recipe.Target)+" is not there",
@@ -183,6 +188,11 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 	if err := b.selected(slices.Sorted(maps.Keys(b.extent))); err != nil {
 		return err
 	}
+	closeWriters, err := b.learnWriters(clients)
+	if err != nil {
+		return err
+	}
+	defer closeWriters()
 	in, err := b.input(ctx, e)
 	if err != nil {
 		return err
@@ -209,7 +219,13 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 	if err := b.unmixed(); err != nil {
 		return err
 	}
+	if err := b.pinWriters(); err != nil {
+		return err
+	}
 	if err := b.numbers(ctx, &in); err != nil {
+		return err
+	}
+	if err := b.outputRead(ctx, clients); err != nil {
 		return err
 	}
 	if err := b.causes(ctx, e.ref, e.end); err != nil {
@@ -252,7 +268,11 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 	if b.tally, err = b.recipe.Tally(); err != nil {
 		return gap.Input{}, err
 	}
-	ref, err := b.recipe.Source.Over(e.ref, b.tally)
+	var by datum.Writers
+	if b.writers != nil {
+		by = b.writers
+	}
+	ref, err := b.recipe.Source.overBy(e.ref, b.tally, by)
 	if err != nil {
 		return gap.Input{}, err
 	}
@@ -280,7 +300,7 @@ func (b *builder) whole() error {
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
 	in.Facts = gap.Facts{
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
-		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.notes, b.about.Notes),
+		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.noteDatums(), b.notes, b.about.Notes),
 	}
 	if b.recipe.Target.Reshape != nil {
 		return nil // partitions of the two sides have nothing to do with each other
@@ -621,6 +641,9 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	case s.Target.S3 != nil:
 		c := s.Target.S3
 		out.Target = Target{Kind: "s3", Path: s3URL(c.Bucket, c.Prefix), Connection: c.Connection, Endpoint: c.Endpoint, Region: c.Region, Topic: c.Topic}
+	}
+	if t := s.Transform; t != nil {
+		out.Source.Transform.Values = newDatums(t.Values, &out)
 	}
 	every, err := s.Write.CommitInterval.Parse()
 	if err != nil {

@@ -35,6 +35,9 @@ const (
 	NoteUnreadable = "BST-P221" // the target's latest schema can not read what is written
 	NoteUndecided  = "BST-P222" // or that is not known
 	NoteFiles      = "BST-P242" // many small files
+
+	NoteOutput       = "BST-P247" // the target's latest schema can not read the output schema of steps over Avro
+	NoteOutputUnsure = "BST-P248" // or that is not known
 )
 
 // preflight looks at what would go wrong later. What the target says it will refuse ends the plan; what people must know

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"backstitch/partition"
+	"backstitch/replay/datum"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
 	"backstitch/replay/rule"
@@ -68,15 +69,18 @@ const (
 	RecipeVersion    = 1
 	TransformVersion = 2
 	RulesVersion     = 3
-	FormatVersion    = 4 // files of another format than NDJSON
-	ReshapeVersion   = 5 // another partition than the reference has
-	DedupeVersion    = 6 // repetitions are left out
-	ContainerVersion = 8 // an archive of others in Parquet, or of envelopes in Avro
+	FormatVersion    = 4  // files of another format than NDJSON
+	ReshapeVersion   = 5  // another partition than the reference has
+	DedupeVersion    = 6  // repetitions are left out
+	ContainerVersion = 8  // an archive of others in Parquet, or of envelopes in Avro
+	DatumsVersion    = 10 // steps over values in Avro
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
 func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
+	case t != nil && t.Values != nil:
+		return DatumsVersion
 	case r.Source.contained():
 		return ContainerVersion
 	case r.Dedupe != nil:
@@ -164,11 +168,19 @@ func (r *Rules) Set() (*rule.Set, error) {
 
 // Over is src as the recipe of s wants it: changed by the transform, without what breaks a rule, and counted by tally, which may be nil.
 func (s *Source) Over(src source.Source, tally *rule.Tally) (source.Source, error) {
-	chain, err := s.Transform.Chain()
+	return s.overBy(src, tally, nil)
+}
+
+// overBy is Over by what is known of writers; nil are those of the recipe.
+func (s *Source) overBy(src source.Source, tally *rule.Tally, writers datum.Writers) (source.Source, error) {
+	set, err := s.Rules.Set()
 	if err != nil {
 		return nil, err
 	}
-	set, err := s.Rules.Set()
+	if s.Transform != nil && s.Transform.Values != nil {
+		return s.over(src, set, tally, writers)
+	}
+	chain, err := s.Transform.Chain()
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +191,7 @@ func (s *Source) Over(src source.Source, tally *rule.Tally) (source.Source, erro
 type Transform struct {
 	Version string      `json:"version"`
 	Steps   []spec.Step `json:"steps"`
+	Values  *Datums     `json:"values,omitempty"` // nil where values are JSON
 }
 
 // String names t for people: Transform v3, 4 steps.
@@ -186,6 +199,9 @@ func (t *Transform) String() string {
 	noun := "steps"
 	if len(t.Steps) == 1 {
 		noun = "step"
+	}
+	if d := t.Values; d != nil {
+		return fmt.Sprintf("Transform %s, %d %s over Avro into %s@%d", t.Version, len(t.Steps), noun, d.Subject, d.Version)
 	}
 	return fmt.Sprintf("Transform %s, %d %s", t.Version, len(t.Steps), noun)
 }

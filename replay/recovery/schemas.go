@@ -96,6 +96,9 @@ func ForAgents(r *spec.Recovery) error {
 	if v := recipe.Source.Values; v != nil {
 		names = append(names, v.Registry)
 	}
+	if t := recipe.Source.Transform; t != nil {
+		names = append(names, t.Values.asked()...)
+	}
 	for _, name := range names {
 		if strings.Contains(name, ":") {
 			return &Error{Code: CodeRegistry, Title: "agents ask only the registries of their configuration", Exit: exitUsage,

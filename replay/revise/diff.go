@@ -2,12 +2,13 @@ package revise
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"backstitch/replay/record"
-	"backstitch/replay/tree"
 )
 
 const (
@@ -81,7 +82,6 @@ type Comparer struct {
 	diff     Diff
 	paths    map[string]*Path
 	gates    map[[2]string]*Gate
-	parser   tree.Parser
 }
 
 // Compare makes a comparer of two versions.
@@ -91,6 +91,11 @@ func Compare(old, new *Version) *Comparer {
 
 // Unreadable counts a place of the sample that can not be read.
 func (c *Comparer) Unreadable() { c.diff.Unreadable++ }
+
+// Learn asks what a record is written with; call it before Add where Avro is compared.
+func (c *Comparer) Learn(ctx context.Context, rec *record.Record) error {
+	return errors.Join(c.old.Learn(ctx, rec), c.new.Learn(ctx, rec))
+}
 
 // Add looks at one record. where is how people find it.
 func (c *Comparer) Add(where string, part int32, rec *record.Record) error {
@@ -116,8 +121,8 @@ func (c *Comparer) Add(where string, part int32, rec *record.Record) error {
 
 // values compares two values of other bytes. At least one was made by steps, and so is JSON; then the other is, too.
 func (c *Comparer) values(where string, a, b []byte) error {
-	x, errA := c.parser.Parse(a)
-	y, errB := c.parser.Parse(b)
+	x, errA := c.old.reader.Parse(a)
+	y, errB := c.new.reader.Parse(b)
 	if err := cmp.Or(errA, errB); err != nil {
 		return fmt.Errorf("%s: one version makes JSON of it: %w", where, err)
 	}

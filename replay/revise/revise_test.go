@@ -1,6 +1,7 @@
 package revise_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func version(t interface{ Fatal(...any) }, more string) *revise.Version {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := revise.Of(r)
+	v, _, err := revise.Of(context.Background(), r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,46 +2,94 @@ package revise
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 
+	"backstitch/replay/datum"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/rule"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
+	"backstitch/replay/tree"
 )
 
 // Version is the steps and rules of one spec. It is for one goroutine.
 type Version struct {
-	Name   string
-	editor *transform.Editor
-	set    *rule.Set
-	out    []byte
+	Name    string
+	change  func(dst []byte, r *record.Record) (_ []byte, changed bool, err error) // nil leaves values as they are
+	learner datum.Learner                                                          // of what values in Avro are written with; nil where nobody is asked
+	reader  rule.Reader                                                            // of what comes out
+	set     *rule.Set
+	out     []byte
 }
 
-// Of is the version that a spec says. One without steps and rules leaves records as they are.
-func Of(r *spec.Recovery) (*Version, error) {
-	recipe, _, err := recovery.NewRecipe(r.WithDefaults())
+// Of is the version that a spec says. One without steps and rules leaves records as they are. clients reach the registries that steps over
+// Avro need; the caller closes it.
+func Of(ctx context.Context, r *spec.Recovery, clients recovery.Clients) (*Version, func(), error) {
+	s, learner, closer, err := recovery.Ready(ctx, r, clients)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return From(&recipe.Source)
+	if learner == nil {
+		v, err := From(s)
+		return v, closer, err
+	}
+	v, err := from(s, learner)
+	if err != nil {
+		closer()
+		return nil, nil, err
+	}
+	v.learner = learner
+	return v, closer, nil
 }
 
 // From is the version that a recipe has.
 func From(s *recovery.Source) (*Version, error) {
-	v := &Version{Name: name(s)}
-	chain, err := s.Transform.Chain()
+	by, err := s.Transform.Writers()
 	if err != nil {
 		return nil, err
 	}
-	if chain != nil {
-		v.editor = chain.Editor()
+	return from(s, by)
+}
+
+func from(s *recovery.Source, by datum.Writers) (*Version, error) {
+	v := &Version{Name: name(s), reader: new(tree.Parser)}
+	var err error
+	if v.set, err = s.Rules.Set(); err != nil {
+		return nil, err
 	}
-	v.set, err = s.Rules.Set()
+	datums, err := s.Transform.Datums()
+	if err != nil {
+		return nil, err
+	}
+	if datums != nil {
+		v.change, v.reader = datums.Editor(by).Record, datums.Output().Reader()
+		return v, nil
+	}
+	chain, err := s.Transform.Chain()
+	if err == nil && chain != nil {
+		e := chain.Editor()
+		v.change = func(dst []byte, r *record.Record) ([]byte, bool, error) { return e.Append(dst, r.Value) }
+	}
 	return v, err
+}
+
+// Avro reports whether v is for values in Avro.
+func (v *Version) Avro() bool {
+	_, is := v.reader.(*datum.Reader)
+	return is
+}
+
+// Learn asks what a record's value is written with, before it is made anything of.
+func (v *Version) Learn(ctx context.Context, rec *record.Record) error {
+	id, ok := record.FrameID(rec.Value)
+	if v.learner == nil || !ok {
+		return nil
+	}
+	return v.learner.Learn(ctx, id)
 }
 
 func name(s *recovery.Source) string {
@@ -68,8 +116,8 @@ func (v *Version) Blind(held record.Fields) string {
 // Make is what v makes of a record's value, until the next one; refused says why it makes nothing.
 func (v *Version) Make(part int32, rec *record.Record) (value []byte, refused *Refusal) {
 	value = rec.Value
-	if v.editor != nil && rec.Value != nil {
-		made, changed, err := v.editor.Append(v.out[:0], rec.Value)
+	if v.change != nil && rec.Value != nil {
+		made, changed, err := v.change(v.out[:0], rec)
 		var why *transform.Refused
 		switch {
 		case errors.As(err, &why):
@@ -84,7 +132,7 @@ func (v *Version) Make(part int32, rec *record.Record) (value []byte, refused *R
 	after := *rec
 	after.Value = value
 	var broken *source.DamagedError
-	if err := v.set.Try(part, &after); errors.As(err, &broken) {
+	if err := v.set.TryRead(part, &after, v.reader); errors.As(err, &broken) {
 		return nil, &Refusal{Code: broken.Code, Reason: broken.Err.Error()}
 	}
 	return value, nil

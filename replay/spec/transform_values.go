@@ -73,7 +73,7 @@ func (c *checker) transformValues(r *Recovery) {
 	if name, at := r.Spec.Source.registry(); name == "" {
 		c.add(CodeRequired, "spec.source."+at, "values in Avro need the registry of the source: it knows what they were written with", "registry: NAME")
 	}
-	if l := r.Spec.Source.layout(); l != nil && l.Values != nil {
+	if l := r.Spec.Source.files(); l != nil && l.Values != nil {
 		c.add(CodeTogether, path, "what values of the archive were, in its own values, and values of a transform exclude each other", "keep one of them")
 	}
 	if s := &v.Schema; len(s.Inline) > 0 && s.Version != 0 {
@@ -131,8 +131,8 @@ func (c *checker) readAvro(path string, s *AvroSchema) {
 	}
 }
 
-// layout is that of an archive, nil for a topic.
-func (s *Source) layout() *Layout {
+// files says how an archive lies there, nil for a topic.
+func (s *Source) files() *Layout {
 	switch {
 	case s.S3 != nil:
 		return &s.S3.Layout

@@ -1,0 +1,451 @@
+package recovery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"backstitch/replay/datum"
+	"backstitch/replay/gap"
+	"backstitch/replay/record"
+	"backstitch/replay/rule"
+	"backstitch/replay/schema"
+	"backstitch/replay/schema/compat"
+	"backstitch/replay/source"
+	"backstitch/replay/spec"
+	"backstitch/replay/transform"
+
+	"github.com/twmb/franz-go/pkg/sr"
+)
+
+// Steps over values in Avro. Before anything is read the target's registry says which number the output schema has; while the reference is
+// read its registry says what the numbers in front of its values stand for. A plan keeps both, with the schemas' texts, so whoever carries
+// it out asks no registry, and a record that names what the plan has not met is set aside. The trap: what keeps digests of records that were
+// read before would hide from a plan what they name. So there is no ledger here.
+
+// Datums is what spec.TransformValues says, with what registries have told.
+type Datums struct {
+	As string `json:"as"`
+	// Source and Target are the registries' connections or addresses. Nobody asks them who carries a plan out.
+	Source  string `json:"source"`
+	Target  string `json:"target"`
+	Subject string `json:"subject"`
+	Version int    `json:"version,omitempty"` // of the output schema; before a plan is made 0 for the latest, or for the one that says Schema
+	ID      uint32 `json:"id,omitempty"`      // that stands in front of what comes out
+	Schema  string `json:"schema,omitempty"`  // which is a datum of this, whole
+	Drop    bool   `json:"drop,omitempty"`    // fields that it has no place for
+	// Writers are the schemas that the plan's records name, by number.
+	Writers []Writer `json:"writers,omitempty"`
+}
+
+// Writer is a schema that records name.
+type Writer struct {
+	ID     uint32 `json:"id"`
+	Schema string `json:"schema"` // whole
+}
+
+// newDatums takes over what a spec says, and the registries that it names for its two sides.
+func newDatums(v *spec.TransformValues, r *Recipe) *Datums {
+	if v == nil {
+		return nil
+	}
+	d := &Datums{As: v.As, Source: r.Source.Registry, Target: cmpOr(r.Target.Registry, r.Source.Registry), Version: v.Schema.Version,
+		Schema: string(v.Schema.Inline), Subject: v.Schema.ValueSubject(r.Target.Topic), Drop: v.UnknownFields == "drop"}
+	// What is compared is compared as bytes: the reference's come out with the target's numbers.
+	r.Source.Registry, r.Target.Registry = "", ""
+	return d
+}
+
+// asked are the registries that a plan asks.
+func (d *Datums) asked() []string {
+	if d == nil {
+		return nil
+	}
+	return []string{d.Source, d.Target}
+}
+
+// output is what values come out under.
+func (d *Datums) output() (*datum.Schema, error) {
+	out, err := datum.Parse(d.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("output schema: %w", err)
+	}
+	return out, nil
+}
+
+// pinned are the schemas that d knows.
+func (d *Datums) pinned() (datum.Pinned, error) {
+	out := datum.Pinned{}
+	for _, w := range d.Writers {
+		s, err := datum.Parse(w.Schema)
+		if err != nil {
+			return nil, fmt.Errorf("schema %d: %w", w.ID, err)
+		}
+		out[w.ID] = s
+	}
+	return out, nil
+}
+
+// Datums is the steps for values in Avro, ready for use, and what they come out under; nil where values are JSON.
+func (t *Transform) Datums() (*datum.Chain, error) {
+	if t == nil || t.Values == nil {
+		return nil, nil
+	}
+	out, err := t.Values.output()
+	if err != nil {
+		return nil, fmt.Errorf("transform %s: %w", t.Version, err)
+	}
+	c, err := datum.New(t.Steps, out, t.Values.ID, t.Values.Drop)
+	if err != nil {
+		return nil, fmt.Errorf("transform %s: %w", t.Version, err)
+	}
+	return c, nil
+}
+
+// Writers are the schemas that the plan's records name; nil where values are JSON.
+func (t *Transform) Writers() (datum.Pinned, error) {
+	if t == nil || t.Values == nil {
+		return nil, nil
+	}
+	out, err := t.Values.pinned()
+	if err != nil {
+		return nil, fmt.Errorf("transform %s: %w", t.Version, err)
+	}
+	return out, nil
+}
+
+// Ready is the source of a spec, ready to change single records: with the output schema of steps over Avro, and what tells what values are
+// written with, nil where they are JSON. The caller closes it.
+func Ready(ctx context.Context, r *spec.Recovery, clients Clients) (*Source, datum.Learner, func(), error) {
+	b := &builder{spec: r.WithDefaults()}
+	if err := b.prepare(); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := b.output(ctx, clients); err != nil {
+		return nil, nil, nil, err
+	}
+	closer, err := b.learnWriters(clients)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if b.writers == nil {
+		return &b.recipe.Source, nil, closer, nil
+	}
+	return &b.recipe.Source, b.writers, closer, nil
+}
+
+// over is Source.Over for a transform of values in Avro. writers nil are those of the recipe.
+func (s *Source) over(src source.Source, set *rule.Set, tally *rule.Tally, writers datum.Writers) (source.Source, error) {
+	chain, err := s.Transform.Datums()
+	if err != nil {
+		return nil, err
+	}
+	if writers == nil {
+		if writers, err = s.Transform.Writers(); err != nil {
+			return nil, err
+		}
+	}
+	return rule.OverRead(datum.Over(src, chain, writers), set, tally, func() rule.Reader { return chain.Output().Reader() }), nil
+}
+
+// datums is that of the recipe at hand, nil where values are JSON.
+func (b *builder) datums() *Datums {
+	if t := b.recipe.Source.Transform; t != nil {
+		return t.Values
+	}
+	return nil
+}
+
+// setDatums gives the recipe another one. The spec's own stays as it is.
+func (b *builder) setDatums(d *Datums) {
+	t := *b.recipe.Source.Transform
+	t.Values = d
+	b.recipe.Source.Transform = &t
+}
+
+// output asks the target's registry for the output schema and its number, once, before anything is read.
+func (b *builder) output(ctx context.Context, clients Clients) error {
+	d := b.datums()
+	if d == nil || d.ID != 0 {
+		return nil
+	}
+	reg, err := clients.Registry(d.Target)
+	if err != nil {
+		return err
+	}
+	defer reg.Close()
+	found, err := find(ctx, reg, d)
+	if err != nil {
+		return unwritable(ctx, d, err)
+	}
+	if found.Text.Type != sr.TypeAvro {
+		return unwritable(ctx, d, fmt.Errorf("%s is of type %s", found.Name(), found.Text.Type))
+	}
+	out, err := datum.Parse(found.Text.Schema, refers(found.Text)...)
+	if err != nil {
+		return unwritable(ctx, d, fmt.Errorf("%s: %w", found.Name(), err))
+	}
+	now := *d
+	now.Version, now.ID, now.Schema = found.Version, uint32(found.ID), out.Text()
+	b.setDatums(&now)
+	return b.exampleDatums(out)
+}
+
+// maxSame bounds how many versions of a subject are looked at for the one that a spec has written out.
+const maxSame = 200
+
+var errNoVersion = errors.New("no version of it says the schema that the spec has written out")
+
+// find is the version of the subject that d means.
+func find(ctx context.Context, reg *schema.Registry, d *Datums) (schema.Version, error) {
+	if d.Schema == "" {
+		return reg.Version(ctx, d.Subject, d.Version)
+	}
+	versions, err := reg.Versions(ctx, d.Subject)
+	if err != nil {
+		return schema.Version{}, err
+	}
+	slices.Reverse(versions)
+	for _, n := range versions[:min(len(versions), maxSame)] {
+		v, err := reg.Version(ctx, d.Subject, n)
+		if err != nil {
+			return v, err
+		}
+		if transform.Same([]byte(v.Text.Schema), []byte(d.Schema)) {
+			return v, nil
+		}
+	}
+	return schema.Version{}, errNoVersion
+}
+
+func unwritable(ctx context.Context, d *Datums, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &Error{
+		Code: CodeOutput, Title: "the output schema of the transform has no number", Exit: exitUsage, Err: err,
+		Why:  fmt.Sprintf("Subject %s of registry %s: %v. What comes out begins with the number that this registry has for its schema.", d.Subject, d.Target, err),
+		Hint: fmt.Sprintf("backstitch schema register FILE --registry %s --subject %s; or name another version: spec.transform.values.schema", d.Target, d.Subject),
+	}
+}
+
+// refers are the texts that t refers to, each before those that refer to it.
+func refers(t compat.Text) []string {
+	var out []string
+	for _, r := range t.References {
+		for _, text := range append(refers(r.Text), r.Text.Schema) {
+			if !slices.Contains(out, text) {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
+// writers gets to know what numbers in front of values stand for.
+type writers struct {
+	reg *schema.Registry
+
+	mu      sync.RWMutex
+	met     map[uint32]*datum.Schema
+	unknown map[uint32]error
+	failed  error // why what is written can not be told
+}
+
+var _ datum.Learner = (*writers)(nil)
+
+// Bounds of what a plan meets.
+const (
+	maxUnknown     = 1000      // numbers that stand for nothing: such values are of another form
+	maxWriterBytes = 512 << 10 // of the schemas' texts, which are part of a recipe
+)
+
+// learnWriters opens the registry of the reference. It asks it nothing yet. nil where values are JSON.
+func (b *builder) learnWriters(clients Clients) (closer func(), err error) {
+	d := b.datums()
+	if d == nil {
+		return func() {}, nil
+	}
+	reg, err := clients.Registry(d.Source)
+	if err != nil {
+		return nil, err
+	}
+	b.writers = &writers{reg: reg, met: map[uint32]*datum.Schema{}, unknown: map[uint32]error{}}
+	return reg.Close, nil
+}
+
+// Writer is datum.Writers's.
+func (w *writers) Writer(id uint32) (*datum.Schema, error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if s := w.met[id]; s != nil {
+		return s, nil
+	}
+	if err := w.unknown[id]; err != nil {
+		return nil, err
+	}
+	return nil, datum.ErrNotMet
+}
+
+// Learn is datum.Learner's.
+func (w *writers) Learn(ctx context.Context, id uint32) error {
+	if _, err := w.Writer(id); !errors.Is(err, datum.ErrNotMet) {
+		return nil
+	}
+	text, err := w.reg.Named(ctx, record.SchemaName{ID: id})
+	if err != nil && !errors.Is(err, schema.ErrUnknown) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return w.fail(err)
+	}
+	var s *datum.Schema
+	if err == nil && text.Type != sr.TypeAvro {
+		err = fmt.Errorf("it is of type %s", text.Type)
+	}
+	if err == nil {
+		s, err = datum.Parse(text.Schema, refers(text)...)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		w.met[id] = s
+		return nil
+	}
+	if w.unknown[id] = err; len(w.unknown) > maxUnknown && w.failed == nil {
+		w.failed = fmt.Errorf("more than %d numbers in front of values stand for no schema of registry %s, so these are no datums of Avro", maxUnknown, w.reg.Name())
+	}
+	return w.failed
+}
+
+// fail keeps that the registry does not tell. Of whoever meets it next nothing is said either.
+func (w *writers) fail(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed == nil {
+		w.failed = err
+	}
+	return err
+}
+
+// pinWriters puts what was met into the recipe.
+func (b *builder) pinWriters() error {
+	if b.writers == nil {
+		return nil
+	}
+	b.writers.mu.RLock()
+	defer b.writers.mu.RUnlock()
+	if err := b.writers.failed; err != nil && b.planning {
+		return &Error{Code: CodeWriters, Title: "what the values of the reference are written with can not be told", Exit: exitFailed, Err: err,
+			Why: "Of those partitions nothing can be planned: " + err.Error() + ".", Hint: "check the registry of the source: backstitch doctor --registry NAME; and plan again"}
+	}
+	d, total := *b.datums(), 0
+	d.Writers = nil
+	for _, id := range slices.Sorted(maps.Keys(b.writers.met)) {
+		text := compact(b.writers.met[id].Text())
+		total += len(text)
+		d.Writers = append(d.Writers, Writer{ID: id, Schema: text})
+	}
+	if total > maxWriterBytes {
+		return &Error{Code: CodeManySchemas, Title: "the plan met more schemas than a job takes along", Exit: exitUsage,
+			Why:  fmt.Sprintf("The records name %s of %s bytes in all; at most %s are kept.", plural(len(d.Writers), "schema"), gap.Count(int64(total)), gap.Count(maxWriterBytes)),
+			Hint: "narrow spec.range or spec.select.partitions and recover in steps"}
+	}
+	b.setDatums(&d)
+	return nil
+}
+
+// compact takes blanks out of a schema's text, which has been read.
+func compact(text string) string {
+	var v json.RawMessage = []byte(text)
+	if out, err := json.Marshal(v); err == nil {
+		return string(out)
+	}
+	return text
+}
+
+// noteDatums says under what values come out. It is known before anything is read, so all parts of a scan say the same.
+func (b *builder) noteDatums() []string {
+	d := b.datums()
+	if d == nil {
+		return nil
+	}
+	out := []string{fmt.Sprintf("values are datums of Avro; they come out as schema %d, version %d of subject %s of registry %s", d.ID, d.Version, d.Subject, d.Target)}
+	if b.opt.Compare != nil {
+		out = append(out, "no ledger is used: which schemas the records name is seen in their values, which it does not keep")
+	}
+	return out
+}
+
+// outputRead says whether readers of the target can read what comes out. It is for a person to know and no reason to refuse.
+func (b *builder) outputRead(ctx context.Context, clients Clients) error {
+	d := b.datums()
+	if d == nil || !b.planning {
+		return nil
+	}
+	reg, err := clients.Registry(d.Target)
+	if err != nil {
+		return err
+	}
+	defer reg.Close()
+	out := &readers{more: map[string]int{}}
+	b.readable = out
+	latest, err := reg.Version(ctx, d.Subject, 0)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	this := fmt.Sprintf("version %d of subject %s (schema %d)", d.Version, d.Subject, d.ID)
+	switch {
+	case err == nil && latest.Version == d.Version:
+		out.ok = append(out.ok, "values come out as "+this+", which is the latest")
+		return nil
+	case err == nil:
+		var problems []compat.Problem
+		if problems, err = latestReads(latest, d); err != nil {
+			break
+		}
+		if len(problems) == 0 {
+			out.ok = append(out.ok, "values come out as "+this+"; "+latest.Name()+", the latest, reads it")
+			return nil
+		}
+		said := strings.TrimSpace(problems[0].Path + ": " + problems[0].Text)
+		if compat.VerdictOf(problems) == compat.Undecided {
+			err = errors.New(said)
+			break
+		}
+		out.note(NoteOutput, "Values come out as %s, and %s, the latest, can not read it: %s. Readers that have it fail at such records.", this, latest.Name(), said)
+		return nil
+	}
+	out.note(NoteOutputUnsure, "Whether readers with the latest version of subject %s read %s is not known: %v.", d.Subject, this, err)
+	return nil
+}
+
+func latestReads(latest schema.Version, d *Datums) ([]compat.Problem, error) {
+	reader, err := compat.Parse(latest.Text)
+	if err != nil {
+		return nil, err
+	}
+	writer, err := compat.Parse(compat.Text{Type: sr.TypeAvro, Schema: d.Schema})
+	if err != nil {
+		return nil, err
+	}
+	return compat.Reads(reader, writer), nil
+}
+
+// exampleDatums runs the examples, now that the output schema is known.
+func (b *builder) exampleDatums(out *datum.Schema) error {
+	t := b.spec.Spec.Transform
+	if !b.planning {
+		return nil
+	}
+	outcomes, err := datum.Try(t, out)
+	if err != nil {
+		return err
+	}
+	return judgeExamples(t, outcomes)
+}
