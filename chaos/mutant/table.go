@@ -532,6 +532,24 @@ var All = []Mutant{
 		Caught: room("replay/transform", "TestWhatCanNotBeChangedIsNamed"),
 	},
 	{
+		Name: "equal-bytes-mean-the-same", File: "replay/datum/pair.go",
+		Old: "	return r.logical == \"\" || r.logical == w.logical\n", New: "	return true\n",
+		Why:    "a migrated timestamp is of another century, since milliseconds were copied as microseconds",
+		Caught: room("replay/datum", "TestConversions"),
+	},
+	{
+		Name: "any-branch-that-fits", File: "replay/datum/pair.go",
+		Old: "		if b.name == w.name && b.logical == w.logical {", New: "		if b.logical == w.logical {",
+		Why:    "a record of a union becomes another one that has the same fields",
+		Caught: room("replay/datum", "TestBranchIsKept"),
+	},
+	{
+		Name: "lose-a-field-without-a-word", File: "replay/datum/convert.go",
+		Old: "	if len(p.spare) > 0 && !e.chain.spare {", New: "	if false {",
+		Why:    "a field that the output schema has no place for is gone, and nobody is told",
+		Caught: room("replay/datum", "TestFieldsComeAndGo"),
+	},
+	{
 		Name: "write-what-a-rule-can-not-judge", File: "replay/rule/kinds.go",
 		Old: "			return refuse(source.CodeNoAnswer, \"%s: %w\", said, err)\n", New: "			return nil\n",
 		Why:    "a record that has no answer for a rule is written",
