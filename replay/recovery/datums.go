@@ -425,6 +425,48 @@ func (b *builder) outputRead(ctx context.Context, clients Clients) error {
 	return nil
 }
 
+// keys refuses to plan where keys name schemas that are others in the target's registry: steps do not look at keys, so they keep the numbers
+// that the source's registry has given.
+func (b *builder) keys(ctx context.Context, clients Clients) error {
+	d := b.datums()
+	if d == nil || !b.planning || d.Source == d.Target {
+		return nil
+	}
+	from, err := clients.Registry(d.Source)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := clients.Registry(d.Target)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	subject := schema.KeySubject(b.recipe.Source.Topic)
+	versions, err := from.Versions(ctx, subject)
+	if errors.Is(err, schema.ErrUnknown) {
+		return nil
+	}
+	for i := 0; i < len(versions) && err == nil; i++ {
+		var v schema.Version
+		if v, err = from.Version(ctx, subject, versions[i]); err != nil {
+			break
+		}
+		name := record.SchemaName{ID: uint32(v.ID)}
+		if err = to.Learn(ctx, name); err != nil {
+			break
+		}
+		if print, _ := to.Known(name); print != v.Print {
+			err = fmt.Errorf("%s is %s in registry %s, and another schema in registry %s", v.Name(), name, d.Source, d.Target)
+		}
+	}
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &Error{Code: CodeKeys, Title: "keys would name other schemas in the target's registry", Exit: exitUsage, Err: err,
+		Why: fmt.Sprintf("Registry %s has subject %s, so keys begin with its numbers, and they are not changed: %v.", d.Source, subject, err), Hint: "use one registry for both, or one that is a copy with its numbers"}
+}
+
 func latestReads(latest schema.Version, d *Datums) ([]compat.Problem, error) {
 	reader, err := compat.Parse(latest.Text)
 	if err != nil {

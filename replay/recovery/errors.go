@@ -46,6 +46,7 @@ const (
 	CodeNoKey       = "BST-E1186" // or by a key that no record has
 	CodeOutput      = "BST-E1190" // the output schema of steps over Avro has no number in the target's registry
 	CodeWriters     = "BST-E1191" // what values in Avro are written with can not be told
+	CodeKeys        = "BST-E1193" // keys would name other schemas in the target's registry
 	CodeManySchemas = "BST-E1192" // the records name more schemas than a job takes along
 	CodeBlind       = "BST-E1155" // a rule looks at a part of a record that the reference does not hold
 )

@@ -294,6 +294,13 @@ func TestOutputSchemasThatHaveNoNumber(t *testing.T) {
 	if e := refused("an example that does not come out", bad, recovery.CodeExample); e != nil && !strings.Contains(e.Why, "none") {
 		t.Errorf("it does not say what comes out: %s", e.Why)
 	}
+	// Keys are not changed, so what they name has to be the same in both.
+	l.one.RegisterAs("orders-key", 5, sr.Schema{Schema: `"string"`})
+	refused("keys of a schema that the target does not know", l.spec(fromAvro, ""), recovery.CodeKeys)
+	l.two.Put(5, sr.Schema{Schema: `"bytes"`})
+	refused("keys of a schema that is another one there", l.spec(fromAvro, ""), recovery.CodeKeys)
+	l.two.Put(5, sr.Schema{Schema: `"string"`})
+	l.submit(l.spec(fromAvro, ""))
 	l.one.Odd(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusTeapot); return true })
 	refused("no answer", l.spec(fromAvro, ""), recovery.CodeWriters)
 	rep, err := recovery.Scan(t.Context(), l.spec(fromAvro, ""), l.clients, l.options())
