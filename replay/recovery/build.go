@@ -225,7 +225,7 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 	if err := b.numbers(ctx, &in); err != nil {
 		return err
 	}
-	if err := b.keys(ctx, clients); err != nil {
+	if err := b.sameKeys(ctx, clients); err != nil {
 		return err
 	}
 	if err := b.outputRead(ctx, clients); err != nil {

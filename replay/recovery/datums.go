@@ -425,9 +425,9 @@ func (b *builder) outputRead(ctx context.Context, clients Clients) error {
 	return nil
 }
 
-// keys refuses to plan where keys name schemas that are others in the target's registry: steps do not look at keys, so they keep the numbers
+// sameKeys refuses to plan where keys name schemas that are others in the target's registry: steps do not look at keys, so they keep the numbers
 // that the source's registry has given.
-func (b *builder) keys(ctx context.Context, clients Clients) error {
+func (b *builder) sameKeys(ctx context.Context, clients Clients) error {
 	d := b.datums()
 	if d == nil || !b.planning || d.Source == d.Target {
 		return nil

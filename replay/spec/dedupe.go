@@ -87,12 +87,9 @@ func (c *checker) dedupe(r *Recovery) {
 }
 
 // layout is that of an archive, "" for a topic.
-func (s Source) layout() string {
-	switch {
-	case s.S3 != nil:
-		return s.S3.Layout.Layout
-	case s.Dir != nil:
-		return s.Dir.Layout.Layout
+func (s *Source) layout() string {
+	if f := s.files(); f != nil {
+		return f.Layout
 	}
 	return ""
 }
