@@ -550,6 +550,12 @@ var All = []Mutant{
 		Caught: room("replay/datum", "TestFieldsComeAndGo"),
 	},
 	{
+		Name: "leave-a-module-its-memory", File: "replay/wasm/memory.go",
+		Old: "	clear(l.buf[:l.size])\n", New: "",
+		Why:    "what a module makes of a record hangs on those before it, and so on where an agent began to read",
+		Caught: room("replay/wasm", "TestGrownMemoryIsZeroAgain"),
+	},
+	{
 		Name: "write-what-a-rule-can-not-judge", File: "replay/rule/kinds.go",
 		Old: "			return refuse(source.CodeNoAnswer, \"%s: %w\", said, err)\n", New: "			return nil\n",
 		Why:    "a record that has no answer for a rule is written",

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
+	"backstitch/replay/wasm/wasmtest"
 )
 
 // order is about 500 bytes.
@@ -91,7 +93,7 @@ func BenchmarkTransformAgainstByHand(b *testing.B) {
 	src := &replaytest.Memory{Records: map[int32][]record.Record{0: recs}, Batch: n}
 	slice := partition.Slice{Ranges: partition.Ranges{{From: 0, To: n}}}
 	chain := threeStepChain(b)
-	all, err := RunRace([]Racer{
+	raceSteps(b, "transform", []Racer{
 		{Name: "by hand", Run: func() (int64, error) {
 			return drain(src, slice, func(v []byte) error {
 				_, err := byHand(v)
@@ -101,24 +103,66 @@ func BenchmarkTransformAgainstByHand(b *testing.B) {
 		{Name: "steps", Run: func() (int64, error) {
 			return drain(transform.Over(src, chain), slice, func([]byte) error { return nil })
 		}},
-	}, *scanRounds, rand.New(rand.NewPCG(*seed, 0)))
+	})
+}
+
+// raceSteps runs all against the first and prints the ratios.
+func raceSteps(b *testing.B, what string, racers []Racer) {
+	all, err := RunRace(racers, *scanRounds, rand.New(rand.NewPCG(*seed, 0)))
 	if err != nil {
 		b.Fatal(err)
 	}
 	void := false
 	for _, r := range all {
-		what := r.Name
+		name := r.Name
 		if r.Control {
-			what += " A/A"
+			name += " A/A"
 		}
-		fmt.Printf("transform %-12s %s\n", what, r)
+		fmt.Printf("%s %-12s %s\n", what, name, r)
 		switch void = void || r.Void(); {
 		case r.Void():
-			fmt.Println("transform void: the way by hand against itself differs by more than 4 %")
+			fmt.Printf("%s void: %s against itself differs by more than 4 %%\n", what, racers[0].Name)
 		case !void && r.CPU.Below(ThreeStepsBar):
 			b.Errorf("%s: ratio %.2f [%.2f,%.2f], want %.2f of the same by hand", r.Name, r.CPU.Median, r.CPU.Low, r.CPU.High, ThreeStepsBar)
 		}
 	}
+}
+
+// BenchmarkModuleAgainstSet reads records from memory and gives each one more member, by a set step or by a module. The module does least: it copies
+// the value and its own eleven bytes. So what is measured is what the step itself costs, with an instance for each record.
+func BenchmarkModuleAgainstSet(b *testing.B) {
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	fmt.Printf("seed %d\n", *seed)
+	const n = 2000
+	recs := make([]record.Record, n)
+	for i := range recs {
+		recs[i] = record.Record{Offset: partition.Offset(i), Value: []byte(order(i))}
+	}
+	src := &replaytest.Memory{Records: map[int32][]record.Record{0: recs}, Batch: n}
+	slice := partition.Slice{Ranges: partition.Ranges{{From: 0, To: n}}}
+	by := func(s spec.Step) Racer {
+		chain, err := transform.New([]spec.Step{s})
+		if err != nil {
+			b.Fatal(err)
+		}
+		name := "set"
+		if s.Wasm != nil {
+			name = "module"
+		}
+		return Racer{Name: name, Run: func() (int64, error) {
+			return drain(transform.Over(src, chain), slice, func(v []byte) error {
+				if !bytes.HasSuffix(v, []byte(wasmtest.Suffix+"}")) {
+					return fmt.Errorf("%s made %s", name, v)
+				}
+				return nil
+			})
+		}}
+	}
+	module := &spec.Wasm{Inline: wasmtest.Append()}
+	module.SHA256 = module.Digest()
+	raceSteps(b, "module", []Racer{by(spec.Step{Set: &spec.Set{Field: "wasm", Value: spec.Value("true")}}), by(spec.Step{Wasm: module})})
 }
 
 // drain reads all of slice and hands each value to each.

@@ -116,9 +116,15 @@ var reasons = map[string]string{
 	source.CodeNoPreset:     "it lacks a field that the output schema has no default for",
 	source.CodeNoForm:       "a part of it can not be said in the output schema's type",
 	source.CodeTooGrown:     "it becomes larger than a value may be",
-	sink.CodeTooLarge:       "larger than the target takes",
-	sink.CodeBadTimestamp:   "outside the target's limits for timestamps",
-	sink.CodeBadRecord:      "refused by the target's own rules",
+
+	source.CodeModuleRefuses: "the module of a step refuses the value",
+	source.CodeModuleStopped: "the module of a step failed",
+	source.CodeModuleTime:    "the module of a step takes too long",
+	source.CodeModuleMemory:  "the module of a step needs more memory",
+	source.CodeModuleAnswer:  "what the module of a step gives is no value",
+	sink.CodeTooLarge:        "larger than the target takes",
+	sink.CodeBadTimestamp:    "outside the target's limits for timestamps",
+	sink.CodeBadRecord:       "refused by the target's own rules",
 }
 
 // Reason is what people read beside a code. The rule that was broken, "" for none, comes first: that is what its author knows.

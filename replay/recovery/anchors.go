@@ -31,6 +31,7 @@ func (b *builder) compareBy(ctx context.Context, ref Reference, end End, in gap.
 func (b *builder) anchors(ref Reference, end End) (gap.Anchors, error) {
 	from := b.recipe.Source
 	from.FromMs, from.ToMs, from.Inventory = 0, 0, "" // a range and a way of listing make no other records
+	from.Transform = from.Transform.pinned()
 	text, err := json.Marshal(struct {
 		Source Source `json:"source"`
 		Kind   string `json:"kind"`

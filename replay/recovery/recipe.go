@@ -63,7 +63,7 @@ type Aside struct {
 }
 
 // Versions of a recipe. A program that does not know what a recipe has would do something else: read past a transform and write values as
-// they were, past rules, a format or a rule for partitions, prove that repetitions are missing, or stop in the middle of an archive. So a recipe
+// they were, past rules, a module, a format or a rule for partitions, prove that repetitions are missing, or stop in the middle of an archive. So a recipe
 // that has them says that it is another.
 const (
 	RecipeVersion    = 1
@@ -73,6 +73,7 @@ const (
 	ReshapeVersion   = 5  // another partition than the reference has
 	DedupeVersion    = 6  // repetitions are left out
 	ContainerVersion = 8  // an archive of others in Parquet, or of envelopes in Avro
+	WasmVersion      = 9  // a step with a WebAssembly module
 	DatumsVersion    = 10 // steps over values in Avro
 )
 
@@ -81,6 +82,8 @@ func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
 	case t != nil && t.Values != nil:
 		return DatumsVersion
+	case t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Wasm != nil }):
+		return WasmVersion
 	case r.Source.contained():
 		return ContainerVersion
 	case r.Dedupe != nil:
@@ -204,6 +207,22 @@ func (t *Transform) String() string {
 		return fmt.Sprintf("Transform %s, %d %s over Avro into %s@%d", t.Version, len(t.Steps), noun, d.Subject, d.Version)
 	}
 	return fmt.Sprintf("Transform %s, %d %s", t.Version, len(t.Steps), noun)
+}
+
+// pinned is t with digests of modules alone, which say as much and are shorter; nil for nil.
+func (t *Transform) pinned() *Transform {
+	if t == nil {
+		return nil
+	}
+	out := &Transform{Version: t.Version, Steps: slices.Clone(t.Steps)}
+	for i := range out.Steps {
+		if w := out.Steps[i].Wasm; w != nil {
+			short := *w
+			short.Inline = nil
+			out.Steps[i].Wasm = &short
+		}
+	}
+	return out
 }
 
 // Chain is the steps, ready for use; nil where there are none.

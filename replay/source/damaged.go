@@ -65,8 +65,21 @@ const (
 	CodeTooGrown  = "BST-Q366" // it becomes larger than a value may be
 )
 
-// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x) or a rule (BST-Q34x) has refused it.
+// Why a step's WebAssembly module gives no new value.
+const (
+	CodeModuleRefuses = "BST-Q348" // it says itself that it does not change the value, and why
+	CodeModuleStopped = "BST-Q349" // it failed: what its language calls a panic or an abort, or a fault
+	CodeModuleTime    = "BST-Q357" // it took too long, twice
+	CodeModuleMemory  = "BST-Q358" // it needs more memory than the step allows
+	CodeModuleAnswer  = "BST-Q359" // what it gave is no value: empty, not in its memory, too large, or no object
+)
+
+// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x, a module's) or a rule (BST-Q34x) has refused it.
 func Refused(code string) bool {
+	switch code {
+	case CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
+		return true
+	}
 	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34") || strings.HasPrefix(code, "BST-Q36")
 }
 

@@ -1,6 +1,9 @@
 package spec
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Limits that the schema can not say, because the values have units.
 const (
@@ -27,6 +30,9 @@ const (
 	DefaultFileBytes      = Bytes("64MiB")
 	DefaultPartitioner    = "keep"
 	DefaultPolicy         = "notify"
+	DefaultWasmFunction   = "transform"
+	DefaultWasmMemory     = Bytes("16MiB")
+	DefaultWasmTime       = Duration("50ms")
 	PolicyRun             = "run" // the policy that needs limits
 )
 
@@ -94,6 +100,21 @@ func (r *Recovery) WithDefaults() *Recovery {
 		c := *s.Source.Dir
 		c.Layout.fill(out.TargetTopic())
 		s.Source.Dir = &c
+	}
+	if s.Transform != nil {
+		s.Transform = s.Transform.withDefaults()
+	}
+	return &out
+}
+
+// withDefaults writes out what modules may cost, so that a program with other defaults does not ask for something else.
+func (t *Transform) withDefaults() *Transform {
+	out := *t
+	out.Steps = slices.Clone(t.Steps)
+	for i := range out.Steps {
+		if w := out.Steps[i].Wasm; w != nil {
+			out.Steps[i].Wasm = w.withDefaults()
+		}
 	}
 	return &out
 }

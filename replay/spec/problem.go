@@ -23,7 +23,9 @@ const (
 	CodeTwice     = "BST-E2016" // two entries of a list are the same, or have one name
 	CodeSecret    = "BST-E2017" // a secret itself where a reference belongs
 
-	CodeExpression = "BST-E1152" // an expression can not be compiled
+	CodeExpression   = "BST-E1152" // an expression can not be compiled
+	CodeModuleDigest = "BST-E1156" // a WebAssembly module has another digest than the spec says
+	CodeModule       = "BST-E1157" // a WebAssembly module can not be used
 )
 
 // Problem is one thing that is wrong with a file.

@@ -100,6 +100,7 @@ func generate(comments, name string) ([]byte, error) {
 		// The reflector drops the tags of fields whose type describes itself.
 		defaults["Write"] = map[string]any{"commitInterval": string(DefaultCommitInterval)}
 		defaults["Slices"] = map[string]any{"bytes": string(DefaultSliceBytes)}
+		defaults["Wasm"] = map[string]any{"memory": string(DefaultWasmMemory), "time": string(DefaultWasmTime)}
 	}
 	for _, choice := range []string{"Source", "Target", "Step"} {
 		one := uint64(1)

@@ -17,6 +17,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.same("spec.target", r.Spec.Source, r.Spec.Target)
 	c.registries(r)
 	c.readSchemas(r.Spec.Transform)
+	c.readModules(r.Spec.Transform)
 	c.transform(r)
 	c.read(r.Spec.Validate)
 	c.validate(r)

@@ -38,6 +38,8 @@ type Step struct {
 	Split *Split `json:"split,omitempty"`
 	// A value for a member, whether it is there or not.
 	Set *Set `json:"set,omitempty"`
+	// Another value, which a WebAssembly module makes of the whole one.
+	Wasm *Wasm `json:"wasm,omitempty"`
 }
 
 // Rename gives a member another name.
@@ -253,6 +255,8 @@ func (c *checker) step(path string, s Step) {
 			}
 			seen[n] = true
 		}
+	case s.Wasm != nil:
+		c.wasm(path+".wasm", s.Wasm)
 	case s.Set != nil:
 		field("set", s.Set.Field)
 		switch {

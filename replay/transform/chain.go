@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"backstitch/replay/spec"
+	"backstitch/replay/wasm"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -50,7 +51,8 @@ type Editor struct {
 	p       *parser
 	made    []byte // what steps have made for the value at hand
 	changed bool
-	now     look // what expressions see
+	now     look // what expressions and modules see
+	runners map[*wasm.Module]*wasm.Runner
 }
 
 // Editor makes an editor.

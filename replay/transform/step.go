@@ -40,6 +40,8 @@ func newStep(s spec.Step) (step, error) {
 		return newFill(s.Default.Field, s.Default.Value, s.Default.OrNull, false)
 	case s.Set != nil && s.Set.Expr != "":
 		return newCompute(s.Set.Field, s.Set.Expr)
+	case s.Wasm != nil:
+		return newModule(s.Wasm)
 	case s.Set != nil:
 		return newFill(s.Set.Field, s.Set.Value, true, true)
 	case s.Drop != nil:
