@@ -125,6 +125,18 @@ func (n *Node) Finish(ctx context.Context, cmd fsm.FinishSlice) (fsm.Result, err
 	return n.Propose(ctx, n.envelope(""), cmd)
 }
 
+// FinishSliceWithin ends the lease of a fill slice under the limit of its job. A cluster of an older version refuses it with NeedsVersion, and is
+// not asked.
+func (n *Node) FinishSliceWithin(ctx context.Context, cmd fsm.FinishSliceWithin) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	if ok, err := n.allows(cmd); err != nil || !ok {
+		return fsm.Result{Code: fsm.NeedsVersion}, err
+	}
+	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
 // FinishScanSlice ends the lease of a slice of a scan with what it found.
 func (n *Node) FinishScanSlice(ctx context.Context, cmd fsm.FinishScanSlice) (fsm.Result, error) {
 	if err := n.gate(ctx); err != nil {

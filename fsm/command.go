@@ -45,7 +45,8 @@ const (
 	UnknownSchedule Code = 15
 	UnknownDataset  Code = 16 // no such dataset, or no such endpoint of it
 	UnknownPlan     Code = 17 // no plan of the cluster's own
-	UnknownAlias    Code = 20
+	TooManyAside    Code = 18 // the slices of a job have set aside more than it allows; Object has the numbers
+	UnknownAlias    Code = 19 // no alias of that name
 )
 
 // String returns the word that the API and logs use, e.g. "stale-epoch".
@@ -89,6 +90,8 @@ func (c Code) String() string {
 		return "unknown-plan"
 	case UnknownAlias:
 		return "unknown-alias"
+	case TooManyAside:
+		return "too-many-aside"
 	}
 	return fmt.Sprintf("code %d", uint16(c))
 }

@@ -86,6 +86,8 @@ var goldenCommands = []Command{
 	KeepPlan{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Made: &goldenMade},
 	ApprovePlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}}, RejectPlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}},
 	SettleNotices{Dataset: "shop/orders", Endpoint: "pager", UpTo: 301, Sent: 2, Dropped: 1, Why: "410 Gone"},
+	FinishSliceWithin{Finish: FinishSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Comparison: &goldenComparison, Quarantine: goldenQuarantine}, MaxQuarantine: 10},
+	DiscardRecords{Job: "bs-7f3k2m", Positions: []Position{{7, 4711}}, Planned: []bool{true}}, RestoreRecords{Job: "bs-7f3k2m", Positions: []Position{{7, 4711}}},
 	PutAlias{Name: "orders", Place: "kafka:abc/orders-v2", Topic: "orders-v2", Job: "bs-7f3k2m", From: "kafka:abc/orders", FromTopic: "orders",
 		Moves: []GroupMove{{Group: "billing", Plan: []byte("{}")}}, Seen: 300, Stage: true},
 	RevertAlias{Name: "orders", Job: "bs-7f3k2m", Seen: 300, Done: true}, VoidJob{Job: "bs-7f3k2m", Done: true, Records: 70_000},
@@ -140,9 +142,11 @@ var goldenValues = map[string]any{
 	"book_alias_moves": aliasMoves{Moves: []GroupMove{{Group: "billing", Plan: []byte("{}")}}},
 	"book_void": JobVoid{Job: "bs-7f3k2m", Done: true, Records: 70_000, By: "cli:ann", Why: "INC-4211", UnixNanos: 1_700_000_000_000_000_013,
 		DoneUnixNanos: 1_700_000_000_000_000_014},
-	"book_version": clusterVersion{Version: 2},
-	"book_mark":    mark{},
-	"book_slot":    slotRef{Slot: 1},
+	"book_discarded": Discarded{Job: "bs-7f3k2m", Position: Position{7, 4711}, Planned: true, By: "cli:ann", Why: "w", UnixNanos: 4, Index: 301},
+	"book_aside":     aside{Positions: 70_000},
+	"book_version":   clusterVersion{Version: 2},
+	"book_mark":      mark{},
+	"book_slot":      slotRef{Slot: 1},
 }
 
 const goldenDir = "testdata/wire"

@@ -55,6 +55,8 @@ const (
 	kindAliasOf     kind = 'I' // job, alias -> mark, while a version of that job was not taken back
 	kindAliasMoves  kind = 'u' // alias, version -> aliasMoves
 	kindVoid        kind = 'r' // job -> JobVoid
+	kindDiscarded   kind = 'x' // job, partition, offset -> Discarded
+	kindAside       kind = 'X' // job -> aside
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -231,6 +233,10 @@ func (k kind) String() string {
 		return "groups of an alias"
 	case kindVoid:
 		return "rollback of a job"
+	case kindDiscarded:
+		return "discarded record"
+	case kindAside:
+		return "records set aside"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -312,6 +318,10 @@ func (k kind) newValue() any {
 		return new(aliasMoves)
 	case kindVoid:
 		return new(JobVoid)
+	case kindDiscarded:
+		return new(Discarded)
+	case kindAside:
+		return new(aside)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

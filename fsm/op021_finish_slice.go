@@ -36,6 +36,9 @@ func (c FinishSlice) apply(t *tx) Result {
 	if why := c.invalid(s, frozen, t.version()); why != "" {
 		return t.refuse(Invalid, fmt.Sprintf("%s: %s", c.subject(), why))
 	}
+	if n := c.Checkpoint.Quarantined; n > 0 && s.Kind == partition.SliceFill && t.version() >= asideSince {
+		t.write(jobKey(kindAside, c.Slice.Job), &aside{Positions: t.setAside(c.Slice.Job) + n})
+	}
 	j, _ := t.job(c.Slice.Job)
 	s.Comparison, s.Quarantine = c.Comparison, c.Quarantine
 	t.end(s, c.Checkpoint)

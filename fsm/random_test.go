@@ -158,8 +158,10 @@ func (g *generator) command() Command {
 		return FailSlice{Slice: id, Owner: owner, Epoch: epoch, Err: "BST-E0001", Retry: g.r.IntN(4) > 0}
 	case n < 75:
 		return g.finish()
-	case n < 75+2 && g.r.IntN(2) == 0:
+	case n < 77 && g.r.IntN(2) == 0:
 		return g.alias()
+	case n < 76 && g.r.IntN(2) == 0:
+		return g.discard()
 	case n < 76:
 		return RaiseVersion{uint32(g.r.IntN(int(LatestVersion) + 1))}
 	case n < 80:
@@ -231,7 +233,11 @@ func (g *generator) finish() Command {
 	if id.N >= 6 {
 		c.Comparison = &Comparison{Partition: int32(id.N % 3), Verdict: Pass, Evidence: E3, Expected: Side{Records: 3}, ReadBy: owner}
 	} else if g.r.IntN(3) == 0 {
-		c.Quarantine = []Quarantined{{Offset: 4, Code: "BST-Q0001", Reason: "bad"}}
+		c.Quarantine = []Quarantined{{Offset: g.r.Int64N(3), Code: "BST-Q0001", Reason: "bad"}}
+		c.Checkpoint.Quarantined = 1
+		if g.r.IntN(2) == 0 {
+			return FinishSliceWithin{Finish: c, MaxQuarantine: g.r.Int64N(3)}
+		}
 	}
 	return c
 }
@@ -301,6 +307,15 @@ func (g *generator) plan() Command {
 			Records: n, Bytes: 10 * n, Slices: g.slices(job), Document: []byte("d")}
 	}
 	return c
+}
+
+// discard gives a record up, or takes that back.
+func (g *generator) discard() Command {
+	job, at := g.job(), []Position{{Partition: g.r.Int32N(3), Offset: g.r.Int64N(3)}}
+	if g.r.IntN(3) == 0 {
+		return RestoreRecords{Job: job, Positions: at}
+	}
+	return DiscardRecords{Job: job, Positions: at, Planned: []bool{g.r.IntN(2) == 0}}
 }
 
 func (g *generator) checkpoints() Command {

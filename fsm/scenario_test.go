@@ -78,6 +78,9 @@ func promised() []string {
 		64: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		65: {UnknownPlan, WrongState, Exists, Overlap},
 		66: {UnknownPlan, WrongState, Exists},
+		71: {UnknownSlice, StaleEpoch, WrongState, Invalid, TooManyAside},
+		72: {UnknownJob, WrongState, Invalid},
+		73: {UnknownJob, WrongState, Invalid},
 		74: {UnknownJob, WrongState, Incomplete, Exists, Invalid},
 		75: {UnknownAlias, WrongState},
 		76: {UnknownJob, WrongState, Overlap, Invalid},
@@ -325,13 +328,19 @@ func (a args) command(name string) Command {
 	case "add-slices":
 		return a.addSlices()
 	case "finish-slice":
-		c := FinishSlice{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Comparison: a.comparison("compared"),
-			Checkpoint: a.checkpoint(), Quarantine: make([]Quarantined, a.num("quarantined"))}
-		c.Epoch = c.Checkpoint.Epoch
-		if made := a.num("made"); made != 0 {
-			c.Checkpoint.Epoch = partition.Epoch(made)
+		return a.finishSlice()
+	case "finish-slice-within":
+		most := a.num("most")
+		return FinishSliceWithin{Finish: a.finishSlice(), MaxQuarantine: most}
+	case "discard-records":
+		c := DiscardRecords{Job: a.job(), Positions: a.positions()}
+		c.Planned = make([]bool, len(c.Positions))
+		for i, planned := 0, a.str("planned") != ""; i < len(c.Planned); i++ {
+			c.Planned[i] = planned
 		}
 		return c
+	case "restore-records":
+		return RestoreRecords{Job: a.job(), Positions: a.positions()}
 	case "fail-slice":
 		return FailSlice{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Epoch: partition.Epoch(a.num("epoch")),
 			Err: a.str("err"), Retry: a.str("retry") != "", NotBeforeUnixNanos: a.num("after")}
@@ -416,6 +425,35 @@ func (a args) command(name string) Command {
 	}
 	a.t.Fatalf("no command %q", name)
 	return nil
+}
+
+// finishSlice reads quarantined=, which is how many records of those from offset 0 on it lists and counts.
+func (a args) finishSlice() FinishSlice {
+	a.t.Helper()
+	c := FinishSlice{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Comparison: a.comparison("compared"),
+		Checkpoint: a.checkpoint(), Quarantine: make([]Quarantined, a.num("quarantined"))}
+	for i := range c.Quarantine {
+		c.Quarantine[i].Offset = partition.Offset(i)
+	}
+	c.Checkpoint.Quarantined = int64(len(c.Quarantine))
+	c.Epoch = c.Checkpoint.Epoch
+	if made := a.num("made"); made != 0 {
+		c.Checkpoint.Epoch = partition.Epoch(made)
+	}
+	return c
+}
+
+// positions reads at=0@4,1@2.
+func (a args) positions() (out []Position) {
+	a.t.Helper()
+	for _, text := range strings.FieldsFunc(a.str("at"), func(r rune) bool { return r == ',' }) {
+		var p Position
+		if _, err := fmt.Sscanf(text, "%d@%d", &p.Partition, &p.Offset); err != nil {
+			a.t.Fatalf("at=%s: %v", text, err)
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // putDataset reads endpoints=pager:started+failed,bus:all.
@@ -571,6 +609,12 @@ func (s *scenario) show() string {
 			}
 			for _, l := range w.Lanes {
 				fmt.Fprintf(&b, "  p%d written by %v\n", l.Partition, l.Nodes)
+			}
+			for d, err := range v.Discarded(j.ID) {
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				fmt.Fprintf(&b, "  %s discarded by %s at %d: %s planned %t\n", d.Position, d.By, d.UnixNanos, d.Why, d.Planned)
 			}
 		}
 		s.showRest(v, &b)

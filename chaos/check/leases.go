@@ -68,6 +68,8 @@ func Leases(log []Entry) (found Findings, grants int, err error) {
 			}
 		case fsm.FinishSlice:
 			word("finish", c.Slice, c.Owner, c.Epoch)
+		case fsm.FinishSliceWithin:
+			word("finish", c.Finish.Slice, c.Finish.Owner, c.Finish.Epoch)
 		case fsm.FailSlice:
 			word("failure", c.Slice, c.Owner, c.Epoch)
 		}

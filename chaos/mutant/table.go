@@ -550,6 +550,12 @@ var All = []Mutant{
 		Caught: room("replay/datum", "TestFieldsComeAndGo"),
 	},
 	{
+		Name: "limit-each-slice-alone", File: "fsm/op071_finish_slice_within.go",
+		Old: "t.setAside(f.Slice.Job) + f.Checkpoint.Quarantined", New: "f.Checkpoint.Quarantined",
+		Why:    "a job of many slices sets aside many times what it may",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
 		Name: "leave-a-module-its-memory", File: "replay/wasm/memory.go",
 		Old: "	clear(l.buf[:l.size])\n", New: "",
 		Why:    "what a module makes of a record hangs on those before it, and so on where an agent began to read",

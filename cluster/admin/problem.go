@@ -73,6 +73,8 @@ func refused(result fsm.Result, object string) error {
 		return newProblem(http.StatusConflict, client.CodeWrongState, "the lease has moved on", because, "backstitch status")
 	case fsm.WrongState, fsm.LaneBusy:
 		return newProblem(http.StatusConflict, client.CodeWrongState, "not possible in this state", because, "backstitch status "+object)
+	case fsm.TooManyAside:
+		return newProblem(http.StatusConflict, client.CodeWrongState, "the job has set aside more than it allows", because, "backstitch quarantine list "+object)
 	case fsm.Overlap:
 		return newProblem(http.StatusConflict, client.CodeOverlap, "another job holds one of the ranges", because,
 			"wait for it (backstitch wait JOB) or end it (backstitch cancel JOB), then make a new plan")

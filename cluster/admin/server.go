@@ -106,6 +106,7 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/jobs", "list-jobs", "All jobs, newest first", s.listJobs)
 	read(api, "/v1/jobs/{id}", "show-job", "One job", s.showJob)
 	read(api, "/v1/jobs/{id}/slices", "list-slices", "The slices of a job", s.listSlices)
+	read(api, "/v1/jobs/{id}/discarded", "list-discarded-records", "The records of a job's quarantine that are given up", s.listDiscarded)
 	read(api, "/v1/jobs/{id}/recipe", "show-recipe", "What was submitted", s.showRecipe)
 	read(api, "/v1/jobs/{id}/proofs", "list-proofs", "The proofs of a job, newest first", s.listProofs)
 	read(api, "/v1/proofs/{id}", "show-proof", "One proof", s.showProof)
@@ -137,6 +138,8 @@ func (s *Server) routes() http.Handler {
 		s.act("cancel", func(id partition.JobID) fsm.Command { return fsm.CancelJob{ID: id} }))
 	write(api, "/v1/jobs/{id}/retry", "retry-job", "Run the failed slices of a job again",
 		s.act("retry", func(id partition.JobID) fsm.Command { return fsm.RetryJob{ID: id} }))
+	write(api, "/v1/jobs/{id}/discarded", "discard-records", "Give up records that a job has set aside", s.discard)
+	write(api, "/v1/jobs/{id}/discarded/restore", "restore-records", "Take back that records are given up", s.restoreDiscarded)
 	write(api, "/v1/jobs/{id}/proofs", "record-proof", "Add a proof made from outside", s.recordProof)
 	write(api, "/v1/jobs/{id}/void", "void-job", "Make what a job wrote into files void: begun, or done", s.voidJob)
 	write(api, "/v1/aliases/{name}/publish", "publish-alias", "Send readers to what a job has proved", s.putAlias)

@@ -52,6 +52,7 @@ const (
 	codeSample        = "BST-E4050" // two versions of a spec were compared, and no record was
 	codeNotAside      = "BST-E4051" // a job has no such record in quarantine, or the reference has it no more
 	codeOtherEnds     = "BST-E4052" // a mended spec is about another reference or target
+	codeDiscarded     = "BST-E4053" // a record of a quarantine is given up, and so not put back; or it is not, and can not be taken back
 	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +18,8 @@ import (
 )
 
 func newQuarantine(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "quarantine", Short: "Look into what a job has set aside, and put it back"}
-	cmd.AddCommand(newQuarantineList(a), newQuarantineShow(a), newQuarantineReplay(a))
+	cmd := &cobra.Command{Use: "quarantine", Short: "Look into what a job has set aside, put it back, or give it up"}
+	cmd.AddCommand(newQuarantineList(a), newQuarantineShow(a), newQuarantineReplay(a), newQuarantineDiscard(a), newQuarantineRestore(a))
 	return cmd
 }
 
@@ -27,12 +28,16 @@ type apart struct {
 	Record string `json:"record"` // pNN@OFFSET
 	client.Poison
 	By string `json:"by"` // "plan" or "job"
+	// Discarded is who has given the record up, nil while it is open.
+	Discarded *client.Discarded `json:"discarded,omitempty"`
 }
 
 // quarantine is what a job has set aside, or its plan has left out.
 type quarantine struct {
 	Job     string  `json:"job"`
 	Records []apart `json:"records"` // by partition and offset
+	// Open is how many of those nobody has given up.
+	Open int `json:"open"`
 	// More is how many are counted beyond those: of a slice 1,000 are kept, of a plan 1,000, and of a slice that has not ended none.
 	More int64 `json:"more"`
 	// Places are those of the reference that hold no single record: what can not be read or compared.
@@ -66,10 +71,29 @@ func quarantineOf(ctx context.Context, c *client.Client, id string) (*quarantine
 	}
 	out.More += out.recipe.AsideMore
 	out.Places = out.recipe.Left
+	given, err := c.Discarded(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out.discarded(given)
 	slices.SortStableFunc(out.Records, func(a, b apart) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
 	return out, nil
+}
+
+// discarded notes which records are given up, and counts the others.
+func (q *quarantine) discarded(given []client.Discarded) {
+	at := map[spot]*client.Discarded{}
+	for i := range given {
+		at[spot{given[i].Partition, partition.Offset(given[i].Offset)}] = &given[i]
+	}
+	for i := range q.Records {
+		x := &q.Records[i]
+		if x.Discarded = at[spot{x.Partition, partition.Offset(x.Offset)}]; x.Discarded == nil {
+			q.Open++
+		}
+	}
 }
 
 func (q *quarantine) add(p client.Poison, by string) {
@@ -90,8 +114,8 @@ func newQuarantineList(a *app) *cobra.Command {
 		Use:   "list JOB",
 		Short: "List the records that a job has set aside, and why",
 		Long: `List the records that a job has set aside, and those that its plan has left out because a step or a rule refuses them, with code
-and reason. Each stays in the reference where it is. What is counted and not listed is said: of one slice 1,000 records are kept, and as
-many of a plan.`,
+and reason. Each stays in the reference where it is. What somebody has given up is there with who, when and why. What is counted and not
+listed is said: of one slice 1,000 records are kept, and as many of a plan.`,
 		Example:           "  backstitch quarantine list bs-7f3k2m",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
@@ -121,19 +145,26 @@ func (q *quarantine) writeText(w io.Writer) error {
 			fmt.Fprintf(w, "   %s", x.Object)
 		}
 		fmt.Fprintln(w)
+		if d := x.Discarded; d != nil {
+			fmt.Fprintf(w, "%-14s discarded %s by %s: %s\n", "", d.At.Format(time.RFC3339), d.By, printable(d.Reason))
+		}
 	}
 	for _, p := range q.Places {
 		fmt.Fprintf(w, "no record      plan  %s\n", p)
 	}
 	fmt.Fprintf(w, "Job %s: %s set aside.", q.Job, countOf(int64(len(q.Records)), "record"))
+	if n := len(q.Records) - q.Open; n > 0 {
+		fmt.Fprintf(w, "  %s open, %s discarded.", count(int64(q.Open)), count(int64(n)))
+	}
 	if q.More > 0 {
 		fmt.Fprintf(w, "  %s more are counted and not listed.", count(q.More))
 	}
-	if len(q.Records) == 0 {
+	i := slices.IndexFunc(q.Records, func(x apart) bool { return x.Discarded == nil })
+	if i < 0 {
 		_, err := fmt.Fprintln(w)
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nNext: backstitch quarantine show %s %s\n", q.Job, q.Records[0].Record)
+	_, err := fmt.Fprintf(w, "\nNext: backstitch quarantine show %s %s\n", q.Job, q.Records[i].Record)
 	return err
 }
 

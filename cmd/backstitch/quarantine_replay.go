@@ -24,7 +24,8 @@ func newQuarantineReplay(a *app) *cobra.Command {
 spec. Reference and target have to be the same. The plan is run as any other: it writes those of the records that are missing in the target
 now, so one that is there already is not written twice, and its proof is of these records. What is still refused is named.
 
-Only records that list prints are planned. -o takes a format or the name of the file to save to; --out always takes the file.`,
+Only records that list prints are planned, and none that are discarded. -o takes a format or the name of the file to save to; --out always
+takes the file.`,
 		Example:           "  backstitch quarantine replay bs-7f3k2m -f orders-v4.yaml -o again.plan\n  backstitch quarantine replay bs-7f3k2m -f orders-v4.yaml --position p07@4711 -o again.plan",
 		Args:              cobra.ExactArgs(1),
 		Annotations:       map[string]string{outFileKey: "yes"},
@@ -107,14 +108,22 @@ func (q *quarantine) chosen(cmd *cobra.Command, positions []string) (map[int32]p
 		if err != nil {
 			return nil, 0, usage(cmd, err)
 		}
-		if _, ok := q.find(at); !ok {
+		x, ok := q.find(at)
+		if !ok {
 			return nil, 0, q.missingFrom(at)
+		}
+		if x.Discarded != nil {
+			return nil, 0, &failure{Code: codeDiscarded, Title: fmt.Sprintf("record %s of job %s is discarded", at, q.Job),
+				Detail: fmt.Sprintf("%s has given it up: %s.", x.Discarded.By, printable(x.Discarded.Reason)),
+				Next:   fmt.Sprintf("backstitch quarantine restore %s --position %s", q.Job, at), Exit: client.ExitConflict}
 		}
 		take(at.part, at.offset)
 	}
 	if len(positions) == 0 {
 		for _, x := range q.Records {
-			take(x.Partition, partition.Offset(x.Offset))
+			if x.Discarded == nil {
+				take(x.Partition, partition.Offset(x.Offset))
+			}
 		}
 	}
 	n := int64(0)
@@ -123,7 +132,11 @@ func (q *quarantine) chosen(cmd *cobra.Command, positions []string) (map[int32]p
 		n += only[part].Len()
 	}
 	if n == 0 {
-		return nil, 0, &failure{Code: codeNotAside, Title: fmt.Sprintf("job %s has no records in quarantine", q.Job), Detail: "There is nothing to plan.",
+		detail := "There is nothing to plan."
+		if len(q.Records) > 0 {
+			detail += " All that it has set aside is discarded."
+		}
+		return nil, 0, &failure{Code: codeNotAside, Title: fmt.Sprintf("job %s has no open records in quarantine", q.Job), Detail: detail,
 			Next: "backstitch quarantine list " + q.Job, Exit: client.ExitNotFound}
 	}
 	return only, n, nil

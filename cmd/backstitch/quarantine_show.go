@@ -138,6 +138,9 @@ func (s *shownRecord) writeText(w io.Writer, job string) error {
 	} else {
 		line("now", "steps and rules of the job take it")
 	}
+	if d := s.Discarded; d != nil {
+		line("discarded", fmt.Sprintf("%s by %s: %s", d.At.Format(time.RFC3339), d.By, printable(d.Reason)))
+	}
 	if s.Object != "" {
 		line("object", s.Object)
 	}
@@ -149,6 +152,10 @@ func (s *shownRecord) writeText(w io.Writer, job string) error {
 		line("header", printable(h.Key)+" = "+h.Value.String())
 	}
 	line("value", s.Value.String())
+	if s.Discarded != nil {
+		_, err := fmt.Fprintf(w, "Next: backstitch quarantine restore %s --position %s   if it is to be put back after all\n", job, s.Record)
+		return err
+	}
 	_, err := fmt.Fprintf(w, "Next: mend steps or rules, then: backstitch quarantine replay %s -f SPEC -o FILE.plan\n", job)
 	return err
 }

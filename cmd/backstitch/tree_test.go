@@ -63,7 +63,8 @@ func TestHelpIsGolden(t *testing.T) {
 func TestWhatWritesSaysSo(t *testing.T) {
 	want := []string{
 		"agent", "archive", "cancel", "chaos replay", "chaos run", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster leader transfer",
-		"cluster leave", "cluster proof-key create", "cluster proof-key use", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon", "dataset apply", "dataset approve", "dataset delete", "dataset reject", "demo", "dev", "groups apply", "groups undo", "pause", "publish", "resume",
+		"cluster leave", "cluster proof-key create", "cluster proof-key use", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon",
+		"dataset apply", "dataset approve", "dataset delete", "dataset reject", "demo", "dev", "groups apply", "groups undo", "pause", "publish", "quarantine discard", "quarantine restore", "resume",
 		"retry", "rollback", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule", "schema register",
 	}
 	var got []string
@@ -84,7 +85,7 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 		codeUsage, codeNeedsYes, codeTimeout, codeInterrupted, codeReadOnly, codeConfig, codeDeclined, codeJobFailed, codeSandbox,
 		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue,
 		codeFragmented, codeNothingPaired, codeNoOffsets, codeIncompatible, codeUndecided,
-		codeNoSubject, codeNotASchema, codeSchemaRefused, codeReadBack, codeFailed,
+		codeNoSubject, codeNotASchema, codeSchemaRefused, codeDiscarded, codeReadBack, codeFailed,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)

@@ -29,8 +29,9 @@ var (
 	_ worker.Control = (*cluster.Node)(nil)
 	_ worker.Opener  = (*workPart)(nil)
 
-	_ worker.ScanKeeper = (*cluster.Node)(nil)
-	_ worker.PlanKeeper = (*cluster.Node)(nil)
+	_ worker.ScanKeeper       = (*cluster.Node)(nil)
+	_ worker.QuarantineKeeper = (*cluster.Node)(nil)
+	_ worker.PlanKeeper       = (*cluster.Node)(nil)
 )
 
 // agentClock is time.Now. A build with tag failpoint lets tests shift it, since nothing else shifts the clock of one process.

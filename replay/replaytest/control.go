@@ -3,6 +3,7 @@ package replaytest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -147,7 +148,7 @@ func (c *Control) Wait(ctx context.Context, done func(slot func(partition.SliceI
 // Node is the control plane as one node sees it.
 func (c *Control) Node(id partition.NodeID) *NodeControl { return &NodeControl{c: c, id: id} }
 
-// NodeControl satisfies worker.Control, worker.LedgerKeeper and worker.Releaser.
+// NodeControl satisfies worker.Control, worker.LedgerKeeper, worker.QuarantineKeeper and worker.Releaser.
 type NodeControl struct {
 	c    *Control
 	id   partition.NodeID
@@ -256,6 +257,22 @@ func (n *NodeControl) Finish(_ context.Context, cmd fsm.FinishSlice) (fsm.Result
 		n.c.bump()
 	}
 	return fsm.Result{Code: code, Index: n.c.index}, nil
+}
+
+// FinishSliceWithin ends a lease with success if what all slices have set aside is no more than the limit.
+func (n *NodeControl) FinishSliceWithin(ctx context.Context, cmd fsm.FinishSliceWithin) (fsm.Result, error) {
+	n.c.mu.Lock()
+	sum := cmd.Finish.Checkpoint.Quarantined
+	for id, s := range n.c.slots {
+		if id.Job == cmd.Finish.Slice.Job && id != cmd.Finish.Slice && s.Done {
+			sum += s.Finished.Checkpoint.Quarantined
+		}
+	}
+	n.c.mu.Unlock()
+	if sum > cmd.MaxQuarantine {
+		return fsm.Result{Code: fsm.TooManyAside, Object: fmt.Sprintf("%d of at most %d", sum, cmd.MaxQuarantine)}, nil
+	}
+	return n.Finish(ctx, cmd.Finish)
 }
 
 // SaveLedger keeps the numbers per window.

@@ -218,7 +218,7 @@ type Write struct {
 	CommitRecords int `json:"commitRecords,omitempty" jsonschema:"minimum=1,maximum=1000000,default=20000"`
 	// Time between two commits, at most, such as 500ms: up to 30s into a topic, up to 10m into files.
 	CommitInterval Duration `json:"commitInterval,omitempty"`
-	// Records that may be set aside because they can not be written or read. One more fails the job.
+	// Records that all slices of the job together may set aside because they can not be written or read. One more fails the job.
 	MaxQuarantine int64 `json:"maxQuarantine,omitempty" jsonschema:"minimum=0,default=0"`
 	// Events that came twice are written once. Left out, all records are written.
 	Dedupe *Dedupe `json:"dedupe,omitempty"`

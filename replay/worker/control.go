@@ -27,6 +27,13 @@ type LedgerKeeper interface {
 	SaveLedger(ctx context.Context, cmd fsm.SaveLedger) (fsm.Result, error)
 }
 
+// QuarantineKeeper is a Control that adds up what all slices of a job have set aside. A cluster of an older version refuses with NeedsVersion:
+// there the limit of a job is one of each slice.
+type QuarantineKeeper interface {
+	// FinishSliceWithin ends the lease of a fill slice as Finish does, or refuses with TooManyAside, and then the lease goes on.
+	FinishSliceWithin(ctx context.Context, cmd fsm.FinishSliceWithin) (fsm.Result, error)
+}
+
 // ScanKeeper is a Control that keeps what slices of scans found. Without one they fail.
 type ScanKeeper interface {
 	// FinishScanSlice ends a lease as Finish does.

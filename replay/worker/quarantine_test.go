@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,5 +101,47 @@ func TestProofOfAJobWithQuarantine(t *testing.T) {
 	again, _, err := verify.New(verify.DefaultConfig()).Verify(t.Context(), check, nil, ends)
 	if err != nil || again.Verdict != fsm.Fail || again.Missing != 2 {
 		t.Errorf("without the list: got %+v, %v, want a fail with 2 missing", again, err)
+	}
+}
+
+// The limit is of the job: the slice that makes it one too many fails for good, although each is within it alone.
+func TestTheLimitOfAQuarantineIsOfTheJob(t *testing.T) {
+	const most = 5 // of kafkaEnds
+	memory := &replaytest.Memory{Records: map[int32][]record.Record{}}
+	kafka := replaytest.NewKafka(t, "orders")
+	control := replaytest.NewControl()
+	w, err := worker.New(config("n1"), worker.Deps{
+		Control: control.Node("n1"), Opener: &kafkaEnds{kafka, memory}, Verifier: verify.New(verify.DefaultConfig()), Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var slices []partition.Slice
+	for part := range int32(2) {
+		rs := replaytest.Records(replaytest.Seed(t), 0, 20)
+		for i := range 3 {
+			rs[5*i].TimestampMs = -62135596800000
+		}
+		memory.Records[part] = rs
+		slices = append(slices, replaytest.FillSlice(job, uint32(part), part, rs))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	control.Grant("n1", slices[0], nil)
+	if err := control.Wait(ctx, isDone(slices[0].ID)); err != nil {
+		t.Fatal(err)
+	}
+	control.Grant("n1", slices[1], nil)
+	failed := func(at func(partition.SliceID) replaytest.Slot) bool { return len(at(slices[1].ID).Failures) > 0 || at(slices[1].ID).Done }
+	if err := control.Wait(ctx, failed); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-done
+	slot := control.Slot(slices[1].ID)
+	if slot.Done || len(slot.Failures) != 1 || slot.Failures[0].Retry || !strings.HasPrefix(slot.Failures[0].Err, "BST-E5105: 6 of at most 5") {
+		t.Errorf("got done %t, failures %v, want BST-E5105 at %d", slot.Done, slot.Failures, most)
 	}
 }

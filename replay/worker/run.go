@@ -26,8 +26,9 @@ type run struct {
 	seen     seen // of a slice that only reads
 
 	// Set by do, read after it.
-	err      error
-	reported bool // Control knows the outcome
+	err       error
+	reported  bool  // Control knows the outcome
+	mostAside int64 // positions that the job may set aside
 }
 
 func newRun(ctx context.Context, w *Worker, work fsm.Work, attempts int) *run {
@@ -71,6 +72,9 @@ func (r *run) do() {
 		tell, r.err = r.read(&finish.Checkpoint)
 	} else {
 		r.err = r.slice(&finish)
+		if keeper, ok := r.w.deps.Control.(QuarantineKeeper); ok && r.work.Slice.Kind == partition.SliceFill && finish.Checkpoint.Quarantined > 0 {
+			tell = func(ctx context.Context) (fsm.Result, error) { return r.finishWithin(ctx, keeper, finish) }
+		}
 	}
 	log = log.With("dur", r.w.deps.Now().Sub(begun))
 	switch {
@@ -87,7 +91,7 @@ func (r *run) do() {
 		log.Info("slice done", "n", finish.Checkpoint.Records, "bytes", finish.Checkpoint.Bytes)
 		failpoint.Reach(failpoint.WorkerBeforeFinish)
 		res := r.report(tell)
-		if res.Code == fsm.Invalid {
+		if res.Code == fsm.Invalid || res.Code == fsm.TooManyAside {
 			f := Refused(res)
 			log.Error("slice failed", "err", f.Err, "code", f.Code, "retry", f.Retry)
 			r.err = f.Err
@@ -128,6 +132,7 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 		return fmt.Errorf("slice %s is a %s slice: %w", r.work.Slice.ID, r.work.Slice.Kind, errKind)
 	}
 	cfg := j.ends.Engine(r.w.cfg.Engine)
+	r.mostAside = cfg.MaxQuarantine
 	cfg.ReadAheadBytes = min(cfg.ReadAheadBytes, r.w.cfg.LaneBytes()/4)
 	e, err := engine.New(
 		engine.Task{Slice: r.work.Slice, Epoch: r.work.Epoch, Seen: r.work.Seen},
@@ -148,6 +153,15 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 	finish.Checkpoint, _ = e.Checkpoint()
 	finish.Quarantine = e.Quarantined()
 	return nil
+}
+
+// finishWithin ends a fill slice under the limit of its job, and as any other where the cluster knows no such limit.
+func (r *run) finishWithin(ctx context.Context, keeper QuarantineKeeper, finish fsm.FinishSlice) (fsm.Result, error) {
+	res, err := keeper.FinishSliceWithin(ctx, fsm.FinishSliceWithin{Finish: finish, MaxQuarantine: r.mostAside})
+	if err == nil && res.Code == fsm.NeedsVersion {
+		return r.w.deps.Control.Finish(ctx, finish)
+	}
+	return res, err
 }
 
 // report tells Control what came of the slice, and returns the answer.
@@ -196,6 +210,11 @@ func (c Config) Fail(work fsm.Work, f Failure, attempts int, now time.Time) fsm.
 	return cmd
 }
 
-// Refused is the failure of a slice whose outcome the book takes for nonsense: the lease is ours and somebody has to be told, or
-// it stays leased for ever.
-func Refused(res fsm.Result) Failure { return Classify(fmt.Errorf("%s: %w", res.Object, errInvalid)) }
+// Refused is the failure of a slice whose outcome the book does not take, as nonsense or as one record too many that is set aside: the lease
+// is ours and somebody has to be told, or it stays leased for ever.
+func Refused(res fsm.Result) Failure {
+	if res.Code == fsm.TooManyAside {
+		return Classify(fmt.Errorf("%s: %w", res.Object, engine.ErrQuarantine))
+	}
+	return Classify(fmt.Errorf("%s: %w", res.Object, errInvalid))
+}
