@@ -58,7 +58,8 @@ func Compile(ctx context.Context, code []byte, function string, limits Limits) (
 	case limits.Time <= 0 || limits.Time > MaxTime:
 		return nil, fmt.Errorf("a time of %v, want more than nothing and at most %v", limits.Time, MaxTime)
 	}
-	if err := checkSections(code); err != nil {
+	code, err := prepare(code)
+	if err != nil {
 		return nil, err
 	}
 	m := &Module{function: function, limits: limits}
@@ -66,7 +67,6 @@ func Compile(ctx context.Context, code []byte, function string, limits Limits) (
 	m.config = wazero.NewModuleConfig().WithName("").WithStartFunctions(initialize).WithRandSource(nothing{})
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).WithCloseOnContextDone(true).WithDebugInfoEnabled(false))
-	var err error
 	if m.compiled, err = m.runtime.CompileModule(ctx, code); err == nil {
 		err = m.check()
 	}

@@ -53,6 +53,25 @@ func TestEachBoundIsNamedAndTheNextValueWorks(t *testing.T) {
 	}
 }
 
+// The runtime looks whether time is up where a loop begins. Calls that call each other twice go on for hours without one.
+func TestCallsWithoutALoopEndInTime(t *testing.T) {
+	less := wasmtest.Seq(wasmtest.Get(0), wasmtest.I32(1), wasmtest.Sub, wasmtest.Call, wasmtest.Drop)
+	m := wasmtest.Module{Alloc: wasmtest.Seq(wasmtest.Get(0), wasmtest.If(less, less), wasmtest.I32(wasmtest.Free)), Body: wasmtest.Unreachable}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := runner(t, m.Bytes(), tight).Append(t.Context(), nil, make([]byte, 60))
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, wasm.ErrTime) {
+			t.Errorf("got %v, want %v", err, wasm.ErrTime)
+		}
+	case <-time.After(20 * time.Second):
+		panic("a module of calls without a loop can not be stopped") // it holds a thread, so the test can not end
+	}
+}
+
 func TestAModuleRefusesInItsOwnWords(t *testing.T) {
 	var refused *wasm.RefusedError
 	if _, err := runner(t, wasmtest.Picky(), tight).Append(t.Context(), nil, []byte(`{"r":1}`)); !errors.As(err, &refused) || refused.Text != wasmtest.Word {
