@@ -57,9 +57,9 @@ func TestEachBoundIsNamedAndTheNextValueWorks(t *testing.T) {
 func TestCallsWithoutALoopEndInTime(t *testing.T) {
 	less := wasmtest.Seq(wasmtest.Get(0), wasmtest.I32(1), wasmtest.Sub, wasmtest.Call, wasmtest.Drop)
 	m := wasmtest.Module{Alloc: wasmtest.Seq(wasmtest.Get(0), wasmtest.If(less, less), wasmtest.I32(wasmtest.Free)), Body: wasmtest.Unreachable}
-	ended := make(chan error, 1)
+	r, ended := runner(t, m.Bytes(), tight), make(chan error, 1)
 	go func() {
-		_, err := runner(t, m.Bytes(), tight).Append(t.Context(), nil, make([]byte, 60))
+		_, err := r.Append(t.Context(), nil, make([]byte, 60))
 		ended <- err
 	}()
 	select {
@@ -126,6 +126,8 @@ func TestAModuleThatCanNotBeUsedIsRefused(t *testing.T) {
 		"cut off":          {ok[:len(ok)-3], "transform", tight, "broken"},
 		"imports":          {wasmtest.Module{Imports: true, Body: wasmtest.Unreachable}.Bytes(), "transform", tight, `imports "random_get"`},
 		"large tables":     {wasmtest.Module{Table: 1 << 26, Body: wasmtest.Unreachable}.Bytes(), "transform", tight, "elements"},
+		"locals":           {wasmtest.Module{Locals: 1 << 31, Body: wasmtest.Unreachable}.Bytes(), "transform", tight, "locals"},
+		"globals":          {[]byte("\x00asm\x01\x00\x00\x00\x06\x05\xff\xff\xff\xff\x07"), "transform", tight, "broken"},
 		"large memory":     {wasmtest.Module{Pages: 17, Body: wasmtest.Unreachable}.Bytes(), "transform", tight, "begins with 1114112 bytes"},
 		"another name":     {ok, "migrate", tight, `no function "migrate"`},
 		"another type":     {ok, "alloc", tight, "want [i32 i32] gives [i64]"},

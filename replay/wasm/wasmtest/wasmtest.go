@@ -86,6 +86,7 @@ type Module struct {
 	Alloc    Op     // of alloc(size) i32; nil gives out memory from Free on, and knows no end
 	Imports  bool   // whether it imports a function
 	Table    uint32 // elements of a table; 0 for no table
+	Locals   uint32 // of transform; 0 stands for 1
 	Named    string // what transform is exported as; "" stands for transform
 }
 
@@ -130,7 +131,7 @@ func (m Module) Bytes() []byte {
 		all := slices.Concat(locals, body, end)
 		return append(number(len(all)), all...)
 	}
-	section(10, []byte{2}, code([]byte{0}, alloc), code([]byte{1, 1, 0x7f}, Seq(m.Body, Unreachable)))
+	section(10, []byte{2}, code([]byte{0}, alloc), code(slices.Concat([]byte{1}, number(int(max(m.Locals, 1))), []byte{0x7f}), Seq(m.Body, Unreachable)))
 	if m.Data != "" {
 		section(11, []byte{1, 0}, I32(Data), end, text(m.Data))
 	}
