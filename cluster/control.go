@@ -184,6 +184,17 @@ func (n *Node) SaveLedger(ctx context.Context, cmd fsm.SaveLedger) (fsm.Result, 
 	return n.Propose(ctx, n.envelope(""), cmd)
 }
 
+// SaveSchemas keeps which schemas the records of a partition name. A cluster of an older version refuses it with NeedsVersion, and is not asked.
+func (n *Node) SaveSchemas(ctx context.Context, cmd fsm.SaveSchemas) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	if ok, err := n.allows(cmd); err != nil || !ok {
+		return fsm.Result{Code: fsm.NeedsVersion}, err
+	}
+	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
 // allows reports whether the cluster's version lets a command be proposed: an older program would stop at it.
 func (n *Node) allows(cmd fsm.Command) (bool, error) {
 	v := n.stores.machine.View()

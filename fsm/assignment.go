@@ -18,6 +18,8 @@ type Work struct {
 	RateBytes int64
 	// Survey is Scan.Header, of a scan slice.
 	Survey []byte
+	// Schemas are what earlier scans of the same pair have met, of a scan slice that is about a dataset.
+	Schemas []DatasetSchema
 	// Plan is what a plan slice makes, nil for others.
 	Plan *Plan
 	// Quarantined are the positions that the fill slices of a verify slice's lane have set aside. Empty on fill slices.

@@ -53,6 +53,7 @@ var (
 		Job: "bs-7f3k2p", Hash: [32]byte{1, 31: 2}, Records: 70_000, Bytes: 1 << 33, CreatedUnixNanos: 1, ChangedUnixNanos: 2, CreateIndex: 70, ModifyIndex: 300}
 	goldenMade = MadePlan{Job: "bs-7f3k2p", Name: "orders.refill", Hash: [32]byte{1, 31: 2}, Recipe: []byte(`{"v":1}`), Locks: []string{"kafka:abc/orders/0"},
 		Priority: 50, Records: 70_000, Bytes: 1 << 33, Slices: []partition.Slice{goldenFrozen}, Warnings: []string{"BST-P202 w"}, Document: []byte{0x28, 0xb5}}
+	goldenSchema = SeenSchema{Place: TargetValue, Name: "7", Print: [16]byte{6, 15: 7}, Subject: "orders-value", Version: 3, First: Position{7, 4711}, TimestampMs: 1_700_000_000_000}
 	goldenFrozen = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
 		Ranges:  partition.Ranges{{From: 100, To: 200}, {From: 300, To: 70_000}},
 		Objects: []partition.Object{{Key: "topics/a.json.gz", ETag: "9b2c", Size: 1 << 20, Base: 100, Count: -1}},
@@ -86,6 +87,7 @@ var goldenCommands = []Command{
 	KeepPlan{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Made: &goldenMade},
 	ApprovePlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}}, RejectPlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}},
 	SettleNotices{Dataset: "shop/orders", Endpoint: "pager", UpTo: 301, Sent: 2, Dropped: 1, Why: "410 Gone"},
+	SaveSchemas{Slice: goldenSlice, Owner: "a", Epoch: 3, Schemas: []SeenSchema{goldenSchema}},
 	FinishSliceWithin{Finish: FinishSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Comparison: &goldenComparison, Quarantine: goldenQuarantine}, MaxQuarantine: 10},
 	DiscardRecords{Job: "bs-7f3k2m", Positions: []Position{{7, 4711}}, Planned: []bool{true}}, RestoreRecords{Job: "bs-7f3k2m", Positions: []Position{{7, 4711}}},
 	PutAlias{Name: "orders", Place: "kafka:abc/orders-v2", Topic: "orders-v2", Job: "bs-7f3k2m", From: "kafka:abc/orders", FromTopic: "orders",
@@ -142,6 +144,7 @@ var goldenValues = map[string]any{
 	"book_alias_moves": aliasMoves{Moves: []GroupMove{{Group: "billing", Plan: []byte("{}")}}},
 	"book_void": JobVoid{Job: "bs-7f3k2m", Done: true, Records: 70_000, By: "cli:ann", Why: "INC-4211", UnixNanos: 1_700_000_000_000_000_013,
 		DoneUnixNanos: 1_700_000_000_000_000_014},
+	"book_schema":    DatasetSchema{Dataset: "shop/orders", Pair: "p", Seen: goldenSchema, Scan: "bs-7f3k2m", UnixNanos: 4, Last: "bs-7f3k2n", LastUnixNanos: 5},
 	"book_discarded": Discarded{Job: "bs-7f3k2m", Position: Position{7, 4711}, Planned: true, By: "cli:ann", Why: "w", UnixNanos: 4, Index: 301},
 	"book_aside":     aside{Positions: 70_000},
 	"book_version":   clusterVersion{Version: 2},

@@ -57,6 +57,7 @@ const (
 	kindVoid        kind = 'r' // job -> JobVoid
 	kindDiscarded   kind = 'x' // job, partition, offset -> Discarded
 	kindAside       kind = 'X' // job -> aside
+	kindSchema      kind = 'G' // dataset, pair, place, name -> DatasetSchema
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -237,6 +238,8 @@ func (k kind) String() string {
 		return "discarded record"
 	case kindAside:
 		return "records set aside"
+	case kindSchema:
+		return "schema of a dataset"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -322,6 +325,8 @@ func (k kind) newValue() any {
 		return new(Discarded)
 	case kindAside:
 		return new(aside)
+	case kindSchema:
+		return new(DatasetSchema)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

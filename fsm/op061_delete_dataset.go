@@ -29,6 +29,9 @@ func (c DeleteDataset) apply(t *tx) Result {
 	}
 	t.matchSchedules(t.scheduled(c.Name), nil)
 	t.forgetAllPlans(c.Name)
+	for _, k := range t.keys(key(kindSchema, ended(c.Name))) {
+		t.remove(k)
+	}
 	t.remove(datasetKey(c.Name))
 	return t.ok()
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints, 05x
-// findings and proofs, 06x datasets, 07x what was set aside and what readers are sent to, 09x members, version and digest. A number that was
-// released is never given to something else: an op that is not used any more stays here and applies to nothing.
+// findings and proofs, 06x datasets, 07x schemas, what was set aside and what readers are sent to, 09x members, version and digest. A number
+// that was released is never given to something else: an op that is not used any more stays here and applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
 type op interface {
@@ -55,6 +55,7 @@ var opTable = [...]opSpec{
 	{64, "keep-plan", 4, decodeOp[KeepPlan]},
 	{65, "approve-plan", 4, decodeOp[ApprovePlan]},
 	{66, "reject-plan", 4, decodeOp[RejectPlan]},
+	{70, "save-schemas", 5, decodeOp[SaveSchemas]},
 	{71, "finish-slice-within", 5, decodeOp[FinishSliceWithin]},
 	{72, "discard-records", 5, decodeOp[DiscardRecords]},
 	{73, "restore-records", 5, decodeOp[RestoreRecords]},

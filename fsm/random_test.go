@@ -162,6 +162,9 @@ func (g *generator) command() Command {
 		return g.alias()
 	case n < 76 && g.r.IntN(2) == 0:
 		return g.discard()
+	case n < 77 && g.r.IntN(2) == 0:
+		id, owner, epoch := g.held()
+		return SaveSchemas{Slice: id, Owner: owner, Epoch: epoch, Schemas: []SeenSchema{{Place: ReferenceValue, Name: fmt.Sprint(g.r.IntN(4)), First: Position{int32(id.N % 3), g.r.Int64N(9)}}}}
 	case n < 76:
 		return RaiseVersion{uint32(g.r.IntN(int(LatestVersion) + 1))}
 	case n < 80:

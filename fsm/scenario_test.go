@@ -78,6 +78,7 @@ func promised() []string {
 		64: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		65: {UnknownPlan, WrongState, Exists, Overlap},
 		66: {UnknownPlan, WrongState, Exists},
+		70: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		71: {UnknownSlice, StaleEpoch, WrongState, Invalid, TooManyAside},
 		72: {UnknownJob, WrongState, Invalid},
 		73: {UnknownJob, WrongState, Invalid},
@@ -329,6 +330,16 @@ func (a args) command(name string) Command {
 		return a.addSlices()
 	case "finish-slice":
 		return a.finishSlice()
+	case "save-schemas":
+		c := SaveSchemas{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Epoch: partition.Epoch(a.num("epoch"))}
+		for _, text := range strings.FieldsFunc(a.str("seen"), func(r rune) bool { return r == ',' }) {
+			s := SeenSchema{Place: ReferenceValue}
+			if _, err := fmt.Sscanf(text, "%1s:%d@%d:%d", &s.Name, &s.First.Partition, &s.First.Offset, &s.TimestampMs); err != nil {
+				a.t.Fatalf("seen=%s: %v", text, err)
+			}
+			c.Schemas = append(c.Schemas, s)
+		}
+		return c
 	case "finish-slice-within":
 		most := a.num("most")
 		return FinishSliceWithin{Finish: a.finishSlice(), MaxQuarantine: most}
@@ -686,6 +697,25 @@ func (s *scenario) showRest(v *View, b *strings.Builder) {
 	}
 }
 
+func (s *scenario) showSchemas(v *View, b *strings.Builder, name DatasetName) {
+	for d, err := range v.DatasetSchemas(name) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		fmt.Fprintf(b, "  %s of %s name schema %s from %s on, written %d; met by %s at %d, last by %s at %d\n", d.Seen.Place, d.Pair, d.Seen.Name, d.Seen.First,
+			d.Seen.TimestampMs, d.Scan, d.UnixNanos, d.Last, d.LastUnixNanos)
+	}
+	a, err := v.Assignment("a")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, w := range a.Work {
+		for _, d := range w.Schemas {
+			fmt.Fprintf(b, "  slice %s knows schema %s\n", w.Slice.ID, d.Seen.Name)
+		}
+	}
+}
+
 func (s *scenario) showDatasets(v *View, b *strings.Builder) {
 	sets, err := v.Datasets()
 	if err != nil {
@@ -693,6 +723,7 @@ func (s *scenario) showDatasets(v *View, b *strings.Builder) {
 	}
 	for _, d := range sets {
 		fmt.Fprintf(b, "dataset %s %q since %d changed %d\n", d.Name, d.Document, d.CreateIndex, d.ModifyIndex)
+		s.showSchemas(v, b, d.Name)
 		told, err := v.Deliveries(d.Name)
 		if err != nil {
 			s.t.Fatal(err)

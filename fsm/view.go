@@ -270,6 +270,12 @@ func (v *View) work(id partition.SliceID, recipes map[partition.JobID][]byte) (W
 		var scan Scan
 		_, err = v.read(jobKey(kindScan, id.Job), &scan)
 		w.RateBytes, w.Survey = scan.RateBytes, scan.Header
+		if err == nil && s.Kind == partition.SliceScan {
+			var j Job
+			if _, err = v.read(jobKey(kindJob, id.Job), &j); err == nil {
+				w.Schemas, err = v.earlierSchemas(scan, j.Namespace)
+			}
+		}
 	}
 	return w, err
 }

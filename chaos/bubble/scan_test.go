@@ -192,7 +192,7 @@ type watched struct {
 	node string
 }
 
-func (w *watched) Scan(ctx context.Context, work fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, error) {
+func (w *watched) Scan(ctx context.Context, work fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, []fsm.SeenSchema, error) {
 	part := work.Slice.Partition
 	w.lab.mu.Lock()
 	w.lab.began[part] = append(w.lab.began[part], w.node)
@@ -202,12 +202,12 @@ func (w *watched) Scan(ctx context.Context, work fsm.Work, progress func(records
 		select {
 		case <-time.After(10 * time.Millisecond): // virtual
 		case <-ctx.Done():
-			return fsm.ScanPart{}, ctx.Err()
+			return fsm.ScanPart{}, nil, ctx.Err()
 		}
 	}
 	if held {
 		<-ctx.Done()
-		return fsm.ScanPart{}, ctx.Err()
+		return fsm.ScanPart{}, nil, ctx.Err()
 	}
 	return w.Scanner.Scan(ctx, work, progress)
 }

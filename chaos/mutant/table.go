@@ -550,6 +550,12 @@ var All = []Mutant{
 		Caught: room("replay/datum", "TestFieldsComeAndGo"),
 	},
 	{
+		Name: "know-schemas-of-scans-that-broke-off", File: "fsm/fact_schema.go",
+		Old: "	return !l.Open\n", New: "	return true\n",
+		Why:    "a change of schema that a scan met before it broke off is told by nobody",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
 		Name: "limit-each-slice-alone", File: "fsm/op071_finish_slice_within.go",
 		Old: "t.setAside(f.Slice.Job) + f.Checkpoint.Quarantined", New: "f.Checkpoint.Quarantined",
 		Why:    "a job of many slices sets aside many times what it may",

@@ -123,6 +123,7 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/datasets", "list-datasets", "All datasets", s.listDatasets)
 	read(api, "/v1/datasets/{namespace}/{name}", "show-dataset", "One dataset, and how far its endpoints have been told", s.showDataset)
 
+	read(api, "/v1/datasets/{namespace}/{name}/schemas", "list-dataset-schemas", "Which schemas records of a dataset name, since when", s.listSchemas)
 	read(api, "/v1/datasets/{namespace}/{name}/plans/{id}", "show-plan", "One plan that the cluster made, whole", s.showPlan)
 
 	read(api, "/v1/aliases", "list-aliases", "All aliases", s.listAliases)

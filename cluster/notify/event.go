@@ -79,8 +79,9 @@ func (e Event) summary() string {
 	}
 	text := fmt.Sprintf("%s/%s: %s %s (%s) %s", e.Namespace, e.Dataset, what, e.JobName, e.Job, e.Kind)
 	if e.Kind == fsm.NoticeFound {
-		text += fmt.Sprintf(" %d missing, %d duplicate and %d extra records, and %d places about which nothing can be said",
-			e.Scan.Missing, e.Scan.Duplicates, e.Scan.Extra, e.Scan.Unknown)
+		// Not every finding is about records that are there or not: a change of schema is none of these.
+		text += fmt.Sprintf(" %d findings: %d missing, %d duplicate and %d extra records, and %d places about which nothing can be said. Each is named: backstitch gaps list --scan %s",
+			e.Scan.Findings, e.Scan.Missing, e.Scan.Duplicates, e.Scan.Extra, e.Scan.Unknown, e.Job)
 	}
 	if e.Why != "" {
 		text += ": " + e.Why

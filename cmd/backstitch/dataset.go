@@ -158,7 +158,7 @@ func datasetSubmission(d *spec.Dataset) (client.PutDataset, error) {
 		return put, err
 	}
 	for _, r := range d.Recoveries() {
-		o, err := scan.Order(r)
+		o, err := scan.Watched(r, d.Spec.Schemas)
 		if err != nil {
 			return put, err
 		}

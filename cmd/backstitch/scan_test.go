@@ -55,7 +55,7 @@ func (p *place) kept(file string) client.ScanFindings {
 	work.Survey = survey.Header
 	for _, x := range survey.Partitions {
 		work.Slice.Partition = x.Partition
-		part, err := s.Scan(p.ctx, work, func(int64, int64) {})
+		part, _, err := s.Scan(p.ctx, work, func(int64, int64) {})
 		if err != nil {
 			p.t.Fatal(err)
 		}

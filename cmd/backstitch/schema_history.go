@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"backstitch/cluster/client"
 	"backstitch/replay/schema"
 	"backstitch/replay/schema/compat"
 )
@@ -41,16 +43,33 @@ type schemaReference struct {
 
 func newSchemaHistory(a *app) *cobra.Command {
 	s := &schemas{app: a}
+	dataset := ""
 	cmd := &cobra.Command{
-		Use:   "history SUBJECT",
-		Short: "Show the versions of a subject, and what each one changed",
+		Use:   "history {SUBJECT | --dataset [NAMESPACE/]NAME}",
+		Short: "Show the versions of a subject, or which schemas a dataset's records named since when",
 		Long: `List the versions of a registry's subject, oldest first: number, id, GUID where the registry has one, what it refers to, what it changed, and
 whether it and the version before read each other. Registries do not tell when a version was registered. Versions that were deleted are not
-listed. Nothing is written.`,
+listed. Nothing is written.
+
+With --dataset list which schemas the records of a dataset of the cluster have named, in keys and values of reference and target: where and when
+each was met first, by which scan, and by which last. Scans of the cluster keep it of datasets whose sides name registries, from cluster version
+5 on. No registry is asked.`,
 		Example: `  backstitch schema history orders-value --registry https://schemas:8081
-  backstitch schema history :.payments:orders-value --registry schemas --connections agent.yaml -o json`,
-		Args: cobra.ExactArgs(1),
+  backstitch schema history :.payments:orders-value --registry schemas --connections agent.yaml -o json
+  backstitch schema history --dataset orders`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if (dataset == "") == (len(args) == 0) {
+				return usage(cmd, errors.New("name a SUBJECT, or --dataset NAME"))
+			}
+			if dataset != "" {
+				if s.registry != "" {
+					return usage(cmd, errors.New("--registry is for a SUBJECT; a dataset's history is in the book"))
+				}
+				return a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
+					return a.datasetSchemas(cmd.Context(), c, dataset)
+				})(cmd, args)
+			}
 			if err := required(cmd, "registry"); err != nil {
 				return err
 			}
@@ -70,6 +89,7 @@ listed. Nothing is written.`,
 		},
 	}
 	s.registryFlags(cmd.Flags())
+	cmd.Flags().StringVar(&dataset, "dataset", "", "`dataset` of the cluster whose history is shown")
 	return cmd
 }
 

@@ -30,6 +30,7 @@ var (
 	_ worker.Opener  = (*workPart)(nil)
 
 	_ worker.ScanKeeper       = (*cluster.Node)(nil)
+	_ worker.SchemaKeeper     = (*cluster.Node)(nil)
 	_ worker.QuarantineKeeper = (*cluster.Node)(nil)
 	_ worker.PlanKeeper       = (*cluster.Node)(nil)
 )

@@ -97,6 +97,8 @@ func repair(f *Finding) string {
 		return "no: a log can not be mended in the middle; a plan does not make it worse"
 	case Extra:
 		return "nothing to repair: no record is lost"
+	case Schema:
+		return "not by a plan: whoever writes these records changed. backstitch schema history --dataset NAME shows what was met before"
 	}
 	if f.Kind == Corrupt {
 		return "no: what the reference held there can not be read; restore the object from its own backup, then scan again"

@@ -22,6 +22,7 @@ const (
 	Extra         Kind = "extra"          // records that the target has and the reference has not
 	AtRisk        Kind = "at risk"        // records that are there and will be gone before they were read
 	Misplaced     Kind = "misplaced"      // an object of the reference that lies under the directory of another time
+	Schema        Kind = "schema"         // records name a schema that nobody expects; Range is the first of them
 )
 
 // Finding is one thing that a scan found in one partition.
@@ -46,6 +47,9 @@ type Finding struct {
 	// Recoverable says whether a plan would write it.
 	Recoverable bool `json:"recoverable"`
 
+	// Schema is what changed, of kind Schema.
+	Schema *SchemaChange `json:"schema,omitempty"`
+
 	// Topic and About are filled in by detectors that look at more than two copies of a topic.
 	Topic string `json:"topic,omitempty"` // where findings of several topics stand in one list
 	About string `json:"about,omitempty"` // whom it is about, e.g. "group billing"
@@ -54,6 +58,28 @@ type Finding struct {
 	// HeldBy says where the records are still to be had, and until when that is sure, in Kafka milliseconds; 0 when nobody knows.
 	HeldBy  string `json:"heldBy,omitempty"`
 	UntilMs int64  `json:"heldUntilMs,omitempty"`
+}
+
+// SchemaChange is a schema that records name now, and the newest that scans before have met there.
+type SchemaChange struct {
+	Place string    `json:"place"` // "values of the target"
+	New   SchemaRef `json:"new"`
+	Old   SchemaRef `json:"old"`
+}
+
+// SchemaRef is a schema as records and a registry call it.
+type SchemaRef struct {
+	Name    string `json:"name"`              // a number or a GUID
+	Subject string `json:"subject,omitempty"` // "" when the subject of the topic does not list it
+	Version int32  `json:"version,omitempty"`
+}
+
+// String is "schema 7 (orders-value@3)".
+func (s SchemaRef) String() string {
+	if s.Subject == "" {
+		return "schema " + s.Name
+	}
+	return fmt.Sprintf("schema %s (%s@%d)", s.Name, s.Subject, s.Version)
 }
 
 // OfKind counts the findings of a kind.

@@ -50,7 +50,7 @@ func align(b *strings.Builder, rows [][]string, right ...int) {
 
 // listed is where, with times as short as a line of a list has room for.
 func (r *Report) listed(f *Finding) string {
-	if f.Kind == NotComparable || f.Object != "" || f.FirstMs == 0 && f.LastMs == 0 {
+	if f.Kind == NotComparable || f.Kind == Schema || f.Object != "" || f.FirstMs == 0 && f.LastMs == 0 {
 		return r.where(f)
 	}
 	return span(f.FirstMs, f.LastMs)

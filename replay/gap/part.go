@@ -2,6 +2,7 @@ package gap
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -96,6 +97,17 @@ func (r *Report) Part() (*Part, error) {
 	}
 	p.Cells = cellsOf(res.cells)
 	return p, nil
+}
+
+// Add adds findings that were made beside the comparison, with what they are a part of the partition's hash by.
+func (p *Part) Add(more []Finding) {
+	if len(more) == 0 {
+		return
+	}
+	p.Findings = append(slices.Clone(p.Findings), more...)
+	p.Found += len(more)
+	of := digest(more)
+	p.Hash = sha256.Sum256(append(p.Hash[:], of[:]...))
 }
 
 // cellsOf is called after the partition was drawn alone, which has given the grid its width.

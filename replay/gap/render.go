@@ -151,7 +151,7 @@ func (r *Report) left() string {
 // where says where a finding lies, by time when there is one.
 func (r *Report) where(f *Finding) string {
 	switch {
-	case f.Kind == NotComparable:
+	case f.Kind == NotComparable, f.Kind == Schema:
 		return f.Reason
 	case f.Kind == Misplaced:
 		return f.Object + ": " + f.Reason
@@ -201,6 +201,8 @@ func (r *Report) notes(part int32) []string {
 		switch g.kind {
 		case NotComparable:
 			out = append(out, fmt.Sprintf("not comparable: %s   %s", g.text, id))
+		case Schema:
+			out = append(out, fmt.Sprintf("%12s %-10s  %s", plural(int64(len(g.ids)), "change"), g.kind, id))
 		case Corrupt:
 			out = append(out, fmt.Sprintf("%12s %-10s  %s", plural(int64(len(g.ids)), "place"), g.kind, id))
 		default:

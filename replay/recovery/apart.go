@@ -137,7 +137,12 @@ func ScanPart(ctx context.Context, r *spec.Recovery, s *Survey, part int32, clie
 			Why:  fmt.Sprintf("%s holds other fields now.", sourceName(b.recipe.Source)),
 			Hint: "start a new scan: backstitch scan run"}
 	}
-	return b.report.Part()
+	p, err := b.report.Part()
+	if err == nil && opt.Watch != nil {
+		p.Add(opt.Watch.findings)
+		p.Notes = append(slices.Clone(p.Notes), opt.Watch.notes...)
+	}
+	return p, err
 }
 
 // Judge refuses a report from which nothing can be concluded, as Scan does. It is for a report that was joined from parts.

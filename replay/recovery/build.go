@@ -31,6 +31,8 @@ type Options struct {
 	Scan    gap.Config
 	// Only are the positions of the reference, by partition, that a plan may write and prove; nil for all. The scan looks at everything.
 	Only map[int32]partition.Ranges
+	// Watch, if set, is told which schemas a partition's records name, and judges those that are new. It is for scans of one partition.
+	Watch *Watch
 	// Compare is how reference and target are compared; nil is gap.Scan. A ledger has another way to the same report.
 	Compare func(ctx context.Context, in gap.Input, cfg gap.Config, a gap.Anchors) (*gap.Report, error)
 }
@@ -229,6 +231,9 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 		return err
 	}
 	if err := b.outputRead(ctx, clients); err != nil {
+		return err
+	}
+	if err := b.watch(ctx, &in); err != nil {
 		return err
 	}
 	if err := b.causes(ctx, e.ref, e.end); err != nil {

@@ -26,15 +26,33 @@ import (
 
 // recipe is fsm.ScanOrder.Recipe.
 type recipe struct {
-	Version int             `json:"version"` // 1
+	Version int             `json:"version"` // what needs says
 	Spec    json.RawMessage `json:"spec"`
+	// Schemas is what is expected of schemas that no scan before has met; nil when nothing is.
+	Schemas *spec.SchemaWatch `json:"schemas,omitempty"`
+}
+
+// Versions of a recipe: a program that knows the first alone would read past what is expected of schemas.
+const (
+	recipeVersion = 1
+	watchVersion  = 2
+)
+
+func (r *recipe) needs() int {
+	if r.Schemas != nil {
+		return watchVersion
+	}
+	return recipeVersion
 }
 
 // ErrRecipe says that a scan's recipe can not be followed by this program.
 var ErrRecipe = errors.New("recipe of the scan can not be followed")
 
 // Order makes the order to scan what r names. The caller adds rate, priority and what else is not of the data.
-func Order(r *spec.Recovery) (fsm.ScanOrder, error) {
+func Order(r *spec.Recovery) (fsm.ScanOrder, error) { return Watched(r, nil) }
+
+// Watched is Order with what is expected of schemas that no scan before has met; nil expects nothing.
+func Watched(r *spec.Recovery, schemas *spec.SchemaWatch) (fsm.ScanOrder, error) {
 	if err := recovery.ForAgents(r); err != nil {
 		return fsm.ScanOrder{}, err
 	}
@@ -44,7 +62,9 @@ func Order(r *spec.Recovery) (fsm.ScanOrder, error) {
 	}
 	text, err := json.Marshal(r)
 	if err == nil {
-		text, err = json.Marshal(recipe{Version: 1, Spec: text})
+		out := recipe{Spec: text, Schemas: schemas}
+		out.Version = out.needs()
+		text, err = json.Marshal(out)
 	}
 	if err != nil {
 		return fsm.ScanOrder{}, fmt.Errorf("encode the recipe of a scan: %w", err)
@@ -56,20 +76,25 @@ func Order(r *spec.Recovery) (fsm.ScanOrder, error) {
 
 // Spec reads the recipe that Order wrote.
 func Spec(text []byte) (*spec.Recovery, error) {
+	out, _, err := read(text)
+	return out, err
+}
+
+func read(text []byte) (*spec.Recovery, *spec.SchemaWatch, error) {
 	var r recipe
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&r); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRecipe, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrRecipe, err)
 	}
-	if r.Version != 1 {
-		return nil, fmt.Errorf("it has version %d, this program knows 1: %w", r.Version, ErrRecipe)
+	if r.Version != r.needs() {
+		return nil, nil, fmt.Errorf("it has version %d, want %d: %w", r.Version, r.needs(), ErrRecipe)
 	}
 	out, err := spec.Parse("recipe", r.Spec, spec.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRecipe, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrRecipe, err)
 	}
-	return out, nil
+	return out, r.Schemas, nil
 }
 
 // Report joins what is kept of a scan: its header, and the bodies of its partitions.

@@ -11,6 +11,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/gap"
 	"backstitch/replay/recovery"
+	"backstitch/replay/schema/compat"
 	"backstitch/replay/throttle"
 )
 
@@ -80,27 +81,37 @@ func (s *Scanner) Survey(ctx context.Context, w fsm.Work) (fsm.Survey, error) {
 	return out, nil
 }
 
-// Scan compares the partition of w. progress is told of each stretch that was read, from any goroutine.
-func (s *Scanner) Scan(ctx context.Context, w fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, error) {
-	r, err := Spec(w.Recipe)
+// Scan compares the partition of w, and returns which schemas its records name beside what it found. progress is told of each stretch that
+// was read, from any goroutine.
+func (s *Scanner) Scan(ctx context.Context, w fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, []fsm.SeenSchema, error) {
+	r, expected, err := read(w.Recipe)
 	if err != nil {
-		return fsm.ScanPart{}, err
+		return fsm.ScanPart{}, nil, err
 	}
 	var survey recovery.Survey
 	if err := json.Unmarshal(w.Survey, &survey); err != nil {
-		return fsm.ScanPart{}, fmt.Errorf("read the survey: %w: %w", ErrRecipe, err)
+		return fsm.ScanPart{}, nil, fmt.Errorf("read the survey: %w: %w", ErrRecipe, err)
+	}
+	watch := recovery.Watch{Known: w.Schemas}
+	if expected != nil {
+		watch.Expect = expected.Expect
+		if expected.Mode != "" {
+			if watch.Mode, err = compat.ParseMode(expected.Mode); err != nil {
+				return fsm.ScanPart{}, nil, fmt.Errorf("%w: %w", ErrRecipe, err)
+			}
+		}
 	}
 	limiter, give := s.take(w)
 	defer give()
 	config := s.config
 	config.Progress = func(p gap.Progress) { progress(p.Records, p.Bytes) }
-	part, err := recovery.ScanPart(ctx, r, &survey, w.Slice.Partition, s.clients(limiter), recovery.Options{Now: s.now, Scan: config, Pace: limiter})
+	part, err := recovery.ScanPart(ctx, r, &survey, w.Slice.Partition, s.clients(limiter), recovery.Options{Now: s.now, Scan: config, Pace: limiter, Watch: &watch})
 	if err != nil {
-		return fsm.ScanPart{}, err
+		return fsm.ScanPart{}, nil, err
 	}
 	out := fsm.ScanPart{Partition: w.Slice.Partition, UnixNanos: s.now().UnixNano(), Counts: counts(part)}
 	out.Body, out.Truncated, err = gap.EncodePart(part, fsm.MaxScanBody)
-	return out, err
+	return out, watch.Seen, err
 }
 
 // counts are exact: they are made before anything is cut.

@@ -62,7 +62,7 @@ func (s *Side) Differs(ctx context.Context, l *Learnt) (reason string, err error
 		return fmt.Sprintf("%s has subject %s-key now and had not, or the other way round", s.reg.name, s.topic), nil
 	}
 	for _, key := range slices.Sorted(maps.Keys(l.Schemas)) {
-		name, err := parseName(key)
+		name, err := ParseName(key)
 		if err != nil {
 			return err.Error(), nil
 		}
@@ -76,8 +76,8 @@ func (s *Side) Differs(ctx context.Context, l *Learnt) (reason string, err error
 	return "", nil
 }
 
-// parseName reads what SchemaName.Text wrote.
-func parseName(text string) (record.SchemaName, error) {
+// ParseName reads what record.SchemaName.Text wrote.
+func ParseName(text string) (record.SchemaName, error) {
 	if raw, err := hex.DecodeString(strings.ReplaceAll(text, "-", "")); err == nil && len(raw) == 16 {
 		if name := (record.SchemaName{ByGUID: true, GUID: [16]byte(raw)}); name.Text() == text {
 			return name, nil

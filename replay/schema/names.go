@@ -15,6 +15,9 @@ type Named struct {
 	Name  record.SchemaName
 	Print record.Print
 	Seen  Seen // 0 when it was learnt from a ledger, which does not say
+	// First are the first records that name it in the key and in the value, where Seen has that part. They are of one partition when the
+	// side is.
+	First [2]First
 }
 
 // Seen is where records name a schema.
@@ -52,7 +55,8 @@ func (s *Side) Named() []Named {
 	defer s.reg.mu.RUnlock()
 	var out []Named
 	for name, print := range s.reg.prints {
-		out = append(out, Named{name, print, s.seen[name]})
+		x := s.seen[name]
+		out = append(out, Named{name, print, x.how, x.first})
 	}
 	slices.SortFunc(out, func(a, b Named) int { return cmp.Compare(a.Name.Text(), b.Name.Text()) })
 	return out

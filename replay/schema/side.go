@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"backstitch/partition"
 	"backstitch/replay/record"
 )
 
@@ -19,7 +20,19 @@ type Side struct {
 	other *Side        // that this one is compared with; nil when it stands alone
 
 	mu   sync.RWMutex
-	seen map[record.SchemaName]Seen // how records name a schema
+	seen map[record.SchemaName]sighting
+}
+
+// sighting is how records name a schema, and which of them did first, of keys and of values.
+type sighting struct {
+	how   Seen
+	first [2]First
+}
+
+// First is the first record that names a schema.
+type First struct {
+	Offset      partition.Offset
+	TimestampMs int64
 }
 
 var (
@@ -41,7 +54,7 @@ const (
 // Keys are where the registry has the subject under which a client registers schemas of keys by default: keys of another make, such as
 // numbers of 8 bytes, begin with a byte 0, too.
 func NewSide(reg *Registry, topic string) *Side {
-	return &Side{reg: reg, topic: topic, seen: map[record.SchemaName]Seen{}}
+	return &Side{reg: reg, topic: topic, seen: map[record.SchemaName]sighting{}}
 }
 
 // Bare reports whether keys are known to begin with no number.
@@ -77,17 +90,24 @@ func (s *Side) Registry() *Registry { return s.reg }
 // Topic is the topic that the side holds.
 func (s *Side) Topic() string { return s.topic }
 
-// saw remembers how a record names a schema.
-func (s *Side) saw(name record.SchemaName, how Seen) {
+// saw remembers how part i of r, 0 for the key and 1 for the value, names a schema. Records may be read again, and not from the beginning.
+func (s *Side) saw(name record.SchemaName, i int, how Seen, r *record.Record) {
+	part := (BeforeKey | OfKey) << i
+	settled := func(x sighting) bool { return x.how&how != 0 && x.first[i].Offset <= r.Offset }
 	s.mu.RLock()
-	known := s.seen[name]&how != 0
+	known := settled(s.seen[name])
 	s.mu.RUnlock()
 	if known {
 		return
 	}
 	s.mu.Lock()
-	s.seen[name] |= how
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	x := s.seen[name]
+	if x.how&part == 0 || r.Offset < x.first[i].Offset {
+		x.first[i] = First{r.Offset, r.TimestampMs}
+	}
+	x.how |= how
+	s.seen[name] = x
 }
 
 // Frames is what a Hasher of this side's records needs, once Learn has seen them.
@@ -146,10 +166,10 @@ func (l *learner) record(ctx context.Context, r *record.Record) error {
 	if _, looks := record.FrameID(r.Key); looks && l.torn && key.Header < 0 && l.fields&record.FieldKey != 0 {
 		return l.tornKeys()
 	}
-	if err := l.part(ctx, 0, &key, record.KeySchemaHeader); err != nil {
+	if err := l.part(ctx, 0, &key, r, record.KeySchemaHeader); err != nil {
 		return err
 	}
-	return l.part(ctx, 1, &value, record.ValueSchemaHeader)
+	return l.part(ctx, 1, &value, r, record.ValueSchemaHeader)
 }
 
 // unseen refuses a record whose header says what its schema is, where headers are not compared: the other side does not say it, and has
@@ -173,7 +193,7 @@ func (l *learner) tornKeys() error {
 
 // part learns what one part names, and refuses what a header says that no client would have written: who reads it fails, and nobody knows
 // what it says to be the same.
-func (l *learner) part(ctx context.Context, i int, n *record.Naming, header string) error {
+func (l *learner) part(ctx context.Context, i int, n *record.Naming, r *record.Record, header string) error {
 	if n.Headers > 1 {
 		return fmt.Errorf("%w: it has %d headers %s, and clients do not agree which of them counts", ErrHeader, n.Headers, header)
 	}
@@ -190,7 +210,7 @@ func (l *learner) part(ctx context.Context, i int, n *record.Naming, header stri
 	}
 	if how := seenIn(i, n.Header); last.how != how {
 		last.how = how
-		l.s.saw(n.Name, how)
+		l.s.saw(n.Name, i, how, r)
 	}
 	if !n.Fits(last.print) {
 		return fmt.Errorf("%w: %s holds %d bytes behind %s, which is not what a client writes for its type", ErrHeader, header, len(n.Tail), n.Name)

@@ -201,6 +201,18 @@ func (r *Registry) lookup(ctx context.Context, subject string, s sr.Schema) (Ver
 	return r.version(ctx, subject, found.Version)
 }
 
+// Listed finds the version of a subject that says what records call by a name: ErrUnknown when the subject lists none, or there is no such
+// subject. Versions that were deleted are not listed.
+func (r *Registry) Listed(ctx context.Context, subject string, name record.SchemaName) (Version, error) {
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	s, err := r.schema(ctx, name)
+	if err != nil {
+		return Version{}, err
+	}
+	return r.lookup(ctx, subject, s)
+}
+
 // Register adds a version to a subject and reads it back. A schema that the subject has already adds none. ErrRefused when the registry
 // does not take it. An attempt whose answer was lost is made again: it finds what the first one did.
 func (r *Registry) Register(ctx context.Context, subject string, s sr.Schema) (Version, error) {

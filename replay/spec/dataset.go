@@ -42,11 +42,28 @@ type DatasetSpec struct {
 	Policy string `json:"policy,omitempty" jsonschema:"enum=notify,enum=planAndWait,enum=run,default=notify"`
 	// What policy run may write without a person, in one plan. Needed with it, and with it only.
 	Limits *PolicyLimits `json:"limits,omitempty"`
+	// Which change of the schemas that records name is expected. Needs registries. Left out, schemas are noted and nothing is said about them.
+	Schemas *SchemaWatch `json:"schemas,omitempty"`
 	// When the cluster scans the targets against the reference. Left out, it scans when it is told to.
 	Schedule *DatasetSchedule `json:"schedule,omitempty"`
 	// Who hears of what happens to the dataset.
 	Notify []Notify `json:"notify,omitempty" jsonschema:"maxItems=8"`
 }
+
+// SchemaWatch says what a schema has to be that records name and that no earlier scan of the pair has met. What is not so is a finding.
+type SchemaWatch struct {
+	// known takes none: each new schema is a finding. registered takes those that the topic's subject of the registry lists. compatible takes of these the ones that go together with the schema before.
+	Expect string `json:"expect" jsonschema:"enum=known,enum=registered,enum=compatible"`
+	// Mode by which compatible is meant. Left out, it is the registry's for the subject.
+	Mode string `json:"mode,omitempty" jsonschema:"enum=backward,enum=backward_transitive,enum=forward,enum=forward_transitive,enum=full,enum=full_transitive"`
+}
+
+// Values of SchemaWatch.Expect.
+const (
+	ExpectKnown      = "known"
+	ExpectRegistered = "registered"
+	ExpectCompatible = "compatible"
+)
 
 // PolicyLimits bound what is written without a person. What is larger waits for one.
 type PolicyLimits struct {

@@ -63,10 +63,24 @@ func (d *Dataset) semantics(opts Options) []Problem {
 	c.annotations(d.Metadata.Annotations)
 	c.dueTimes(d.Spec.Schedule)
 	c.policy(d.Spec)
+	c.schemas(d.Spec.Schemas, reference)
 	for i, n := range d.Spec.Notify {
 		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i], d.Spec.Policy)
 	}
 	return c.problems
+}
+
+// schemas refuses a watch that has nothing to look at.
+func (c *checker) schemas(w *SchemaWatch, registry string) {
+	if w == nil {
+		return
+	}
+	if registry == "" {
+		c.add(CodeTogether, "spec.schemas", "schemas are told by registries, and reference and targets name none", "registry: NAME beside the topic of the reference and of each target")
+	}
+	if w.Mode != "" && w.Expect != ExpectCompatible {
+		c.add(CodeTogether, "spec.schemas.mode", "spec.schemas.mode is for expect: compatible", "leave it out, or write expect: compatible")
+	}
 }
 
 // agentRegistry refuses an address: agents ask only the registries of their configuration.

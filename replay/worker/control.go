@@ -40,6 +40,12 @@ type ScanKeeper interface {
 	FinishScanSlice(ctx context.Context, cmd fsm.FinishScanSlice) (fsm.Result, error)
 }
 
+// SchemaKeeper is a Control that keeps which schemas records of a dataset name. A cluster of an older version refuses with NeedsVersion; what a
+// scan found is worth something without them.
+type SchemaKeeper interface {
+	SaveSchemas(ctx context.Context, cmd fsm.SaveSchemas) (fsm.Result, error)
+}
+
 // PlanKeeper is a Control that keeps plans of what scans found. Without one their slices fail.
 type PlanKeeper interface {
 	// LossyPartitions returns the partitions in which a scan found records missing, in order.

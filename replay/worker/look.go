@@ -69,9 +69,13 @@ func (r *run) look(last *fsm.Checkpoint) (tell func(context.Context) (fsm.Result
 		}
 		cmd.Survey = &survey
 	} else {
-		part, err := r.w.deps.Scanner.Scan(r.ctx, r.work, r.seen.add)
+		part, schemas, err := r.w.deps.Scanner.Scan(r.ctx, r.work, r.seen.add)
 		if err != nil {
 			return nil, fmt.Errorf("scan partition %d: %w", r.work.Slice.Partition, err)
+		}
+		if keeper, ok := r.w.deps.Control.(SchemaKeeper); ok && len(schemas) > 0 {
+			met := fsm.SaveSchemas{Slice: r.work.Slice.ID, Owner: r.w.cfg.Node, Epoch: r.work.Epoch, Schemas: schemas}
+			r.ask(func(ctx context.Context) (fsm.Result, error) { return keeper.SaveSchemas(ctx, met) })
 		}
 		cmd.Part = &part
 	}

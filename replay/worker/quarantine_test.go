@@ -134,7 +134,9 @@ func TestTheLimitOfAQuarantineIsOfTheJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	control.Grant("n1", slices[1], nil)
-	failed := func(at func(partition.SliceID) replaytest.Slot) bool { return len(at(slices[1].ID).Failures) > 0 || at(slices[1].ID).Done }
+	failed := func(at func(partition.SliceID) replaytest.Slot) bool {
+		return len(at(slices[1].ID).Failures) > 0 || at(slices[1].ID).Done
+	}
 	if err := control.Wait(ctx, failed); err != nil {
 		t.Fatal(err)
 	}

@@ -80,8 +80,9 @@ type Verifier interface {
 type Scanner interface {
 	// Survey finds out which partitions a scan has.
 	Survey(ctx context.Context, w fsm.Work) (fsm.Survey, error)
-	// Scan compares one of them, and tells progress of each stretch that it has read.
-	Scan(ctx context.Context, w fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, error)
+	// Scan compares one of them, and tells progress of each stretch that it has read. It returns the schemas that records name beside what it
+	// found.
+	Scan(ctx context.Context, w fsm.Work, progress func(records, bytes int64)) (fsm.ScanPart, []fsm.SeenSchema, error)
 	// Plan compares parts again, in which a scan found records missing, and freezes what is to be written; nil when nothing is.
 	Plan(ctx context.Context, w fsm.Work, parts []int32, progress func(records, bytes int64)) (*fsm.MadePlan, error)
 }

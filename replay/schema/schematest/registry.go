@@ -80,6 +80,23 @@ func start(t testing.TB, up func(*httptest.Server)) *Registry {
 		}
 		answer(w, all[n-1], true, 0)
 	})
+	mux.HandleFunc("POST /subjects/{subject}", func(w http.ResponseWriter, req *http.Request) {
+		var asked sr.Schema
+		if json.NewDecoder(req.Body).Decode(&asked) != nil {
+			http.Error(w, "not a schema", http.StatusUnprocessableEntity)
+			return
+		}
+		for _, s := range r.subjects[req.PathValue("subject")] {
+			if s.Schema.Schema == asked.Schema && s.Type == asked.Type {
+				answer(w, s, true, 0)
+				return
+			}
+		}
+		answer(w, nil, false, 40403)
+	})
+	mux.HandleFunc("GET /config/{subject}", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]string{"compatibilityLevel": "BACKWARD"}, true, 0)
+	})
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
