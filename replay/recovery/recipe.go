@@ -63,8 +63,8 @@ type Aside struct {
 }
 
 // Versions of a recipe. A program that does not know what a recipe has would do something else: read past a transform and write values as
-// they were, past rules, a module, a format or a rule for partitions, prove that repetitions are missing, or stop in the middle of an archive. So a recipe
-// that has them says that it is another.
+// they were, past rules, a module, a format or a rule for partitions, prove that repetitions are missing, or stop in the middle of an archive.
+// So a recipe that has them says that it is another.
 const (
 	RecipeVersion    = 1
 	TransformVersion = 2
