@@ -63,7 +63,7 @@ func Compile(ctx context.Context, code []byte, function string, limits Limits) (
 		return nil, err
 	}
 	m := &Module{function: function, limits: limits}
-	// No module can ask for random numbers; a source of none keeps each instance from seeding one, which is a third of what it costs.
+	// No module can ask for random numbers; a source of none keeps each instance from seeding one, which costs more than all else of it.
 	m.config = wazero.NewModuleConfig().WithName("").WithStartFunctions(initialize).WithRandSource(nothing{})
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
 		WithCoreFeatures(features).WithCloseOnContextDone(true).WithDebugInfoEnabled(false))
