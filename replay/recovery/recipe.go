@@ -69,12 +69,12 @@ const (
 	RecipeVersion    = 1
 	TransformVersion = 2
 	RulesVersion     = 3
-	FormatVersion    = 4  // files of another format than NDJSON
-	ReshapeVersion   = 5  // another partition than the reference has
-	DedupeVersion    = 6  // repetitions are left out
-	ContainerVersion = 8  // an archive of others in Parquet, or of envelopes in Avro
-	WasmVersion      = 9  // a step with a WebAssembly module
-	DatumsVersion    = 10 // steps over values in Avro
+	FormatVersion    = 4 // files of another format than NDJSON
+	ReshapeVersion   = 5 // another partition than the reference has
+	DedupeVersion    = 6 // repetitions are left out
+	ContainerVersion = 7 // an archive of others in Parquet, or of envelopes in Avro
+	WasmVersion      = 8 // a step with a WebAssembly module
+	DatumsVersion    = 9 // steps over values in Avro
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.

@@ -73,6 +73,11 @@ func (c *checker) transformValues(r *Recovery) {
 	if name, at := r.Spec.Source.registry(); name == "" {
 		c.add(CodeRequired, "spec.source."+at, "values in Avro need the registry of the source: it knows what they were written with", "registry: NAME")
 	}
+	for i := range t.Steps {
+		if t.Steps[i].Wasm != nil {
+			c.add(CodeTogether, fmt.Sprintf("spec.transform.steps.%d.wasm", i), "a module takes a value as JSON, and these are Avro", "write it as other steps, or give values another job")
+		}
+	}
 	if l := r.Spec.Source.files(); l != nil && l.Values != nil {
 		c.add(CodeTogether, path, "what values of the archive were, in its own values, and values of a transform exclude each other", "keep one of them")
 	}

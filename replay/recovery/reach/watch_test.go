@@ -31,9 +31,9 @@ type history struct {
 }
 
 const (
-	orderV1  = `{"type":"record","name":"O","fields":[{"name":"id","type":"int"}]}`
-	orderV2  = `{"type":"record","name":"O","fields":[{"name":"id","type":"int"},{"name":"n","type":"int","default":0}]}`
-	orderBad = `{"type":"record","name":"O","fields":[{"name":"id","type":"int"},{"name":"n","type":"int"}]}`
+	seenV1  = `{"type":"record","name":"O","fields":[{"name":"id","type":"int"}]}`
+	seenV2  = `{"type":"record","name":"O","fields":[{"name":"id","type":"int"},{"name":"n","type":"int","default":0}]}`
+	seenBad = `{"type":"record","name":"O","fields":[{"name":"id","type":"int"},{"name":"n","type":"int"}]}`
 )
 
 func newHistory(t *testing.T, expect, mode string) *history {
@@ -131,7 +131,7 @@ func TestAChangeOfSchemaIsAFinding(t *testing.T) {
 	if got := h.scanPart("bs-sb", 0); len(got) > 0 {
 		t.Errorf("nothing has changed: %+v", got)
 	}
-	h.put(9, orderV1, false)
+	h.put(9, seenV1, false)
 	h.write(9, 20)
 	h.write(9, 21)
 	got := h.scanPart("bs-sc", 0)
@@ -156,14 +156,14 @@ func TestAChangeOfSchemaIsAFinding(t *testing.T) {
 // What is expected decides. Against one history, each watch looks at the same three new schemas.
 func TestWhatIsExpectedOfSchemas(t *testing.T) {
 	h := newHistory(t, "", "")
-	h.put(1, orderV1, true)
-	h.put(2, orderV1+" ", true)
+	h.put(1, seenV1, true)
+	h.put(2, seenV1+" ", true)
 	h.scanPart("bs-sa", 0)
 	before := h.lines
 	const breaks, unlisted, fits = "9", "10", "11"
-	h.put(9, orderBad, true)
-	h.put(10, orderV2, false)
-	h.put(11, orderV2+" ", true)
+	h.put(9, seenBad, true)
+	h.put(10, seenV2, false)
+	h.put(11, seenV2+" ", true)
 	for i := range int64(3) {
 		h.write(byte(9+i), 20+i)
 	}
@@ -204,7 +204,7 @@ func TestWhatCanNotBeJudgedIsNotKept(t *testing.T) {
 	h := newHistory(t, spec.ExpectRegistered, "")
 	h.scanPart("bs-sa", 0)
 	before := len(h.lines)
-	h.put(9, orderV1, false)
+	h.put(9, seenV1, false)
 	h.write(9, 20)
 	h.one.Odd(func(w http.ResponseWriter, req *http.Request) bool {
 		if req.Method == http.MethodPost {
