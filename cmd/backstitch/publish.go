@@ -61,6 +61,7 @@ Exit status: 0 published, or it was before, 2 --groups without a place to come f
 	f.StringVar(&p.groups.logs.by, "by", "", "`what` tells that two records are one, for --groups: content or headers; without it headers for a job that changed records and says where they came from")
 	f.StringSliceVar(&p.groups.logs.ignore, "ignore", nil, "`parts` of records to leave out when contents are compared: keys, headers, timestamps")
 	f.StringVar(&p.groups.choice, "choice", string(offsetmap.Replay), "`how` to choose where the order differs or something is in one topic only: replay or resume")
+	f.BoolVar(&p.groups.missing, "allow-missing", false, "move groups also where the new topic lacks records that they have not seen")
 	f.BoolVar(&p.dryRun, "dry-run", false, "look at everything, and write nothing")
 	f.StringVar(&p.reason, "reason", "", "`why`, for the audit trail and the history of the alias")
 	return cmd

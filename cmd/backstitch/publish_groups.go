@@ -17,10 +17,11 @@ import (
 
 // kafkaGroups moves consumer groups for publish and rollback. It satisfies publish.Groups. Both topics are in one Kafka, that of the job's target.
 type kafkaGroups struct {
-	app    *app
-	cmd    *cobra.Command
-	logs   mapping
-	choice string
+	app     *app
+	cmd     *cobra.Command
+	logs    mapping
+	choice  string
+	missing bool
 
 	cl    *kgo.Client
 	plans []*regroup.Plan
@@ -93,7 +94,7 @@ func (g *kafkaGroups) Plan(ctx context.Context, groups []string, from, to string
 	choice, _ := offsetmap.ParseChoice(g.choice) // about has seen to it
 	var out []client.GroupMove
 	for i, s := range seen {
-		p := s.Plan(m, regroup.Options{Choice: choice, NowMs: time.Now().UnixMilli()})
+		p := s.Plan(m, regroup.Options{Choice: choice, Missing: g.missing, NowMs: time.Now().UnixMilli()})
 		if err := p.Whole(); err != nil {
 			return nil, err
 		}

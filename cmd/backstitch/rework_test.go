@@ -387,6 +387,16 @@ func refuseTheRest(t *testing.T, w *rework) {
 			t.Errorf("%v: want %s in %s", row.args, row.code, stderr)
 		}
 	}
+	// A record that only the old topic has would be left out by a group that has yet to see it.
+	w.Produce("orders", 0, event(0, perPartition+1000, true))
+	w.commit("late", "orders", map[int32]int64{0: 0, 1: 0})
+	publish := []string{"publish", job, "--as", "other", "--from", "orders", "--groups", "late", "--dry-run"}
+	if _, stderr := w.do(client.ExitPartly, publish...); !strings.Contains(stderr, "BST-E4067") || !strings.Contains(stderr, "--allow-missing") {
+		t.Errorf("a group that would leave a record out: %s", stderr)
+	}
+	if stdout, _ := w.do(client.ExitOK, append(publish, "--allow-missing")...); !strings.Contains(stdout, "BST-P227") {
+		t.Errorf("and is to: %s", stdout)
+	}
 	// The topic is made anew under the same name: the proof is not about it.
 	adm := kadm.NewClient(w.Client())
 	if _, err := adm.DeleteTopic(t.Context(), "live"); err != nil {
