@@ -1,7 +1,5 @@
 package gap
 
-import "maps"
-
 // A grid counts records in buckets whose width adapts: it begins fine, and when there are too many buckets the width grows. All
 // widths of a ladder divide the next one, so that buckets join without splitting and partitions with different widths can be
 // drawn side by side.
@@ -80,16 +78,17 @@ func (g *grid) settle() { g.lastFrom, g.last = 0, nil }
 // coarsen goes to another step of the ladder, which is no finer.
 func (g *grid) coarsen(step int) {
 	factor := g.ladder[step] / g.ladder[g.step]
-	old := maps.Clone(g.cells)
-	clear(g.cells)
+	old := g.cells
+	g.cells = make(map[int64]*cell, len(old)) // as many come again
 	g.step = step
 	g.settle()
 	for key, c := range old {
 		key = floorDiv(key, factor)
-		if g.cells[key] == nil {
-			g.cells[key] = &cell{}
+		if sum := g.cells[key]; sum != nil {
+			sum.add(*c)
+		} else {
+			g.cells[key] = c
 		}
-		g.cells[key].add(*c)
 	}
 }
 

@@ -2,6 +2,7 @@ package gap
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"backstitch/partition"
@@ -35,6 +36,9 @@ func (w *windows) add(o partition.Offset, bytes, ms int64) {
 	if n := len(w.list); n == 0 || w.list[n-1].Records >= w.size {
 		if n == maxWindows {
 			w.join()
+		}
+		if n == cap(w.list) {
+			w.list = slices.Grow(w.list, min(max(n, 16), maxWindows-n)) // append would copy such a list twenty times on its way
 		}
 		w.list = append(w.list, Window{Range: partition.Range{From: o}, MinMs: math.MaxInt64, MaxMs: math.MinInt64})
 	}
