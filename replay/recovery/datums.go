@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +55,7 @@ func newDatums(v *spec.TransformValues, r *Recipe) *Datums {
 	if v == nil {
 		return nil
 	}
-	d := &Datums{As: v.As, Source: r.Source.Registry, Target: cmpOr(r.Target.Registry, r.Source.Registry), Version: v.Schema.Version,
+	d := &Datums{As: v.As, Source: r.Source.Registry, Target: cmp.Or(r.Target.Registry, r.Source.Registry), Version: v.Schema.Version,
 		Schema: string(v.Schema.Inline), Subject: v.Schema.ValueSubject(r.Target.Topic), Drop: v.UnknownFields == "drop"}
 	// What is compared is compared as bytes: the reference's come out with the target's numbers.
 	r.Source.Registry, r.Target.Registry = "", ""

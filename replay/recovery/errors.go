@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"errors"
 	"strings"
 
 	"backstitch/replay/refusal"
@@ -81,3 +82,11 @@ func (*StaleError) ExitStatus() int { return exitConflict }
 
 // Next says what to type.
 func (*StaleError) Next() string { return "backstitch plan -f SPEC -o FILE.plan" }
+
+// explainEnd makes an Error of an end that is not there; other errors are passed on with their own words.
+func explainEnd(err error, code, title, why string) error {
+	if !errors.Is(err, ErrNoTarget) && !errors.Is(err, ErrNoReference) {
+		return err
+	}
+	return &Error{Code: code, Title: title, Why: strings.TrimSpace(err.Error() + ". " + why), Hint: "check spec.source and spec.target", Exit: exitNotFound, Err: err}
+}
