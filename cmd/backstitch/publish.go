@@ -74,6 +74,11 @@ func (p *publishing) run(cmd *cobra.Command, args []string, c *client.Client) er
 	if why := fsm.InvalidAliasName(p.alias); why != "" {
 		return usage(cmd, errors.New("--as: "+why))
 	}
+	for _, name := range []string{"by", "ignore", "choice", "allow-missing"} {
+		if len(p.move) == 0 && cmd.Flags().Changed(name) {
+			return usage(cmd, fmt.Errorf("--%s is about how groups move, and --groups names none", name))
+		}
+	}
 	ctx := cmd.Context()
 	if err := p.groups.where().load(p.app); err != nil {
 		return err

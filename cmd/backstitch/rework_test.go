@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"backstitch/chaos/process"
+	"backstitch/chaos/testbed"
 	"backstitch/cluster/client"
 	dirbucket "backstitch/replay/bucket/dir"
 	"backstitch/replay/record"
@@ -99,15 +100,11 @@ func (w *rework) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	testbed.Eventually(w.t, 20*time.Second, "the agent to lead", func() bool {
 		var s client.Cluster
-		if out, _, exit := invoke(w.t, nil, "cluster", "status", "-o", "json", "--addr", w.addr()); exit == 0 && json.Unmarshal([]byte(out), &s) == nil && s.Leader != nil {
-			return
-		}
-		if time.Now().After(end) {
-			w.t.Fatal("the agent does not lead")
-		}
-	}
+		out, _, exit := invoke(w.t, nil, "cluster", "status", "-o", "json", "--addr", w.addr())
+		return exit == client.ExitOK && json.Unmarshal([]byte(out), &s) == nil && s.Leader != nil
+	})
 }
 
 // amid returns what kills the agent with SIGKILL when it has sent a few batches and waits for the answer to the next one, and starts it again.
@@ -380,6 +377,7 @@ func refuseTheRest(t *testing.T, w *rework) {
 		{[]string{"publish", job, "--as", "other", "--from", "nothing"}, client.ExitNotFound, "BST-E"},
 		{[]string{"publish", job, "--as", "other", "--from", "dir:/x/"}, client.ExitUsage, "BST-E4001"},
 		{[]string{"publish", job, "--as", "other", "--groups", "billing"}, client.ExitUsage, "BST-E4084"},
+		{[]string{"publish", job, "--as", "other", "--allow-missing"}, client.ExitUsage, "--groups names none"},
 		{[]string{"publish", job, "--as", "other", "--from", "orders", "--groups", "nobody"}, client.ExitNotFound, "BST-E"},
 		{[]string{"rollback", "bs-none"}, client.ExitNotFound, "BST-E1002"},
 	} {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func strict(cmd *cobra.Command) {
 	if args := cmd.Args; args != nil {
 		cmd.Args = func(c *cobra.Command, given []string) error {
 			if err := args(c, given); err != nil {
-				return usage(c, err)
+				return usage(c, fmt.Errorf("%w: %s", err, strings.TrimSuffix(c.UseLine(), " [flags]")))
 			}
 			return nil
 		}

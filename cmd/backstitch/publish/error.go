@@ -7,6 +7,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/partition"
+	"backstitch/replay/refusal"
 )
 
 // Codes of what is refused here. They are of the command line's family and never change.
@@ -22,32 +23,7 @@ const (
 )
 
 // Error is a refusal that a person reads: what, why, what to type next.
-type Error struct {
-	Code  string
-	Title string
-	Why   string
-	Hint  string
-	Exit  int
-	Err   error
-}
-
-func (e *Error) Error() string {
-	if e.Why == "" {
-		return e.Title
-	}
-	return e.Title + "\n" + e.Why
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// ErrorCode returns the stable code.
-func (e *Error) ErrorCode() string { return e.Code }
-
-// ExitStatus returns the status that a program ends with.
-func (e *Error) ExitStatus() int { return e.Exit }
-
-// Next says what to type.
-func (e *Error) Next() string { return e.Hint }
+type Error = refusal.Error
 
 func unfinished(alias string, open client.AliasVersion, what string) error {
 	return &Error{Code: CodeUnfinished, Title: fmt.Sprintf("the %s of job %s as %s is not finished", what, open.Job, alias), Exit: client.ExitConflict,
