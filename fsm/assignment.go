@@ -6,6 +6,8 @@ import "backstitch/partition"
 type Assignment struct {
 	Index uint64
 	Work  []Work
+	// Budgets are all that the book has, by scope.
+	Budgets []Budget
 }
 
 // Work is one leased slice with what is needed to run it.
@@ -14,6 +16,8 @@ type Work struct {
 	Epoch  partition.Epoch
 	Recipe []byte     // Job.Recipe
 	Seen   Checkpoint // the book's copy of the progress; the target's own wins
+	// Scopes are what budgets of the slice's job may be for, the widest first; none of a job that writes nothing.
+	Scopes []Scope
 	// RateBytes is how many bytes a second a node may read for the scan that a survey, scan or plan slice belongs to; 0 for no limit.
 	RateBytes int64
 	// Survey is Scan.Header, of a scan slice.

@@ -58,6 +58,7 @@ const (
 	kindDiscarded   kind = 'x' // job, partition, offset -> Discarded
 	kindAside       kind = 'X' // job -> aside
 	kindSchema      kind = 'G' // dataset, pair, place, name -> DatasetSchema
+	kindBudget      kind = 'R' // scope -> Budget
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -240,6 +241,8 @@ func (k kind) String() string {
 		return "records set aside"
 	case kindSchema:
 		return "schema of a dataset"
+	case kindBudget:
+		return "budget"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -327,6 +330,8 @@ func (k kind) newValue() any {
 		return new(aside)
 	case kindSchema:
 		return new(DatasetSchema)
+	case kindBudget:
+		return new(Budget)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

@@ -38,6 +38,9 @@ func (t *tx) retireFor(j Job, state JobState, why string) {
 		t.remove(key(kindLock, []byte(name)))
 	}
 	t.remove(jobKey(kindJobActive, j.ID))
+	if state != JobFailed { // that one can be retried
+		t.dropBudget(j.ID)
+	}
 	j.State, j.ResumeState, j.Why, j.FinishedUnixNanos = state, 0, why, t.env.UnixNanos
 	t.putJob(j)
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints, 05x
-// findings and proofs, 06x datasets, 07x schemas, what was set aside and what readers are sent to, 09x members, version and digest. A number
+// findings and proofs, 06x datasets and budgets, 07x schemas, what was set aside and what readers are sent to, 09x members, version and digest. A number
 // that was released is never given to something else: an op that is not used any more stays here and applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
@@ -35,6 +35,7 @@ var opTable = [...]opSpec{
 	{15, "begin-verify", 1, decodeOp[BeginVerify]},
 	{16, "finish-job", 1, decodeOp[FinishJob]},
 	{17, "retry-job", 1, decodeOp[RetryJob]},
+	{18, "set-priority", 6, decodeOp[SetPriority]},
 	{20, "add-slices", 1, decodeOp[AddSlices]},
 	{21, "finish-slice", 1, decodeOp[FinishSlice]},
 	{22, "fail-slice", 1, decodeOp[FailSlice]},
@@ -55,6 +56,7 @@ var opTable = [...]opSpec{
 	{64, "keep-plan", 4, decodeOp[KeepPlan]},
 	{65, "approve-plan", 4, decodeOp[ApprovePlan]},
 	{66, "reject-plan", 4, decodeOp[RejectPlan]},
+	{67, "put-budget", 6, decodeOp[PutBudget]},
 	{70, "save-schemas", 5, decodeOp[SaveSchemas]},
 	{71, "finish-slice-within", 5, decodeOp[FinishSliceWithin]},
 	{72, "discard-records", 5, decodeOp[DiscardRecords]},
@@ -73,10 +75,10 @@ const (
 	// FirstVersion is the cluster version of a new cluster.
 	FirstVersion uint32 = 1
 	// LatestVersion is the highest cluster version that this program can take part in.
-	LatestVersion uint32 = 5
+	LatestVersion uint32 = 6
 	// MaxOp is what this program says of itself in Member.MaxOp: its highest op number, and one more with each cluster version
 	// that only fills gaps below it. It tells versions apart and is not itself an op.
-	MaxOp uint16 = 98
+	MaxOp uint16 = 99
 	// writersSince is the version from which on the book notes who may have written a partition.
 	writersSince uint32 = 2
 	// datasetsSince is the version from which on the book notes what happens to a dataset.
@@ -85,10 +87,12 @@ const (
 	policiesSince uint32 = 4
 	// asideSince is the version from which on the book adds up what the slices of a job have set aside.
 	asideSince uint32 = 5
+	// budgetsSince is the version from which on the book has budgets.
+	budgetsSince uint32 = 6
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
-var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97, 5: 98}
+var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97, 5: 98, 6: 99}
 
 // VersionNeeds returns the Member.MaxOp that a cluster version wants of every member.
 func VersionNeeds(version uint32) uint16 { return versionNeeds[version] }

@@ -162,6 +162,8 @@ func (g *generator) command() Command {
 		return g.alias()
 	case n < 76 && g.r.IntN(2) == 0:
 		return g.discard()
+	case n < 77 && g.r.IntN(3) == 0:
+		return g.budget()
 	case n < 77 && g.r.IntN(2) == 0:
 		id, owner, epoch := g.held()
 		return SaveSchemas{Slice: id, Owner: owner, Epoch: epoch, Schemas: []SeenSchema{{Place: ReferenceValue, Name: fmt.Sprint(g.r.IntN(4)), First: Position{int32(id.N % 3), g.r.Int64N(9)}}}}
@@ -175,6 +177,15 @@ func (g *generator) command() Command {
 		return g.finishScanSlice()
 	}
 	return g.checkpoints()
+}
+
+// budget bounds a scope, gives it free, or moves a job in the queue.
+func (g *generator) budget() Command {
+	scopes := []Scope{ScopeCluster, ScopeNamespace("n"), ScopeTarget("t"), ScopeJob(g.job())}
+	if g.r.IntN(4) == 0 {
+		return SetPriority{ID: g.job(), Priority: uint8(g.r.IntN(101))}
+	}
+	return PutBudget{Scope: scopes[g.r.IntN(len(scopes))], Rate: partition.Rate{Bytes: g.r.Int64N(3) << 20, Requests: g.r.Int64N(2)}}
 }
 
 func (g *generator) proofID() ProofID { return ProofID(fmt.Sprintf("r-%d", g.r.IntN(g.proof+1))) }

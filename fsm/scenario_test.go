@@ -58,6 +58,7 @@ func promised() []string {
 		15: {UnknownJob, WrongState, Incomplete},
 		16: {UnknownJob, WrongState, UnknownProof, Incomplete, Invalid},
 		17: {UnknownJob, WrongState, Overlap},
+		18: {UnknownJob, WrongState, Invalid},
 		20: {UnknownJob, WrongState, Exists, Invalid},
 		21: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		22: {UnknownSlice, StaleEpoch, WrongState, Invalid},
@@ -78,6 +79,7 @@ func promised() []string {
 		64: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		65: {UnknownPlan, WrongState, Exists, Overlap},
 		66: {UnknownPlan, WrongState, Exists},
+		67: {UnknownJob, WrongState, Invalid},
 		70: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		71: {UnknownSlice, StaleEpoch, WrongState, Invalid, TooManyAside},
 		72: {UnknownJob, WrongState, Invalid},
@@ -326,6 +328,10 @@ func (a args) command(name string) Command {
 			State: map[string]JobState{"succeeded": JobSucceeded, "failed": JobFailed, "paused": JobPaused}[a.str("state")]}
 	case "retry-job":
 		return RetryJob{a.scan()}
+	case "set-priority":
+		return SetPriority{ID: a.scan(), Priority: uint8(a.num("priority"))}
+	case "put-budget":
+		return PutBudget{Scope: Scope(a.str("scope")), Rate: partition.Rate{Bytes: a.num("bytes"), Records: a.num("records"), Requests: a.num("requests")}}
 	case "add-slices":
 		return a.addSlices()
 	case "finish-slice":
@@ -687,6 +693,7 @@ func (s *scenario) showRest(v *View, b *strings.Builder) {
 	for _, c := range schedules {
 		fmt.Fprintf(b, "schedule %s every %d cron %q next %d last %q of %d\n", c.Name, c.EveryNanos, c.Cron, c.NextUnixNanos, c.Last, c.LastUnixNanos)
 	}
+	s.showBudgets(v, b)
 	s.showDatasets(v, b)
 	keys, err := v.ProofKeys()
 	if err != nil {
@@ -694,6 +701,16 @@ func (s *scenario) showRest(v *View, b *strings.Builder) {
 	}
 	for _, k := range keys {
 		fmt.Fprintf(b, "proof key %q since %d until %d\n", strings.TrimRight(string(k.Key[:]), "\x00"), k.SinceIndex, k.UntilIndex)
+	}
+}
+
+func (s *scenario) showBudgets(v *View, b *strings.Builder) {
+	budgets, err := v.Budgets()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, c := range budgets {
+		fmt.Fprintf(b, "budget of %s %v by %s at %d\n", c.Scope, c.Rate.Of(), c.PutBy, c.PutUnixNanos)
 	}
 }
 

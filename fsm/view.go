@@ -220,7 +220,11 @@ func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 	if v.err != nil {
 		return a, v.err
 	}
-	recipes := map[partition.JobID][]byte{}
+	jobs := map[partition.JobID]*Job{}
+	var err error
+	if a.Budgets, err = v.Budgets(); err != nil {
+		return a, err
+	}
 	for e, err := range v.scan(key(kindOwned, ended(node)), nil) {
 		if err == nil {
 			err = unseal(e.key, e.value, nil)
@@ -228,7 +232,7 @@ func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 		if err != nil {
 			return a, v.failed(err)
 		}
-		w, err := v.work(ownedSlice(node, e.key), recipes)
+		w, err := v.work(ownedSlice(node, e.key), jobs)
 		if err != nil {
 			return a, err
 		}
@@ -237,7 +241,8 @@ func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 	return a, nil
 }
 
-func (v *View) work(id partition.SliceID, recipes map[partition.JobID][]byte) (Work, error) {
+// work is what a node needs for a slice; jobs are those that were read before.
+func (v *View) work(id partition.SliceID, jobs map[partition.JobID]*Job) (Work, error) {
 	s, ok, err := v.Slice(id)
 	if err != nil {
 		return Work{}, err
@@ -246,19 +251,19 @@ func (v *View) work(id partition.SliceID, recipes map[partition.JobID][]byte) (W
 	if err != nil {
 		return Work{}, err
 	}
-	recipe, known := recipes[id.Job]
+	j, known := jobs[id.Job]
 	if !known {
-		var f jobFrozen
-		if known, err = v.read(jobKey(kindJobFrozen, id.Job), &f); err != nil {
+		var read Job
+		if read, known, err = v.Job(id.Job); err != nil {
 			return Work{}, err
 		}
-		recipe = f.Recipe
-		recipes[id.Job] = recipe
+		j = &read
+		jobs[id.Job] = j
 	}
 	if !ok || !okState || !known {
 		return Work{}, v.failed(storage.Damaged("book of record, slice "+id.String(), fmt.Errorf("it is leased and parts of it are missing")))
 	}
-	w := Work{Slice: s, Epoch: st.Epoch, Recipe: recipe, Seen: st.Checkpoint}
+	w := Work{Slice: s, Epoch: st.Epoch, Recipe: j.Recipe, Seen: st.Checkpoint, Scopes: j.Scopes()}
 	if s.Kind == partition.SliceVerify {
 		w.Quarantined, err = v.Quarantined(s.Lane())
 	}
@@ -271,10 +276,7 @@ func (v *View) work(id partition.SliceID, recipes map[partition.JobID][]byte) (W
 		_, err = v.read(jobKey(kindScan, id.Job), &scan)
 		w.RateBytes, w.Survey = scan.RateBytes, scan.Header
 		if err == nil && s.Kind == partition.SliceScan {
-			var j Job
-			if _, err = v.read(jobKey(kindJob, id.Job), &j); err == nil {
-				w.Schemas, err = v.earlierSchemas(scan, j.Namespace)
-			}
+			w.Schemas, err = v.earlierSchemas(scan, j.Namespace)
 		}
 	}
 	return w, err
