@@ -116,6 +116,14 @@ func (c *contacts) probed(id partition.NodeID, refused bool) {
 	k.refused = refused && k.conns <= 0
 }
 
+// left reports whether the process of a node is certainly gone: no connection is open, and its port refuses.
+func (c *contacts) left(id partition.NodeID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.nodes[id]
+	return k != nil && k.conns <= 0 && k.refused
+}
+
 // rumours is what the leader's loop gets; alive says what gossip thinks.
 func (c *contacts) rumours(alive map[partition.NodeID]bool) map[partition.NodeID]leader.Rumour {
 	c.mu.Lock()

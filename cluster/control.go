@@ -9,6 +9,7 @@ import (
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/share"
 )
 
 // This file is what this node's worker needs of the cluster. It has the methods of the interface that the worker declares;
@@ -83,38 +84,83 @@ func (n *Node) tellLoad(load int) {
 // entries it only renews. An error means that the renewal may not have reached the leader: a worker that gets nothing else for
 // the lease time stops. Refused slices must stop at once.
 func (n *Node) Checkpoint(ctx context.Context, entries []fsm.SliceCheckpoint) ([]fsm.Refusal, error) {
+	refused, _, err := n.renew(ctx, entries, nil)
+	return refused, err
+}
+
+// CheckpointShares is Checkpoint that also asks for parts of budgets. Of the wants only those go out whose scope has a budget in this
+// node's book, and none before every node of the cluster knows budgets.
+func (n *Node) CheckpointShares(ctx context.Context, entries []fsm.SliceCheckpoint, wants []share.Want) ([]fsm.Refusal, share.Answer, error) {
+	budgets, index, err := n.budgets()
+	if err != nil {
+		return nil, share.Answer{}, err
+	}
+	var bounded []share.Want
+	for _, w := range wants {
+		if slices.ContainsFunc(budgets, func(b fsm.Budget) bool { return string(b.Scope) == w.Scope }) {
+			bounded = append(bounded, w)
+		}
+	}
+	refused, out, err := n.renew(ctx, entries, bounded)
+	if len(bounded) == 0 {
+		out.Index = index
+	}
+	return refused, out, err
+}
+
+// budgets are those of this node's book, and as of which index.
+func (n *Node) budgets() ([]fsm.Budget, uint64, error) {
+	v := n.stores.machine.View()
+	defer v.Close()
+	b, err := v.Budgets()
+	if err != nil {
+		return nil, 0, fmt.Errorf("read budgets: %w", err)
+	}
+	return b, v.Applied(), nil
+}
+
+func (n *Node) renew(ctx context.Context, entries []fsm.SliceCheckpoint, wants []share.Want) ([]fsm.Refusal, share.Answer, error) {
 	var data []byte
 	if len(entries) > 0 {
 		// No request id: the book refuses a cursor that falls, so a second copy is harmless and need not be remembered.
 		env := fsm.Envelope{Actor: "node:" + n.cfg.Name, UnixNanos: n.deps.Clock().UnixNano()}
 		var err error
 		if data, err = fsm.Encode(env, fsm.SaveCheckpoints{Owner: n.ID(), Entries: entries}); err != nil {
-			return nil, err
+			return nil, share.Answer{}, err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Leader.Lease)
 	defer cancel()
 	if err := n.gate(ctx); err != nil {
-		return nil, fmt.Errorf("renew: %w", err)
+		return nil, share.Answer{}, fmt.Errorf("renew: %w", err)
 	}
+	var out share.Answer
+	renewal := wire.Renew{From: n.who(), Load: uint16(min(len(entries), 1<<16-1)), Data: data}
 	reply, err := n.untilDone(ctx, true, func(ctx context.Context, id, addr string) (wire.Message, error) {
-		req := &wire.Renew{From: n.who(), Load: uint16(min(len(entries), 1<<16-1)), Data: data}
-		if id == n.id {
-			return n.answer(ctx, req)
+		var req wire.Message = &renewal
+		if len(wants) > 0 {
+			req = &wire.RenewShares{Renew: renewal, Seq: n.asked.Add(1), Wants: wants}
 		}
-		answer, err := n.pool.Call(ctx, id, addr, req, nil, true)
-		if err == nil {
+		var answer wire.Message
+		var err error
+		if id == n.id {
+			answer, err = n.answer(ctx, req)
+		} else if answer, err = n.pool.Call(ctx, id, addr, req, nil, true); err == nil {
 			n.contacts.answers(partition.NodeID(id))
+		}
+		if shares, ok := answer.(*wire.RenewSharesReply); ok && err == nil {
+			out.Grants, out.Index = shares.Grants, shares.Index
+			return &shares.Result, nil
 		}
 		return answer, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("renew: %w", err)
+		return nil, share.Answer{}, fmt.Errorf("renew: %w", err)
 	}
 	if code := reply.Result.Code; code != fsm.OK {
-		return nil, fmt.Errorf("save checkpoints: %w: code %d %s", ErrRefused, code, reply.Result.Object)
+		return nil, share.Answer{}, fmt.Errorf("save checkpoints: %w: code %d %s", ErrRefused, code, reply.Result.Object)
 	}
-	return reply.Result.Refused, nil
+	return reply.Result.Refused, out, nil
 }
 
 // Finish ends a lease with success. A result with code StaleEpoch means that the slice is no longer ours.

@@ -10,6 +10,7 @@ import (
 
 	"backstitch/cluster/leader"
 	"backstitch/cluster/notify"
+	"backstitch/cluster/quota"
 	"backstitch/fsm"
 	"backstitch/partition"
 
@@ -30,6 +31,7 @@ const (
 type leading struct {
 	since time.Time
 	pilot *autopilot.Autopilot
+	quota *quota.Divider
 }
 
 func (n *Node) currentLead() *leading {
@@ -85,7 +87,7 @@ func (n *Node) lead(ctx context.Context) error {
 	n.contacts.reset()
 	pilot := n.newAutopilot()
 	n.mu.Lock()
-	n.leading = &leading{since: now, pilot: pilot}
+	n.leading = &leading{since: now, pilot: pilot, quota: quota.New(n.cfg.Leader.Lease, now)}
 	n.mu.Unlock()
 	n.metrics.led()
 	n.log.Info("this node leads", "term", n.raft.CurrentTerm(), "index", n.raft.LastIndex())

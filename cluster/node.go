@@ -99,6 +99,8 @@ type Node struct {
 	seenMu sync.Mutex
 	seen   fsm.Assignment // the last one that Assignment returned
 
+	asked atomic.Uint64 // requests for parts of budgets so far
+
 	applies sync.WaitGroup
 	handed  handed
 	slots   chan struct{} // bounds proposals in flight

@@ -42,7 +42,7 @@ func (n *Node) serveRPC(ctx context.Context, c *muxConn) {
 		answer, err := n.vetted(ctx, c, req)
 		if err != nil {
 			answer = n.asFailure(err)
-		} else if r, ok := req.(*wire.Renew); ok && renews == "" {
+		} else if r := renewal(req); r != nil && renews == "" {
 			renews = partition.NodeID(r.From.ID)
 			n.contacts.connected(renews)
 		}
@@ -97,6 +97,10 @@ func (n *Node) answer(ctx context.Context, req wire.Message) (wire.Message, erro
 		return &wire.ResultReply{Term: n.raft.CurrentTerm(), Result: res}, err
 	case *wire.Renew:
 		return asMessage(n.renewed(ctx, r))
+	case *wire.RenewShares:
+		return asMessage(n.renewedShares(ctx, r))
+	case *wire.SharesRequest:
+		return asMessage(n.sharesHere())
 	case *wire.StatusRequest:
 		return n.statusReply(), nil
 	case *wire.Transfer:
@@ -150,6 +154,17 @@ func (n *Node) helloReply(asking string) (*wire.HelloReply, error) {
 		r.KnownAt = addr
 	}
 	return r, nil
+}
+
+// renewal is the renewal in a request, nil if there is none.
+func renewal(req wire.Message) *wire.Renew {
+	switch r := req.(type) {
+	case *wire.Renew:
+		return r
+	case *wire.RenewShares:
+		return &r.Renew
+	}
+	return nil
 }
 
 // renewed is the leader's side of Renew.

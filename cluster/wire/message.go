@@ -227,6 +227,14 @@ func blank(t Type) (Message, error) {
 		return &Done{}, nil
 	case TypeResultReply:
 		return &ResultReply{}, nil
+	case TypeRenewShares:
+		return &RenewShares{}, nil
+	case TypeRenewSharesReply:
+		return &RenewSharesReply{}, nil
+	case TypeShares:
+		return &SharesRequest{}, nil
+	case TypeSharesReply:
+		return &SharesReply{}, nil
 	case TypeFailure:
 		return &Failure{}, nil
 	}
@@ -247,6 +255,10 @@ func From(m Message) *Who {
 	case *Propose:
 		return &m.From
 	case *Renew:
+		return &m.From
+	case *RenewShares:
+		return &m.Renew.From
+	case *SharesRequest:
 		return &m.From
 	case *StatusRequest:
 		return &m.From

@@ -12,6 +12,7 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/share"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -20,6 +21,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var who = Who{Cluster: "c1", ID: "n1", Name: "node-a", Instance: [16]byte{1}, Boot: [16]byte{2}}
+
+var anyWant = share.Want{Scope: "job/bs-a", Has: share.Share{1, 2, 3}, Wants: share.Share{share.More, 5, 6}, Lanes: 7}
 
 // every is one message of each type with no field left empty.
 func every() []Message {
@@ -39,6 +42,10 @@ func every() []Message {
 		&Done{Cluster: "c1", Index: 9},
 		&ResultReply{Term: 5, Result: fsm.Result{Code: fsm.StaleEpoch, Index: 6, Object: "o", Refused: []fsm.Refusal{
 			{Slice: partition.SliceID{Job: "bs-a", N: 7}, Code: fsm.WrongState}}}},
+		&RenewShares{Renew: Renew{From: who, Load: 7, Data: []byte{4}}, Seq: 8, Wants: []share.Want{anyWant}},
+		&RenewSharesReply{Result: ResultReply{Term: 5, Result: fsm.Result{Code: fsm.OK, Index: 6}}, Index: 6, Grants: []share.Grant{{Scope: "cluster", Share: share.Share{1, 2, share.More}}}},
+		&SharesRequest{From: who},
+		&SharesReply{Holdings: []Holding{{Node: "n1", Want: anyWant}}},
 		&Failure{Reason: InUse, Code: "BST-E0402", Text: "t", Hint: "h", Leader: "n2", LeaderAt: "h:4"},
 	}
 }

@@ -1,0 +1,77 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	"backstitch/cluster/quota"
+	"backstitch/cluster/wire"
+	"backstitch/partition"
+)
+
+// This file is where parts of budgets are handed out and asked about. A part is handed out only with a renewal that was confirmed by a
+// quorum: a leader that was cut off gives nobody anything.
+
+// renewedShares is the leader's side of RenewShares.
+func (n *Node) renewedShares(ctx context.Context, r *wire.RenewShares) (*wire.RenewSharesReply, error) {
+	renewed, err := n.renewed(ctx, &r.Renew)
+	if err != nil {
+		return nil, err
+	}
+	lead := n.currentLead()
+	if lead == nil {
+		return nil, n.notLeader() // its divider does not know yet what it may not give away
+	}
+	budgets, index, err := n.budgets()
+	if err != nil {
+		return nil, err
+	}
+	asked := quota.Request{Node: partition.NodeID(r.Renew.From.ID), Boot: r.Renew.From.Boot, Seq: r.Seq, Wants: r.Wants}
+	grants := lead.quota.Renew(n.deps.Clock(), asked, budgets, n.contacts.left)
+	return &wire.RenewSharesReply{Result: *renewed, Index: index, Grants: grants}, nil
+}
+
+// sharesHere is what this node, if it leads, knows of who has what.
+func (n *Node) sharesHere() (*wire.SharesReply, error) {
+	lead := n.currentLead()
+	if lead == nil {
+		return nil, n.notLeader()
+	}
+	out := new(wire.SharesReply)
+	for _, h := range lead.quota.Holdings(n.deps.Clock()) {
+		out.Holdings = append(out.Holdings, wire.Holding{Node: string(h.Node), Want: h.Want})
+	}
+	return out, nil
+}
+
+// Holdings asks the leader who has which part of which budget, by scope and node. It is a matter of moments, and in no book.
+func (n *Node) Holdings(ctx context.Context) ([]quota.Holding, error) {
+	if err := n.gate(ctx); err != nil {
+		return nil, err
+	}
+	id := n.leaderID()
+	addr, _, err := n.resolve(id)
+	switch {
+	case id == n.id:
+		lead := n.currentLead()
+		if lead == nil {
+			return nil, ErrNoLeader
+		}
+		return lead.quota.Holdings(n.deps.Clock()), nil
+	case id == "" || err != nil:
+		return nil, ErrNoLeader
+	}
+	answer, err := n.pool.Call(ctx, id, addr, &wire.SharesRequest{From: n.who()}, nil, true)
+	if err != nil {
+		return nil, fmt.Errorf("ask the leader for shares: %w", err)
+	}
+	reply, ok := answer.(*wire.SharesReply)
+	if !ok {
+		return nil, fmt.Errorf("ask the leader for shares: %w", ErrNoLeader)
+	}
+	var out []quota.Holding
+	for _, h := range reply.Holdings {
+		out = append(out, quota.Holding{Node: partition.NodeID(h.Node), Want: h.Want})
+	}
+	return out, nil
+}
