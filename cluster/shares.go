@@ -27,7 +27,10 @@ func (n *Node) renewedShares(ctx context.Context, r *wire.RenewShares) (*wire.Re
 		return nil, err
 	}
 	asked := quota.Request{Node: partition.NodeID(r.Renew.From.ID), Boot: r.Renew.From.Boot, Seq: r.Seq, Wants: r.Wants}
-	grants := lead.quota.Renew(n.deps.Clock(), asked, budgets, n.contacts.left)
+	grants, ok := lead.quota.Renew(n.deps.Clock(), asked, budgets, n.contacts.left)
+	if !ok {
+		return &wire.RenewSharesReply{Result: *renewed}, nil // index 0 says nothing of budgets
+	}
 	return &wire.RenewSharesReply{Result: *renewed, Index: index, Grants: grants}, nil
 }
 

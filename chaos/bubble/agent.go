@@ -16,6 +16,7 @@ import (
 	"backstitch/replay/connect"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/open"
+	"backstitch/replay/throttle"
 	"backstitch/replay/verify"
 	"backstitch/replay/worker"
 )
@@ -112,7 +113,7 @@ type opener struct {
 	inFlight int64
 }
 
-func (o *opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error) {
+func (o *opener) Open(ctx context.Context, job partition.JobID, recipe []byte, meter *throttle.Meter) (*open.Ends, error) {
 	id := o.node.ClusterID()
 	if id == "" {
 		return nil, errors.New("this node belongs to no cluster yet")
@@ -125,7 +126,7 @@ func (o *opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 			}
 			return o.a.w.shelf.Connection(o.a.m.Name), true
 		},
-	}).Open(ctx, job, recipe)
+	}).OpenMetered(ctx, job, recipe, meter)
 }
 
 // drainTime is how long running slices have to reach a commit when the process is asked to end, as in the agent.

@@ -15,6 +15,7 @@ import (
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/replay/open"
+	"backstitch/replay/throttle"
 )
 
 // A dataset whose policy makes the cluster repair what its scans find: by real nodes and workers, a broker that lost records, and an archive.
@@ -26,9 +27,9 @@ type labOpener struct {
 	node *clustertest.Member
 }
 
-func (o *labOpener) Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error) {
+func (o *labOpener) Open(ctx context.Context, job partition.JobID, recipe []byte, meter *throttle.Meter) (*open.Ends, error) {
 	cfg := open.Config{Env: fakes.Env, Client: o.lab.kafka.Opts(o.node.Name), Now: time.Now, Cluster: o.node.Node.ClusterID(), InFlightBytes: 8 << 20}
-	ends, err := open.New(cfg).Open(ctx, job, recipe)
+	ends, err := open.New(cfg).OpenMetered(ctx, job, recipe, meter)
 	if err == nil && o.lab.ends != nil {
 		o.lab.ends(ends)
 	}

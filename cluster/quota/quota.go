@@ -48,13 +48,14 @@ func New(lease time.Duration, now time.Time) *Divider {
 	return &Divider{lease: lease, learn: now.Add(lease), nodes: map[partition.NodeID]*holder{}}
 }
 
-// Renew answers a request that arrived at now. Budgets are those of the book, by scope; gone says which processes are certainly gone.
-func (d *Divider) Renew(now time.Time, r Request, budgets []fsm.Budget, gone func(partition.NodeID) bool) []share.Grant {
+// Renew answers a request that arrived at now. Budgets are those of the book, by scope; gone says which processes are certainly gone. It
+// is not answered, ok is false, when a later request of the process was.
+func (d *Divider) Renew(now time.Time, r Request, budgets []fsm.Budget, gone func(partition.NodeID) bool) (out []share.Grant, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := d.nodes[r.Node]
 	if h != nil && h.boot == r.Boot && r.Seq <= h.seq {
-		return nil // a later request was answered already
+		return nil, false
 	}
 	for id, other := range d.nodes {
 		if id != r.Node && (!now.Before(other.until) || gone(id)) {
@@ -63,7 +64,6 @@ func (d *Divider) Renew(now time.Time, r Request, budgets []fsm.Budget, gone fun
 	}
 	next := &holder{boot: r.Boot, seq: r.Seq, until: now.Add(d.lease), scope: make(map[string]held, len(r.Wants))}
 	d.nodes[r.Node] = next
-	var out []share.Grant
 	for _, w := range r.Wants {
 		i, ok := slices.BinarySearchFunc(budgets, w.Scope, func(b fsm.Budget, s string) int { return cmp.Compare(string(b.Scope), s) })
 		if !ok {
@@ -75,7 +75,7 @@ func (d *Divider) Renew(now time.Time, r Request, budgets []fsm.Budget, gone fun
 		next.scope[w.Scope] = held{has: w.Has.Max(g), wants: w.Wants, lanes: w.Lanes}
 		out = append(out, share.Grant{Scope: w.Scope, Share: g})
 	}
-	return out
+	return out, true
 }
 
 // grant is what node may spend of whole from now on.

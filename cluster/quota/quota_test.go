@@ -34,7 +34,7 @@ func TestTheSecondWaitsForTheFirst(t *testing.T) {
 	ask := func(node partition.NodeID, seq uint64, has share.Share) share.Share {
 		t.Helper()
 		at = at.Add(time.Millisecond)
-		g := d.Renew(at, Request{Node: node, Seq: seq, Wants: want(has, hungry)}, budget(100), none)
+		g, _ := d.Renew(at, Request{Node: node, Seq: seq, Wants: want(has, hungry)}, budget(100), none)
 		if len(g) != 1 {
 			t.Fatalf("%d grants", len(g))
 		}
@@ -61,7 +61,7 @@ func TestTheSecondWaitsForTheFirst(t *testing.T) {
 func TestWhatIsNotBounded(t *testing.T) {
 	d := New(lease, time.Unix(0, 0))
 	r := Request{Node: "a", Seq: 1, Wants: []share.Want{{Scope: "job/bs-a", Wants: hungry, Lanes: 1}}}
-	if g := d.Renew(time.Unix(10, 0), r, budget(100), none); len(g) != 0 {
+	if g, _ := d.Renew(time.Unix(10, 0), r, budget(100), none); len(g) != 0 {
 		t.Errorf("grants for what has no budget: %v", g)
 	}
 }
@@ -80,7 +80,7 @@ func TestADeadNodeGivesItsShareBack(t *testing.T) {
 	} {
 		d := New(lease, at)
 		d.Renew(at.Add(lease), Request{Node: "a", Seq: 1, Wants: want(bytesOf(0), hungry)}, budget(100), none)
-		g := d.Renew(c.at, Request{Node: "b", Seq: 1, Wants: want(bytesOf(0), hungry)}, budget(100), func(partition.NodeID) bool { return c.gone })
+		g, _ := d.Renew(c.at, Request{Node: "b", Seq: 1, Wants: want(bytesOf(0), hungry)}, budget(100), func(partition.NodeID) bool { return c.gone })
 		if g[0].Share != bytesOf(c.want) {
 			t.Errorf("%s: %d, want %d", c.name, g[0].Share, bytesOf(c.want))
 		}
@@ -148,7 +148,7 @@ func (w *world) step() {
 		s.stale = append(s.stale, req)
 		sent := w.now
 		w.now = w.now.Add(time.Duration(w.r.Int64N(int64(20 * time.Millisecond))))
-		g := w.d.Renew(w.now, req, budget(w.budget), gone)
+		g, _ := w.d.Renew(w.now, req, budget(w.budget), gone)
 		w.now = w.now.Add(time.Duration(w.r.Int64N(int64(20 * time.Millisecond))))
 		if len(g) == 1 && w.r.IntN(10) > 0 { // or the answer is lost
 			s.share, s.until = g[0].Share, sent.Add(lease)
@@ -192,7 +192,7 @@ func TestALoweredBudgetBindsWithTheNextRenewal(t *testing.T) {
 		var sum int64
 		for _, id := range []partition.NodeID{"a", "b", "c"} {
 			at = at.Add(time.Millisecond)
-			g := d.Renew(at, Request{Node: id, Seq: uint64(round + 1), Wants: want(has[id], hungry)}, budget(n), none)
+			g, _ := d.Renew(at, Request{Node: id, Seq: uint64(round + 1), Wants: want(has[id], hungry)}, budget(n), none)
 			has[id] = g[0].Share
 			sum += g[0].Share[0]
 		}

@@ -45,14 +45,14 @@ type workPart struct {
 
 // Open opens the ends of a job with this agent's connections. Transactional ids carry the cluster's id, which is known by the
 // time that there is a lease.
-func (w *workPart) Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error) {
+func (w *workPart) Open(ctx context.Context, job partition.JobID, recipe []byte, meter *throttle.Meter) (*open.Ends, error) {
 	id := w.node.ClusterID()
 	if id == "" {
 		return nil, errors.New("this node belongs to no cluster yet")
 	}
 	cfg := openConfig(w.cfg.Connections, w.app.lookup)
 	cfg.Cluster, cfg.InFlightBytes = id, w.config().LaneBytes()/2
-	return open.New(cfg).Open(ctx, job, recipe)
+	return open.New(cfg).OpenMetered(ctx, job, recipe, meter)
 }
 
 // scanner scans with this agent's connections.

@@ -10,6 +10,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
+	"backstitch/replay/throttle"
 	"backstitch/storage/spill"
 )
 
@@ -67,8 +68,9 @@ type Ends struct {
 	Sink   sink.Sink
 	// Topic is what the reference calls the data, the first part of an origin header.
 	Topic string
-	Rules []string      // names of the rules that Source judges by, in order
-	Spill spill.Options // for what others wrote into the target
+	Rules []string       // names of the rules that Source judges by, in order
+	Lane  *throttle.Lane // what it may write when; nil is as fast as it can
+	Spill spill.Options  // for what others wrote into the target
 	Now   func() time.Time
 	Log   *slog.Logger // nil is silent
 	// Counters are added to as things happen; nil counts nothing that others see.

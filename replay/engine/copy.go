@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"backstitch/partition"
 	"backstitch/replay/record"
@@ -20,7 +21,7 @@ func (e *Engine) copy(ctx context.Context) error {
 		e.step = stepCommit
 		return nil
 	}
-	batch, err := e.read(ctx)
+	batch, wait, err := e.read(ctx)
 	var damaged *source.DamagedError
 	switch {
 	case err == io.EOF:
@@ -31,17 +32,20 @@ func (e *Engine) copy(ctx context.Context) error {
 		return e.damage(damaged)
 	case err != nil:
 		return fmt.Errorf("read source: %w", err)
+	case wait > 0:
+		return e.hold(ctx, wait)
 	}
 	if err := failpoint.Err(failpoint.EngineRead); err != nil {
 		batch.Release()
 		return fmt.Errorf("read source: %w", err)
 	}
-	next := batch.Next
+	next, taken, takenBytes := batch.Next, int64(len(batch.Records)), batch.Bytes
 	if err := e.sift(ctx, batch); err != nil {
 		batch.Release()
 		return err
 	}
 	records, bytes := int64(len(batch.Records)), batch.Bytes
+	e.ends.Lane.GiveBack(taken-records, takenBytes-bytes)
 	if records == 0 {
 		batch.Release()
 	} else if err := e.writer.Write(ctx, batch); err != nil {
@@ -59,23 +63,50 @@ func (e *Engine) copy(ctx context.Context) error {
 	return nil
 }
 
-// read returns the next batch, or as much of it as the next commit may hold: sources make batches as large as they like.
-func (e *Engine) read(ctx context.Context) (*record.Batch, error) {
+// read returns the next batch, or as much of it as the next commit may hold and budgets allow: sources make batches as large as they like.
+// When budgets allow nothing it says how long to wait, and keeps the batch.
+func (e *Engine) read(ctx context.Context) (*record.Batch, time.Duration, error) {
 	batch := e.rest
 	e.rest = nil
 	if batch == nil {
 		var err error
 		if batch, err = e.ahead.Next(ctx); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		e.ends.Counters.ReadRecords.Add(int64(len(batch.Records)))
 		e.ends.Counters.ReadBytes.Add(batch.Bytes)
 	}
-	if room := e.cfg.CommitRecords - e.pending.records; int64(len(batch.Records)) > room {
-		front := batch.Split(int(room))
+	whole := len(batch.Records)
+	if whole == 0 {
+		return batch, 0, nil
+	}
+	n, wait := e.ends.Lane.Take(batch.Records[:min(int64(whole), e.cfg.CommitRecords-e.pending.records)])
+	switch {
+	case n == 0:
+		e.rest = batch
+		return nil, wait, nil
+	case n < whole:
+		front := batch.Split(n)
 		e.rest, batch = batch, front
 	}
-	return batch, nil
+	return batch, 0, nil
+}
+
+// hold waits for a budget. What would be due by then is committed first: a transaction that is open while nothing may be written runs into
+// its timeout, and what was written is worth more once it is durable.
+func (e *Engine) hold(ctx context.Context, wait time.Duration) error {
+	if e.pending.records > 0 && e.ends.Now().Add(wait).Sub(e.pending.since) >= e.every {
+		e.step = stepCommit
+		return nil
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a budget: %w", context.Cause(ctx))
+	}
 }
 
 // sift takes out of batch what is not to be written and adds the rest to the digest. Contents are hashed only where they decide

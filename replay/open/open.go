@@ -69,6 +69,13 @@ func (e *Ends) Close() error {
 	return errors.Join(errs...)
 }
 
+// Paced are the same ends whose target is read back as lane allows. They are closed with e.
+func (e *Ends) Paced(lane *throttle.Lane) *Ends {
+	paced := *e
+	paced.Targets = lane.Targets(e.Targets)
+	return &paced
+}
+
 // Engine is how the recipe wants slices to be run, on top of base.
 func (e *Ends) Engine(base engine.Config) engine.Config {
 	w := e.Recipe.Write
@@ -97,6 +104,11 @@ var ErrRecipe = errors.New("recipe can not be followed")
 
 // Open opens the ends that recipe, the JSON of a recovery.Recipe, names for job. The caller closes them.
 func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (*Ends, error) {
+	return o.OpenMetered(ctx, job, recipe, nil)
+}
+
+// OpenMetered is Open that counts calls of the target with meter, which may be nil.
+func (o *Opener) OpenMetered(ctx context.Context, job partition.JobID, recipe []byte, meter *throttle.Meter) (*Ends, error) {
 	ends := new(Ends)
 	if err := json.Unmarshal(recipe, &ends.Recipe); err != nil {
 		return nil, fmt.Errorf("recipe of job %s: %w: %w", job, err, ErrRecipe)
@@ -108,7 +120,7 @@ func (o *Opener) Open(ctx context.Context, job partition.JobID, recipe []byte) (
 	if ends.Source, err = o.source(ctx, job, &ends.Recipe); err != nil {
 		return nil, fmt.Errorf("open source of job %s: %w", job, err)
 	}
-	if err = o.target(ctx, job, ends); err != nil {
+	if err = o.target(ctx, job, ends, meter); err != nil {
 		_ = ends.Close()
 		return nil, fmt.Errorf("open target of job %s: %w", job, err)
 	}
@@ -199,7 +211,7 @@ func (o *Opener) store(connection, endpoint, region string) (connect.S3, error) 
 	return connect.S3{}, unknownConnection(connection, "s3")
 }
 
-func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) error {
+func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends, meter *throttle.Meter) error {
 	to := &ends.Recipe.Target
 	switch to.Kind {
 	case "kafka":
@@ -212,6 +224,9 @@ func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) er
 			return err
 		}
 		cfg.Client = append(cfg.Client, o.cfg.Client...)
+		if hook := meter.Hook(); hook != nil {
+			cfg.Client = append(cfg.Client, kgo.WithHooks(hook))
+		}
 		if to.TopicID != "" {
 			if cfg.TopicID, err = klog.ParseTopicID(to.TopicID); err != nil {
 				return err
@@ -235,7 +250,7 @@ func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) er
 			}
 		}
 	case "dir", "s3":
-		s, err := o.Files(ctx, &ends.Recipe)
+		s, err := o.files(ctx, &ends.Recipe, meter)
 		if err != nil {
 			return err
 		}
@@ -248,6 +263,10 @@ func (o *Opener) target(ctx context.Context, job partition.JobID, ends *Ends) er
 
 // Files opens the target of a recipe that writes into files, and nothing else of it. The caller closes it.
 func (o *Opener) Files(ctx context.Context, r *recovery.Recipe) (*objects.Sink, error) {
+	return o.files(ctx, r, nil)
+}
+
+func (o *Opener) files(ctx context.Context, r *recovery.Recipe, meter *throttle.Meter) (*objects.Sink, error) {
 	to := &r.Target
 	if !to.Files() {
 		return nil, fmt.Errorf("target kind %q: %w", to.Kind, ErrRecipe)
@@ -263,7 +282,7 @@ func (o *Opener) Files(ctx context.Context, r *recovery.Recipe) (*objects.Sink, 
 	if err != nil {
 		return nil, err
 	}
-	return objects.New(b, objects.Config{Topic: to.Topic, Format: objects.Format(to.Format), Codec: to.Codec, OriginHeaders: r.Write.OriginHeaders, SourceTopic: r.Source.Topic})
+	return objects.New(meter.Calls(b), objects.Config{Topic: to.Topic, Format: objects.Format(to.Format), Codec: to.Codec, OriginHeaders: r.Write.OriginHeaders, SourceTopic: r.Source.Topic})
 }
 
 func (o *Opener) kafka(connection, brokers string) (connect.Kafka, error) {

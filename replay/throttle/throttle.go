@@ -1,12 +1,17 @@
-// Package throttle bounds how fast this node reads. One Limiter is shared by everything that reads for one purpose, so that the bound
-// holds for the node and not for each reader.
+// Package throttle bounds how fast this node works, in two ways. A Limiter is one rate of bytes for what reads for one purpose, such as a
+// scan, so that the bound holds for the node and not for each reader. A Quota is this node's part of the cluster's budgets: jobs draw on
+// it with a Meter, their lanes with a Lane.
 //
 // Invariants:
-//   - A nil *Limiter bounds nothing, and its wrappers return what they were given.
+//   - A nil *Limiter, *Meter or *Lane bounds nothing, and its wrappers return what they were given.
 //   - What was read is paid for afterwards: one batch or piece may exceed the rate, and the next one waits for it.
-//   - A wait ends with its context.
+//   - What is to be written is paid for before. One record may exceed a budget that it does not fit into; the debt is waited for.
+//   - Nothing goes through a scope that has a budget and of which this node has no share, or one that has lapsed.
+//   - A wait ends with its context, and nobody waits for longer than a quarter of a second without looking again.
 //
-// What is not here: how a write is paced (replay/engine commits at its own limits).
+// What is not here: which part of a budget a node gets (cluster/quota), how a write is paced by its target (replay/engine).
+//
+// Reading order: throttle.go, bucket.go; gauge.go, quota.go, meter.go, calls.go.
 package throttle
 
 import (
@@ -62,7 +67,7 @@ func (l *Limiter) Targets(t sink.Targets) sink.Targets {
 	if l == nil {
 		return t
 	}
-	return &pacedTargets{t, l}
+	return &pacedTargets{t, l.pay}
 }
 
 type pacedSource struct {
@@ -93,12 +98,17 @@ type pacedReader struct {
 }
 
 func (r *pacedReader) Next(ctx context.Context) (*record.Batch, error) {
-	return next(ctx, r.l, r.Reader)
+	return next(ctx, r.l.pay, r.Reader)
 }
+
+// payment pays for what was read, before more is.
+type payment func(ctx context.Context, records, bytes int64) error
+
+func (l *Limiter) pay(ctx context.Context, _, bytes int64) error { return l.Wait(ctx, bytes) }
 
 type pacedTargets struct {
 	sink.Targets
-	l *Limiter
+	pay payment
 }
 
 func (t *pacedTargets) Read(ctx context.Context, part int32, from, to int64) (sink.Reader, error) {
@@ -106,26 +116,26 @@ func (t *pacedTargets) Read(ctx context.Context, part int32, from, to int64) (si
 	if err != nil {
 		return nil, err
 	}
-	return &pacedTarget{r, t.l}, nil
+	return &pacedTarget{r, t.pay}, nil
 }
 
 type pacedTarget struct {
 	sink.Reader
-	l *Limiter
+	pay payment
 }
 
 func (r *pacedTarget) Next(ctx context.Context) (*record.Batch, error) {
-	return next(ctx, r.l, r.Reader)
+	return next(ctx, r.pay, r.Reader)
 }
 
-func next(ctx context.Context, l *Limiter, r interface {
+func next(ctx context.Context, pay payment, r interface {
 	Next(context.Context) (*record.Batch, error)
 }) (*record.Batch, error) {
 	b, err := r.Next(ctx)
 	if err != nil {
 		return b, err
 	}
-	if err := l.Wait(ctx, b.Bytes); err != nil {
+	if err := pay(ctx, int64(len(b.Records)), b.Bytes); err != nil {
 		b.Release()
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/share"
 )
 
 // Control is what a worker needs of the control plane. The cluster room satisfies it; cmd asserts the fit, and replaytest
@@ -52,6 +53,12 @@ type PlanKeeper interface {
 	LossyPartitions(ctx context.Context, scan partition.JobID) ([]int32, error)
 	// KeepPlan ends a lease as Finish does.
 	KeepPlan(ctx context.Context, cmd fsm.KeepPlan) (fsm.Result, error)
+}
+
+// Sharer is a Control that divides the cluster's budgets. Without one, nothing bounds how fast jobs work.
+type Sharer interface {
+	// CheckpointShares is Checkpoint that also asks for parts of budgets. What it is answered is good for the lease time from the asking on.
+	CheckpointShares(ctx context.Context, entries []fsm.SliceCheckpoint, wants []share.Want) ([]fsm.Refusal, share.Answer, error)
 }
 
 // Releaser is a Control that takes leases back, so that a worker that drains need not let them run out.

@@ -11,6 +11,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/engine"
 	"backstitch/replay/open"
+	"backstitch/replay/throttle"
 )
 
 // jobs keeps the ends of the jobs that this node works on open, so that slices of one job share clients, and their counters.
@@ -30,6 +31,7 @@ const maxClosedJobs = 64
 type job struct {
 	id       partition.JobID
 	counters engine.Counters
+	meter    *throttle.Meter // nil for one that is in no scope
 	verdicts [4]atomic.Int64 // by fsm.Verdict
 
 	mu   sync.Mutex // held while ends are opened
@@ -38,19 +40,20 @@ type job struct {
 
 func newJobs(o Opener) *jobs { return &jobs{opener: o, open: make(map[partition.JobID]*job)} }
 
-func (js *jobs) get(ctx context.Context, work fsm.Work) (*job, error) {
+// get returns the job of work with its ends open. A job that is new draws on quota.
+func (js *jobs) get(ctx context.Context, work fsm.Work, quota *throttle.Quota) (*job, error) {
 	id := work.Slice.ID.Job
 	js.mu.Lock()
 	j := js.open[id]
 	if j == nil {
-		j = &job{id: id}
+		j = &job{id: id, meter: quota.Meter(work.Scopes)}
 		js.open[id] = j
 	}
 	js.mu.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.ends == nil {
-		ends, err := js.opener.Open(ctx, id, work.Recipe)
+		ends, err := js.opener.Open(ctx, id, work.Recipe, j.meter)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/partition/share"
 	"backstitch/replay/sink"
 	"backstitch/storage/failpoint"
 )
@@ -32,6 +33,8 @@ type renewal struct {
 	refused []fsm.Refusal
 	err     error
 	again   *fsm.Assignment // read after refusals
+	wants   []share.Want    // that were asked for
+	shares  share.Answer
 }
 
 func newLoop(w *Worker) *loop {
@@ -157,11 +160,15 @@ func (l *loop) checkpoint(ctx context.Context) {
 		return
 	}
 	l.renewing = true
-	n := renewal{sent: l.w.deps.Now(), entries: l.table.Entries(l.progress)}
+	n := renewal{sent: l.w.deps.Now(), entries: l.table.Entries(l.progress), wants: l.w.quota.Wants()}
 	l.group.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, l.w.cfg.LeaseTime)
 		failpoint.Reach(failpoint.WorkerBeforeCheckpoint)
-		n.refused, n.err = l.w.deps.Control.Checkpoint(ctx, n.entries)
+		if sharer, ok := l.w.deps.Control.(Sharer); ok {
+			n.refused, n.shares, n.err = sharer.CheckpointShares(ctx, n.entries, n.wants)
+		} else {
+			n.refused, n.err = l.w.deps.Control.Checkpoint(ctx, n.entries)
+		}
 		if n.err == nil && len(n.refused) > 0 {
 			// The book knows something that we do not. An assignment does not change with each checkpoint, so what it has of the
 			// slices has to be asked for, or the same entry would be refused for ever.
@@ -191,6 +198,7 @@ func (l *loop) renew(n renewal) {
 		return
 	}
 	l.w.jobs.renewed.Store(&n.sent)
+	l.w.quota.Answer(n.wants, n.shares, n.sent.Add(l.w.cfg.LeaseTime))
 	l.stop(l.table.Renewed(n.sent, l.w.deps.Now(), n.entries, n.refused))
 	if n.again != nil {
 		l.assign(*n.again)
@@ -203,6 +211,7 @@ func (l *loop) assign(a fsm.Assignment) {
 		return
 	}
 	l.read = a.Index
+	l.w.quota.Bound(a.Budgets, a.Index)
 	l.stop(l.table.Assign(a))
 	l.forget()
 }

@@ -13,6 +13,7 @@ import (
 	"backstitch/replay/recovery"
 	"backstitch/replay/replaytest"
 	kafkasink "backstitch/replay/sink/kafka"
+	"backstitch/replay/throttle"
 	"backstitch/replay/verify"
 	"backstitch/replay/worker"
 
@@ -26,7 +27,7 @@ type kafkaEnds struct {
 	memory *replaytest.Memory
 }
 
-func (k *kafkaEnds) Open(context.Context, partition.JobID, []byte) (*open.Ends, error) {
+func (k *kafkaEnds) Open(context.Context, partition.JobID, []byte, *throttle.Meter) (*open.Ends, error) {
 	cfg := kafkasink.DefaultConfig()
 	cfg.Client, cfg.Cluster, cfg.Topic, cfg.SourceTopic, cfg.OriginHeaders = k.kafka.Opts(), "test", "orders", "orders", true
 	s, err := kafkasink.New(cfg)
@@ -93,7 +94,7 @@ func TestProofOfAJobWithQuarantine(t *testing.T) {
 		t.Errorf("visible records (-got +want):\n%s", diff)
 	}
 
-	ends, err := (&kafkaEnds{kafka, memory}).Open(t.Context(), job, nil)
+	ends, err := (&kafkaEnds{kafka, memory}).Open(t.Context(), job, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,14 +103,16 @@ func (r *run) do() {
 
 // slice does the work and fills in the report of a success.
 func (r *run) slice(finish *fsm.FinishSlice) error {
-	j, err := r.w.jobs.get(r.ctx, r.work)
+	j, err := r.w.jobs.get(r.ctx, r.work, r.w.quota)
 	if err != nil {
 		return err
 	}
+	lane := j.meter.Lane()
+	defer lane.Close()
 	failpoint.Reach(failpoint.WorkerOpened)
 	switch r.work.Slice.Kind {
 	case partition.SliceVerify:
-		c, windows, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, r.work.Quarantined, j.ends)
+		c, windows, err := r.w.deps.Verifier.Verify(r.ctx, r.work.Slice, r.work.Quarantined, j.ends.Paced(lane))
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
@@ -138,7 +140,7 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 		engine.Task{Slice: r.work.Slice, Epoch: r.work.Epoch, Seen: r.work.Seen},
 		engine.Ends{
 			Source: j.ends.Source, Sink: j.ends.Sink, Topic: j.ends.Recipe.Source.Topic, Rules: j.ends.Recipe.Source.Rules.Names(),
-			Spill: r.w.deps.Spill, Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
+			Lane: lane, Spill: r.w.deps.Spill, Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
 		}, cfg)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/engine"
 	"backstitch/replay/open"
+	"backstitch/replay/throttle"
 	"backstitch/storage/spill"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,7 +68,8 @@ func (c Config) LaneBytes() int64 { return c.MemoryBytes / int64(max(c.Lanes, 1)
 
 // Opener opens the ends of a job. open.Opener is one.
 type Opener interface {
-	Open(ctx context.Context, job partition.JobID, recipe []byte) (*open.Ends, error)
+	// Calls of the target are counted with meter, which may be nil.
+	Open(ctx context.Context, job partition.JobID, recipe []byte, meter *throttle.Meter) (*open.Ends, error)
 }
 
 // Verifier compares the reference with the target for one verify slice, of which quarantined are the positions that the job could
@@ -104,6 +106,7 @@ type Worker struct {
 	cfg   Config
 	deps  Deps
 	jobs  *jobs
+	quota *throttle.Quota
 	drain chan struct{} // closed by Drain, once
 	begin chan struct{} // holds the right to close drain
 }
@@ -120,7 +123,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	deps.Log = deps.Log.With("node", string(cfg.Node))
-	w := &Worker{cfg: cfg, deps: deps, jobs: newJobs(deps.Opener), drain: make(chan struct{}), begin: make(chan struct{}, 1)}
+	w := &Worker{cfg: cfg, deps: deps, jobs: newJobs(deps.Opener), quota: throttle.NewQuota(deps.Now), drain: make(chan struct{}), begin: make(chan struct{}, 1)}
 	w.begin <- struct{}{}
 	if deps.Metrics != nil {
 		if err := deps.Metrics.Register(&collector{jobs: w.jobs, now: deps.Now}); err != nil {

@@ -21,6 +21,7 @@ import (
 	"backstitch/replay/sink"
 	"backstitch/replay/sink/objects"
 	"backstitch/replay/source"
+	"backstitch/replay/throttle"
 	"backstitch/replay/worker"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,7 +69,7 @@ func newPlant(t *testing.T) *plant {
 	return &plant{t: t, control: replaytest.NewControl(), path: t.TempDir(), memory: &replaytest.Memory{Records: map[int32][]record.Record{}}}
 }
 
-func (p *plant) Open(context.Context, partition.JobID, []byte) (*open.Ends, error) {
+func (p *plant) Open(context.Context, partition.JobID, []byte, *throttle.Meter) (*open.Ends, error) {
 	if p.open != nil {
 		if err := p.open(); err != nil {
 			return nil, err
