@@ -15,6 +15,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/inject"
+	"backstitch/cluster/quota"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/storage"
@@ -32,6 +33,8 @@ type fakeNode struct {
 	health  cluster.Health
 	status  cluster.Status
 	left    string // reason given to Leave
+
+	holdings []quota.Holding
 }
 
 func newFake(t *testing.T) *fakeNode {
@@ -143,3 +146,5 @@ func ask(t *testing.T, h http.Handler, method, path, key, body string, out any) 
 	}
 	return w
 }
+
+func (f *fakeNode) Holdings(context.Context) ([]quota.Holding, error) { return f.holdings, nil }

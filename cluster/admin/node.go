@@ -6,6 +6,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/inject"
+	"backstitch/cluster/quota"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -23,6 +24,7 @@ type Node interface {
 	Status(ctx context.Context) cluster.Status
 	Health() cluster.Health
 	Alive() map[partition.NodeID]bool
+	Holdings(ctx context.Context) ([]quota.Holding, error)
 	Join(ctx context.Context, addrs []string) (int, error)
 	Leave(ctx context.Context, reason string) error
 	TransferLeadership(ctx context.Context, to string) (cluster.Transferred, error)

@@ -126,6 +126,8 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/datasets/{namespace}/{name}/schemas", "list-dataset-schemas", "Which schemas records of a dataset name, since when", s.listSchemas)
 	read(api, "/v1/datasets/{namespace}/{name}/plans/{id}", "show-plan", "One plan that the cluster made, whole", s.showPlan)
 
+	read(api, "/v1/budgets", "list-budgets", "Budgets, and who has which part of them at the moment", s.listBudgets)
+
 	read(api, "/v1/aliases", "list-aliases", "All aliases", s.listAliases)
 	read(api, "/v1/aliases/{name}", "show-alias", "Where readers are to go", s.showAlias)
 	read(api, "/v1/aliases/{name}/versions/{version}/groups", "show-alias-groups", "How the consumer groups of a version move", s.aliasMoves)
@@ -139,6 +141,8 @@ func (s *Server) routes() http.Handler {
 		s.act("cancel", func(id partition.JobID) fsm.Command { return fsm.CancelJob{ID: id} }))
 	write(api, "/v1/jobs/{id}/retry", "retry-job", "Run the failed slices of a job again",
 		s.act("retry", func(id partition.JobID) fsm.Command { return fsm.RetryJob{ID: id} }))
+	write(api, "/v1/jobs/{id}/priority", "prioritise-job", "Change when a job gets its turn", s.prioritise)
+	write(api, "/v1/budgets", "put-budget", "Bound what jobs do to their targets in a second, or give it free", s.putBudget)
 	write(api, "/v1/jobs/{id}/discarded", "discard-records", "Give up records that a job has set aside", s.discard)
 	write(api, "/v1/jobs/{id}/discarded/restore", "restore-records", "Take back that records are given up", s.restoreDiscarded)
 	write(api, "/v1/jobs/{id}/proofs", "record-proof", "Add a proof made from outside", s.recordProof)
