@@ -667,6 +667,20 @@ var All = []Mutant{
 		Caught: room("replay/engine", "TestS28AReferenceThatTricklesLeavesFewFiles"),
 	},
 
+	// Budgets.
+	{
+		Name: "give-away-what-others-have", File: "cluster/quota/quota.go",
+		Old: "free -= min(h.has[unit], whole[unit])", New: "free -= 0",
+		Why:    "a node gets its fair part before the others have given theirs up",
+		Caught: room("cluster/quota", "TestSharesNeverExceedTheBudget"),
+	},
+	{
+		Name: "wait-for-the-dead", File: "cluster/contacts.go",
+		Old: "return k != nil && k.conns <= 0 && k.refused", New: "return k != nil && k.conns < 0 && k.refused",
+		Why:    "the part of a dead node lies idle until its leases would have ended",
+		Caught: room("chaos/bubble", "TestABudgetHoldsWhileANodeDies"),
+	},
+
 	// Telling others.
 	{
 		Name: "follow-any-address", File: "cluster/notify/guard.go",

@@ -94,14 +94,13 @@ func newThrottle(a *app) *cobra.Command {
 calls of the target's protocol. Of one job, or with a flag of all jobs of a namespace, into a target, or of the cluster. All bounds hold at
 once. A bound replaces the one before and takes effect within two seconds; what is not given is not limited.
 
-Without a scope it shows the bounds that there are, and who has which part of them at the moment.
+backstitch limits shows what there is.
 
 Exit status: 0 it is bounded, 2 usage, 10 there is no such job, 11 the job has ended.`,
 		Example: `  backstitch throttle bs-7f3k2m --bytes 20MiB/s --reason "lag of billing grows"
   backstitch throttle --target kafka:MkU3OEVBNTcwNTJENDM2Qg/orders --records 5k/s
   backstitch throttle --cluster --requests 300/s
-  backstitch throttle bs-7f3k2m --off
-  backstitch throttle`,
+  backstitch throttle bs-7f3k2m --off`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeJobs,
 		RunE: a.asking(func(cmd *cobra.Command, args []string, c *client.Client) error {
@@ -109,16 +108,20 @@ Exit status: 0 it is bounded, 2 usage, 10 there is no such job, 11 the job has e
 			if err != nil {
 				return err
 			}
-			var all []client.Budget
-			if put == nil {
-				all, err = c.Budgets(cmd.Context())
-			} else {
-				all, err = c.PutBudget(cmd.Context(), *put)
-			}
+			all, err := c.PutBudget(cmd.Context(), put)
 			if err != nil {
 				return err
 			}
-			return a.print(budgetsAnswer(all, put))
+			out := budgetsAnswer(all)
+			out.text = func(w io.Writer) error {
+				if b.off {
+					_, err := fmt.Fprintf(w, "%s is not bounded any more.\n", put.Scope)
+					return err
+				}
+				_, err := fmt.Fprintf(w, "%s is bounded: %s, all nodes together.  See: backstitch limits\n", put.Scope, rateOf(put.Rate))
+				return err
+			}
+			return a.print(out)
 		}),
 	}
 	f := cmd.Flags()
@@ -138,8 +141,8 @@ func misused(title, next string) error {
 	return &failure{Code: codeUsage, Title: title, Next: next, Exit: client.ExitUsage}
 }
 
-// budget is what the flags ask for, nil when they only want to see.
-func (b *bounds) budget(args []string) (*client.PutBudget, error) {
+// budget is what the flags ask for.
+func (b *bounds) budget(args []string) (client.PutBudget, error) {
 	var scopes []string
 	if len(args) == 1 {
 		scopes = append(scopes, "job/"+args[0])
@@ -157,20 +160,35 @@ func (b *bounds) budget(args []string) (*client.PutBudget, error) {
 	limited := rate != client.Rate{}
 	switch {
 	case len(scopes) > 1:
-		return nil, misused("one bound at a time: a job, --cluster, --namespace or --target", "backstitch help throttle")
-	case len(scopes) == 0 && (limited || b.off):
-		return nil, misused("whom to bound is not said", "backstitch throttle JOB --bytes 20MiB/s, or --cluster, --namespace or --target instead of JOB")
+		return client.PutBudget{}, misused("one bound at a time: a job, --cluster, --namespace or --target", "backstitch help throttle")
 	case len(scopes) == 0:
-		return nil, nil
+		return client.PutBudget{}, misused("whom to bound is not said", "backstitch throttle JOB --bytes 20MiB/s, or --cluster, --namespace or --target instead of JOB")
 	case limited && b.off:
-		return nil, misused("--off takes the bound away, and a rate sets one", "give one of them")
+		return client.PutBudget{}, misused("--off takes the bound away, and a rate sets one", "give one of them")
 	case !limited && !b.off:
-		return nil, misused("how much is not said", "give --bytes, --records or --requests, or --off to take the bound away")
+		return client.PutBudget{}, misused("how much is not said", "give --bytes, --records or --requests, or --off to take the bound away")
 	}
-	return &client.PutBudget{Scope: scopes[0], Rate: rate, Reason: b.reason}, nil
+	return client.PutBudget{Scope: scopes[0], Rate: rate, Reason: b.reason}, nil
 }
 
-func budgetsAnswer(all []client.Budget, put *client.PutBudget) answer {
+func newLimits(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "limits",
+		Short:   "Show what bounds jobs, and what binds at the moment",
+		Long:    "Show the bounds that backstitch throttle has set, and on how many nodes each holds work back at the moment.",
+		Example: "  backstitch limits\n  backstitch limits -o json | jq '.budgets[].nodes'",
+		Args:    cobra.NoArgs,
+		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
+			all, err := c.Budgets(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(budgetsAnswer(all))
+		}),
+	}
+}
+
+func budgetsAnswer(all []client.Budget) answer {
 	var names []string
 	var rows [][]string
 	for _, b := range all {
@@ -178,16 +196,9 @@ func budgetsAnswer(all []client.Budget, put *client.PutBudget) answer {
 		rows = append(rows, []string{b.Scope, rateOf(b.Rate), partsText(b), dash(b.By), stamp(b.At), dash(b.Why)})
 	}
 	return answer{value: client.Budgets{Budgets: append([]client.Budget{}, all...)}, rows: anys(all), names: names, text: func(w io.Writer) error {
-		switch {
-		case put != nil && put.Rate == client.Rate{}:
-			fmt.Fprintf(w, "%s is not bounded any more.\n", put.Scope)
-		case put != nil:
-			fmt.Fprintf(w, "%s is bounded: %s, all nodes together. See: backstitch throttle\n", put.Scope, rateOf(put.Rate))
-		case len(all) == 0:
-			fmt.Fprintln(w, "No bounds.  Next: backstitch throttle JOB --bytes 20MiB/s")
-		}
-		if put != nil || len(all) == 0 {
-			return nil
+		if len(all) == 0 {
+			_, err := fmt.Fprintln(w, "No bounds.  Next: backstitch throttle JOB --bytes 20MiB/s")
+			return err
 		}
 		return grid(w, []string{"WHO", "AT MOST", "NOW", "BY", "SINCE", "WHY"}, rows)
 	}}

@@ -31,6 +31,7 @@ type purse struct {
 	until  time.Time // then the share is worth nothing
 	has    share.Share
 	gauges [units]gauge
+	waited [units]time.Duration // by all lanes together
 
 	// Since the last asking.
 	since time.Time
@@ -165,6 +166,27 @@ func (p *purse) grant(s share.Share, until, now time.Time) {
 	}
 }
 
+// Limit is one scope in which this node works and that has a budget.
+type Limit struct {
+	Scope  fsm.Scope
+	Share  share.Share          // what this node may spend
+	Waited [units]time.Duration // by unit, of all lanes together since the node began to work in the scope
+}
+
+// Limits are those of now, by scope.
+func (q *Quota) Limits() []Limit {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var out []Limit
+	for _, p := range q.scopes {
+		if p.bound {
+			out = append(out, Limit{p.scope, p.holds(q.now()), p.waited})
+		}
+	}
+	slices.SortFunc(out, func(a, b Limit) int { return cmp.Compare(a.Scope, b.Scope) })
+	return out
+}
+
 // join counts a lane in its scopes.
 func (q *Quota) join(scopes []fsm.Scope) []*purse {
 	q.mu.Lock()
@@ -214,7 +236,7 @@ func (q *Quota) take(ps []*purse, rs []record.Record) (n int, wait time.Duration
 				d = longest
 			}
 			if d > 0 {
-				wait, p.held[i] = max(wait, d), true
+				wait, p.held[i], p.waited[i] = max(wait, d), true, p.waited[i]+d
 			}
 			if room[i] < 0 || g.level < room[i] {
 				room[i] = max(g.level, 0)
@@ -280,7 +302,7 @@ func (q *Quota) call(scopes []fsm.Scope) (wait time.Duration) {
 			d = longest
 		}
 		if d > 0 {
-			wait, p.held[requests] = max(wait, d), true
+			wait, p.held[requests], p.waited[requests] = max(wait, d), true, p.waited[requests]+d
 		}
 	}
 	if wait == 0 {

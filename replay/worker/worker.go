@@ -126,7 +126,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	w := &Worker{cfg: cfg, deps: deps, jobs: newJobs(deps.Opener), quota: throttle.NewQuota(deps.Now), drain: make(chan struct{}), begin: make(chan struct{}, 1)}
 	w.begin <- struct{}{}
 	if deps.Metrics != nil {
-		if err := deps.Metrics.Register(&collector{jobs: w.jobs, now: deps.Now}); err != nil {
+		if err := deps.Metrics.Register(&collector{jobs: w.jobs, quota: w.quota, now: deps.Now}); err != nil {
 			return nil, fmt.Errorf("worker metrics: %w", err)
 		}
 	}
