@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,12 @@ import (
 
 const holdingsWait = 500 * time.Millisecond
 
-func (s *Server) listBudgets(ctx context.Context, _ *struct{}) (*indexed[client.Budgets], error) {
+// BudgetsOf chooses budgets.
+type BudgetsOf struct {
+	Job string `query:"job" doc:"only those that a job falls under, by its id or name"`
+}
+
+func (s *Server) listBudgets(ctx context.Context, in *BudgetsOf) (*indexed[client.Budgets], error) {
 	asking, cancel := context.WithTimeout(ctx, holdingsWait)
 	defer cancel()
 	holdings, err := s.node.Holdings(asking)
@@ -34,6 +40,14 @@ func (s *Server) listBudgets(ctx context.Context, _ *struct{}) (*indexed[client.
 		names := map[partition.NodeID]string{}
 		for _, m := range members {
 			names[m.ID] = m.Name
+		}
+		if in.Job != "" {
+			j, err := findJob(view, in.Job)
+			if err != nil {
+				return out, err
+			}
+			scopes := j.Scopes()
+			budgets = slices.DeleteFunc(budgets, func(b fsm.Budget) bool { return !slices.Contains(scopes, b.Scope) })
 		}
 		for _, b := range budgets {
 			out.Budgets = append(out.Budgets, describeBudget(b, holdings, names))
@@ -93,7 +107,7 @@ func (s *Server) putBudget(ctx context.Context, in *struct {
 	if err := s.applied(ctx, result.Index); err != nil {
 		return nil, s.failed(err)
 	}
-	return s.listBudgets(ctx, nil)
+	return s.listBudgets(ctx, &BudgetsOf{})
 }
 
 func (s *Server) prioritise(ctx context.Context, in *struct {

@@ -9,6 +9,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/cluster/quota"
 	"backstitch/fsm"
+	"backstitch/partition"
 	"backstitch/partition/share"
 )
 
@@ -37,6 +38,17 @@ func TestABudgetIsPutShownAndTakenAway(t *testing.T) {
 	if diff := cmp.Diff(got.Nodes, want); diff != "" {
 		t.Errorf("parts (-got +want):\n%s", diff)
 	}
+	var of client.Budgets
+	if ask(t, h, "GET", "/v1/budgets?job=orders", "", "", &of); len(of.Budgets) != 1 {
+		t.Errorf("budgets of the job: %+v", of)
+	}
+	node.do(t, fsm.PutBudget{Scope: fsm.ScopeTarget("kafka:c"), Rate: partition.Rate{Bytes: 1}})
+	node.do(t, fsm.PutBudget{Scope: fsm.ScopeTarget("kafka:d"), Rate: partition.Rate{Bytes: 1}})
+	if ask(t, h, "GET", "/v1/budgets?job=orders", "", "", &of); len(of.Budgets) != 2 || of.Budgets[1].Scope != "target/kafka:c" {
+		t.Errorf("budgets of the job: %+v", of)
+	}
+	node.do(t, fsm.PutBudget{Scope: fsm.ScopeTarget("kafka:c")})
+	node.do(t, fsm.PutBudget{Scope: fsm.ScopeTarget("kafka:d")})
 	var p client.Problem
 	for _, c := range []struct {
 		scope, code string

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/url"
 	"time"
 )
 
@@ -48,9 +49,13 @@ type SetPriority struct {
 	Reason   string `json:"reason,omitempty" maxLength:"1024"`
 }
 
-// Budgets lists the budgets of the cluster, with who has which part at the moment.
-func (c *Client) Budgets(ctx context.Context) ([]Budget, error) {
-	out, err := get[Budgets](ctx, c, "/v1/budgets", nil)
+// Budgets lists the budgets of the cluster, with who has which part at the moment. With a job only those that it falls under.
+func (c *Client) Budgets(ctx context.Context, job string) ([]Budget, error) {
+	var q url.Values
+	if job != "" {
+		q = url.Values{"job": {job}}
+	}
+	out, err := get[Budgets](ctx, c, "/v1/budgets", q)
 	return out.Budgets, err
 }
 

@@ -138,14 +138,19 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 	if err != nil {
 		return err
 	}
+	var limits []client.Budget
+	if !job.Terminal() {
+		limits, _ = c.Budgets(cmd.Context(), job.ID) // a node of an earlier program has none, and the rest is worth seeing
+	}
 	return a.print(answer{
 		value: struct {
 			client.Job
 			Dedupe      *recovery.Dedupe    `json:"dedupe,omitempty"`
+			Limits      []client.Budget     `json:"limits,omitempty"`
 			SliceStates []client.SliceState `json:"sliceStates"`
-		}{job, dedupe, slices},
+		}{job, dedupe, limits, slices},
 		rows: append([]any{job}, anys(slices)...), names: []string{job.ID},
-		text: func(w io.Writer) error { return jobText(w, job, dedupe, slices, time.Now()) },
+		text: func(w io.Writer) error { return jobText(w, job, dedupe, limits, slices, time.Now()) },
 	})
 }
 
@@ -162,7 +167,7 @@ func dedupeOf(ctx context.Context, c *client.Client, job string) (*recovery.Dedu
 	return recipe.Dedupe, nil
 }
 
-func jobText(w io.Writer, j client.Job, dedupe *recovery.Dedupe, slices []client.SliceState, now time.Time) error {
+func jobText(w io.Writer, j client.Job, dedupe *recovery.Dedupe, limits []client.Budget, slices []client.SliceState, now time.Time) error {
 	fmt.Fprintf(w, "Job %s   %s/%s   %s", j.ID, j.Namespace, j.Name, j.State)
 	if j.Why != "" {
 		fmt.Fprintf(w, ": %s", j.Why)
@@ -181,6 +186,7 @@ func jobText(w io.Writer, j client.Job, dedupe *recovery.Dedupe, slices []client
 	fmt.Fprintf(w, "  slices       fill %d of %d done, verify %d of %d done, %d failed\n", j.FillDone, j.FillSlices,
 		j.VerifyDone, j.VerifySlices, j.FailedSlices)
 	fmt.Fprintf(w, "  suppressed   %s   quarantined %s\n", count(j.Progress.Suppressed), count(j.Progress.Quarantined))
+	limitLines(w, limits)
 	if dedupe != nil {
 		fmt.Fprintf(w, "  dedupe       %s\n", dedupe.Text())
 	}

@@ -17,7 +17,7 @@ func TestStatusSaysWhatWasLeftOut(t *testing.T) {
 	const want = "\n  dedupe       by value.id within 1h, 1,204 records left out as repetitions, 3 kept without a key\n"
 	for _, d := range []*recovery.Dedupe{dedupe, nil} {
 		var b strings.Builder
-		if err := jobText(&b, job, d, nil, time.UnixMilli(0)); err != nil {
+		if err := jobText(&b, job, d, nil, nil, time.UnixMilli(0)); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(b.String(), want); got != (d != nil) || d == nil && strings.Contains(b.String(), "dedupe") {

@@ -179,7 +179,7 @@ func newLimits(a *app) *cobra.Command {
 		Example: "  backstitch limits\n  backstitch limits -o json | jq '.budgets[].nodes'",
 		Args:    cobra.NoArgs,
 		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
-			all, err := c.Budgets(cmd.Context())
+			all, err := c.Budgets(cmd.Context(), "")
 			if err != nil {
 				return err
 			}
@@ -206,16 +206,32 @@ func budgetsAnswer(all []client.Budget) answer {
 
 func rateOf(r client.Rate) string {
 	var out []string
+	if r.Bytes > 0 {
+		out = append(out, limitText(r.Bytes, true))
+	}
 	for _, u := range []struct {
 		n    int64
-		size bool
 		unit string
-	}{{r.Bytes, true, ""}, {r.Records, false, " records"}, {r.Requests, false, " requests"}} {
+	}{{r.Records, "records"}, {r.Requests, "requests"}} {
 		if u.n > 0 {
-			out = append(out, limitText(u.n, u.size)+u.unit)
+			out = append(out, fmt.Sprintf("%s %s/s", count(u.n), u.unit))
 		}
 	}
 	return dash(strings.Join(out, ", "))
+}
+
+// limitLines are what status says of the budgets that a job falls under.
+func limitLines(w io.Writer, all []client.Budget) {
+	for _, b := range all {
+		fmt.Fprintf(w, "  limit        %s of %s: %s%s\n", rateOf(b.Rate), b.Scope, partsText(b), because(b))
+	}
+}
+
+func because(b client.Budget) string {
+	if b.Why == "" {
+		return ""
+	}
+	return fmt.Sprintf("   (%s: %s)", b.By, b.Why)
 }
 
 // partsText says on how many nodes a budget binds at the moment, and in which units.
