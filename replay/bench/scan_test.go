@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ var (
 	scanTopics  = flag.String("bench.topics", "none:1024,lz4:1024,zstd:1024,lz4:100", "codec and bytes of a value of the topics that are scanned")
 	scanFiles   = flag.String("bench.files", "json,json.gz,json.zst", "codecs of foreign archives that are scanned")
 	scanBroker  = flag.String("bench.broker", "", "host:port of a broker to scan, which is left with the topics; a kfake of our own without")
+	scanKinds   = flag.String("bench.kinds", "topic,archive,files", "what is scanned: topics, our archives of them, archives of others")
 	only        = flag.String("bench.only", "", "racer to run alone, for the profile")
 )
 
@@ -74,13 +76,23 @@ func BenchmarkScan(b *testing.B) {
 			size.Records *= 4
 		}
 		topic := fmt.Sprintf("scan-%x-%d", *seed, i)
-		race(b, "topic "+name, w.topic(b, topic, size), rng)
-		race(b, "archive "+name, w.archive(b, topic), rng)
+		racers := w.topic(b, topic, size)
+		if wanted("topic") {
+			race(b, "topic "+name, racers, rng)
+		}
+		if wanted("archive") {
+			race(b, "archive "+name, w.archive(b, topic), rng)
+		}
+	}
+	if !wanted("files") {
+		return
 	}
 	for _, codec := range list(*scanFiles) {
 		race(b, "files "+codec, foreignRacers(b, codec, Size{Partitions: 8, Objects: *objects, Records: 8192, Bytes: 1024}), rng)
 	}
 }
+
+func wanted(kind string) bool { return slices.Contains(list(*scanKinds), kind) }
 
 func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })

@@ -223,7 +223,7 @@ func (p *pump) records(ctx context.Context, n Name, o partition.Object, f frozen
 func (p *pump) append(ctx context.Context, rec *record.Record, buf *record.Buffer) bool {
 	p.next = rec.Offset + 1
 	if p.compared != nil {
-		p.slab.Digest(rec, p.hasher.Digest(rec, *p.compared))
+		p.slab.Digest(rec, &p.hasher, *p.compared)
 		return len(p.slab.Records) < digestRecords || p.flush(ctx)
 	}
 	if buf != nil && p.kept != buf {

@@ -213,7 +213,7 @@ func (s *scan) compare(ctx context.Context) (*match.Outcome, error) {
 		Watch: match.Watch{
 			WantReference: s.want, WantTarget: s.wantTarget,
 			Reference: s.reference, Absent: s.absent, Found: s.found, Damaged: s.damage,
-			Target: func(_ *record.Record, d record.Digest) { s.step(d.Bytes) },
+			Target: func(_ *record.Record, d *record.Digest) { s.step(d.Bytes) },
 		},
 	})
 }
@@ -249,7 +249,7 @@ func (s *scan) column(r *record.Record) int64 {
 	return r.Offset
 }
 
-func (s *scan) reference(r *record.Record, d record.Digest) {
+func (s *scan) reference(r *record.Record, d *record.Digest) {
 	s.step(d.Bytes)
 	s.win.add(r.Offset, d.Bytes, r.TimestampMs)
 	if d.Framed && s.in.ReferenceSchemas == nil {

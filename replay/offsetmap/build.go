@@ -281,7 +281,7 @@ func (b *building) contents(ctx context.Context) error {
 	out, err := match.Run(ctx, ref, tgt, match.Options{Fields: b.in.Fields(), NewBag: b.cfg.NewBag, Watch: match.Watch{
 		WantReference: func(r *record.Record) bool { return !b.origins.Contains(r.Offset) },
 		WantTarget:    func(r *record.Record) bool { return !b.copies.Contains(r.Offset) },
-		Target: func(r *record.Record, _ record.Digest) {
+		Target: func(r *record.Record, _ *record.Digest) {
 			if _, ok := b.origin(r); ok {
 				b.named.Add(r.Offset)
 			}

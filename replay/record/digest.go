@@ -12,14 +12,19 @@ type Digest struct {
 }
 
 // Digest is that of r under fields.
-func (h *Hasher) Digest(r *Record, fields Fields) Digest {
-	hash, names := h.HashNamed(r, fields)
-	d := Digest{Hash: hash}
+func (h *Hasher) Digest(r *Record, fields Fields) (d Digest) {
+	h.digest(&d, r, fields)
+	return d
+}
+
+// digest sets d, every field of it.
+func (h *Hasher) digest(d *Digest, r *Record, fields Fields) {
+	var names int64
+	d.Hash, names = h.HashNamed(r, fields)
 	d.Size, d.Bytes = r.sizes(fields)
 	d.Size -= names
 	_, d.Framed = FrameID(r.Value)
 	d.Glued = GlueFramed(r.Value)
-	return d
 }
 
 // SizeUnder is the size of the compared fields of r in bytes, our own headers left out. Records with equal hashes have equal sizes.

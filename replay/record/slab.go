@@ -20,6 +20,7 @@ type Slab struct {
 	Records []Record
 	Headers []Header
 	digests []Digest // one for each record, or none at all
+	origins bool     // a record beside a digest has headers, so that it points somewhere
 	bufs    []*Buffer
 	bytes   int64
 	batch   Batch
@@ -56,17 +57,25 @@ func (s *Slab) Next() *Record {
 // Count adds the sizes of records that Next has added.
 func (s *Slab) Count(bytes int) { s.bytes += int64(bytes) }
 
-// Digest adds d for r, and of r what a batch of digests keeps: where and when it was, and our own headers, which say where it came from.
-// Nothing of it points to where r lies. A slab holds records or digests and never both.
-func (s *Slab) Digest(r *Record, d Digest) {
+// Digest adds what h makes of r under fields, and of r what a batch of digests keeps: where and when it was, and our own headers, which say
+// where it came from. Nothing of it points to where r lies. A slab holds records or digests and never both. The digest is made where it
+// will lie: a scan comes here once for each record.
+func (s *Slab) Digest(r *Record, h *Hasher, fields Fields) {
 	kept := s.Next()
 	*kept = Record{Offset: r.Offset, TimestampMs: r.TimestampMs, TimestampType: r.TimestampType}
 	for i := range r.Headers {
 		if h := &r.Headers[i]; h.own() {
 			kept.Headers = append(kept.Headers, Header{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)})
+			s.origins = true
 		}
 	}
-	s.digests = append(s.digests, d)
+	n := len(s.digests)
+	if n == cap(s.digests) {
+		s.digests = slices.Grow(s.digests, 1)
+	}
+	s.digests = s.digests[:n+1]
+	d := &s.digests[n]
+	h.digest(d, r, fields)
 	s.bytes += d.Bytes
 }
 
@@ -106,11 +115,14 @@ func (s *Slab) Drop() {
 		s.bufs[i] = nil
 	}
 	s.bufs = s.bufs[:0]
-	s.bytes, s.digests = 0, s.digests[:0]
+	bare := len(s.digests) > 0 && !s.origins // such records point nowhere, and clearing them is work for the garbage collector, too
+	s.bytes, s.digests, s.origins = 0, s.digests[:0], false
 	if cap(s.Records) > maxPooledRecords || cap(s.Headers) > maxPooledRecords {
 		return
 	}
-	clear(s.Records)
+	if !bare {
+		clear(s.Records)
+	}
 	clear(s.Headers)
 	s.Records, s.Headers = s.Records[:0], s.Headers[:0]
 	slabs.Put(s)

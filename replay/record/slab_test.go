@@ -65,7 +65,7 @@ func TestADigestKeepsNothingOfTheRecordsBytes(t *testing.T) {
 	var h Hasher
 	want := h.Digest(&r, AllFields)
 	s := NewSlab()
-	s.Digest(&r, want)
+	s.Digest(&r, &h, AllFields)
 	clear(memory)
 	b := s.Batch(0, 10)
 	kept := &b.Records[0]
@@ -83,8 +83,9 @@ func TestADigestKeepsNothingOfTheRecordsBytes(t *testing.T) {
 
 func TestCutTakesBackDigests(t *testing.T) {
 	s := NewSlab()
+	var h Hasher
 	for i := range 3 {
-		s.Digest(&Record{}, Digest{Bytes: int64(1 + i)})
+		s.Digest(&Record{Value: make([]byte, 1+i)}, &h, AllFields)
 	}
 	s.Cut(1)
 	if b := s.Batch(0, 1); b.Bytes != 1 || len(b.Records) != 1 || len(b.Digests) != 1 {
@@ -97,4 +98,27 @@ func TestCutTakesBackDigests(t *testing.T) {
 		t.Errorf("a slab that held digests gives them to records: %+v", b.Digests)
 	}
 	s.Drop()
+}
+
+// Records without headers beside digests are not cleared when a slab is given back. A slab that had some has to be: the next batch would
+// hold what they point to.
+func TestASlabThatIsGivenBackPointsNowhere(t *testing.T) {
+	var h Hasher
+	for name, r := range map[string]Record{
+		"bare": {Offset: 7}, "ours": {Offset: 7, Headers: []Header{{Key: "backstitch.origin", Value: []byte("orders/0/7")}}},
+	} {
+		s := &Slab{}
+		s.Digest(&r, &h, AllFields)
+		s.Digest(&Record{Offset: 8}, &h, AllFields)
+		all := s.Records
+		s.Batch(0, 9).Release()
+		for _, left := range all {
+			if left.Key != nil || left.Value != nil || left.Headers != nil {
+				t.Errorf("%s: a slab that was given back holds %+v", name, left)
+			}
+		}
+		if s.origins {
+			t.Errorf("%s: a slab that was given back says that it holds headers", name)
+		}
+	}
 }

@@ -151,11 +151,11 @@ func (k *class) compare(ctx context.Context) error {
 	defer meter.flush()
 	k.out, err = match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, NewBag: k.c.cfg.NewBag, Chains: true, Watch: match.Watch{
 		WantTarget: k.want,
-		Reference: func(r *record.Record, d record.Digest) {
+		Reference: func(r *record.Record, d *record.Digest) {
 			meter.add(d.Bytes)
 			k.c.ledger.count(r, d.Hash, k.filled)
 		},
-		Target: func(_ *record.Record, d record.Digest) { meter.add(d.Bytes) },
+		Target: func(_ *record.Record, d *record.Digest) { meter.add(d.Bytes) },
 	}})
 	if err != nil {
 		return fmt.Errorf("compare %s: %w", k.name, err)

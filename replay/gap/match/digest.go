@@ -9,3 +9,17 @@ func Digest(h *record.Hasher, b *record.Batch, i int, fields record.Fields) reco
 	}
 	return h.Digest(&b.Records[i], fields)
 }
+
+// digester is Digest for one side, without a copy for each record: what it returns is valid until the next one, or while the batch is.
+type digester struct {
+	h    record.Hasher
+	made record.Digest
+}
+
+func (x *digester) digest(b *record.Batch, i int, fields record.Fields) *record.Digest {
+	if b.Digests != nil {
+		return &b.Digests[i]
+	}
+	x.made = x.h.Digest(&b.Records[i], fields)
+	return &x.made
+}

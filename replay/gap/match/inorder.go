@@ -12,6 +12,7 @@ type inOrder struct {
 	bagged int64 // entries of Bag, which is nearly always empty
 	queue  []waiting
 	head   int                // of what is left of queue
+	all    bool               // nobody takes anything any more, and what comes goes into the bag
 	room   *[queueMax]waiting // that queue lies in, nil before the first entry
 }
 
@@ -28,6 +29,10 @@ var queues = sync.Pool{New: func() any { return new([queueMax]waiting) }}
 
 // Add puts an entry at the end of the queue.
 func (q *inOrder) Add(hash [16]byte, value uint64) error {
+	if q.all {
+		q.bagged++
+		return q.Bag.Add(hash, value)
+	}
 	if q.queue == nil {
 		q.room = queues.Get().(*[queueMax]waiting)
 		q.queue = q.room[:0]
@@ -100,6 +105,15 @@ func (q *inOrder) flush(end int) error {
 		q.queue, q.head = q.queue[:0], 0
 	}
 	return nil
+}
+
+// alone says that the other side has ended. Entries would only pass through the queue.
+func (q *inOrder) alone() error {
+	if q.all {
+		return nil
+	}
+	q.all = true
+	return q.flush(len(q.queue))
 }
 
 // Close gives up both.

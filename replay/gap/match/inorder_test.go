@@ -17,7 +17,14 @@ func TestInOrderIsABag(t *testing.T) {
 		}
 		q := &inOrder{Bag: bag}
 		model, n := map[[16]byte][]uint64{}, int64(0)
-		for i := range rapid.IntRange(1, 200).Draw(t, "steps") {
+		steps := rapid.IntRange(1, 200).Draw(t, "steps")
+		alone := rapid.IntRange(0, 2*steps).Draw(t, "alone from")
+		for i := range steps {
+			if i >= alone { // the other side has ended, and may be asked all the same
+				if err := q.alone(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			h := [16]byte{byte(rapid.IntRange(0, 12).Draw(t, "hash"))}
 			if rapid.Bool().Draw(t, "add") {
 				if err := q.Add(h, uint64(i)); err != nil {

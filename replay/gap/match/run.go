@@ -18,15 +18,15 @@ type Reader interface {
 	Next(ctx context.Context) (*record.Batch, error)
 }
 
-// Watch is told what happens, in the order in which it happens. Any member may be nil. Records are only valid during the call.
+// Watch is told what happens, in the order in which it happens. Any member may be nil. Records and digests are only valid during the call.
 type Watch struct {
 	// WantReference and WantTarget choose the records that take part. A record that is left out counts nowhere.
 	WantReference func(*record.Record) bool
 	WantTarget    func(*record.Record) bool
 	// Reference is told of each record of the reference that takes part, with its digest under the compared fields.
-	Reference func(r *record.Record, d record.Digest)
+	Reference func(r *record.Record, d *record.Digest)
 	// Target is told of each record of the target that takes part, with its digest.
-	Target func(r *record.Record, d record.Digest)
+	Target func(r *record.Record, d *record.Digest)
 	// Absent is told that a record of the reference is not matched yet.
 	Absent func(r *record.Record)
 	// Found is told that the record of the reference at pos, which was absent, is matched by this target record.
@@ -110,9 +110,9 @@ func (o *Outcome) Close() error {
 
 type run struct {
 	opt      Options
-	hasher   [2]record.Hasher // of the reference and the target
-	absent   *inOrder         // of the reference
-	surplus  *inOrder         // of the target; Outcome.Surplus
+	sides    [2]digester // of the reference and the target
+	absent   *inOrder    // of the reference
+	surplus  *inOrder    // of the target; Outcome.Surplus
 	out      *Outcome
 	next     partition.Offset // reference position after the last one seen
 	started  bool
@@ -125,7 +125,7 @@ func Run(ctx context.Context, reference, target Reader, opt Options) (_ *Outcome
 		opt.NewBag = NewMemory
 	}
 	r := &run{opt: opt, ref: reference, tgt: target, out: &Outcome{LastMatched: -1}}
-	r.hasher[0].Frames, r.hasher[1].Frames = opt.ReferenceFrames, opt.TargetFrames
+	r.sides[0].h.Frames, r.sides[1].h.Frames = opt.ReferenceFrames, opt.TargetFrames
 	bag, err := opt.NewBag()
 	if err != nil {
 		return nil, err
@@ -162,6 +162,15 @@ func (r *run) drain(ctx context.Context) error {
 	refDone, tgtDone := false, false
 	for !refDone || !tgtDone {
 		var err error
+		switch { // who is still to come finds no match any more, and need not be queued for one
+		case tgtDone:
+			err = r.absent.alone()
+		case refDone:
+			err = r.surplus.alone()
+		}
+		if err != nil {
+			return err
+		}
 		if tgtDone || (!refDone && r.absent.Len() <= r.surplus.Len()) {
 			refDone, err = r.reference(ctx)
 		} else {
@@ -199,12 +208,16 @@ func (r *run) reference(ctx context.Context) (done bool, err error) {
 			continue
 		}
 		r.hole(rec.Offset)
-		d := Digest(&r.hasher[0], batch, i, r.opt.Fields)
-		r.out.Reference.count(&d, r.opt.Chains)
+		d := r.sides[0].digest(batch, i, r.opt.Fields)
+		r.out.Reference.count(d, r.opt.Chains)
 		if w.Reference != nil {
 			w.Reference(rec, d)
 		}
-		offset, ok, err := r.surplus.Take(d.Hash)
+		var offset uint64
+		var ok bool
+		if r.surplus.Len() > 0 {
+			offset, ok, err = r.surplus.Take(d.Hash)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -250,12 +263,16 @@ func (r *run) target(ctx context.Context) (done bool, err error) {
 		if w.WantTarget != nil && !w.WantTarget(rec) {
 			continue
 		}
-		d := Digest(&r.hasher[1], batch, i, r.opt.Fields)
-		r.out.Target.count(&d, r.opt.Chains)
+		d := r.sides[1].digest(batch, i, r.opt.Fields)
+		r.out.Target.count(d, r.opt.Chains)
 		if w.Target != nil {
 			w.Target(rec, d)
 		}
-		pos, ok, err := r.absent.Take(d.Hash)
+		var pos uint64
+		var ok bool
+		if r.absent.Len() > 0 {
+			pos, ok, err = r.absent.Take(d.Hash)
+		}
 		if err != nil {
 			return false, err
 		}

@@ -220,7 +220,7 @@ func (r *reader) records(slab *record.Slab, buf *record.Buffer, batch []byte, h 
 		return r.src.dec.Decode(slab, buf, batch, h, from, r.want)
 	}
 	return r.src.dec.Walk(batch, h, from, r.want, func(rec *record.Record) {
-		slab.Digest(rec, r.hasher.Digest(rec, *r.compared))
+		slab.Digest(rec, &r.hasher, *r.compared)
 	})
 }
 
