@@ -67,21 +67,13 @@ func (r *Report) cause(f *Finding) string {
 	if r.Facts.Recreated == "yes" {
 		return "the topic was deleted and created again"
 	}
-	rs := f.Ranges
-	if len(rs) == 0 {
-		rs = partition.Ranges{f.Range}
-	}
 	for _, c := range r.Facts.Cuts[f.Partition] {
-		inside := true
-		for _, rg := range rs {
-			inside = inside && c.Range.From <= rg.From && rg.To <= c.Range.To
-		}
-		if inside {
+		if c.Range.From <= f.Range.From && f.Range.To <= c.Range.To {
 			return fmt.Sprintf("the log was cut off at offset %s: what leader epoch %d had acknowledged from there on is gone, and later epochs have given these offsets to other records (unclean election, or acks=1)",
 				Count(c.At), c.Epoch)
 		}
 	}
-	if start := r.Facts.TargetStarts[f.Partition]; start > 0 && rs[len(rs)-1].To <= start {
+	if start := r.Facts.TargetStarts[f.Partition]; start > 0 && f.Range.To <= start {
 		return fmt.Sprintf("retention or DeleteRecords: the topic begins at offset %s now", Count(start))
 	}
 	return ""

@@ -184,16 +184,18 @@ func (x *surplus) note(s *scan, r *record.Record) {
 // conclude turns what was seen into findings.
 func (s *scan) conclude(x *surplus, doubt string) {
 	res := s.res
-	res.Duplicates, res.DuplicateAt = x.duplicates.Len(), x.duplicates.Ranges(nil)
-	res.Extra, res.ExtraAt = x.extra.Len(), x.extra.Ranges(nil)
+	duplicates, extra := list(x.duplicates.Runs(nil), s.cfg.MaxRanges), list(x.extra.Runs(nil), s.cfg.MaxRanges)
+	res.Duplicates, res.DuplicateAt = duplicates.records, duplicates.ranges
+	res.Extra, res.ExtraAt = extra.records, extra.ranges
 	res.Newer, res.Outside = x.newer, x.outside
 	for _, d := range s.damaged {
 		s.corrupt(d)
 	}
 	switch {
-	case len(res.Missing) > 0 && s.in.Facts.Compacted():
+	case res.MissingRecords > 0 && s.in.Facts.Compacted():
 		n := res.MissingRecords
-		res.Missing, res.MissingCounts, res.MissingRecords, res.MissingBytes = nil, nil, 0, 0
+		res.setLost(nil, 0)
+		res.MissingRecords, res.MissingBytes = 0, 0
 		s.notComparable(fmt.Sprintf("%s of the reference not in the target, which is compacted (cleanup.policy=%s): newer records of the same keys "+
 			"may have replaced them", plural(n, "record"), s.in.Facts.CleanupPolicy))
 	case doubt != "":
@@ -202,69 +204,56 @@ func (s *scan) conclude(x *surplus, doubt string) {
 		s.runs()
 	}
 	if n := res.Duplicates; n > 0 {
-		where := s.inTarget(&res.DuplicateAt)
-		res.findings = append(res.findings, Finding{
-			Kind: Duplicate, Partition: s.part, Range: res.DuplicateAt.Span(), Ranges: several(res.DuplicateAt), Count: n, Bytes: x.dupBytes,
-			FirstMs: x.dupFirst, LastMs: x.dupLast, Evidence: "E2",
+		where := s.inTarget(&res.DuplicateAt, &duplicates)
+		res.add(Finding{
+			Kind: Duplicate, Partition: s.part, Bytes: x.dupBytes, FirstMs: x.dupFirst, LastMs: x.dupLast, Evidence: "E2",
 			Reason: fmt.Sprintf("the target has these records more often than the reference; %s, %d of them", where, n),
-		})
+		}, &duplicates)
 	}
-	if n := res.Extra; n > 0 {
-		where := s.inTarget(&res.ExtraAt)
-		res.findings = append(res.findings, Finding{
-			Kind: Extra, Partition: s.part, Range: res.ExtraAt.Span(), Ranges: several(res.ExtraAt), Count: n, Bytes: x.extraBytes, Evidence: "E2",
+	if res.Extra > 0 {
+		where := s.inTarget(&res.ExtraAt, &extra)
+		res.add(Finding{
+			Kind: Extra, Partition: s.part, Bytes: x.extraBytes, Evidence: "E2",
 			Reason: "the reference has no such records, though it has older and newer ones; " + where,
-		})
+		}, &extra)
 	}
 }
 
-// inTarget says what a range of the target is. Where the target has other partitions than the reference there is none, and it is emptied:
-// the numbers of what was read mean nothing to people.
-func (s *scan) inTarget(at *partition.Ranges) string {
+// inTarget says what a range of the target is. Where the target has other partitions than the reference there is none, and both lists of
+// them are emptied: the numbers of what was read mean nothing to people.
+func (s *scan) inTarget(at *partition.Ranges, l *listed) string {
 	spread, ok := s.in.Target.(sink.Spread)
 	if !ok {
 		return "the range is of target offsets"
 	}
 	q, offset := spread.At((*at)[0].From)
-	*at = nil
+	*at, *l = nil, listed{records: l.records}
 	return fmt.Sprintf("one is in partition %d of the target at offset %d", q, offset)
-}
-
-// several leaves out what Finding.Range says already.
-func several(rs partition.Ranges) partition.Ranges {
-	if len(rs) < 2 {
-		return nil
-	}
-	return rs
 }
 
 // runs makes a finding of each long run of missing records, and one of all the others.
 func (s *scan) runs() {
-	res := s.res
-	counted := res.MissingCounts
-	var rest partition.Ranges
-	var restCount int64
-	long := 0
-	for i, r := range res.Missing {
-		if counted[i] < s.cfg.RunRecords || long == s.cfg.MaxFindings {
-			rest, restCount = append(rest, r), restCount+counted[i]
-			continue
-		}
-		long++
-		s.missing(Missing, partition.Ranges{r}, counted[i], fmt.Sprintf("%s in a row, in the reference and not in the target", plural(counted[i], "record")))
+	if s.res.lost == nil {
+		return
 	}
-	if restCount > 0 {
-		s.missing(Partly, rest, restCount, fmt.Sprintf("%s at %s, in the reference and not in the target", plural(restCount, "record"), plural(int64(len(rest)), "place")))
+	least, most := s.cfg.RunRecords, s.cfg.MaxFindings
+	for r, n := range s.res.lost.runs(least, most) {
+		run := list(one(r, n), 1)
+		s.missing(Missing, &run, fmt.Sprintf("%s in a row, in the reference and not in the target", plural(n, "record")))
+	}
+	if rest := list(s.res.lost.scattered(least, most), s.cfg.MaxRanges); rest.records > 0 {
+		n := int64(len(rest.ranges)) + rest.left
+		s.missing(Partly, &rest, fmt.Sprintf("%s at %s, in the reference and not in the target", plural(rest.records, "record"), plural(n, "place")))
 	}
 }
 
-func (s *scan) missing(kind Kind, rs partition.Ranges, count int64, reason string) {
-	f := Finding{Kind: kind, Partition: s.part, Range: rs.Span(), Ranges: several(rs), Count: count, Evidence: "E2", Recoverable: true, Reason: reason}
-	f.Bytes, f.FirstMs, f.LastMs = estimate(s.win.list, rs, count)
+func (s *scan) missing(kind Kind, l *listed, reason string) {
+	f := Finding{Kind: kind, Partition: s.part, Evidence: "E2", Recoverable: true, Reason: reason}
+	f.Bytes, f.FirstMs, f.LastMs = estimate(s.win.list, rangesOf(l.all), l.records)
 	if !s.in.timed() {
 		f.FirstMs, f.LastMs = 0, 0
 	}
-	s.res.findings = append(s.res.findings, f)
+	s.res.add(f, l)
 }
 
 func (s *scan) corrupt(d *source.DamagedError) {

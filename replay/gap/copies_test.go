@@ -49,7 +49,7 @@ func TestATopicArchivedAgainAfterARepairIsNotMissingItsCopies(t *testing.T) {
 			}},
 			Facts: gap.Facts{CleanupPolicy: "delete", Recreated: "no", TargetStarts: map[int32]int64{}},
 		}
-		report, err := gap.Scan(t.Context(), in, gap.Config{Parallel: 1, RunRecords: 5, MaxFindings: 100})
+		report, err := gap.Scan(t.Context(), in, gap.Config{Parallel: 1, RunRecords: 5, MaxFindings: 100, MaxRanges: 100})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 func (f *Finding) Exactly(unit string) string {
 	switch {
 	case f.RangesLeft > 0:
-		return fmt.Sprintf("%s in %s %s, of which not all were kept; a scan from here lists them", plural(int64(len(f.Ranges))+f.RangesLeft, "range"), unit, f.Range)
+		return fmt.Sprintf("%s in %s %s, of which the first %s are listed", plural(int64(len(f.Ranges))+f.RangesLeft, "range"), unit, f.Range, Count(int64(len(f.Ranges))))
 	case len(f.Ranges) > 0:
 		return fmt.Sprintf("%s, the first %s, the last %s", plural(int64(len(f.Ranges)), "range"), f.Ranges[0], f.Ranges[len(f.Ranges)-1])
 	case !f.Range.Empty():

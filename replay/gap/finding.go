@@ -1,10 +1,14 @@
 package gap
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"strconv"
 
 	"backstitch/partition"
 )
@@ -32,7 +36,7 @@ type Finding struct {
 	Partition int32            `json:"partition"`
 	Range     partition.Range  `json:"range"`            // of the reference; for duplicates and extra ones, of the target
 	Ranges    partition.Ranges `json:"ranges,omitempty"` // exactly, where Range spans more than the finding
-	// RangesLeft is how many more ranges there are than Ranges lists, where not all were kept.
+	// RangesLeft is how many more ranges there are than Ranges lists.
 	RangesLeft int64  `json:"rangesLeft,omitempty"`
 	Count      int64  `json:"count"` // records; -1 when it can not be known
 	Bytes      int64  `json:"bytes"` // keys, values and headers; of runs and damage an estimate by their share of what lies around them
@@ -145,6 +149,48 @@ func setName(v any) string {
 
 // digest is over what was found in one partition, before anybody looks for causes.
 func digest(fs []Finding) [32]byte { return sha256.Sum256(plain(fs)) }
+
+// digestWhole is digest of findings that list all of their ranges. Those of them that do not have the others in whole, by their number.
+func digestWhole(fs []Finding, whole map[int]iter.Seq[partition.Range]) [32]byte {
+	if len(whole) == 0 {
+		return digest(fs)
+	}
+	h := sha256.New() // which never fails to write
+	out := bufio.NewWriterSize(h, 64<<10)
+	sep := byte('[')
+	for i := range fs {
+		_ = out.WriteByte(sep)
+		sep = ','
+		all, cut := whole[i]
+		if !cut {
+			_, _ = out.Write(plain(fs[i]))
+			continue
+		}
+		f := fs[i]
+		f.Ranges, f.RangesLeft = f.Ranges[:1], 0
+		const name = `"ranges":` // which comes before all that is text
+		before, after, _ := bytes.Cut(plain(f), append([]byte(name), plain(f.Ranges)...))
+		_, _ = out.Write(append(before, name...))
+		writeRanges(out, all)
+		_, _ = out.Write(after)
+	}
+	_ = out.WriteByte(']')
+	_ = out.Flush()
+	return [32]byte(h.Sum(nil))
+}
+
+// writeRanges writes what plain makes of a list.
+func writeRanges(out *bufio.Writer, all iter.Seq[partition.Range]) {
+	sep := byte('[')
+	for r := range all {
+		text := append(out.AvailableBuffer(), sep)
+		text = strconv.AppendInt(append(text, `{"from":`...), r.From, 10)
+		text = strconv.AppendInt(append(text, `,"to":`...), r.To, 10)
+		_, _ = out.Write(append(text, '}'))
+		sep = ','
+	}
+	_ = out.WriteByte(']')
+}
 
 func plain(v any) []byte {
 	text, err := json.Marshal(v)

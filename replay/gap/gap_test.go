@@ -57,7 +57,7 @@ func parse(t *testing.T, text string) *world {
 	w := &world{
 		memory: &replaytest.Memory{Records: map[int32][]record.Record{}, Damaged: map[int64]int64{}},
 		target: &gaptest.Target{Logs: map[int32]*gaptest.Log{}},
-		cfg:    gap.Config{Parallel: 2, RunRecords: 5, MaxFindings: 100},
+		cfg:    gap.Config{Parallel: 2, RunRecords: 5, MaxFindings: 100, MaxRanges: 100},
 	}
 	w.in = gap.Input{
 		Dataset: "orders", Extents: map[int32]gap.Extent{}, Target: w.target,

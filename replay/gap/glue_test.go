@@ -46,7 +46,7 @@ func TestGlueIsSaid(t *testing.T) {
 			Facts:   gap.Facts{CleanupPolicy: "delete", Recreated: "no", TargetStarts: map[int32]int64{}},
 		}
 		scan := func() *gap.Report {
-			rep, err := gap.Scan(t.Context(), in, gap.Config{Parallel: 1, RunRecords: 5, MaxFindings: 100})
+			rep, err := gap.Scan(t.Context(), in, gap.Config{Parallel: 1, RunRecords: 5, MaxFindings: 100, MaxRanges: 100})
 			if err != nil {
 				t.Fatal(err)
 			}

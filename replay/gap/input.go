@@ -109,6 +109,9 @@ type Config struct {
 	RunRecords int64
 	// MaxFindings bounds the runs of one partition that become findings of their own.
 	MaxFindings int
+	// MaxRanges bounds the ranges that are listed of what one partition lacks, and of what it has too often. It is larger than what a plan
+	// may have (plan.Limits.Parts), so that a list which is cut short never becomes a plan.
+	MaxRanges int
 	// Progress is told how far the scan is, from several goroutines; nil for nobody.
 	Progress func(Progress)
 }
@@ -126,13 +129,13 @@ const bagBytes = 16 << 20
 
 // DefaultConfig is good for a workstation. Unmatched records go to temporary files when there are many.
 func DefaultConfig() Config {
-	return Config{Parallel: 4, RunRecords: 100, MaxFindings: 1000, NewBag: match.Spill(spill.Options{MemoryBytes: bagBytes})}
+	return Config{Parallel: 4, RunRecords: 100, MaxFindings: 1000, MaxRanges: 1 << 17, NewBag: match.Spill(spill.Options{MemoryBytes: bagBytes})}
 }
 
 // Validate reports what can not be meant.
 func (c Config) Validate() error {
-	if c.Parallel < 1 || c.RunRecords < 1 || c.MaxFindings < 1 {
-		return errors.New("scan: parallel, run length and number of findings must be at least 1")
+	if c.Parallel < 1 || c.RunRecords < 1 || c.MaxFindings < 1 || c.MaxRanges < 1 {
+		return errors.New("scan: parallel, run length and numbers of findings and ranges must be at least 1")
 	}
 	return nil
 }

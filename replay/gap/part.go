@@ -220,10 +220,13 @@ func (p Part) cut(ranges, findings, notes int) Part {
 		f := &p.Findings[i]
 		n := len(f.Ranges)
 		f.Ranges = short(f.Ranges)
-		f.RangesLeft = int64(n - len(f.Ranges))
+		f.RangesLeft += int64(n - len(f.Ranges))
 		f.Reason = clip(f.Reason)
 	}
 	r := &p.Result
+	if n := len(r.Missing); n > ranges {
+		r.MissingLeft += int64(n - ranges)
+	}
 	r.Compared, r.Missing, r.DuplicateAt, r.ExtraAt = short(r.Compared), short(r.Missing), short(r.DuplicateAt), short(r.ExtraAt)
 	if n := len(p.Notes); n > notes {
 		p.Notes = append(slices.Clone(p.Notes[:notes]), fmt.Sprintf("and %d more of partition %d, which were not kept", n-notes, r.Partition))

@@ -350,8 +350,7 @@ func (s *scan) totals(out *match.Outcome) {
 		Records: out.Target.Records - out.Surplus.Len(), Bytes: out.Target.Bytes - out.SurplusBytes, Sum: hex.EncodeToString(sum[:]),
 	}
 	s.res.MissingRecords, s.res.MissingBytes = out.Missing.Len(), out.MissingBytes
-	s.res.Missing = out.Missing.Ranges(out.Holes)
-	s.res.MissingCounts = countIn(&out.Missing, s.res.Missing)
+	s.res.setLost(&lost{positions: out.Missing, holes: out.Holes}, s.cfg.MaxRanges)
 }
 
 func (s *scan) notComparable(reason string) {
@@ -359,17 +358,4 @@ func (s *scan) notComparable(reason string) {
 	s.res.findings = append(s.res.findings, Finding{
 		Kind: NotComparable, Partition: s.part, Range: s.in.Scope.Clip(s.extent.Range), Count: -1, Reason: reason,
 	})
-}
-
-// countIn returns how many of the positions lie in each of rs, which cover them all.
-func countIn(positions *match.Positions, rs partition.Ranges) []int64 {
-	out := make([]int64, len(rs))
-	i := 0
-	for o := range positions.All() {
-		for rs[i].To <= o {
-			i++
-		}
-		out[i]++
-	}
-	return out
 }

@@ -2,6 +2,7 @@ package gap
 
 import (
 	"context"
+	"errors"
 
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
@@ -12,24 +13,34 @@ import (
 // contents, so of equal records only one is called missing, and only if the target has none of them.
 
 // redelivered takes out of what is missing, and of what was compared, the copies of records that are matched or missing already.
-func (s *scan) redelivered(ctx context.Context, out *match.Outcome) error {
+func (s *scan) redelivered(ctx context.Context, out *match.Outcome) (err error) {
 	if !s.in.Redelivers || out.Missing.Len() == 0 {
 		return nil
 	}
-	absent := map[[16]byte]bool{} // contents of which some copy is missing, and whether one stays so
-	err := s.eachWanted(ctx, func(r *record.Record, d record.Digest) {
-		if out.Missing.Contains(r.Offset) {
-			absent[d.Hash] = false
+	// Contents of which every copy is missing, each once. There may be as many as there are losses.
+	absent, err := s.newBag()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, absent.Close()) }()
+	err = s.eachWanted(ctx, func(r *record.Record, d record.Digest) error {
+		if !out.Missing.Contains(r.Offset) {
+			return nil
 		}
+		if _, _, err := absent.Take(d.Hash); err != nil {
+			return err
+		}
+		return absent.Add(d.Hash, 0)
 	})
 	if err != nil {
 		return err
 	}
-	have := map[[16]byte]bool{}
-	err = s.eachWanted(ctx, func(r *record.Record, d record.Digest) {
-		if _, ok := absent[d.Hash]; ok && !out.Missing.Contains(r.Offset) {
-			have[d.Hash] = true
+	err = s.eachWanted(ctx, func(r *record.Record, d record.Digest) error {
+		if out.Missing.Contains(r.Offset) {
+			return nil
 		}
+		_, _, err := absent.Take(d.Hash)
+		return err
 	})
 	if err != nil {
 		return err
@@ -38,20 +49,24 @@ func (s *scan) redelivered(ctx context.Context, out *match.Outcome) error {
 	var bytes int64
 	sum := out.Reference.Sum
 	records, size := out.Reference.Records, out.Reference.Bytes
-	err = s.eachWanted(ctx, func(r *record.Record, d record.Digest) {
+	err = s.eachWanted(ctx, func(r *record.Record, d record.Digest) error {
 		if !out.Missing.Contains(r.Offset) {
-			return
+			return nil
 		}
-		if have[d.Hash] || absent[d.Hash] {
-			copies.Add(r.Offset)
-			sum.Sub(d.Hash)
-			records, size = records-1, size-d.Size
-			s.cells.at(s.column(r)).Missing--
-			return
+		_, first, err := absent.Take(d.Hash)
+		if err != nil {
+			return err
 		}
-		absent[d.Hash] = true
-		missing.Add(r.Offset)
-		bytes += d.Size
+		if first { // it stays missing, and stands for those that come
+			missing.Add(r.Offset)
+			bytes += d.Size
+			return nil
+		}
+		copies.Add(r.Offset)
+		sum.Sub(d.Hash)
+		records, size = records-1, size-d.Size
+		s.cells.at(s.column(r)).Missing--
+		return nil
 	})
 	if err != nil || copies.Len() == 0 {
 		return err
@@ -76,11 +91,19 @@ func (r *Report) noteCopies() {
 }
 
 // eachWanted reads the reference once more and calls f with each record that was compared.
-func (s *scan) eachWanted(ctx context.Context, f func(*record.Record, record.Digest)) error {
+func (s *scan) eachWanted(ctx context.Context, f func(*record.Record, record.Digest) error) error {
 	return s.again(ctx, func(r *record.Record, d record.Digest) (bool, error) {
-		if s.res.Compared.Contains(r.Offset) {
-			f(r, d)
+		if !s.res.Compared.Contains(r.Offset) {
+			return true, nil
 		}
-		return true, nil
+		err := f(r, d)
+		return err == nil, err
 	})
+}
+
+func (s *scan) newBag() (match.Bag, error) {
+	if s.cfg.NewBag == nil {
+		return match.NewMemory()
+	}
+	return s.cfg.NewBag()
 }

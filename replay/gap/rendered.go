@@ -67,7 +67,8 @@ func (s *scan) same(ctx context.Context, out *match.Outcome, x *surplus) (string
 func (s *scan) doubt(why string, x *surplus) {
 	res := s.res
 	n := res.MissingRecords
-	res.Missing, res.MissingCounts, res.MissingRecords, res.MissingBytes = nil, nil, 0, 0
+	res.setLost(nil, 0)
+	res.MissingRecords, res.MissingBytes = 0, 0
 	s.notComparable(fmt.Sprintf("%s of the reference not in the target, which has %s that the reference has not: %s", plural(n, "record"),
 		plural(x.unknown, "record"), why))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -28,14 +29,17 @@ type Result struct {
 	Compared   partition.Ranges `json:"compared"` // positions of the reference that were read and are in scope
 	Expected   Side             `json:"expected"` // the reference
 	Actual     Side             `json:"actual"`   // records of the target that match
-	Missing    partition.Ranges `json:"missing,omitempty"`
+	// Missing are the ranges that the target lacks, the first Config.MaxRanges of them, and MissingLeft is how many more there are. Lost has
+	// all.
+	Missing     partition.Ranges `json:"missing,omitempty"`
+	MissingLeft int64            `json:"missingLeft,omitempty"`
 	// MissingRecords and MissingBytes are exact; bytes are of the compared fields.
 	MissingRecords int64            `json:"missingRecords"`
 	MissingBytes   int64            `json:"missingBytes"`
 	Duplicates     int64            `json:"duplicates"`
-	DuplicateAt    partition.Ranges `json:"duplicateAt,omitempty"` // target offsets
+	DuplicateAt    partition.Ranges `json:"duplicateAt,omitempty"` // target offsets, as many as Missing lists
 	Extra          int64            `json:"extra"`
-	ExtraAt        partition.Ranges `json:"extraAt,omitempty"` // target offsets
+	ExtraAt        partition.Ranges `json:"extraAt,omitempty"` // target offsets, as many as Missing lists
 	// Newer are records of the target that are younger than what the reference has. They are no finding.
 	Newer int64 `json:"newer"`
 	// Redelivered are records of the reference that are there more often than in the target, where its writer may deliver twice.
@@ -58,9 +62,11 @@ type Result struct {
 	Glued     int64 `json:"glued,omitempty"`
 	Unmatched int64 `json:"-"` // most records that waited for their match at one time
 
+	lost     *lost // nil where nothing was compared here
 	findings []Finding
-	found    int      // how many there were, also when findings are fewer
-	hash     [32]byte // over all of them
+	whole    map[int]iter.Seq[partition.Range] // all ranges of those findings that list a part of them
+	found    int                               // how many there were, also when findings are fewer
+	hash     [32]byte                          // over all of them
 	cells    *grid
 }
 
@@ -124,12 +130,12 @@ func (r *Report) Finding(id string) *Finding {
 
 // Estimate is how many bytes count of the reference's records in rs take, and between which times they lie.
 func (r *Result) Estimate(rs partition.Ranges, count int64) (bytes, firstMs, lastMs int64) {
-	return estimate(r.Windows, rs, count)
+	return estimate(r.Windows, slices.Values(rs), count)
 }
 
 // BytesOf is Estimate for one range and its bytes.
 func (r *Result) BytesOf(rg partition.Range, count int64) int64 {
-	bytes, _, _ := estimate(r.Windows, partition.Ranges{rg}, count)
+	bytes, _, _ := estimate(r.Windows, slices.Values(partition.Ranges{rg}), count)
 	return bytes
 }
 
@@ -165,7 +171,7 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 		if start, ok := rep.Facts.TargetStarts[res.Partition]; ok {
 			rep.Facts.TargetStarts[res.Partition] = max(start, res.TargetFrom)
 		}
-		res.found, res.hash = len(res.findings), digest(res.findings)
+		res.found, res.hash = len(res.findings), digestWhole(res.findings, res.whole)
 		rep.Results = append(rep.Results, *res)
 	}
 	rep.noteSchemas(&in)

@@ -1,6 +1,7 @@
 package gap
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"sort"
@@ -73,10 +74,10 @@ func around(ws []Window, r partition.Range) []Window {
 }
 
 // estimate is how many bytes count records in rs take, and between which times they lie. Records of one window count alike.
-func estimate(ws []Window, rs partition.Ranges, count int64) (bytes, firstMs, lastMs int64) {
+func estimate(ws []Window, rs iter.Seq[partition.Range], count int64) (bytes, firstMs, lastMs int64) {
 	var seenRecords, seenBytes int64
 	firstMs, lastMs = math.MaxInt64, math.MinInt64
-	for _, r := range rs {
+	for r := range rs {
 		for _, w := range around(ws, r) {
 			part := partition.Range{From: max(w.Range.From, r.From), To: min(w.Range.To, r.To)}
 			share := max(1, int64(float64(w.Records)*float64(part.Len())/float64(w.Range.Len())+0.5))

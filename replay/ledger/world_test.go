@@ -138,7 +138,9 @@ func (w *world) anchors() gap.Anchors {
 	return a
 }
 
-func config() gap.Config { return gap.Config{Parallel: 2, RunRecords: 5, MaxFindings: 100} }
+func config() gap.Config {
+	return gap.Config{Parallel: 2, RunRecords: 5, MaxFindings: 100, MaxRanges: 100}
+}
 
 // full scans without a ledger.
 func (w *world) full(in gap.Input) *gap.Report {

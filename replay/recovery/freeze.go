@@ -25,6 +25,9 @@ func (b *builder) plan() (*Plan, error) {
 	var parts []plan.Part
 	for i := range b.report.Results {
 		res := &b.report.Results[i]
+		if err := b.listed(res); err != nil {
+			return nil, err
+		}
 		b.freezeTarget(p, res)
 		p.Totals.Compared += res.Expected.Records
 		part := b.part(res)
@@ -37,8 +40,7 @@ func (b *builder) plan() (*Plan, error) {
 	cut, err := plan.Cut("", parts, limits)
 	if err != nil {
 		if errors.Is(err, plan.ErrTooLarge) {
-			return nil, &Error{Code: CodeTooLarge, Title: "the plan is larger than one job can be", Why: err.Error(), Exit: exitUsage,
-				Hint: "narrow spec.range or spec.select.partitions and recover in steps", Err: err}
+			return nil, tooLarge(err)
 		}
 		return nil, fmt.Errorf("cut the plan: %w", err)
 	}
@@ -52,6 +54,21 @@ func (b *builder) plan() (*Plan, error) {
 	}
 	p.Undo = b.undo()
 	return p, nil
+}
+
+func tooLarge(err error) error {
+	return &Error{Code: CodeTooLarge, Title: "the plan is larger than one job can be", Why: err.Error(), Exit: exitUsage,
+		Hint: "narrow spec.range or spec.select.partitions and recover in steps", Err: err}
+}
+
+// listed refuses a partition that lacks more ranges than its scan lists, if all of them are to be written. One job could not have as many
+// anyhow, and part of them is no plan.
+func (b *builder) listed(res *gap.Result) error {
+	if res.MissingLeft == 0 || b.opt.Only != nil || b.spec.Spec.Select.Only == "all" {
+		return nil
+	}
+	return tooLarge(fmt.Errorf("%w: partition %d lacks records in %s ranges: narrow the time range and recover in steps", plan.ErrTooLarge, res.Partition,
+		gap.Count(int64(len(res.Missing))+res.MissingLeft)))
 }
 
 // freezeTarget puts the end of the target that the scan saw into the plan: what came after it was not compared.
@@ -83,7 +100,10 @@ func (b *builder) part(res *gap.Result) plan.Part {
 		TargetFrom: res.TargetFrom, TargetTo: res.TargetTo, Counts: []plan.Count{},
 	}
 	if b.opt.Only != nil {
-		out.Fill = b.among(res.Partition, res.Missing)
+		out.Fill = nil
+		for r := range res.Lost() { // and not only of what is listed
+			out.Fill = append(out.Fill, b.among(res.Partition, partition.Ranges{r})...)
+		}
 		for _, r := range out.Fill {
 			out.Counts = append(out.Counts, plan.Count{Range: r, Records: r.Len(), Bytes: res.BytesOf(r, r.Len())})
 		}

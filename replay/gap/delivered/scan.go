@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"backstitch/partition"
@@ -73,6 +74,7 @@ func Scan(ctx context.Context, in Input, cfg gap.Config) (*Report, error) {
 			scan.TargetFrom[part] = in.Extents[part].Range.From
 		}
 	}
+	cfg.MaxRanges = math.MaxInt // all of them, since damage is taken out of what is missing afterwards
 	found, err := gap.Scan(ctx, scan, cfg)
 	if err != nil {
 		return nil, err
