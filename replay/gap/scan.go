@@ -172,6 +172,7 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 			rep.Facts.TargetStarts[res.Partition] = max(start, res.TargetFrom)
 		}
 		res.found, res.hash = len(res.findings), digestWhole(res.findings, res.whole)
+		res.whole = nil // which holds on to what the target has too often
 		rep.Results = append(rep.Results, *res)
 	}
 	rep.noteSchemas(&in)

@@ -39,7 +39,11 @@ func (w *windows) add(o partition.Offset, bytes, ms int64) {
 			w.join()
 		}
 		if n == cap(w.list) {
-			w.list = slices.Grow(w.list, min(max(n, 16), maxWindows-n)) // append would copy such a list twenty times on its way
+			more := max(n, 16) // append would copy such a list twenty times on its way
+			if n >= maxWindows/4 {
+				more = maxWindows
+			}
+			w.list = slices.Grow(w.list, min(more, maxWindows-n))
 		}
 		w.list = append(w.list, Window{Range: partition.Range{From: o}, MinMs: math.MaxInt64, MaxMs: math.MinInt64})
 	}

@@ -107,7 +107,7 @@ func (q *inOrder) flush(end int) error {
 	return nil
 }
 
-// alone says that the other side has ended. Entries would only pass through the queue.
+// alone says that the other side has ended: entries would pass through the queue for nothing.
 func (q *inOrder) alone() error {
 	if q.all {
 		return nil
