@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"backstitch/partition"
 	"backstitch/replay/gap/match"
@@ -109,15 +110,13 @@ func (s *scan) each(ctx context.Context, src source.Source, f func(*record.Recor
 
 // inspect reads the target's surplus records once more, for their size and time.
 func (s *scan) inspect(ctx context.Context, out *match.Outcome, x *surplus, unknown *match.Positions) error {
-	var span match.Positions
-	for o := range x.duplicates.All() {
-		span.Add(o)
+	from, to := int64(math.MaxInt64), int64(0)
+	for _, set := range []*match.Positions{&x.duplicates, unknown} {
+		if set.Len() > 0 {
+			span := set.Span()
+			from, to = min(from, span.From), max(to, span.To)
+		}
 	}
-	for o := range unknown.All() {
-		span.Add(o)
-	}
-	whole := span.Ranges(nil)
-	from, to := whole[0].From, whole[len(whole)-1].To
 	tgt, err := s.openTarget(ctx, from, to)
 	if err != nil {
 		return err

@@ -107,7 +107,7 @@ func (k *class) strange(ctx context.Context) ([]loose, error) {
 	if first.Len() == 0 {
 		return nil, nil
 	}
-	span := first.Ranges(nil).Span()
+	span := first.Span()
 	tgt, err := k.openTarget(ctx, span.From, span.To)
 	if err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func (k *class) introduced(ctx context.Context) error {
 		}
 		return err // what the reference does not know is newer than the job
 	}
-	span := k.surplus.Ranges(nil).Span()
+	span := k.surplus.Span()
 	tgt, err := k.openTarget(ctx, span.From, span.To)
 	if err != nil {
 		return err

@@ -200,6 +200,9 @@ func TestPositions(t *testing.T) {
 		}
 		var got int64
 		last := int64(-1)
+		if got, want := p.Span(), p.Ranges(nil).Span(); got != want {
+			t.Fatalf("Span: got %s, want %s", got, want)
+		}
 		for _, r := range p.Ranges(nil) {
 			if r.From <= last {
 				t.Fatalf("range %s does not ascend or touches the one before", r)

@@ -108,6 +108,17 @@ func (p *Positions) All() iter.Seq[partition.Offset] {
 	}
 }
 
+// Span is the smallest range that covers the set, the zero Range when it is empty.
+func (p *Positions) Span() (span partition.Range) {
+	for o := range p.All() {
+		if span.Empty() {
+			span.From = o
+		}
+		span.To = o + 1
+	}
+	return span
+}
+
 // Ranges returns the set as ranges, 16 bytes each. Runs has the same without a list.
 func (p *Positions) Ranges(holes partition.Ranges) partition.Ranges {
 	var out partition.Ranges
