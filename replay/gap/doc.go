@@ -14,6 +14,6 @@
 //
 // What is not here: how two streams are compared (replay/gap/match), what is done about a finding (replay/recovery).
 //
-// Reading order: input.go, finding.go, scan.go, partition.go, window.go, grid.go, classify.go, copies.go, redelivered.go, repeated.go, unread.go,
+// Reading order: input.go, finding.go, scan.go, partition.go, lost.go, window.go, grid.go, classify.go, copies.go, redelivered.go, repeated.go, unread.go,
 // misplaced.go, cause.go, held.go, heatmap.go, list.go, explain.go.
 package gap
