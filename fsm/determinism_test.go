@@ -16,7 +16,7 @@ import (
 // byte, and the same digest at every step that can be compared.
 func TestDeterminism(t *testing.T) {
 	r := seed(t)
-	plain, digests, logs := makeHistory(t, r, 2500)
+	plain, digests, logs := makeHistory(t, r, 600*(*times))
 	outcomes := map[Code]int{}
 	batched := newNode(t)
 	for i := 0; i < len(logs); {

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,9 @@ import (
 
 	"backstitch/partition"
 )
+
+// times is low, as all of it is paid for with the race detector; make test-drawn asks for more without it.
+var times = flag.Int("fsm.times", 1, "how many times as much TestDeterminism and TestEveryTruncation draw")
 
 // seed returns the seed of a randomised test and prints it. FSM_SEED repeats one.
 func seed(t testing.TB) *rand.Rand {

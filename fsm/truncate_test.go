@@ -7,7 +7,7 @@ import (
 	"backstitch/storage/storagetest"
 )
 
-// TestEveryTruncation ends the write-ahead log of a node at many places. Whatever is found must be the book of exactly one
+// TestEveryTruncation ends the write-ahead log of a node at 50 places, -fsm.times as many. Whatever is found must be the book of exactly one
 // index: facts, index and digest come and go together.
 func TestEveryTruncation(t *testing.T) {
 	r := seed(t)
@@ -37,7 +37,7 @@ func TestEveryTruncation(t *testing.T) {
 	}
 	whole := files[newest]
 	found := map[uint64]bool{}
-	for end := len(whole); end > 0; end -= 1 + len(whole)/150 {
+	for end := len(whole); end > 0; end -= 1 + len(whole)/(50**times) {
 		files[newest] = whole[:end]
 		lost := recovered(t, storagetest.CloneWith(t, files, storagetest.Flip{}))
 		at := lost.m.Applied()
