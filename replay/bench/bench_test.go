@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 // A small run of each, so that what is measured is known to write the same.
 func TestBothWaysWriteTheSame(t *testing.T) {
 	for _, in := range strings.Split(*inputs, ",") {
-		t.Run(in, func(t *testing.T) { newRunner(t, in, Size{Partitions: 3, Objects: 2, Records: 500, Bytes: 1024}) })
+		t.Run(in, func(t *testing.T) { newRunner(t, in, Size{Partitions: 3, Objects: 2, Records: 150, Bytes: 1024}) })
 	}
 }
 

@@ -40,7 +40,7 @@ var scanLanes = gap.DefaultConfig().Parallel
 func TestScansReadWhatWasWritten(t *testing.T) {
 	w := newScanWorld(t)
 	for i, codec := range []string{"none", "lz4", "zstd"} {
-		racers := w.topic(t, fmt.Sprint("t", i), TopicSize{Partitions: 3, Records: 3000, Bytes: 300, Codec: codec})
+		racers := w.topic(t, fmt.Sprint("t", i), TopicSize{Partitions: 3, Records: 1000, Bytes: 300, Codec: codec})
 		racers = append(racers, w.archive(t, fmt.Sprint("t", i))...)
 		for _, r := range racers {
 			if _, err := r.Run(); err != nil {
@@ -49,7 +49,7 @@ func TestScansReadWhatWasWritten(t *testing.T) {
 		}
 	}
 	for _, codec := range Codecs {
-		for _, r := range foreignRacers(t, codec, Size{Partitions: 2, Objects: 2, Records: 500, Bytes: 300}) {
+		for _, r := range foreignRacers(t, codec, Size{Partitions: 2, Objects: 2, Records: 150, Bytes: 300}) {
 			if _, err := r.Run(); err != nil {
 				t.Errorf("%s %s: %v", codec, r.Name, err)
 			}
