@@ -62,7 +62,7 @@ func (f Form) behind() string { return fmt.Sprintf("\",\n %q: ", f.Member) }
 // with the form.
 func (f Form) Decode(text []byte, doc any) (hash string, err error) {
 	var members map[string]json.RawMessage
-	if err := strict(text, &members); err != nil {
+	if err := Strict(text, &members); err != nil {
 		return "", err
 	}
 	body, ok := members[f.Member]
@@ -90,17 +90,17 @@ func (f Form) Decode(text []byte, doc any) (hash string, err error) {
 	if hash = hex.EncodeToString(sum[:]); hash != said {
 		return "", &EditedError{hash, said}
 	}
-	return hash, strict(body, doc)
+	return hash, Strict(body, doc)
 }
 
-// strict decodes exactly one JSON value without unknown keys.
-func strict(text []byte, to any) error {
+// Strict decodes exactly one JSON value without unknown keys.
+func Strict(text []byte, to any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(to); err != nil {
 		return err
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF { // and not More, for which a brace too many is an end
 		return errors.New("there is more behind it")
 	}
 	return nil

@@ -66,6 +66,7 @@ func TestWhatIsNotTheFileThatWasWritten(t *testing.T) {
 		{"another member", `"plan"`, `"receipt"`, malformed},
 		{"a member more", `"sha256"`, `"more": 1, "sha256"`, malformed},
 		{"more behind it", "\n}\n", "\n}\n{}", malformed},
+		{"a brace too many", "\n}\n", "\n}\n}\n", malformed},
 		{"no JSON", "{\n", "apiVersion: ", malformed},
 	} {
 		changed := strings.Replace(text, row.old, row.new, 1)

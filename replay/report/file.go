@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"backstitch/replay/gap"
+	"backstitch/replay/hashfile"
 )
 
 // Reading a file: first is it canonical, then does every part have the hash that the statement has, then do verdict and evidence
@@ -148,17 +149,17 @@ func (f *File) take(text []byte, root *member) (*sealed, error) {
 		switch p.name {
 		case "report":
 			f.Report = &Report{}
-			err = strict(raw, f.Report)
+			err = hashfile.Strict(raw, f.Report)
 		case "sha256":
-			err = strict(raw, &out.sum)
+			err = hashfile.Strict(raw, &out.sum)
 		case "signature":
 			var sig string
-			if err = strict(raw, &sig); err == nil {
+			if err = hashfile.Strict(raw, &sig); err == nil {
 				f.Signature, err = hex.DecodeString(sig)
 			}
 		case "statement":
 			out.said = raw
-			err = strict(raw, &out.stated)
+			err = hashfile.Strict(raw, &out.stated)
 		default:
 			err = errors.New("a report has no such member")
 		}
@@ -253,17 +254,4 @@ func (f *File) differing(got, stated hashes) string {
 		}
 	}
 	return ""
-}
-
-// strict decodes exactly one JSON value without unknown keys.
-func strict(text []byte, to any) error {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(to); err != nil {
-		return err
-	}
-	if dec.More() {
-		return errors.New("there is more behind it")
-	}
-	return nil
 }
