@@ -19,7 +19,6 @@ const (
 	CodeConnect   = "BST-E2012" // a connection that is not configured
 	CodeTogether  = "BST-E2013" // fields that exclude each other
 	CodeDuplicate = "BST-E2014" // a key is there twice
-	CodeNotYet    = "BST-E2015" // a value that has a meaning and that this program can not carry out
 	CodeTwice     = "BST-E2016" // two entries of a list are the same, or have one name
 	CodeSecret    = "BST-E2017" // a secret itself where a reference belongs
 
