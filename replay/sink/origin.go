@@ -16,8 +16,8 @@ type Origin struct {
 
 // OriginOf returns the place that a record names as its origin. A record without a job is nobody's copy: it takes both headers.
 func OriginOf(r *record.Record) (Origin, bool) {
-	place, marked := lastHeader(r, OriginHeader)
-	_, job := lastHeader(r, JobHeader)
+	place, marked := LastHeader(r, OriginHeader)
+	_, job := LastHeader(r, JobHeader)
 	if !marked || !job {
 		return Origin{}, false
 	}
@@ -38,8 +38,8 @@ func OriginOf(r *record.Record) (Origin, bool) {
 	return Origin{Topic: topic, Partition: int32(p), Offset: o}, true
 }
 
-// lastHeader returns the last value of a header: one that a record has more than once counts by that.
-func lastHeader(r *record.Record, key string) (string, bool) {
+// LastHeader returns the last value of a header: one that a record has more than once counts by that.
+func LastHeader(r *record.Record, key string) (string, bool) {
 	for i := len(r.Headers) - 1; i >= 0; i-- {
 		if r.Headers[i].Key == key {
 			return string(r.Headers[i].Value), true

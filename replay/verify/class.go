@@ -424,16 +424,6 @@ func (c *comparison) refilled(ctx context.Context) error {
 
 // ours reports whether the job wrote r.
 func (c *comparison) ours(r *record.Record) bool {
-	job, ok := header(r, sink.JobHeader)
+	job, ok := sink.LastHeader(r, sink.JobHeader)
 	return ok && job == string(c.work.Slice.ID.Job)
-}
-
-// header returns the last value of a header.
-func header(r *record.Record, key string) (string, bool) {
-	for i := len(r.Headers) - 1; i >= 0; i-- {
-		if r.Headers[i].Key == key {
-			return string(r.Headers[i].Value), true
-		}
-	}
-	return "", false
 }

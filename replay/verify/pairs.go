@@ -42,7 +42,7 @@ func keep(r *record.Record) loose {
 
 // origin returns the position that a record's origin header names.
 func origin(r *record.Record) (int64, bool) {
-	text, ok := header(r, sink.OriginHeader)
+	text, ok := sink.LastHeader(r, sink.OriginHeader)
 	if !ok {
 		return 0, false
 	}
