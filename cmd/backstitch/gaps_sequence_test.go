@@ -59,3 +59,40 @@ func TestGapsSequence(t *testing.T) {
 		}
 	}
 }
+
+func TestGapsSequenceOfDebezium(t *testing.T) {
+	b := newBroker(t, "shop.orders", "shop.transaction")
+	at := time.Now().Add(-time.Hour).UnixMilli()
+	event := func(tx string, n int) record.Record {
+		return record.Record{TimestampMs: at, Value: fmt.Appendf(nil, `{"op":"c","source":{"connector":"mysql","name":"shop","db":"shop","table":"orders"},"transaction":{"id":%q,"total_order":%d,"data_collection_order":%d}}`, tx, n, n)}
+	}
+	b.Produce("shop.orders", 0, event("a", 1), event("a", 3), event("b", 1))
+	end := func(tx string, n int) record.Record {
+		return record.Record{TimestampMs: at + 1, Value: fmt.Appendf(nil, `{"status":"END","id":%q,"event_count":%d,"data_collections":[{"data_collection":"shop.orders","event_count":%d}]}`, tx, n, n)}
+	}
+	b.Produce("shop.transaction", 0, end("a", 3), end("b", 2), end("c", 1))
+	args := []string{"gaps", "sequence", "shop.orders", "--debezium"}
+	stdout, _ := b.run(client.ExitWork, append(args, "--transactions", "shop.transaction", "--detailed-exitcode", "-q")...)
+	for _, want := range []string{"3 transactions by transaction.id and table", "missing      a of shop.orders", "numbers [2,3)", "missing      c of shop.orders", "3 records missing, 0 twice; 0 of 3 transactions whole"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("want %q in\n%s", want, stdout)
+		}
+	}
+	if stdout, _ := b.run(client.ExitOK, append(args, "-q")...); !strings.Contains(stdout, "1 record missing") || !strings.Contains(stdout, "(--transactions)") {
+		t.Errorf("without the topic of boundaries:\n%s", stdout)
+	}
+	everyIDIsExplained(t, b.run, "sequence", args[2:], "a transform of the connector that drops events leaves such a hole")
+	for _, row := range []struct {
+		args []string
+		want int
+		says string
+	}{
+		{[]string{"--debezium", "--source", "key"}, client.ExitUsage, "leave --source and --sequence out"},
+		{[]string{"--transactions", "x", "--source", "key", "--sequence", "/n"}, client.ExitUsage, "--transactions goes with --debezium"},
+		{[]string{"--debezium", "--transactions", "shop.orders"}, client.ExitUsage, "BST-E1221"},
+	} {
+		if _, stderr := b.run(row.want, append([]string{"gaps", "sequence", "shop.orders"}, row.args...)...); !strings.Contains(stderr, row.says) {
+			t.Errorf("%v: got %s, want %q", row.args, stderr, row.says)
+		}
+	}
+}

@@ -11,5 +11,8 @@
 //   - Memory is bounded: a source costs what its holes cost, not what its records do. Too many is ErrTooMany and never a guess.
 //   - Nothing is written.
 //
-// Reading order: path.go, source.go, detect.go, merge.go, scan.go, finding.go, render.go.
+// Events of Debezium have such numbers of their own (ScanDebezium): each transaction is a source, which begins at 1 and says at its end how
+// many events there were.
+//
+// Reading order: path.go, source.go, detect.go, merge.go, scan.go, finding.go, render.go, transactions.go, debezium.go.
 package sequence

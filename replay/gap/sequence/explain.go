@@ -14,7 +14,14 @@ func (r *Report) Explain(id string) (*gap.Explanation, error) {
 	}
 	e := &gap.Explanation{ID: f.ID, Where: r.Topic + "   " + f.About, Cause: f.Cause}
 	e.Because("finding", "%s", f.Reason)
-	e.Because("names and numbers", "the source at %s, its number at %s", r.Source, r.Sequence)
+	if r.Debezium {
+		e.Because("names and numbers", "each transaction numbers its events of a table from 1, at %s", r.Sequence)
+		if r.Boundaries != "" {
+			e.Because("ends", "topic %s says how many there are", r.Boundaries)
+		}
+	} else {
+		e.Because("names and numbers", "the source at %s, its number at %s", r.Source, r.Sequence)
+	}
 	if f.Partition >= 0 {
 		e.Because("first at", "%s, offset %s", gap.Name(r.Topic, f.Partition), gap.Count(f.Range.From))
 	} else {
@@ -23,18 +30,26 @@ func (r *Report) Explain(id string) (*gap.Explanation, error) {
 	if f.FirstMs != 0 || f.LastMs != 0 {
 		e.Because("between", "%s and %s, by the records around it", gap.Moment(f.FirstMs), gap.Moment(f.LastMs))
 	}
-	e.Because("read", "%s of %s, all partitions", plural(r.Records, "record", "records"), plural(int64(r.Sources), "source", "sources"))
+	one, many := r.noun()
+	e.Because("read", "%s of %s, all partitions", plural(r.Records, "record", "records"), plural(int64(r.Sources), one, many))
 	switch f.Kind {
 	case gap.Missing:
 		e.Claim, e.Repair = "missing from the topic", "not from here: the topic does not have them; whether the source or its producer still has them, nobody here knows"
 		e.Not("on their way", "no: numbers next to records younger than the grace were left out")
 		e.Not("retention", "no: numbers next to the log's start were left out")
 		e.Not("compaction", "no: the topic is not compacted, or its settings may not be seen")
+		if r.Debezium {
+			e.Not("filtered", "possible: a transform of the connector that drops events leaves such a hole; its configuration says so")
+			e.Not("rolled back", "no: the database's log has no events of a transaction that was rolled back")
+			break
+		}
 		e.Not("a new life", "no: the source has lower and higher numbers in the same life")
 		e.Not("rolled back", "possible: a transaction that was rolled back leaves such a hole, and its producer knows")
 	case gap.Duplicate:
 		e.Claim, e.Repair = "there more than once", "no: a log can not be mended in the middle; readers have to drop what they know already"
-		e.Not("a new life", "no: a source that begins anew at 0 or 1 with other records was not counted")
+		if !r.Debezium {
+			e.Not("a new life", "no: a source that begins anew at 0 or 1 with other records was not counted")
+		}
 	case gap.AtRisk:
 		e.Claim, e.Repair = "silent", "nothing is known to be lost: look at the source"
 		e.Not("its habit", "no: it is away for longer than ever, and than its pace lets expect")

@@ -17,9 +17,12 @@ type Report struct {
 	Sequence string `json:"sequence"`
 	AtMs     int64  `json:"at"`
 	Set      string `json:"set"`
-	Records  int64  `json:"records"`
-	Sources  int    `json:"sources"`
-	Whole    int    `json:"wholeSources"` // of which nothing is missing, twice or silent
+	// Debezium says that sources are transactions of its events, each of one table, and Boundaries which topic says where they end.
+	Debezium   bool   `json:"debezium,omitempty"`
+	Boundaries string `json:"boundaries,omitempty"`
+	Records    int64  `json:"records"`
+	Sources    int    `json:"sources"`
+	Whole      int    `json:"wholeSources"` // of which nothing is missing, twice or silent
 	// Missing and Twice are of all sources.
 	Missing int64 `json:"missing"`
 	Twice   int64 `json:"twice"`
@@ -49,8 +52,8 @@ func (r *Report) conclude(d *detector, at edges, compacted bool) {
 		before := len(r.Findings)
 		kept, tooYoung, tooOld := s.holes(at)
 		young, old = young+tooYoung, old+tooOld
-		r.missing(name, s, kept, compacted)
-		r.twice(name, s)
+		r.missing("source "+name, s.why(), kept, compacted)
+		r.twice("source "+name, s.twice, s.runs)
 		r.silent(name, s, d.lastMs)
 		if len(r.Findings) == before {
 			r.Whole++
@@ -63,14 +66,19 @@ func (r *Report) conclude(d *detector, at edges, compacted bool) {
 			Reason: fmt.Sprintf("%s no source at %s, or no whole number at %s; the first is at the range", plural(d.nameless, "record has", "records have"), r.Source, r.Sequence),
 		})
 	}
+	r.edges(old, young)
+	r.NotChecked = append(r.NotChecked, "what a source sent before its first and after its last record that is there")
+	r.Set = gap.Identify("sequence "+r.Topic, r.Findings)
+}
+
+// edges says how many numbers were not looked at, since they lie next to where the log begins or ends.
+func (r *Report) edges(old, young int64) {
 	if old > 0 {
 		r.NotChecked = append(r.NotChecked, fmt.Sprintf("%s next to the log's start: retention has taken records of other partitions from that time", plural(old, "number", "numbers")))
 	}
 	if young > 0 {
 		r.NotChecked = append(r.NotChecked, fmt.Sprintf("%s next to the newest records: they may still be on their way (--grace)", plural(young, "number", "numbers")))
 	}
-	r.NotChecked = append(r.NotChecked, "what a source sent before its first and after its last record that is there")
-	r.Set = gap.Identify("sequence "+r.Topic, r.Findings)
 }
 
 // holes are those between a source's numbers that are missing for sure, and how many numbers are not.
@@ -92,11 +100,20 @@ func (s *state) holes(at edges) (kept []hole, young, old int64) {
 	return kept, young, old
 }
 
-func (r *Report) missing(name string, s *state, holes []hole, compacted bool) {
+// why says what speaks for its holes.
+func (s *state) why() string {
+	text := "the source has " + plural(s.records, "record", "records") + " there, with lower and higher numbers"
+	if n := len(s.runs); n > 1 {
+		text += fmt.Sprintf("; it began anew %s", plural(int64(n-1), "time", "times"))
+	}
+	return text
+}
+
+func (r *Report) missing(about, why string, holes []hole, compacted bool) {
 	if len(holes) == 0 {
 		return
 	}
-	f := gap.Finding{Kind: gap.Missing, Topic: r.Topic, Partition: everywhere, About: "source " + name, Evidence: "E1",
+	f := gap.Finding{Kind: gap.Missing, Topic: r.Topic, Partition: everywhere, About: about, Evidence: "E1",
 		Cause: "lost on the way from the source, or by the broker that had acknowledged it"}
 	var ranges partition.Ranges
 	for i, h := range holes {
@@ -116,11 +133,7 @@ func (r *Report) missing(name string, s *state, holes []hole, compacted bool) {
 	if len(ranges) > 1 {
 		f.Ranges = ranges
 	}
-	f.Reason = fmt.Sprintf("%s at %s: the source has %s there, with lower and higher numbers", plural(f.Count, "number is missing", "numbers are missing"),
-		plural(int64(len(holes)), "place", "places"), plural(s.records, "record", "records"))
-	if n := len(s.runs); n > 1 {
-		f.Reason += fmt.Sprintf("; it began anew %s", plural(int64(n-1), "time", "times"))
-	}
+	f.Reason = fmt.Sprintf("%s at %s: %s", plural(f.Count, "number is missing", "numbers are missing"), plural(int64(len(holes)), "place", "places"), why)
 	if compacted {
 		f.Kind, f.Evidence, f.Cause = gap.NotComparable, "", "the topic is compacted: newer records of the same keys may have replaced them"
 	} else {
@@ -129,15 +142,15 @@ func (r *Report) missing(name string, s *state, holes []hole, compacted bool) {
 	r.Findings = append(r.Findings, f)
 }
 
-func (r *Report) twice(name string, s *state) {
-	if s.twice == 0 {
+func (r *Report) twice(about string, n int64, runs []run) {
+	if n == 0 {
 		return
 	}
-	r.Twice += s.twice
-	f := gap.Finding{Kind: gap.Duplicate, Topic: r.Topic, Partition: everywhere, About: "source " + name, Evidence: "E1", Count: s.twice,
+	r.Twice += n
+	f := gap.Finding{Kind: gap.Duplicate, Topic: r.Topic, Partition: everywhere, About: about, Evidence: "E1", Count: n,
 		Cause: "a producer sent again what had arrived, or somebody replayed it"}
 	var ranges partition.Ranges
-	for _, run := range s.runs {
+	for _, run := range runs {
 		for _, sp := range run.twice {
 			if len(ranges) == 0 {
 				f.FirstMs, f.LastMs = sp.firstMs, sp.lastMs
@@ -153,7 +166,7 @@ func (r *Report) twice(name string, s *state) {
 	if len(ranges) > 1 {
 		f.Ranges = ranges
 	}
-	f.Reason = fmt.Sprintf("%s a number that was there already", plural(s.twice, "record has", "records have"))
+	f.Reason = fmt.Sprintf("%s a number that was there already", plural(n, "record has", "records have"))
 	r.Findings = append(r.Findings, f)
 }
 

@@ -42,6 +42,7 @@ const (
 type edges struct {
 	spread  int64 // before it some partition has lost records: a source that is in several may lack numbers
 	emptied bool  // a partition has lost all of them
+	cut     bool  // a partition has lost some
 	from    int64 // before it nothing was asked for
 	young   int64 // after it records may be on their way
 }
@@ -58,32 +59,40 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 		}
 		rep.Source += p.String()
 	}
-	policy := ""
-	values, _, err := klog.Settings(ctx, in.Client, in.Topic)
-	switch {
-	case errors.Is(err, klog.ErrDenied):
-		rep.NotChecked = append(rep.NotChecked, "whether the topic is compacted: its settings may not be seen (DescribeConfigs)")
-	case err != nil:
-		return nil, err
-	default:
-		r, err := sentinel.ParseRetention(values)
-		if err != nil {
-			return nil, fmt.Errorf("settings of topic %s: %w", in.Topic, err)
-		}
-		policy = r.Policy
-	}
-	all, at, err := open(ctx, &in)
-	defer func() {
-		for _, l := range all {
-			l.close()
-		}
-	}()
+	compacted, err := rep.compacted(ctx, &in)
 	if err != nil {
 		return nil, err
 	}
 	d := newDetector(cfg)
+	at, err := in.all(ctx, d.add)
+	if err != nil {
+		return nil, err
+	}
+	rep.conclude(d, at, compacted)
+	return rep, nil
+}
+
+// all reads every partition of the topic.
+func (in *Input) all(ctx context.Context, add func(part int32, r *record.Record) error) (edges, error) {
+	lanes, at, err := open(ctx, in)
+	defer func() {
+		for _, l := range lanes {
+			l.close()
+		}
+	}()
+	if err != nil {
+		return at, err
+	}
+	if err := in.read(ctx, lanes, add); err != nil {
+		return at, fmt.Errorf("scan %s: %w", in.Topic, err)
+	}
+	return at, nil
+}
+
+// read gives the records of all that are in time to add, about in the order of time.
+func (in *Input) read(ctx context.Context, all []*lane, add func(part int32, r *record.Record) error) error {
 	var records, bytes int64
-	err = merge(ctx, all, func(part int32, r *record.Record) error {
+	err := merge(ctx, all, func(part int32, r *record.Record) error {
 		if in.ToMs > 0 && r.TimestampMs >= in.ToMs {
 			return nil
 		}
@@ -91,14 +100,27 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 			in.tell(records, bytes)
 			records, bytes = 0, 0
 		}
-		return d.add(part, r)
+		return add(part, r)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("scan %s: %w", in.Topic, err)
-	}
 	in.tell(records, bytes)
-	rep.conclude(d, at, gap.Facts{CleanupPolicy: policy}.Compacted())
-	return rep, nil
+	return err
+}
+
+// compacted asks whether the topic may have dropped records for which there are newer ones.
+func (r *Report) compacted(ctx context.Context, in *Input) (bool, error) {
+	values, _, err := klog.Settings(ctx, in.Client, in.Topic)
+	if errors.Is(err, klog.ErrDenied) {
+		r.NotChecked = append(r.NotChecked, "whether the topic is compacted: its settings may not be seen (DescribeConfigs)")
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	kept, err := sentinel.ParseRetention(values)
+	if err != nil {
+		return false, fmt.Errorf("settings of topic %s: %w", in.Topic, err)
+	}
+	return gap.Facts{CleanupPolicy: kept.Policy}.Compacted(), nil
 }
 
 const progressEvery = 1 << 15
@@ -126,6 +148,7 @@ func open(ctx context.Context, in *Input) ([]*lane, edges, error) {
 	for n, w := range t.Partitions {
 		if w.LogStart > 0 {
 			oldest[n] = 0
+			at.cut = true
 		}
 	}
 	first, err := klog.At(ctx, in.Client, in.Topic, oldest)
