@@ -79,11 +79,12 @@ type builder struct {
 	about    About
 	extent   map[int32]gap.Extent
 	report   *gap.Report
-	planning bool         // what was scanned is to be written
-	readable *readers     // of the target, when planning; nil where no registries are named
-	writers  *writers     // that values in Avro name; nil where they are JSON
-	tally    *rule.Tally  // nil where nobody bounds what may be lacking
-	repeats  *repeat.Book // nil where no repetitions are left out
+	planning bool                  // what was scanned is to be written
+	readable *readers              // of the target, when planning; nil where no registries are named
+	writers  *writers              // that values in Avro name; nil where they are JSON
+	tally    *rule.Tally           // nil where nobody bounds what may be lacking
+	repeats  *repeat.Book          // nil where no repetitions are left out
+	behind   map[int32]*superseded // by partition; those of which nothing is to be said are left out
 	// Set where records get other partitions than they have.
 	view *repartition.View
 	keys *repartition.Keys

@@ -109,6 +109,9 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 	if err := b.unmixed(); err != nil {
 		return err
 	}
+	if err := b.supersede(ctx, &in); err != nil {
+		return b.amid(err)
+	}
 	if err := b.pinWriters(); err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ const (
 	CodeWriters     = "BST-E1191" // what values in Avro are written with can not be told
 	CodeKeys        = "BST-E1193" // keys would name other schemas in the target's registry
 	CodeManySchemas = "BST-E1192" // the records name more schemas than a job takes along
+	CodeNoOrder     = "BST-E1222" // which change events are superseded can not be told
 	CodeBlind       = "BST-E1155" // a rule looks at a part of a record that the reference does not hold
 )
 

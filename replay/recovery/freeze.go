@@ -96,19 +96,14 @@ func (b *builder) limits() (plan.Limits, error) {
 // part is what plan.Cut gets for one partition.
 func (b *builder) part(res *gap.Result) plan.Part {
 	out := plan.Part{
-		Partition: res.Partition, Compare: b.among(res.Partition, res.Compared), Fill: res.Missing,
+		Partition: res.Partition, Compare: b.among(res.Partition, res.Compared), Fill: b.fill(res),
 		TargetFrom: res.TargetFrom, TargetTo: res.TargetTo, Counts: []plan.Count{},
 	}
 	if b.opt.Only != nil {
-		out.Fill = nil
-		for r := range res.Lost() { // and not only of what is listed
-			out.Fill = append(out.Fill, b.among(res.Partition, partition.Ranges{r})...)
-		}
 		for _, r := range out.Fill {
 			out.Counts = append(out.Counts, plan.Count{Range: r, Records: r.Len(), Bytes: res.BytesOf(r, r.Len())})
 		}
 	} else if b.spec.Spec.Select.Only == "all" {
-		out.Fill = res.Compared
 		for _, w := range res.Windows {
 			out.Counts = append(out.Counts, plan.Count{Range: w.Range, Records: w.Records, Bytes: w.Bytes})
 		}
@@ -118,6 +113,7 @@ func (b *builder) part(res *gap.Result) plan.Part {
 		}
 	}
 	b.split(&out)
+	b.leaveSuperseded(&out)
 	damaged := map[string]bool{}
 	for _, f := range b.report.Findings {
 		if f.Kind == gap.Corrupt && f.Partition == res.Partition && f.Whole {
@@ -136,6 +132,21 @@ func (b *builder) part(res *gap.Result) plan.Part {
 		return strings.Compare(a.Key, b.Key)
 	})
 	return out
+}
+
+// fill are the positions that a partition is to be filled with, before any of them are left out.
+func (b *builder) fill(res *gap.Result) partition.Ranges {
+	switch {
+	case b.opt.Only != nil:
+		var out partition.Ranges
+		for r := range res.Lost() { // and not only of what is listed
+			out = append(out, b.among(res.Partition, partition.Ranges{r})...)
+		}
+		return out
+	case b.spec.Spec.Select.Only == "all":
+		return res.Compared
+	}
+	return res.Missing
 }
 
 // describe is a partition in the form in which people read it.

@@ -38,6 +38,10 @@ const (
 
 	NoteOutput       = "BST-P247" // the target's latest schema can not read the output schema of steps over Avro
 	NoteOutputUnsure = "BST-P248" // or that is not known
+
+	NoteSuperseded = "BST-P250" // change events would be appended behind newer ones of their rows
+	NoteSetBehind  = "BST-P251" // they are set aside
+	NoteNoOrder    = "BST-P252" // or which are newer can not be told
 )
 
 // preflight looks at what would go wrong later. What the target says it will refuse ends the plan; what people must know
@@ -56,6 +60,7 @@ func (b *builder) preflight(p *Plan) error {
 	if err := c.repetitions(); err != nil {
 		return err
 	}
+	c.superseded()
 	c.reshape()
 	c.schemas()
 	return nil

@@ -46,12 +46,25 @@ func (r *Recipe) LeftOut() []string {
 		out = append(out, fmt.Sprintf("and %s more", gap.Count(r.LeftMore)))
 	}
 	if n := r.Refused(); n > 0 {
-		out = append(out, gap.Plural(n, "record")+" that a step or a rule refuses: backstitch quarantine list")
+		out = append(out, gap.Plural(n, "record")+" that "+r.refusers()+": backstitch quarantine list")
 	}
 	return out
 }
 
-// Refused is how many records steps and rules have refused.
+// refusers says why records are set aside.
+func (r *Recipe) refusers() string {
+	const superseded = "newer change events of their rows supersede"
+	some := slices.ContainsFunc(r.Aside, func(a Aside) bool { return a.Code == source.CodeSuperseded })
+	switch {
+	case !some:
+		return "a step or a rule refuses"
+	case slices.ContainsFunc(r.Aside, func(a Aside) bool { return a.Code != source.CodeSuperseded }):
+		return "a step or a rule refuses, or " + superseded
+	}
+	return superseded
+}
+
+// Refused is how many records steps and rules have refused, or were left out because they are superseded.
 func (r *Recipe) Refused() int64 { return int64(len(r.Aside)) + r.AsideMore }
 
 // Aside is a record of the reference that the plan has left out, and why.
@@ -69,17 +82,20 @@ const (
 	RecipeVersion    = 1
 	TransformVersion = 2
 	RulesVersion     = 3
-	FormatVersion    = 4 // files of another format than NDJSON
-	ReshapeVersion   = 5 // another partition than the reference has
-	DedupeVersion    = 6 // repetitions are left out
-	ContainerVersion = 7 // an archive of others in Parquet, or of envelopes in Avro
-	WasmVersion      = 8 // a step with a WebAssembly module
-	DatumsVersion    = 9 // steps over values in Avro
+	FormatVersion    = 4  // files of another format than NDJSON
+	ReshapeVersion   = 5  // another partition than the reference has
+	DedupeVersion    = 6  // repetitions are left out
+	ContainerVersion = 7  // an archive of others in Parquet, or of envelopes in Avro
+	WasmVersion      = 8  // a step with a WebAssembly module
+	DatumsVersion    = 9  // steps over values in Avro
+	SourcesVersion   = 15 // repetitions by the positions of change events
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
 func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
+	case r.Dedupe != nil && slices.Contains(r.Dedupe.Key, "debezium"):
+		return SourcesVersion
 	case t != nil && t.Values != nil:
 		return DatumsVersion
 	case t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Wasm != nil }):

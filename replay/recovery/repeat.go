@@ -158,16 +158,21 @@ func (b *builder) split(p *plan.Part) {
 		p.Compare = partition.Normalize(slices.Concat(p.Compare, left))
 	}
 	p.Fill = p.Fill.Minus(left)
-	counts := []plan.Count{} // none is not unknown
-	for _, c := range p.Counts {
-		if pieces := (partition.Ranges{c.Range}).Minus(left); len(pieces) > 0 {
-			counts = append(counts, plan.Spread(pieces, c.Records, c.Bytes)...)
-		}
-	}
-	p.Counts = counts
+	p.Counts = countsWithout(p.Counts, left)
 	if len(p.Fill) == 0 {
 		p.Filled = nil
 	}
+}
+
+// countsWithout are counts of what lies beside left.
+func countsWithout(counts []plan.Count, left partition.Ranges) []plan.Count {
+	out := []plan.Count{} // none is not unknown
+	for _, c := range counts {
+		if pieces := (partition.Ranges{c.Range}).Minus(left); len(pieces) > 0 {
+			out = append(out, plan.Spread(pieces, c.Records, c.Bytes)...)
+		}
+	}
+	return out
 }
 
 // repetitions says in the recipe and to people what was left out.

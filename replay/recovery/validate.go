@@ -70,7 +70,7 @@ func (b *builder) aside(p *Plan) (left int64) {
 		}
 		p.Recipe.Aside = append(p.Recipe.Aside, a)
 	}
-	return left
+	return left + b.setBehind(p)
 }
 
 func (b *builder) firstAside(p *Plan) string {

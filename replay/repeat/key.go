@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"backstitch/replay/debezium"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
@@ -38,6 +39,8 @@ func (p *part) looks() record.Fields {
 		return record.FieldKey
 	case spec.KeyOfHeader:
 		return record.FieldHeaders
+	case spec.KeyOfDebezium:
+		return record.FieldKey | record.FieldValue // rows that one statement has written can have one position
 	}
 	return record.FieldValue
 }
@@ -49,6 +52,9 @@ type keys struct {
 	doc    tree.Doc
 	read   bool // the value at hand was parsed
 	buf    []byte
+
+	events debezium.Reader
+	id     []byte
 }
 
 // hash is that of r's key, or why it has none.
@@ -64,6 +70,8 @@ func (k *keys) hash(r *record.Record) (hash [16]byte, why *source.Refusal) {
 			k.add('b', r.Key)
 		case spec.KeyOfHeader:
 			why = k.fromHeader(r, p)
+		case spec.KeyOfDebezium:
+			why = k.fromEvent(r)
 		default:
 			why = k.fromValue(r, p)
 		}
@@ -95,6 +103,25 @@ func (k *keys) fromHeader(r *record.Record, p *part) *source.Refusal {
 		return refuse(source.CodeKeyAbsent, "%s is null or not there", p.text)
 	}
 	k.add('b', r.Headers[found].Value)
+	return nil
+}
+
+// fromEvent takes what tells a change event of Debezium apart from all others.
+func (k *keys) fromEvent(r *record.Record) *source.Refusal {
+	if r.Value == nil {
+		return refuse(source.CodeKeyAbsent, "the record has no value")
+	}
+	e, err := k.events.Event(r.Value)
+	if errors.Is(err, tree.ErrNotJSON) || errors.Is(err, tree.ErrNotUTF8) {
+		return &source.Refusal{Code: source.CodeKeyNotJSON, Err: fmt.Errorf("the value is %w", err)}
+	}
+	if err == nil {
+		k.id, err = e.Identity(k.id[:0], r.Key)
+	}
+	if err != nil {
+		return &source.Refusal{Code: source.CodeKeyChange, Err: err}
+	}
+	k.add('e', k.id)
 	return nil
 }
 

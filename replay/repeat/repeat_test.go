@@ -77,6 +77,46 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// A change event is one event where it stands at the same place of the same log, whatever else has changed about it since.
+func TestChangeEvents(t *testing.T) {
+	change := func(key, lsn, ts string) record.Record {
+		r := record.Record{Value: fmt.Appendf(nil, `{"op":"u","ts_ms":%s,"source":{"connector":"postgresql","name":"shop","schema":"public","table":"orders","ts_ms":1,"lsn":%s}}`, ts, lsn)}
+		if key != "" {
+			r.Key = []byte(key)
+		}
+		return r
+	}
+	f := rule(t, 0, "debezium").Finder(spill.Options{Dir: t.TempDir()})
+	defer f.Close()
+	for i, c := range []struct {
+		r          record.Record
+		repetition bool
+		code       string
+	}{
+		{change("1", "10", "100"), false, ""},
+		{change("1", "10", "900"), true, ""}, // sent again after a restart
+		{change("1", "11", "100"), false, ""},
+		{change("2", "10", "100"), false, ""},
+		{change("", "10", "100"), false, source.CodeKeyChange}, // nothing tells rows of one COPY apart
+		{change("", "10", "100"), false, source.CodeKeyChange},
+		{record.Record{Key: []byte("1")}, false, source.CodeKeyAbsent}, // a tombstone
+		{record.Record{Value: []byte(`{"id":1}`)}, false, source.CodeKeyChange},
+		{record.Record{Value: []byte(`{`)}, false, source.CodeKeyNotJSON},
+	} {
+		got, why, err := f.See(&c.r)
+		code := ""
+		if why != nil {
+			code = why.Code
+		}
+		if got != c.repetition || code != c.code || err != nil {
+			t.Errorf("%d: got %t, %q, %v, want %t, %q", i, got, code, err, c.repetition, c.code)
+		}
+	}
+	if lacks := rule(t, 0, "debezium").Lacks(record.FieldValue); lacks != record.FieldKey {
+		t.Errorf("a reference of values alone: lacks %v", lacks)
+	}
+}
+
 // A record without a key is kept, however often it comes, and has a reason.
 func TestWithoutAKeyARecordIsKept(t *testing.T) {
 	value := func(text string) record.Record { return record.Record{Value: []byte(text)} }

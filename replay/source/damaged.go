@@ -74,10 +74,11 @@ const (
 	CodeModuleAnswer  = "BST-Q359" // what it gave is no value: empty, not in its memory, too large, or no object
 )
 
-// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x, a module's) or a rule (BST-Q34x) has refused it.
+// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x, a module's) or a rule (BST-Q34x) has refused it, or that
+// it is superseded.
 func Refused(code string) bool {
 	switch code {
-	case CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
+	case CodeSuperseded, CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
 		return true
 	}
 	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34") || strings.HasPrefix(code, "BST-Q36")
@@ -89,7 +90,11 @@ const (
 	CodeKeyAbsent  = "BST-Q354" // a part of the key is null or not there
 	CodeKeyTwice   = "BST-Q355" // two members or headers have the name of a part
 	CodeKeyKind    = "BST-Q356" // a part is an object or a list, or a number that can not be compared
+	CodeKeyChange  = "BST-Q335" // the value is no change event of Debezium, or its position is no identity
 )
+
+// CodeSuperseded says why a change event of a database is not written behind newer ones of its row, where a spec asks for that.
+const CodeSuperseded = "BST-Q334"
 
 // Why records of a container can not be read. Its objects hold datums, which are not yet the bytes that a value had.
 const (

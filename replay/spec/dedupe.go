@@ -11,20 +11,20 @@ import (
 
 // Dedupe says when a record is an event that came before. Such a record is not written, and is expected to be absent.
 type Dedupe struct {
-	// What makes two records one event, all of it together: key, header.NAME, or value.PATH of a JSON value.
+	// What makes two records one event, all of it together: key, header.NAME, value.PATH of a JSON value, or debezium for the position in the database's log that a change event of Debezium names.
 	Key []KeyPart `json:"key" jsonschema:"minItems=1,maxItems=16"`
 	// Two records of one key whose timestamps are less than this apart are one event, such as 24h. Left out, all that are in range are.
 	Window Duration `json:"window,omitempty"`
 }
 
-// KeyPart is one part of what makes an event: key, header.NAME or value.PATH. In a path names are joined by dots; in a name a dot is
+// KeyPart is one part of what makes an event: key, header.NAME, value.PATH or debezium. In a path names are joined by dots; in a name a dot is
 // written \. and a backslash \\.
 type KeyPart string
 
 // JSONSchema describes the text form.
 func (KeyPart) JSONSchema() *jsonschema.Schema { return text(keyPartPattern) }
 
-const keyPartPattern = `^(key|header\..+|value(\.([^.\\]|\\[.\\])+)+)$`
+const keyPartPattern = `^(key|debezium|header\..+|value(\.([^.\\]|\\[.\\])+)+)$`
 
 // KeyKind is where a part of a key is.
 type KeyKind uint8
@@ -34,12 +34,16 @@ const (
 	KeyOfRecord KeyKind = iota + 1 // the record's key
 	KeyOfHeader
 	KeyOfValue
+	KeyOfDebezium // the position of a change event, with what tells apart those at one position
 )
 
 // Parse returns where the part is: the name of a header, or the names that lead into a value.
 func (p KeyPart) Parse() (kind KeyKind, header string, names []string, err error) {
 	if p == "key" {
 		return KeyOfRecord, "", nil, nil
+	}
+	if p == "debezium" {
+		return KeyOfDebezium, "", nil, nil
 	}
 	if name, ok := strings.CutPrefix(string(p), "header."); ok && name != "" {
 		return KeyOfHeader, name, nil, nil
@@ -68,7 +72,7 @@ func (c *checker) dedupe(r *Recovery) {
 		if slices.Contains(w.Dedupe.Key[:i], p) {
 			c.add(CodeTwice, path, fmt.Sprintf("%q is there twice", string(p)), "each part once")
 		}
-		if name, _ := r.Spec.Source.registry(); kind == KeyOfValue && name != "" {
+		if name, _ := r.Spec.Source.registry(); (kind == KeyOfValue || kind == KeyOfDebezium) && name != "" {
 			c.add(CodeTogether, path, "a key in values and a registry exclude each other",
 				"it is looked for in JSON, and the number of a schema stands in front of other forms: leave registry out")
 		}

@@ -222,6 +222,8 @@ type Write struct {
 	MaxQuarantine int64 `json:"maxQuarantine,omitempty" jsonschema:"minimum=0,default=0"`
 	// Events that came twice are written once. Left out, all records are written.
 	Dedupe *Dedupe `json:"dedupe,omitempty"`
+	// What becomes of Debezium's change events that would be appended behind newer ones of their rows: keep writes them, and the plan says how many there are; quarantine sets them aside. Left out, it is keep.
+	Superseded string `json:"superseded,omitempty" jsonschema:"enum=keep,enum=quarantine"`
 }
 
 // Schedule says when the job gets its turn.

@@ -22,6 +22,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.read(r.Spec.Validate)
 	c.validate(r)
 	c.dedupe(r)
+	c.superseded(r)
 	c.partitioner(r)
 	c.bounds(r)
 	c.units(r)
