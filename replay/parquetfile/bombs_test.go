@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -124,6 +125,14 @@ func zstandard(n int) []byte {
 	return w.EncodeAll(make([]byte, n), nil)
 }
 
+func brotlied(n int) []byte {
+	var out bytes.Buffer
+	w := brotli.NewWriter(&out)
+	_, _ = w.Write(make([]byte, n))
+	_ = w.Close()
+	return out.Bytes()
+}
+
 // A small file that says it is a large one is refused before room is made for what it says.
 func TestBombs(t *testing.T) {
 	chunk := func(f *forged) *format.ColumnMetaData { return &f.meta.RowGroups[0].Columns[0].MetaData }
@@ -158,8 +167,8 @@ func TestBombs(t *testing.T) {
 		"a page beyond its column":       {change: func(f *forged) { f.page.CompressedPageSize = 99 }, err: ErrCorrupt},
 		"a page of less than nothing":    {change: func(f *forged) { f.page.UncompressedPageSize = -1 }, err: ErrCorrupt},
 		"a page that says too little":    {change: func(f *forged) { f.page.UncompressedPageSize = 3 }, err: ErrCorrupt},
-		"another compression":            {change: func(f *forged) { chunk(f).Codec = format.Brotli }, err: ErrCodec},
-		"another encoding":               {change: func(f *forged) { f.page.DataPageHeader.V.Encoding = format.DeltaByteArray }, err: ErrCodec},
+		"another compression":            {change: func(f *forged) { chunk(f).Codec = format.LZO }, err: ErrCodec},
+		"another encoding":               {change: func(f *forged) { f.page.DataPageHeader.V.Encoding = format.DeltaByteArray }, err: ErrCodec}, // of numbers
 		"a dictionary that is not there": {change: func(f *forged) { f.page.DataPageHeader.V.Encoding = format.RLEDictionary }, err: ErrCorrupt},
 		"a schema with more children":    {change: func(f *forged) { f.meta.Schema[0].NumChildren.V = 9 }, err: ErrCorrupt},
 		"a schema that is a circle long": {change: func(f *forged) { f.meta.Schema = append(f.meta.Schema, f.meta.Schema[1]) }, err: ErrCorrupt},
@@ -185,6 +194,12 @@ func TestBombs(t *testing.T) {
 			chunk(f).Codec, f.body, f.page.UncompressedPageSize = format.Zstd, zstandard(5), 1<<19
 		}, err: ErrCorrupt},
 		"snappy that says a gigabyte": {change: func(f *forged) { chunk(f).Codec, f.body = format.Snappy, binary.AppendUvarint(nil, 1<<30) }, err: ErrCorrupt},
+		"brotli that becomes more": {change: func(f *forged) {
+			chunk(f).Codec, f.body, f.page.UncompressedPageSize = format.Brotli, brotlied(20<<20), 5
+		}, err: ErrCorrupt},
+		"the old lz4 that becomes more": {change: func(f *forged) {
+			chunk(f).Codec, f.body, f.page.UncompressedPageSize = format.Lz4, append([]byte{0x3f, 0, 0, 0, 0, 0, 3, 0xee, 0x1f, 0, 1, 0}, bytes.Repeat([]byte{255}, 1000)...), 5
+		}, err: ErrCorrupt},
 		"lz4 that becomes more": {change: func(f *forged) {
 			chunk(f).Codec, f.body, f.page.UncompressedPageSize = format.Lz4Raw, append([]byte{0x1f, 0, 1, 0}, bytes.Repeat([]byte{255}, 1000)...), 5
 		}, err: ErrCorrupt},

@@ -21,7 +21,7 @@ var (
 	ErrCorrupt = errors.New("corrupt Parquet")
 	// ErrLimit says that something is larger, deeper or longer than is read.
 	ErrLimit = errors.New("beyond the limit of what is read")
-	// ErrCodec says that pages are compressed with something that is not read, like brotli and the old LZ4.
+	// ErrCodec says that pages are compressed with something that is not read, like LZO, or encoded so.
 	ErrCodec = errors.New("compression is not read")
 	// ErrNoForm says that the schema has a type which has no JSON.
 	ErrNoForm = errors.New("a type without JSON")

@@ -2,10 +2,12 @@ package parquetfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
@@ -17,6 +19,7 @@ import (
 type Codecs struct {
 	gz *gzip.Reader
 	zs *zstd.Decoder
+	br *brotli.Reader
 }
 
 // Close gives them up.
@@ -28,10 +31,10 @@ func (c *Codecs) Close() {
 
 func checkCodec(c format.CompressionCodec) error {
 	switch c {
-	case format.Uncompressed, format.Snappy, format.Gzip, format.Zstd, format.Lz4Raw:
+	case format.Uncompressed, format.Snappy, format.Gzip, format.Zstd, format.Lz4Raw, format.Lz4, format.Brotli:
 		return nil
 	}
-	return fmt.Errorf("%s: %w (none, snappy, gzip, zstd and LZ4_RAW are)", c, ErrCodec)
+	return fmt.Errorf("%s: %w (none, snappy, gzip, zstd, brotli, LZ4 and LZ4_RAW are)", c, ErrCodec)
 }
 
 // zstdWindow is the largest window of a zstd page.
@@ -61,6 +64,8 @@ func (c *Codecs) inflate(dst []byte, codec format.CompressionCodec, b []byte, si
 			return dst[:begun], fmt.Errorf("lz4: %w: %w", ErrCorrupt, err)
 		}
 		out = dst[:begun+n]
+	case format.Lz4:
+		out, err = oldLZ4(dst, b, size)
 	default:
 		out, err = c.stream(dst, codec, b, size)
 	}
@@ -70,6 +75,52 @@ func (c *Codecs) inflate(dst []byte, codec format.CompressionCodec, b []byte, si
 	return out, err
 }
 
+// oldLZ4 decompresses what the codec LZ4 stands for, which its specification gives up because writers did not agree: Hadoop's blocks, each
+// with both of its lengths in front, or one bare block. What has the form of the former to the last byte is that.
+func oldLZ4(dst, b []byte, size int) ([]byte, error) {
+	begun := len(dst)
+	dst = slices.Grow(dst, size)
+	if out, ok := hadoopLZ4(dst, b, size); ok {
+		return out, nil
+	}
+	out := dst[:begun+size]
+	n, err := lz4.UncompressBlock(b, out[begun:])
+	if err != nil {
+		return dst, fmt.Errorf("lz4: %w: %w", ErrCorrupt, err)
+	}
+	return out[:begun+n], nil
+}
+
+// hadoopLZ4 reports whether b is blocks of Hadoop that become size bytes. A block may come in several pieces.
+func hadoopLZ4(dst, b []byte, size int) ([]byte, bool) {
+	end := len(dst) + size
+	for len(b) > 0 {
+		if len(b) < 8 {
+			return dst, false
+		}
+		left := int64(binary.BigEndian.Uint32(b))
+		if b = b[4:]; left > int64(end-len(dst)) {
+			return dst, false
+		}
+		for left > 0 {
+			if len(b) < 4 {
+				return dst, false
+			}
+			packed := int64(binary.BigEndian.Uint32(b))
+			if b = b[4:]; packed > int64(len(b)) {
+				return dst, false
+			}
+			at := len(dst)
+			n, err := lz4.UncompressBlock(b[:packed], dst[at:at+int(left)])
+			if err != nil || n == 0 {
+				return dst, false
+			}
+			dst, b, left = dst[:at+n], b[packed:], left-int64(n)
+		}
+	}
+	return dst, len(dst) == end
+}
+
 func wrongSize(got, want int) error {
 	return fmt.Errorf("it decompresses to %d bytes or more, its header says %d: %w", got, want, ErrCorrupt)
 }
@@ -77,7 +128,15 @@ func wrongSize(got, want int) error {
 // stream decompresses what does not say how long it becomes, or can not be believed.
 func (c *Codecs) stream(dst []byte, codec format.CompressionCodec, b []byte, size int) ([]byte, error) {
 	var r io.Reader
-	if codec == format.Gzip {
+	if codec == format.Brotli {
+		if c.br == nil {
+			c.br = new(brotli.Reader)
+		}
+		if err := c.br.Reset(bytes.NewReader(b)); err != nil {
+			return dst, fmt.Errorf("brotli: %w: %w", ErrCorrupt, err)
+		}
+		r = c.br
+	} else if codec == format.Gzip {
 		if c.gz == nil {
 			c.gz = new(gzip.Reader)
 		}

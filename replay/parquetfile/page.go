@@ -30,6 +30,7 @@ type pages struct {
 	values, rows  int64
 	most          int64 // what the largest page takes, the dictionary included
 	dictionary    int64
+	plain         []byte // used again
 	hasDictionary bool
 	wasDictionary bool // the page that next unpacked last
 }
@@ -265,9 +266,22 @@ func (p *pages) body(at int, encoding *format.Encoding, n int) error {
 			return nil
 		}
 		return err
+	case format.DeltaByteArray:
+		return p.repeating(at, encoding, n)
 	}
-	// DELTA_BYTE_ARRAY repeats what came before, and grows without bound.
 	return badEncoding(*encoding)
+}
+
+// repeating writes values that repeat each other as plain ones.
+func (p *pages) repeating(at int, encoding *format.Encoding, n int) error {
+	plain, err := plainBytes(p.plain[:0], p.page[at:], p.leaf.kind, n, p.f.limits.GroupBytes-int64(len(p.out))-int64(at))
+	p.plain = plain
+	if err != nil {
+		return err
+	}
+	p.page = append(p.page[:at], plain...)
+	*encoding = format.Plain
+	return nil
 }
 
 // booleans writes runs as bits: the library takes the value of a run for eight bits.
