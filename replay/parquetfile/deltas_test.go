@@ -17,14 +17,20 @@ import (
 )
 
 type repeated struct {
-	Text  string   `parquet:"text,delta"`
-	Maybe string   `parquet:"maybe,optional,delta"` // null where it is empty
-	ID    [16]byte `parquet:"id,uuid,delta"`
+	ID    [16]byte `parquet:"id,uuid"`
+	Maybe *string  `parquet:"maybe,optional"`
+	Text  string   `parquet:"text"`
 }
+
+// repeatedSchema stores all of it in DELTA_BYTE_ARRAY.
+var repeatedSchema = parquet.NewSchema("repeated", parquet.Group{
+	"text": parquet.Encoded(parquet.String(), &parquet.DeltaByteArray), "id": parquet.Encoded(parquet.UUID(), &parquet.DeltaByteArray),
+	"maybe": parquet.Optional(parquet.Encoded(parquet.String(), &parquet.DeltaByteArray)),
+})
 
 // What a library writes with values that repeat each other comes out as it does without.
 func TestDeltaByteArray(t *testing.T) {
-	sample := write(t, []repeated{{Text: "a"}})
+	sample := write(t, []repeated{{Text: "a"}}, repeatedSchema)
 	file, err := parquet.OpenFile(bytes.NewReader(sample), int64(len(sample)))
 	if err != nil {
 		t.Fatal(err)
@@ -40,21 +46,22 @@ func TestDeltaByteArray(t *testing.T) {
 		for range rapid.IntRange(0, 300).Draw(t, "rows") {
 			r := repeated{Text: text.Draw(t, "text")}
 			if rapid.Bool().Draw(t, "there") {
-				r.Maybe = text.Draw(t, "maybe")
+				s := text.Draw(t, "maybe")
+				r.Maybe = &s
 			}
 			copy(r.ID[:], text.Draw(t, "id"))
 			rows = append(rows, r)
 		}
-		got, err := texts(write(t, rows, parquet.Compression(&brotli.Codec{}), parquet.PageBufferSize(512)))
+		got, err := texts(write(t, rows, repeatedSchema, parquet.Compression(&brotli.Codec{}), parquet.PageBufferSize(512)))
 		if err != nil || len(got) != len(rows) {
 			t.Fatalf("got %d of %d rows, %v", len(got), len(rows), err)
 		}
 		for i, r := range rows {
 			maybe := "null"
-			if r.Maybe != "" {
-				maybe = fmt.Sprintf("%q", r.Maybe)
+			if r.Maybe != nil {
+				maybe = fmt.Sprintf("%q", *r.Maybe)
 			}
-			want := fmt.Sprintf(`{"text":%q,"maybe":%s,"id":"%x-%x-%x-%x-%x"}`, r.Text, maybe, r.ID[:4], r.ID[4:6], r.ID[6:8], r.ID[8:10], r.ID[10:])
+			want := fmt.Sprintf(`{"id":"%x-%x-%x-%x-%x","maybe":%s,"text":%q}`, r.ID[:4], r.ID[4:6], r.ID[6:8], r.ID[8:10], r.ID[10:], maybe, r.Text)
 			if got[i] != want {
 				t.Fatalf("row %d: got %s, want %s", i, got[i], want)
 			}

@@ -60,7 +60,7 @@ func TestDamagedParquet(t *testing.T) {
 		"a row group":      {group, "[[11,33)] [" + source.CodeParquetGroup + "[0,11)] []"},
 		"cut off":          {whole[:len(whole)-20], "[] [" + source.CodeTruncated + "[0,-1)] [" + source.CodeTruncated + "]"},
 		"lines":            {[]byte("{\"n\":1}\n"), "[] [" + source.CodeForeign + "[0,-1)] [" + source.CodeForeign + "]"},
-		"brotli":           {table(t, []row{{1}}, parquet.Compression(&parquet.Brotli)), "[] [" + source.CodeParquetCodec + "[0,-1)] [" + source.CodeParquetCodec + "]"},
+		"brotli":           {table(t, []row{{1}}, parquet.Compression(&parquet.Brotli)), "[[0,1)] [] []"},
 		"a variant":        {table(t, []struct{ V any }{{1}}, parquet.NewSchema("x", parquet.Group{"V": parquet.Variant()})), "[] [" + source.CodeParquetType + "[0,-1)] [" + source.CodeParquetType + "]"},
 		"a number that is": {nan, "[[0,1) [2,3)] [" + source.CodeNotRendered + "[1,2)] []"},
 	} {
