@@ -65,6 +65,12 @@ const (
 	CodeTooGrown  = "BST-Q366" // it becomes larger than a value may be
 )
 
+// Why a record can not be given the names that the target's registry has for its schemas.
+const (
+	CodeNoName   = "BST-Q367" // it names a schema that has no name there, or that nobody knows
+	CodeTwoNames = "BST-Q368" // several headers name one schema, or one holds what no client writes
+)
+
 // Why a step's WebAssembly module gives no new value.
 const (
 	CodeModuleRefuses = "BST-Q348" // it says itself that it does not change the value, and why
@@ -74,8 +80,8 @@ const (
 	CodeModuleAnswer  = "BST-Q359" // what it gave is no value: empty, not in its memory, too large, or no object
 )
 
-// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x, a module's) or a rule (BST-Q34x) has refused it, or that
-// it is superseded.
+// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x, a module's), a rule (BST-Q34x) or the names of its
+// schemas (BST-Q367, BST-Q368) have refused it, or that it is superseded.
 func Refused(code string) bool {
 	switch code {
 	case CodeSuperseded, CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
