@@ -13,7 +13,7 @@
 //   - An error holds nothing that a registry has answered in words: it may repeat what it was sent.
 //
 // What is not here: how a fingerprint becomes part of a record's hash (replay/record), login and trust (replay/connect), whether two
-// schemas go together (replay/schema/compat), and writing records under other names.
+// schemas go together (replay/schema/compat), and writing records under other names (replay/rename).
 //
-// Reading order: registry.go, ask.go, print.go, side.go, learnt.go; subject.go.
+// Reading order: registry.go, ask.go, print.go, side.go, learnt.go; subject.go, catalog.go, copy.go.
 package schema

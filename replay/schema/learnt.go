@@ -28,12 +28,13 @@ func (s *Side) Learnt() *Learnt {
 	s.reg.mu.RLock()
 	defer s.reg.mu.RUnlock()
 	for name, print := range s.reg.prints {
-		out.Schemas[name.Text()] = text(print)
+		out.Schemas[name.Text()] = PrintText(print)
 	}
 	return out
 }
 
-func text(p record.Print) string {
+// PrintText is a fingerprint in hexadecimal digits, with a + behind where message indexes stand in front of payloads.
+func PrintText(p record.Print) string {
 	out := hex.EncodeToString(p.Sum[:])
 	if p.Indexed {
 		out += "+"
@@ -69,11 +70,21 @@ func (s *Side) Differs(ctx context.Context, l *Learnt) (reason string, err error
 		if err := s.reg.Learn(ctx, name); err != nil {
 			return err.Error(), nil
 		}
-		if now, _ := s.reg.Known(name); text(now) != l.Schemas[key] {
+		if now, _ := s.reg.Known(name); PrintText(now) != l.Schemas[key] {
 			return fmt.Sprintf("%s of %s says something else than it did", name, s.reg.name), nil
 		}
 	}
 	return "", nil
+}
+
+// ParsePrint reads what PrintText wrote.
+func ParsePrint(text string) (record.Print, error) {
+	digits, indexed := strings.CutSuffix(text, "+")
+	sum, err := hex.DecodeString(digits)
+	if err != nil || len(sum) != 16 {
+		return record.Print{}, fmt.Errorf("%q is no fingerprint of a schema", text)
+	}
+	return record.Print{Sum: [16]byte(sum), Indexed: indexed}, nil
 }
 
 // ParseName reads what record.SchemaName.Text wrote.

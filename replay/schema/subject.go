@@ -30,6 +30,7 @@ type Version struct {
 	Print   record.Print // what it says, whatever it is called
 	Text    compat.Text  // with its references' texts
 	Refers  []sr.SchemaReference
+	Whole   sr.Schema // as the registry keeps it, with metadata and rules
 }
 
 // Name is what people call it.
@@ -76,7 +77,7 @@ func (r *Registry) version(ctx context.Context, subject string, version int) (Ve
 
 // described adds to a schema what it refers to and its fingerprint.
 func (r *Registry) described(ctx context.Context, what string, found sr.SubjectSchema) (Version, error) {
-	out := Version{Subject: found.Subject, Version: found.Version, ID: found.ID, GUID: found.GUID, Refers: found.References}
+	out := Version{Subject: found.Subject, Version: found.Version, ID: found.ID, GUID: found.GUID, Refers: found.References, Whole: found.Schema}
 	text, err := r.text(ctx, found.Subject, found.Schema, 0)
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", what, err)
