@@ -36,6 +36,7 @@ type Options struct {
 	Job       partition.JobID
 	Fields    record.Fields    // what both sides hold
 	Consumed  partition.Ranges // target offsets that were used up already
+	Frames    *record.Frames   // how records are told to be the same; nil takes every part as the bytes that it is
 	Spill     spill.Options    // what goes to disk when it is large
 }
 
@@ -51,7 +52,7 @@ type Present struct {
 // Load reads r to its end. It closes r.
 func Load(ctx context.Context, r sink.Reader, opt Options) (*Present, error) {
 	defer r.Close()
-	p := &Present{opt: opt, prefix: opt.Topic + "/" + strconv.Itoa(int(opt.Partition)) + "/"}
+	p := &Present{opt: opt, prefix: opt.Topic + "/" + strconv.Itoa(int(opt.Partition)) + "/", hasher: record.Hasher{Frames: opt.Frames}}
 	for {
 		batch, err := r.Next(ctx)
 		if err == io.EOF {

@@ -8,6 +8,7 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/replay/record"
 	"backstitch/replay/sink"
 	"backstitch/replay/source"
 	"backstitch/replay/throttle"
@@ -70,9 +71,11 @@ type Ends struct {
 	Topic string
 	Rules []string       // names of the rules that Source judges by, in order
 	Lane  *throttle.Lane // what it may write when; nil is as fast as it can
-	Spill spill.Options  // for what others wrote into the target
-	Now   func() time.Time
-	Log   *slog.Logger // nil is silent
+	// Frames is how records are told to be the same; nil takes every part as the bytes that it is.
+	Frames *record.Frames
+	Spill  spill.Options // for what others wrote into the target
+	Now    func() time.Time
+	Log    *slog.Logger // nil is silent
 	// Counters are added to as things happen; nil counts nothing that others see.
 	Counters *Counters
 }

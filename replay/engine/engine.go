@@ -91,7 +91,8 @@ func New(task Task, ends Ends, cfg Config) (*Engine, error) {
 		ends.Counters = new(Counters)
 	}
 	ends.Log = ends.Log.With("slice", task.Slice.ID.String(), "epoch", uint64(task.Epoch))
-	return &Engine{task: task, ends: ends, cfg: cfg, fields: ends.Source.Fields(), pace: newPace(cfg.CommitBytes, cfg.FewCommits), every: cfg.CommitEvery}, nil
+	return &Engine{task: task, ends: ends, cfg: cfg, fields: ends.Source.Fields(), hasher: record.Hasher{Frames: ends.Frames},
+		pace: newPace(cfg.CommitBytes, cfg.FewCommits), every: cfg.CommitEvery}, nil
 }
 
 // Run steps until the slice is done (nil), drained (ErrDrained), or can not go on. It closes everything before it returns.
@@ -190,6 +191,7 @@ func (e *Engine) loadPresent(ctx context.Context) error {
 		Job:       e.task.Slice.ID.Job,
 		Fields:    e.fields,
 		Consumed:  e.next.Consumed,
+		Frames:    e.ends.Frames,
 		Spill:     e.ends.Spill,
 	})
 	if err != nil {

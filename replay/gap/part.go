@@ -89,7 +89,7 @@ func (r *Report) Part() (*Part, error) {
 	if r.numbered() > 0 {
 		p.NotChecked = p.NotChecked[:len(p.NotChecked)-1] // and so is noteNumbers
 	}
-	if r.glued() > 0 {
+	if r.Glued() > 0 {
 		p.NotChecked = p.NotChecked[:len(p.NotChecked)-1] // and noteGlue, which comes before it
 	}
 	for i := range p.Findings {

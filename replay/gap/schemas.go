@@ -36,15 +36,15 @@ func (r *Report) noteNumbers() {
 
 // noteGlue says that versions of AWS Glue's schemas were compared as they are. Which registry has them does not matter: none is asked.
 func (r *Report) noteGlue() {
-	if n := r.glued(); n > 0 {
+	if n := r.Glued(); n > 0 {
 		r.NotChecked = append(r.NotChecked, fmt.Sprintf("schemas: %s with a value that looks as if it began with the version of a schema of AWS Glue; versions, and payloads "+
 			"that are compressed, were compared as bytes, because no registry of AWS is asked", plural(n, "record")))
 	}
 }
 
-// numbered is how many records of the reference look as if they named a schema by number, and glued how many by a version of AWS Glue.
+// numbered is how many records of the reference look as if they named a schema by number, and Glued how many by a version of AWS Glue.
 func (r *Report) numbered() int64 { return r.many(func(x *Result) int64 { return x.Framed }) }
-func (r *Report) glued() int64    { return r.many(func(x *Result) int64 { return x.Glued }) }
+func (r *Report) Glued() int64    { return r.many(func(x *Result) int64 { return x.Glued }) }
 
 // many is how many records look so, 0 when they are so few that it is by chance: of values that are random, one in 256 begins with a zero.
 func (r *Report) many(look func(*Result) int64) int64 {

@@ -55,6 +55,8 @@ type Ends struct {
 	Source  source.Source
 	Sink    sink.Sink
 	Targets sink.Targets
+	// Frames is how records of the two are told to be the same; nil takes every part as the bytes that it is.
+	Frames *record.Frames
 }
 
 // Close closes all of them.
@@ -117,6 +119,9 @@ func (o *Opener) OpenMetered(ctx context.Context, job partition.JobID, recipe []
 		return nil, fmt.Errorf("recipe of job %s has version %d, want %d: %w", job, ends.Recipe.Version, want, ErrRecipe)
 	}
 	var err error
+	if ends.Frames, err = ends.Recipe.Frames(); err != nil {
+		return nil, fmt.Errorf("recipe of job %s: %w: %w", job, err, ErrRecipe)
+	}
 	if ends.Source, err = o.source(ctx, job, &ends.Recipe); err != nil {
 		return nil, fmt.Errorf("open source of job %s: %w", job, err)
 	}

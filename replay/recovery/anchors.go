@@ -17,7 +17,7 @@ type DescribedLog interface {
 // compareBy compares the two ends in the way that the caller has asked for.
 func (b *builder) compareBy(ctx context.Context, ref Reference, end End, in gap.Input) (*gap.Report, error) {
 	// What may be lacking is counted where it is read, and so are repetitions; a ledger reads only what is new.
-	if b.opt.Compare == nil || b.tally != nil || b.repeats != nil || in.Rendered != "" || b.writers != nil {
+	if b.opt.Compare == nil || b.tally != nil || b.repeats != nil || in.Rendered != "" || b.writers != nil || b.names != nil {
 		return gap.Scan(ctx, in, b.opt.Scan)
 	}
 	a, err := b.anchors(ref, end)

@@ -82,6 +82,7 @@ type builder struct {
 	planning bool                  // what was scanned is to be written
 	readable *readers              // of the target, when planning; nil where no registries are named
 	writers  *writers              // that values in Avro name; nil where they are JSON
+	names    *remapper             // that the target has for schemas, when planning; nil where records keep theirs
 	tally    *rule.Tally           // nil where nobody bounds what may be lacking
 	repeats  *repeat.Book          // nil where no repetitions are left out
 	behind   map[int32]*superseded // by partition; those of which nothing is to be said are left out

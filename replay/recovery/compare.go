@@ -10,6 +10,7 @@ import (
 	"backstitch/replay/datum"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/rename"
 	"backstitch/replay/source"
 )
 
@@ -83,6 +84,11 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 		return err
 	}
 	defer closeWriters()
+	closeNames, err := b.learnNames(ctx, clients)
+	if err != nil {
+		return err
+	}
+	defer closeNames()
 	in, err := b.input(ctx, e)
 	if err != nil {
 		return err
@@ -171,7 +177,11 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 	if b.writers != nil {
 		by = b.writers
 	}
-	ref, err := b.recipe.Source.overBy(e.ref, b.tally, by)
+	var named source.Source = e.ref
+	if b.names != nil {
+		named = rename.Over(named, b.names)
+	}
+	ref, err := b.recipe.Source.overBy(named, b.tally, by)
 	if err != nil {
 		return gap.Input{}, err
 	}
@@ -199,7 +209,7 @@ func (b *builder) whole() error {
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
 	in.Facts = gap.Facts{
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
-		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.noteDatums(), b.notes, b.about.Notes),
+		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.noteDatums(), b.noteNames(), b.notes, b.about.Notes),
 	}
 	if b.recipe.Target.Reshape != nil {
 		return nil // partitions of the two sides have nothing to do with each other

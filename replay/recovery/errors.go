@@ -50,6 +50,10 @@ const (
 	CodeKeys        = "BST-E1193" // keys would name other schemas in the target's registry
 	CodeManySchemas = "BST-E1192" // the records name more schemas than a job takes along
 	CodeNoOrder     = "BST-E1222" // which change events are superseded can not be told
+	CodeTornKeys    = "BST-E1172" // one registry alone has schemas of keys, and names are to be remapped
+	CodeNoName      = "BST-E1173" // the target's registry does not have a schema that records name
+	CodeManyNames   = "BST-E1174" // records name more schemas than a job takes along under their names in the target
+	CodeUntold      = "BST-E1175" // registries do not tell what the target calls schemas
 	CodeBlind       = "BST-E1155" // a rule looks at a part of a record that the reference does not hold
 )
 

@@ -22,6 +22,9 @@ func CheckFresh(ctx context.Context, p *Plan, clients Clients) error {
 	if err := stale.objects(ctx, p, clients); err != nil {
 		return err
 	}
+	if err := stale.names(ctx, p, clients); err != nil {
+		return err
+	}
 	if len(stale.Moved) > 0 {
 		return stale
 	}

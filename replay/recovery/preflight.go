@@ -36,6 +36,9 @@ const (
 	NoteUndecided  = "BST-P222" // or that is not known
 	NoteFiles      = "BST-P242" // many small files
 
+	NoteSeveralNames = "BST-P237" // the target's registry has several names for one schema
+	NoteGlue         = "BST-P240" // versions of AWS Glue's schemas are written as they are
+
 	NoteOutput       = "BST-P247" // the target's latest schema can not read the output schema of steps over Avro
 	NoteOutputUnsure = "BST-P248" // or that is not known
 
@@ -63,6 +66,7 @@ func (b *builder) preflight(p *Plan) error {
 	c.superseded()
 	c.reshape()
 	c.schemas()
+	c.names()
 	return nil
 }
 

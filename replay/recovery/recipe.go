@@ -8,6 +8,7 @@ import (
 	"backstitch/replay/datum"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/rename"
 	"backstitch/replay/rule"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
@@ -89,6 +90,8 @@ const (
 	WasmVersion      = 8  // a step with a WebAssembly module
 	DatumsVersion    = 9  // steps over values in Avro
 	SourcesVersion   = 15 // repetitions by the positions of change events
+
+	NamesVersion = 11 // names of schemas are rewritten
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
@@ -96,6 +99,8 @@ func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
 	case r.Dedupe != nil && slices.Contains(r.Dedupe.Key, "debezium"):
 		return SourcesVersion
+	case r.Source.Names != nil:
+		return NamesVersion
 	case t != nil && t.Values != nil:
 		return DatumsVersion
 	case t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Wasm != nil }):
@@ -144,6 +149,8 @@ type Source struct {
 	FromMs    int64   `json:"fromMs,omitempty"`    // time range [FromMs, ToMs) in Kafka milliseconds; both zero for all
 	ToMs      int64   `json:"toMs,omitempty"`
 	Registry  string  `json:"registry,omitempty"` // connection to the registry that its records name schemas of, or its address; no plan has one
+	// Names are those of schemas in the target's registry, which records get before anything else looks at them; nil leaves them as they are.
+	Names *Names `json:"names,omitempty"`
 	// Transform changes each value before anything else looks at it; nil leaves them as they are.
 	Transform *Transform `json:"transform,omitempty"`
 	// Rules judge each record behind the transform; nil lets all pass.
@@ -185,7 +192,7 @@ func (r *Rules) Set() (*rule.Set, error) {
 	return s, nil
 }
 
-// Over is src as the recipe of s wants it: changed by the transform, without what breaks a rule, and counted by tally, which may be nil.
+// Over is src as the recipe of s wants it: under the target's names of schemas, changed by the transform, without what breaks a rule, and counted by tally, which may be nil.
 func (s *Source) Over(src source.Source, tally *rule.Tally) (source.Source, error) {
 	return s.overBy(src, tally, nil)
 }
@@ -195,6 +202,13 @@ func (s *Source) overBy(src source.Source, tally *rule.Tally, writers datum.Writ
 	set, err := s.Rules.Set()
 	if err != nil {
 		return nil, err
+	}
+	if s.Names != nil {
+		table, err := s.Names.table()
+		if err != nil {
+			return nil, err
+		}
+		src = rename.Over(src, table)
 	}
 	if s.Transform != nil && s.Transform.Values != nil {
 		return s.over(src, set, tally, writers)

@@ -40,6 +40,10 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 	if t := p.Recipe.Source.Transform; t != nil {
 		fmt.Fprintf(&b, "%s\n", t)
 	}
+	if n := p.Recipe.Source.Names; n != nil {
+		fmt.Fprintf(&b, "%s\n", n)
+		n.write(&b, opt.All)
+	}
 	if r := p.Recipe.Source.Rules; r != nil {
 		fmt.Fprintf(&b, "%s\n", r)
 	}

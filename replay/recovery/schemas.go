@@ -13,7 +13,8 @@ import (
 
 // Where records name their schemas, each side has names of its own. A comparison asks both registries what they stand for. What a plan
 // writes are the reference's bytes, and what its job proves is compared as bytes: so there is a plan only where each name means the same on
-// both sides, as it does with one registry for both, or one that is a copy with its numbers. The trap: a plan has no registry any more, and
+// both sides, as it does with one registry for both, or one that is a copy with its numbers, or where the plan is to give records the
+// target's names (remap.go). The trap: a plan has no registry any more, and
 // nobody who carries it out could tell that one has changed its mind. Numbers and GUIDs of a registry are for ever.
 
 // numbers refuses to plan where names of schemas differ, once the records were read and it is known what they name.
@@ -21,7 +22,14 @@ func (b *builder) numbers(ctx context.Context, in *gap.Input) error {
 	if !b.planning || in.ReferenceSchemas == nil {
 		return nil
 	}
-	err := schema.SameNames(ctx, in.ReferenceSchemas, in.TargetSchemas)
+	var err error
+	if b.names != nil {
+		if err := b.pinNames(in); err != nil {
+			return err
+		}
+	} else {
+		err = schema.SameNames(ctx, in.ReferenceSchemas, in.TargetSchemas)
+	}
 	switch {
 	case err == nil:
 		if b.readable, err = readableBy(ctx, in.ReferenceSchemas, in.TargetSchemas); err != nil {
@@ -43,7 +51,8 @@ func (b *builder) numbers(ctx context.Context, in *gap.Input) error {
 		Code: CodeNumbers, Title: "what is missing can not be written: the two sides name their schemas differently", Exit: exitUsage, Err: err,
 		Why: sides + ", and " + err.Error() + ". A record of the source that is written as it is would name another schema there, or differ in bytes from one " +
 			"that says the same; and a job proves bytes.",
-		Hint: "backstitch gaps list says what is missing; if both sides have the same numbers, leave registry out on both",
+		Hint: "spec.target.kafka.schemas: remap writes records under the target's names; backstitch gaps list says what is missing; if both sides have the same numbers, " +
+			"leave registry out on both",
 	}
 }
 
@@ -65,6 +74,12 @@ func (b *builder) registries(in *gap.Input, clients Clients) (closeAll func(), e
 		}
 	}
 	if b.recipe.Source.Registry == "" {
+		return closeAll, nil
+	}
+	if b.names != nil {
+		// What the reference gives has the target's names already.
+		in.ReferenceSchemas, in.TargetSchemas = schema.NewSide(b.names.to, b.recipe.Target.Topic), schema.NewSide(b.names.to, b.recipe.Target.Topic)
+		schema.Pair(in.ReferenceSchemas, in.TargetSchemas)
 		return closeAll, nil
 	}
 	for _, side := range []struct {

@@ -29,11 +29,13 @@ const (
 	DefaultFileFormat     = "ndjson"
 	DefaultFileBytes      = Bytes("64MiB")
 	DefaultPartitioner    = "keep"
+	DefaultSchemas        = "keep"
 	DefaultPolicy         = "notify"
 	DefaultWasmFunction   = "transform"
 	DefaultWasmMemory     = Bytes("16MiB")
 	DefaultWasmTime       = Duration("50ms")
-	PolicyRun             = "run" // the policy that needs limits
+	PolicyRun             = "run"   // the policy that needs limits
+	RemapSchemas          = "remap" // schemas of a target by its own registry's names
 )
 
 // WithDefaults returns a copy of r in which everything that was left out is written out.

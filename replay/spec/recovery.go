@@ -146,6 +146,8 @@ type KafkaTarget struct {
 	Registry string `json:"registry,omitempty" jsonschema:"minLength=1"`
 	// How a record gets its partition: keep is that of the reference; murmur2 goes by its key, as Java's clients do, into a topic of any number of partitions that backstitch alone fills.
 	Partitioner string `json:"partitioner,omitempty" jsonschema:"enum=keep,enum=murmur2,default=keep"`
+	// What records that are written call their schemas: keep is what the reference calls them, and a plan is made only if that means the same on both sides; remap is what the target's registry calls the same schemas, found when the plan is made. It needs registry on both sides.
+	Schemas string `json:"schemas,omitempty" jsonschema:"enum=keep,enum=remap,default=keep"`
 }
 
 // DirTarget is a directory to complete.

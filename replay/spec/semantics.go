@@ -24,6 +24,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.dedupe(r)
 	c.superseded(r)
 	c.partitioner(r)
+	c.remapped(r)
 	c.bounds(r)
 	c.units(r)
 	return c.problems
@@ -193,6 +194,19 @@ func (c *checker) registries(r *Recovery) {
 		return // each side's registry tells its own schemas, and nothing is compared by them
 	}
 	c.bothRegistries("spec.source."+at, source, "source", "spec.target."+to, target, "target")
+}
+
+// remapped refuses to write records under names that nobody tells.
+func (c *checker) remapped(r *Recovery) {
+	if k := r.Spec.Target.Kafka; k == nil || k.Schemas != RemapSchemas {
+		return
+	}
+	const path = "spec.target.kafka.schemas"
+	if source, at := r.Spec.Source.registry(); source == "" {
+		c.add(CodeRequired, "spec.source."+at, "schemas: remap needs the registry of each side: it tells what its names of schemas stand for", "registry: NAME on both sides, or leave schemas out")
+	} else if r.avro() {
+		c.add(CodeTogether, path, "values that steps make have the number of the output schema, and keys keep theirs", "leave schemas out")
+	}
 }
 
 func (c *checker) bothRegistries(at, a, side, to, b, other string) {

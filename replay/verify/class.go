@@ -149,11 +149,11 @@ func (k *class) compare(ctx context.Context) error {
 	defer tgt.Close()
 	meter := &meter{progress: k.c.cfg.Progress}
 	defer meter.flush()
-	k.out, err = match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, NewBag: k.c.cfg.NewBag, Chains: true, Watch: match.Watch{
+	k.out, err = match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, ReferenceFrames: k.c.frames, TargetFrames: k.c.frames, NewBag: k.c.cfg.NewBag, Chains: true, Watch: match.Watch{
 		WantTarget: k.want,
 		Reference: func(r *record.Record, d *record.Digest) {
 			meter.add(d.Bytes)
-			k.c.ledger.count(r, d.Hash, k.filled)
+			k.c.ledger.count(r, d, k.filled)
 		},
 		Target: func(_ *record.Record, d *record.Digest) { meter.add(d.Bytes) },
 	}})
@@ -190,9 +190,10 @@ func (k *class) chains(ctx context.Context) error {
 			k.there = func(r *record.Record) bool { return written.Contains(r.Offset) }
 		}
 	}
+	h := k.c.hasher()
 	k.chain[0], err = k.foldAll(ctx, ref, func(r *record.Record) bool {
 		if k.missing.Contains(r.Offset) {
-			k.c.ledger.lose(r, record.Hash(r, k.c.fields))
+			k.c.ledger.lose(r, h.Digest(r, k.c.fields))
 		}
 		return k.there(r)
 	})
@@ -231,7 +232,7 @@ func (k *class) written(ctx context.Context) (out match.Positions, ok bool, err 
 
 func (k *class) foldAll(ctx context.Context, r match.Reader, want func(*record.Record) bool) (record.Chain, error) {
 	var chain record.Chain
-	var h record.Hasher
+	h := k.c.hasher()
 	err := each(ctx, r, func(rec *record.Record) error {
 		if want(rec) {
 			chain.Fold(h.Hash(rec, k.c.fields))
@@ -344,7 +345,7 @@ func (k *class) copies(ctx context.Context) (n, first int64, err error) {
 		return 0, 0, err
 	}
 	defer ref.Close()
-	var h record.Hasher
+	h := k.c.hasher()
 	first = -1
 	err = each(ctx, ref, func(r *record.Record) error {
 		if k.out.Surplus.Len() == 0 {

@@ -73,10 +73,11 @@ func (c *comparison) routed(ctx context.Context, rule *repartition.Rule) (*repar
 	out, part := rule.NewHeld(), c.work.Slice.Partition
 	var h record.Hasher
 	return out, each(ctx, ref, func(r *record.Record) error {
-		hash, bytes := h.Hash(r, c.fields), r.SizeUnder(c.fields)
+		d := h.Digest(r, c.fields) // of bytes, as a census counts: a name that is another one than the rule's is looked into by matching
+		hash, bytes := d.Hash, d.Size
 		meter.add(bytes)
 		filled := c.filled.Contains(r.Offset)
-		c.ledger.count(r, hash, filled)
+		c.ledger.count(r, d, filled)
 		to := &out.Then[rule.Of(part, r)]
 		if filled {
 			to = &out.Since[rule.Of(part, r)]

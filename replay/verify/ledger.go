@@ -88,7 +88,7 @@ func (l *ledger) at(o partition.Offset) int {
 }
 
 // count adds one record of the reference; filled says that the job was to write it.
-func (l *ledger) count(r *record.Record, hash [16]byte, filled bool) {
+func (l *ledger) count(r *record.Record, d record.Digest, filled bool) {
 	i := l.at(r.Offset)
 	if i < 0 {
 		return // never: what is read lies in what was cut
@@ -101,19 +101,19 @@ func (l *ledger) count(r *record.Record, hash [16]byte, filled bool) {
 		w.FromMs, w.ToMs = min(w.FromMs, r.TimestampMs), max(w.ToMs, r.TimestampMs)
 	}
 	w.Expected.Records++
-	w.Expected.Bytes += r.SizeUnder(l.fields)
+	w.Expected.Bytes += d.Size
 	if filled {
 		w.Filled++
 	}
-	l.sums[i].Add(hash)
+	l.sums[i].Add(d.Hash)
 }
 
 // lose takes a record off the target's side.
-func (l *ledger) lose(r *record.Record, hash [16]byte) {
+func (l *ledger) lose(r *record.Record, d record.Digest) {
 	if i := l.at(r.Offset); i >= 0 {
 		l.lost[i].Records++
-		l.lost[i].Bytes += r.SizeUnder(l.fields)
-		l.lostSum[i].Add(hash)
+		l.lost[i].Bytes += d.Size
+		l.lostSum[i].Add(d.Hash)
 	}
 }
 

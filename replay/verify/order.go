@@ -20,7 +20,7 @@ func (k *class) disorder(ctx context.Context) (target, reference int64, ok bool,
 	}
 	defer ref.Close()
 	defer tgt.Close()
-	a, b := steps{r: ref, want: k.there}, steps{r: tgt, want: k.matchedTarget}
+	a, b := steps{r: ref, want: k.there, hasher: *k.c.hasher()}, steps{r: tgt, want: k.matchedTarget, hasher: *k.c.hasher()}
 	defer a.release()
 	defer b.release()
 	for {

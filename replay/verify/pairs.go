@@ -69,7 +69,7 @@ func (k *class) explain(ctx context.Context) error {
 			continue
 		}
 		used[j] = true
-		k.c.say(fmt.Sprintf("%s: %s differs from reference offset %d%s", k.c.name(strange[j].Offset), differs(&r.Record, &strange[j].Record, k.c.fields), r.Offset, k.c.window(r.Offset)))
+		k.c.say(fmt.Sprintf("%s: %s differs from reference offset %d%s", k.c.name(strange[j].Offset), differs(&r.Record, &strange[j].Record, k.c.fields, k.c.frames != nil), r.Offset, k.c.window(r.Offset)))
 	}
 	return nil
 }
@@ -148,15 +148,26 @@ func partner(r *loose, among []loose, used []bool) int {
 	return -1
 }
 
-// differs says which parts of two records are not equal.
-func differs(a, b *record.Record, fields record.Fields) string {
+// differs says which parts of two records are not equal. framed says that the parts begin with names of schemas.
+func differs(a, b *record.Record, fields record.Fields, framed bool) string {
 	var out []string
 	same := func(x, y []byte) bool { return bytes.Equal(x, y) && (x == nil) == (y == nil) }
-	if fields&record.FieldKey != 0 && !same(a.Key, b.Key) {
-		out = append(out, "key")
+	part := func(name string, x, y []byte) {
+		if same(x, y) {
+			return
+		}
+		want, ok := record.FrameID(x)
+		is, ok2 := record.FrameID(y)
+		if framed && ok && ok2 && bytes.Equal(x[record.FrameLen:], y[record.FrameLen:]) {
+			name = fmt.Sprintf("the name of the %s's schema (%d, to be %d)", name, is, want)
+		}
+		out = append(out, name)
 	}
-	if fields&record.FieldValue != 0 && !same(a.Value, b.Value) {
-		out = append(out, "value")
+	if fields&record.FieldKey != 0 {
+		part("key", a.Key, b.Key)
+	}
+	if fields&record.FieldValue != 0 {
+		part("value", a.Value, b.Value)
 	}
 	if fields&record.FieldTimestamp != 0 && a.TimestampMs != b.TimestampMs {
 		out = append(out, "timestamp")
@@ -179,7 +190,7 @@ func (k *class) others(ctx context.Context) error {
 	}
 	defer ref.Close()
 	defer tgt.Close()
-	out, err := match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, NewBag: k.c.cfg.NewBag, Watch: match.Watch{
+	out, err := match.Run(ctx, ref, tgt, match.Options{Fields: k.c.fields, ReferenceFrames: k.c.frames, TargetFrames: k.c.frames, NewBag: k.c.cfg.NewBag, Watch: match.Watch{
 		WantReference: func(r *record.Record) bool { return k.missing.Contains(r.Offset) },
 		WantTarget:    func(r *record.Record) bool { return !k.c.ours(r) },
 	}})

@@ -82,8 +82,12 @@ func (v *Verifier) Compare(ctx context.Context, w Work) (Result, error) {
 	if w.Slice.Kind != partition.SliceVerify {
 		return Result{}, fmt.Errorf("slice %s is of kind %s, want verify", w.Slice.ID, w.Slice.Kind)
 	}
-	c := v.comparison(w)
-	err := c.repetitions(ctx)
+	frames, err := w.Recipe.Frames()
+	if err != nil {
+		return Result{}, fmt.Errorf("verify: %w", err)
+	}
+	c := v.comparison(w, frames)
+	err = c.repetitions(ctx)
 	if err == nil {
 		err = c.run(ctx)
 	}
@@ -93,7 +97,7 @@ func (v *Verifier) Compare(ctx context.Context, w Work) (Result, error) {
 		var more bool
 		if more, err = c.settled(ctx); more && err == nil {
 			left, moved := c.left, c.moved
-			c = v.comparison(w)
+			c = v.comparison(w, frames)
 			c.leave(left, moved)
 			err = c.run(ctx)
 		}
@@ -111,8 +115,8 @@ func (v *Verifier) Compare(ctx context.Context, w Work) (Result, error) {
 	return Result{c.out, windows}, nil
 }
 
-func (v *Verifier) comparison(w Work) *comparison {
-	c := &comparison{cfg: v.cfg, work: w, fields: w.Reference.Fields() & w.Target.Fields()}
+func (v *Verifier) comparison(w Work, frames *record.Frames) *comparison {
+	c := &comparison{cfg: v.cfg, work: w, frames: frames, fields: w.Reference.Fields() & w.Target.Fields()}
 	// Only what the job was to write can be in its quarantine; a list that says more must not hide what was lost.
 	absent := w.Slice.Filled.Minus(w.Slice.Filled.Minus(w.Quarantined))
 	c.wanted, c.filled = w.Slice.Ranges.Minus(absent), w.Slice.Filled.Minus(absent)
@@ -154,6 +158,7 @@ type comparison struct {
 	cfg    Config
 	work   Work
 	fields record.Fields
+	frames *record.Frames // how records are told to be the same; nil by their bytes
 	out    fsm.Comparison
 	// What is expected to be in the target, and of that what the job was to write: both without what is in quarantine.
 	wanted, filled partition.Ranges
@@ -193,6 +198,9 @@ func (c *comparison) run(ctx context.Context) error {
 	failpoint.Reach(failpoint.VerifySurvivors)
 	return c.refilled(ctx)
 }
+
+// hasher tells records to be the same as the job does.
+func (c *comparison) hasher() *record.Hasher { return &record.Hasher{Frames: c.frames} }
 
 // say notes a difference. The first few are printed.
 func (c *comparison) say(text string) {

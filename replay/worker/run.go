@@ -140,7 +140,7 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 		engine.Task{Slice: r.work.Slice, Epoch: r.work.Epoch, Seen: r.work.Seen},
 		engine.Ends{
 			Source: j.ends.Source, Sink: j.ends.Sink, Topic: j.ends.Recipe.Source.Topic, Rules: j.ends.Recipe.Source.Rules.Names(),
-			Lane: lane, Spill: r.w.deps.Spill, Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
+			Frames: j.ends.Frames, Lane: lane, Spill: r.w.deps.Spill, Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
 		}, cfg)
 	if err != nil {
 		return err
