@@ -63,6 +63,8 @@ const (
 	codeNoSubject     = "BST-E3312" // no such subject or version
 	codeNotASchema    = "BST-E3313" // a text that is no schema, or refers to what is not there
 	codeSchemaRefused = "BST-E3314" // the registry does not take it
+	codeSameRegistry  = "BST-E3316" // a subject is to be copied onto itself
+	codeCopyStopped   = "BST-E3317" // a copy of a subject has stopped on its way
 	codeReadBack      = "BST-E3315" // the registry has something else than was sent
 )
 

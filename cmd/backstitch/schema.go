@@ -22,7 +22,7 @@ import (
 
 func newSchema(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "schema", Short: "Look at schemas, check whether they go together, register them"}
-	cmd.AddCommand(newSchemaCheck(a), newSchemaDiff(a), newSchemaHistory(a), newSchemaRegister(a))
+	cmd.AddCommand(newSchemaCheck(a), newSchemaDiff(a), newSchemaHistory(a), newSchemaRegister(a), newSchemaCopy(a))
 	return cmd
 }
 

@@ -85,7 +85,7 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 		codeUsage, codeNeedsYes, codeTimeout, codeInterrupted, codeReadOnly, codeConfig, codeDeclined, codeJobFailed, codeSandbox,
 		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue,
 		codeFragmented, codeNothingPaired, codeNoOffsets, codeIncompatible, codeUndecided,
-		codeNoSubject, codeNotASchema, codeSchemaRefused, codeDiscarded, codeReadBack, codeFailed,
+		codeNoSubject, codeNotASchema, codeSchemaRefused, codeDiscarded, codeReadBack, codeSameRegistry, codeCopyStopped, codeFailed,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)
