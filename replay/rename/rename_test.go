@@ -33,7 +33,9 @@ func front(n record.SchemaName, payload string) []byte {
 
 func header(key string, value []byte) record.Header { return record.Header{Key: key, Value: value} }
 
-func print(b byte, indexed bool) record.Print { return record.Print{Sum: [16]byte{b}, Indexed: indexed} }
+func print(b byte, indexed bool) record.Print {
+	return record.Print{Sum: [16]byte{b}, Indexed: indexed}
+}
 
 func table() *rename.Table {
 	return &rename.Table{
