@@ -550,6 +550,24 @@ var All = []Mutant{
 		Caught: room("replay/datum", "TestFieldsComeAndGo"),
 	},
 	{
+		Name: "keep-a-name-that-nobody-knows", File: "replay/rename/edit.go",
+		Old: "		case errors.Is(err, ErrNoName) && at[i].header < 0:\n", New: "		case true:\n",
+		Why:    "a record is written under the source's number of its schema, which is another schema's in the target",
+		Caught: room("replay/rename", "TestNamesThatNobodyKnowsAreSetAside"),
+	},
+	{
+		Name: "believe-numbers-of-contexts", File: "replay/schema/catalog.go",
+		Old: "			if said {\n", New: "			if said || true {\n",
+		Why:    "records are given a number that the registry answers with another schema",
+		Caught: room("replay/schema", "TestACatalogBelievesNoNumberOfAnotherContext"),
+	},
+	{
+		Name: "tell-what-is-there-by-bytes", File: "replay/dedupe/dedupe.go",
+		Old: "hasher: record.Hasher{Frames: opt.Frames}", New: "hasher: record.Hasher{}",
+		Why:    "a record that came meanwhile under another number of its schema is written a second time",
+		Caught: room("replay/recovery/reach", "TestWhatComesMeanwhileUnderAnotherName"),
+	},
+	{
 		Name: "know-schemas-of-scans-that-broke-off", File: "fsm/fact_schema.go",
 		Old: "	return !l.Open\n", New: "	return true\n",
 		Why:    "a change of schema that a scan met before it broke off is told by nobody",

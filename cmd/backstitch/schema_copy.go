@@ -21,18 +21,18 @@ type schemaCopy struct {
 	dry      bool
 }
 
-// copied is what a copy prints.
-type copied struct {
-	From    string       `json:"from"`
-	To      string       `json:"to"`
-	Subject string       `json:"subject"`
-	As      string       `json:"as"`
-	DryRun  bool         `json:"dryRun,omitempty"`
-	Steps   []copiedStep `json:"steps"`
+// subjectCopy is what a copy prints.
+type subjectCopy struct {
+	From    string        `json:"from"`
+	To      string        `json:"to"`
+	Subject string        `json:"subject"`
+	As      string        `json:"as"`
+	DryRun  bool          `json:"dryRun,omitempty"`
+	Steps   []versionCopy `json:"steps"`
 }
 
-// copiedStep is one version.
-type copiedStep struct {
+// versionCopy is one version.
+type versionCopy struct {
 	From        string `json:"from"` // SUBJECT@VERSION
 	ID          int    `json:"id"`
 	To          string `json:"to,omitempty"`
@@ -134,10 +134,10 @@ func (c *schemaCopy) stopped(err error, from, to *schemas, done, all int) error 
 }
 
 func (c *schemaCopy) say(subject string, from, to *schemas, plan *schema.Copy, dry bool) error {
-	out := copied{From: from.reg.Name(), To: to.reg.Name(), Subject: subject, As: c.as, DryRun: dry, Steps: []copiedStep{}}
+	out := subjectCopy{From: from.reg.Name(), To: to.reg.Name(), Subject: subject, As: c.as, DryRun: dry, Steps: []versionCopy{}}
 	var names []string
 	for _, s := range plan.Steps {
-		step := copiedStep{From: s.From.Name(), ID: s.From.ID, Reference: s.Needed, Fingerprint: describe(s.From).Fingerprint, Done: "to be registered"}
+		step := versionCopy{From: s.From.Name(), ID: s.From.ID, Reference: s.Needed, Fingerprint: describe(s.From).Fingerprint, Done: "to be registered"}
 		switch {
 		case s.There:
 			step.Done = "there"
@@ -155,7 +155,7 @@ func (c *schemaCopy) say(subject string, from, to *schemas, plan *schema.Copy, d
 	return c.app.print(answer{value: out, names: names, text: out.text})
 }
 
-func (o copied) text(w io.Writer) error {
+func (o subjectCopy) text(w io.Writer) error {
 	fmt.Fprintf(w, "Subject %s of %s   into %s of %s\n", o.Subject, o.From, o.As, o.To)
 	lacking, registered := 0, 0
 	for _, s := range o.Steps {

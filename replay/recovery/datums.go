@@ -187,7 +187,7 @@ func (b *builder) output(ctx context.Context, clients Clients) error {
 	if found.Text.Type != sr.TypeAvro {
 		return unwritable(ctx, d, fmt.Errorf("%s is of type %s", found.Name(), found.Text.Type))
 	}
-	out, err := datum.Parse(found.Text.Schema, refers(found.Text)...)
+	out, err := datum.Parse(found.Text.Schema, found.Text.Before()...)
 	if err != nil {
 		return unwritable(ctx, d, fmt.Errorf("%s: %w", found.Name(), err))
 	}
@@ -233,19 +233,6 @@ func unwritable(ctx context.Context, d *Datums, err error) error {
 		Why:  fmt.Sprintf("Subject %s of registry %s: %v. What comes out begins with the number that this registry has for its schema.", d.Subject, d.Target, err),
 		Hint: fmt.Sprintf("backstitch schema register FILE --registry %s --subject %s; or name another version: spec.transform.values.schema", d.Target, d.Subject),
 	}
-}
-
-// refers are the texts that t refers to, each before those that refer to it.
-func refers(t compat.Text) []string {
-	var out []string
-	for _, r := range t.References {
-		for _, text := range append(refers(r.Text), r.Text.Schema) {
-			if !slices.Contains(out, text) {
-				out = append(out, text)
-			}
-		}
-	}
-	return out
 }
 
 // writers gets to know what numbers in front of values stand for.
@@ -310,7 +297,7 @@ func (w *writers) Learn(ctx context.Context, id uint32) error {
 		err = fmt.Errorf("it is of type %s", text.Type)
 	}
 	if err == nil {
-		s, err = datum.Parse(text.Schema, refers(text)...)
+		s, err = datum.Parse(text.Schema, text.Before()...)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

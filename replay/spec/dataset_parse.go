@@ -53,6 +53,9 @@ func (d *Dataset) semantics(opts Options) []Problem {
 		if t.Kafka != nil && t.Kafka.Partitioner != "" && t.Kafka.Partitioner != DefaultPartitioner {
 			c.add(CodeTogether, path+".kafka.partitioner", "scans of a dataset compare partitions of the same number", "make a plan of a spec of its own: backstitch plan -f SPEC")
 		}
+		if t.Kafka != nil && t.Kafka.Schemas == RemapSchemas && reference == "" {
+			c.add(CodeRequired, "spec.reference."+at, "schemas: remap needs the registry of each side: it tells what its names of schemas stand for", "registry: NAME on both sides, or leave schemas out")
+		}
 		c.same(path, d.Spec.Reference, t)
 		for j, other := range d.Spec.Targets[:i] {
 			if t.place() == other.place() {

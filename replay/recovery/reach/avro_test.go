@@ -107,6 +107,32 @@ func TestAvroFromLossToProof(t *testing.T) {
 	}
 }
 
+// An object holds its schema whole, and the registry has it in parts that refer to each other.
+func TestAvroWhoseSchemaRefersToOthers(t *testing.T) {
+	const (
+		line  = `{"type":"record","name":"acme.Line","fields":[{"name":"n","type":"long"}]}`
+		bill  = `{"type":"record","name":"acme.Bill","fields":[{"name":"first","type":"acme.Line"},{"name":"last","type":"acme.Line"}]}`
+		whole = `{"type":"record","name":"Bill","namespace":"acme","fields":[{"name":"first","type":{"type":"record","name":"Line","fields":[{"name":"n","type":"long"}]}},{"name":"last","type":"Line"}]}`
+	)
+	l, reg := avroWorld(t, func(int64) bool { return true })
+	reg.RegisterAs("lines", 6, sr.Schema{Schema: line})
+	reg.RegisterAs("bills", 7, sr.Schema{Schema: bill, References: []sr.SchemaReference{{Name: "acme.Line", Subject: "lines", Version: 1}}})
+	l.dir = t.TempDir()
+	var datums [][]byte
+	for i := range int64(20) {
+		d := foreigntest.Datum(whole, map[string]any{"first": map[string]any{"n": i}, "last": map[string]any{"n": -i}})
+		datums = append(datums, d)
+		if i != 7 {
+			l.kafka.Produce(foreigntest.Topic, 0, record.Record{TimestampMs: 1_795_132_800_000 + i, Value: append([]byte{0, 0, 0, 0, 7}, d...)})
+		}
+	}
+	foreigntest.Files(t, l.dir, map[string][]byte{"topics/orders/partition=0/orders+0+0000000000.avro": foreigntest.AvroObject(whole, "null", 9, datums...)})
+	rep := l.scan(framedBy(reg)[:len(framedBy(reg))-1] + ", subject: bills}")
+	if got := rep.Result(0); got.MissingRecords != 1 || !got.Missing.Contains(7) || got.Extra != 0 {
+		t.Errorf("got %d missing, %v, %d too many: %+v", got.MissingRecords, got.Missing, got.Extra, rep.Findings)
+	}
+}
+
 // A sink that writes records under a newer schema than they had makes them look lost, and the same ones surplus.
 func TestRewrittenRecordsAreNoLoss(t *testing.T) {
 	l, reg := avroWorld(t, func(o int64) bool { return o == 7 })

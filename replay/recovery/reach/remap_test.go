@@ -10,9 +10,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"backstitch/fsm"
+	"backstitch/partition"
 	"backstitch/replay/connect"
+	"backstitch/replay/engine"
 	"backstitch/replay/open"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
@@ -310,5 +313,39 @@ func TestRemappedKeysChooseThePartition(t *testing.T) {
 	}
 	if n != remapped {
 		t.Errorf("got %d records, want %d", n, remapped)
+	}
+}
+
+// What others write since the plan counts by what it says, too: it is not written again, and a second number of its schema is no other record.
+func TestWhatComesMeanwhileUnderAnotherName(t *testing.T) {
+	l := newRestored(t)
+	l.two.SeedSchema("orders.copy-value", 3, 90, sr.Schema{Schema: jsonText, Type: sr.TypeJSON})
+	_, sub := l.submit(l.spec(remap, ""))
+	came := recordOf(1, 50)
+	came.Value = append([]byte{0, 0, 0, 0, 90}, payload(4, 1)...)
+	l.kafka.Produce("orders.copy", 0, came)
+	ends, err := open.New(l.config).Open(t.Context(), sub.ID, sub.Recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ends.Close()
+	for _, s := range sub.Slices {
+		if s.Kind != partition.SliceFill {
+			continue
+		}
+		e, err := engine.New(engine.Task{Slice: s, Epoch: 1}, engine.Ends{Source: ends.Source, Sink: ends.Sink, Frames: ends.Frames, Topic: "orders", Now: time.Now},
+			ends.Engine(engine.DefaultConfig()))
+		if err == nil {
+			err = e.Run(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(l.kafka.Committed("orders.copy", 0)); n != remapped {
+		t.Errorf("got %d records, want %d", n, remapped)
+	}
+	if rs, v := l.prove(sub, ends); v != fsm.Pass {
+		t.Errorf("got %s, want a pass: %s", v, rs[0].Detail)
 	}
 }

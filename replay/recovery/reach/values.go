@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"backstitch/replay/datum"
 	"backstitch/replay/ocf"
 	"backstitch/replay/recovery"
+	"backstitch/replay/schema/compat"
 )
 
 // number asks the registry that s names what it calls the schemas of values, once, before anything is read.
@@ -24,7 +26,7 @@ func (c *Clients) number(ctx context.Context, s *recovery.Source) error {
 		return unnumbered(err)
 	}
 	for _, n := range list {
-		parsed, err := ocf.ParseSchema([]byte(n.Schema))
+		parsed, err := whole(n.Text)
 		if err != nil {
 			return unnumbered(fmt.Errorf("schema %d of subject %s: %w", n.ID, v.Subject, err))
 		}
@@ -32,6 +34,18 @@ func (c *Clients) number(ctx context.Context, s *recovery.Source) error {
 	}
 	s.Values = &v
 	return nil
+}
+
+// whole is a schema with what it refers to, as objects have it.
+func whole(t compat.Text) (*ocf.Schema, error) {
+	if len(t.References) == 0 {
+		return ocf.ParseSchema([]byte(t.Schema))
+	}
+	parsed, err := datum.Parse(t.Schema, t.Before()...)
+	if err != nil {
+		return nil, err
+	}
+	return ocf.ParseSchema([]byte(parsed.Text()))
 }
 
 // unnumbered makes a registry that does not tell the numbers a thing that a person can act on.

@@ -16,6 +16,19 @@ type Text struct {
 	References []Reference
 }
 
+// Before are the texts that t refers to, each before those that refer to it.
+func (t Text) Before() []string {
+	var out []string
+	for _, r := range t.References {
+		for _, text := range append(r.Text.Before(), r.Text.Schema) {
+			if !slices.Contains(out, text) {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
 // Reference is a schema that another one refers to: by the full name of a type in Avro, by the target of an import in Protobuf, by what
 // stands in $ref in JSON Schema.
 type Reference struct {
