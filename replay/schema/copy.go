@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"backstitch/replay/record"
 
@@ -35,8 +36,8 @@ type Copy struct {
 // ErrReadBack says that a registry has something else than was sent, so names of the two do not mean the same.
 var ErrReadBack = errors.New("the registry has another schema than was sent")
 
-// PlanCopy finds out which versions of subject the registry to lacks under the subject as, with all that they refer to, which goes under its own
-// subjects. It writes nothing. ErrUnknown when there is no such subject.
+// PlanCopy finds out which versions of subject the registry to lacks under the subject as, with all that they refer to. That keeps its subjects, and
+// goes along into the context of as where it is in the same one as subject. It writes nothing. ErrUnknown when there is no such subject.
 func PlanCopy(ctx context.Context, from, to *Registry, subject, as string) (*Copy, error) {
 	c := &Copy{from: from, to: to, have: map[string][]Version{}, done: map[place]int{}}
 	numbers, err := from.Versions(ctx, subject)
@@ -70,7 +71,7 @@ func (c *Copy) add(ctx context.Context, v Version, as string, needed bool, depth
 		if err != nil {
 			return err
 		}
-		if err := c.add(ctx, to, to.Subject, true, depth+1); err != nil {
+		if err := c.add(ctx, to, moved(to.Subject, v.Subject, as), true, depth+1); err != nil {
 			return err
 		}
 	}
@@ -85,6 +86,16 @@ func (c *Copy) add(ctx context.Context, v Version, as string, needed bool, depth
 	c.done[at] = len(c.Steps)
 	c.Steps = append(c.Steps, step)
 	return nil
+}
+
+// moved is where a subject goes that one in context of from refers to, which goes where as is: from within a context an unqualified subject is
+// one of that context, so what is of the same context goes along.
+func moved(subject, from, as string) string {
+	space := contextOf(from)
+	if contextOf(subject) != space {
+		return subject
+	}
+	return contextOf(as) + strings.TrimPrefix(subject, space)
 }
 
 // versions are those that the other registry has under a subject.
