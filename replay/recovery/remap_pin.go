@@ -17,16 +17,16 @@ import (
 // is somebody else's, and a schema there is for ever. So the refusal says what to type.
 
 // pinNames puts what was met into the recipe, or says why nothing can be written.
-func (b *builder) pinNames(in *gap.Input) error {
+func (b *builder) pinNames(ctx context.Context, in *gap.Input) error {
 	r := b.names
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	n := &Names{Source: r.from.Name(), Target: r.to.Name(), Keys: r.Keys()}
+	n := &Names{Source: b.recipe.Source.Registry, Target: b.recipe.Target.Registry, Keys: r.Keys()}
 	switch {
 	case r.torn:
 		return b.tornKeys()
 	case r.failed != nil:
-		return b.untold(context.Background(), r.failed)
+		return b.untold(ctx, r.failed)
 	case len(r.lacking) > 0:
 		return b.lacking()
 	case len(r.met) > maxNames:
@@ -71,7 +71,7 @@ func byName(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), string
 func (b *builder) tornKeys() error {
 	r := b.names
 	has, lacks := schema.KeySubject(r.source), schema.KeySubject(r.topic)
-	from, to := r.from.Name(), r.to.Name()
+	from, to := b.recipe.Source.Registry, b.recipe.Target.Registry
 	hint := copyCommand(has, from, to, lacks)
 	if r.framed[1] {
 		has, lacks, from, to = lacks, has, to, from
@@ -113,11 +113,11 @@ func (b *builder) lacking() error {
 		case schema.KeySubject(r.source):
 			as = schema.KeySubject(r.topic)
 		}
-		commands = append(commands, copyCommand(subject, r.from.Name(), r.to.Name(), as))
+		commands = append(commands, copyCommand(subject, b.recipe.Source.Registry, b.recipe.Target.Registry, as))
 	}
 	return &Error{Code: CodeNoName, Title: "the target's registry does not have all schemas that the records name", Exit: exitUsage,
 		Why: fmt.Sprintf("Records of the reference name %s of registry %s, and registry %s has nothing that says the same to the byte, with the same references. A plan registers nothing.",
-			strings.Join(said, ", "), r.from.Name(), r.to.Name()),
+			strings.Join(said, ", "), b.recipe.Source.Registry, b.recipe.Target.Registry),
 		Hint: strings.Join(commands, "; ") + "; and plan again"}
 }
 

@@ -24,7 +24,7 @@ func (b *builder) numbers(ctx context.Context, in *gap.Input) error {
 	}
 	var err error
 	if b.names != nil {
-		if err := b.pinNames(in); err != nil {
+		if err := b.pinNames(ctx, in); err != nil {
 			return err
 		}
 	} else {

@@ -274,6 +274,9 @@ func TestKeysThatOneRegistryAloneHasSchemasOf(t *testing.T) {
 	l := newRestored(t)
 	l.two.Reset()
 	register(l.two, 50, "other")
+	l.two.Intercept(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusTeapot); return true })
+	l.refused("no answer", l.spec(remap, ""), recovery.CodeUntold, "doctor --registry")
+	l.two.ClearInterceptors()
 	l.refused("keys of the source alone", l.spec(remap, ""), recovery.CodeTornKeys, "backstitch schema copy orders-key --from one --to two --as orders.copy-key")
 }
 
