@@ -50,8 +50,8 @@ func newSchemaCopy(a *app) *cobra.Command {
 		Long: `Read all versions of a subject from one registry and what they refer to, and register those that another registry lacks, in their order, references
 first. What is there already, to the byte, stays as it is. Nothing is ever overwritten, deleted or configured; numbers are the other registry's own.
 References keep their subjects, contexts too; --as registers the subject itself under another name or in another context, into which those of its own
-context go along. Each version is read back, by
-its number as well. The other registry checks by its own mode and may refuse; what was registered until then stays, and the command can be given again.`,
+context go along. Each version is read back, by its number as well. The other registry checks by its own mode and may refuse; what was registered until then
+stays, and the command can be given again.`,
 		Example: `  backstitch schema copy orders-value --from west --to east --connections agent.yaml --dry-run
   backstitch schema copy :.pay:orders-value --from https://west:8081 --to https://east:8081 --as orders-value --yes`,
 		Args: cobra.ExactArgs(1),
