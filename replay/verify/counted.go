@@ -77,7 +77,7 @@ func (c *comparison) routed(ctx context.Context, rule *repartition.Rule) (*repar
 		hash, bytes := d.Hash, d.Size
 		meter.add(bytes)
 		filled := c.filled.Contains(r.Offset)
-		c.ledger.count(r, d, filled)
+		c.ledger.count(r, &d, filled)
 		to := &out.Then[rule.Of(part, r)]
 		if filled {
 			to = &out.Since[rule.Of(part, r)]

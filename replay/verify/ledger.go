@@ -88,7 +88,7 @@ func (l *ledger) at(o partition.Offset) int {
 }
 
 // count adds one record of the reference; filled says that the job was to write it.
-func (l *ledger) count(r *record.Record, d record.Digest, filled bool) {
+func (l *ledger) count(r *record.Record, d *record.Digest, filled bool) {
 	i := l.at(r.Offset)
 	if i < 0 {
 		return // never: what is read lies in what was cut
