@@ -183,7 +183,7 @@ func (c *preflight) repetitions() error {
 	}
 	var keyed int64
 	var where []string
-	var all unkeyed
+	var all reasons
 	said := *d
 	for _, res := range b.report.Results {
 		if !res.Comparable {
@@ -218,36 +218,6 @@ func (c *preflight) repetitions() error {
 		c.p.Recipe.Version = c.p.Recipe.Needs()
 	}
 	return nil
-}
-
-// unkeyed are records whose key can not be read, by code.
-type unkeyed struct {
-	records int64
-	codes   []repeat.Unkeyed
-	names   []string // of the partition that the first of each code is in
-}
-
-// add adds those of a partition, and returns how many they are.
-func (u *unkeyed) add(name string, more []repeat.Unkeyed) (n int64) {
-	for _, m := range more {
-		n += m.Records
-		i, known := slices.BinarySearchFunc(u.codes, m.Code, func(c repeat.Unkeyed, code string) int { return cmp.Compare(c.Code, code) })
-		if known {
-			u.codes[i].Records += m.Records
-			continue
-		}
-		u.codes, u.names = slices.Insert(u.codes, i, m), slices.Insert(u.names, i, name)
-	}
-	u.records += n
-	return n
-}
-
-func (u *unkeyed) text() string {
-	var out []string
-	for i, c := range u.codes {
-		out = append(out, fmt.Sprintf("%s %s, first in %s at %d: %s", gap.Count(c.Records), c.Code, u.names[i], c.First, c.Why))
-	}
-	return strings.Join(out, "; ")
 }
 
 // repeatedAsTheyStand refuses a spec that leaves records out for what compares them as they stand.

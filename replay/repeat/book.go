@@ -1,12 +1,9 @@
 package repeat
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 
 	"backstitch/partition"
-	"backstitch/replay/record"
 	"backstitch/replay/source"
 )
 
@@ -20,16 +17,8 @@ type Book struct {
 type Part struct {
 	Left    partition.Ranges // positions of repetitions
 	Keyed   int64            // records whose key could be read
-	Unkeyed []Unkeyed        // those whose key could not, which were kept, by code
+	Unkeyed source.Reasons   // those whose key could not, which were kept
 	to      partition.Offset // below which all was seen
-}
-
-// Unkeyed are records of one partition whose key can not be read for one reason.
-type Unkeyed struct {
-	Code    string
-	Records int64
-	First   partition.Offset // position of the first one
-	Why     string           // it has none
 }
 
 // NewBook makes an empty one.
@@ -62,12 +51,4 @@ func (p *Part) left(o partition.Offset) {
 		return
 	}
 	p.Left = append(p.Left, partition.Range{From: o, To: o + 1})
-}
-
-func (p *Part) unkeyed(r *record.Record, why *source.Refusal) {
-	i, known := slices.BinarySearchFunc(p.Unkeyed, why.Code, func(u Unkeyed, code string) int { return cmp.Compare(u.Code, code) })
-	if !known {
-		p.Unkeyed = slices.Insert(p.Unkeyed, i, Unkeyed{Code: why.Code, First: r.Offset, Why: why.Err.Error()})
-	}
-	p.Unkeyed[i].Records++
 }

@@ -93,7 +93,7 @@ func (r *reader) sift(b *record.Batch) error {
 				b.Bytes -= rec.Size()
 				continue
 			case why != nil:
-				r.part.unkeyed(rec, why)
+				r.part.Unkeyed.Add(rec.Offset, why)
 			default:
 				r.part.Keyed++
 			}
