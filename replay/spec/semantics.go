@@ -265,10 +265,6 @@ func (c *checker) partitioner(r *Recovery) {
 	if w.OriginHeaders != nil && !*w.OriginHeaders {
 		c.add(CodeTogether, "spec.write.originHeaders", "with another number of partitions, what the target has is told by origin headers", "leave write.originHeaders out")
 	}
-	if w.Dedupe != nil {
-		c.add(CodeTogether, "spec.write.dedupe", "repetitions are looked for in a partition, and a target with other partitions is proved by counting",
-			"two jobs: one that leaves repetitions out, and one that gives what it wrote other partitions")
-	}
 }
 
 func (c *checker) bounds(r *Recovery) {

@@ -64,11 +64,17 @@ func (l *lab) build(r *spec.Recovery) (*recovery.Plan, *recovery.Submission) {
 // partition of the reference in its order.
 func (l *lab) wantReshaped(n int32) {
 	l.t.Helper()
-	clients := kgo.StickyKeyPartitioner(nil).ForTopic("orders-v2")
+	l.wantReshapedIn("orders-v2", n)
+}
+
+// wantReshapedIn is wantReshaped of another topic.
+func (l *lab) wantReshapedIn(topic string, n int32) {
+	l.t.Helper()
+	clients := kgo.StickyKeyPartitioner(nil).ForTopic(topic)
 	got := map[int32]map[int64]record.Record{}
 	for q := range n {
 		last := map[int32]int64{}
-		for _, r := range l.kafka.Committed("orders-v2", q) {
+		for _, r := range l.kafka.Committed(topic, q) {
 			o, ok := sink.OriginOf(&r)
 			if !ok || o.Topic != "orders" {
 				l.t.Fatalf("partition %d offset %d: origin %+v", q, r.Offset, o)
@@ -288,6 +294,101 @@ func TestKeysInSeveralPartitionsAreSaid(t *testing.T) {
 	for _, c := range rs {
 		if c.Verdict != fsm.Pass || !slices.ContainsFunc(c.NotChecked, func(s string) bool { return strings.Contains(s, fmt.Sprintf("those of %d keys", n)) }) {
 			t.Errorf("partition %d: got %s, not checked %q, want a pass that says what of the order it is not about", c.Partition, c.Verdict, c.NotChecked)
+		}
+	}
+}
+
+// Events that came twice are left out of a topic with another number of partitions, too: of each partition of the reference the later ones,
+// whichever slices it is cut into and whoever dies. What the target had of them from before is a duplicate of then.
+func TestEachEventOnceIntoAnotherNumberOfPartitions(t *testing.T) {
+	rng := replaytest.Seed(t)
+	l := newLab(t)
+	type event struct {
+		id   string
+		at   int64
+		bare record.Record
+	}
+	want, left := map[int32][]record.Record{}, int64(0)
+	for p := range int32(replaytest.Partitions) {
+		var before []event
+		var recs []record.Record
+		for i := range 60 {
+			id := fmt.Sprint(rng.IntN(25))
+			e := event{id: id, at: 1_795_132_900_000 + int64(i)*1000 + rng.Int64N(30_000)}
+			e.bare = record.Record{Offset: 300 + int64(i), TimestampMs: e.at, Key: fmt.Appendf(nil, "%s", id), Value: fmt.Appendf(nil, `{"id":%q,"n":%d}`, id, i)}
+			if rng.IntN(5) == 0 {
+				e.bare.Key = nil
+			}
+			twice := false
+			for _, q := range before {
+				twice = twice || q.id == e.id && max(q.at-e.at, e.at-q.at) < windowMs
+			}
+			if twice {
+				left++
+			} else {
+				want[p] = append(want[p], e.bare)
+			}
+			before, recs = append(before, e), append(recs, e.bare)
+		}
+		l.kafka.Produce("orders", p, recs...)
+	}
+	if left < 10 {
+		t.Fatalf("%d repetitions are too few to mean anything", left)
+	}
+	l.all = want // the job is about these alone
+	for _, c := range []struct {
+		n    int32
+		size int64
+	}{{5, 1000}, {2, 11}} {
+		topic := fmt.Sprintf("wide-%d", c.n)
+		l.create(topic, c.n, nil)
+		r := l.reshapeSpec("kafka")
+		r.Spec.Target.Kafka.Topic = topic
+		r.Spec.Range = &spec.Range{Offsets: &spec.Offsets{From: 300, To: 400}}
+		r.Spec.Write = &spec.Write{Dedupe: &spec.Dedupe{Key: []spec.KeyPart{"value.id"}, Window: "20s"}}
+		r.Spec.Slices = &spec.Slices{Records: c.size}
+		p, sub := l.build(r)
+		if p.Recipe.Dedupe.Records() != left || p.Totals.Records != 180-left {
+			t.Fatalf("%d left out and %d to write, want %d and %d", p.Recipe.Dedupe.Records(), p.Totals.Records, left, 180-left)
+		}
+		if deaths := l.die(rng, sub); deaths < 3 {
+			t.Errorf("%d deaths are too few to mean anything", deaths)
+		}
+		l.wantReshapedIn(topic, c.n)
+		ends := l.run(&recovery.Submission{ID: sub.ID, Recipe: sub.Recipe})
+		prove := func() (fsm.Verdict, fsm.Evidence, []fsm.Comparison) {
+			t.Helper()
+			rs, err := verify.New(verify.DefaultConfig()).Job(t.Context(), sub.Slices, nil, ends, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, e := fsm.Judge(verify.Comparisons(rs), fsm.Writers{})
+			return v, e, verify.Comparisons(rs)
+		}
+		if v, e, cs := prove(); v != fsm.Pass || e != fsm.E3 {
+			t.Fatalf("got %s at %s, want a pass at E3: %s", v, e, details(cs))
+		}
+		if again, _ := l.build(r); !again.Empty() {
+			t.Errorf("after the job: got %d records to write, want none", again.Totals.Records)
+		}
+		// A repetition that the job should not have written, with the headers of one that it wrote.
+		for at, rec := range l.kafka.Committed("orders", 1)[300:] {
+			o := int64(300 + at)
+			if slices.ContainsFunc(want[1], func(w record.Record) bool { return w.Offset == o }) {
+				continue
+			}
+			rec.Offset = o
+			q := p.Recipe.Target.Reshape.Rule().Of(1, &rec)
+			rec.Headers = []record.Header{{Key: sink.OriginHeader, Value: fmt.Appendf(nil, "orders/1/%d", o)}, {Key: sink.JobHeader, Value: []byte(sub.ID)}}
+			l.kafka.Produce(topic, q, rec)
+			if v, _, cs := prove(); v != fsm.Fail || cs[1].IntroducedDuplicates != 1 || !strings.Contains(cs[1].Detail, fmt.Sprintf("%s/p%02d offset", topic, q)) {
+				t.Errorf("a repetition that was written: got %s, %+v, want a failure that names it", v, cs)
+			}
+			again, _ := l.build(r)
+			if v := again.Totals.Records; v != 0 || !slices.ContainsFunc(again.Notes, func(n recovery.Note) bool { return n.Code == recovery.NoteDuplicates }) {
+				t.Errorf("planned again: %d to write and notes %+v, want none, and one record that is there too often", v, again.Notes)
+			}
+			break
 		}
 	}
 }
