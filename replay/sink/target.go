@@ -45,4 +45,5 @@ type Spread interface {
 const (
 	OriginHeader = record.OwnHeaderPrefix + "origin" // "TOPIC/PARTITION/OFFSET" of the reference
 	JobHeader    = record.OwnHeaderPrefix + "job"    // the job that wrote it
+	LateHeader   = record.OwnHeaderPrefix + "late"   // by how many milliseconds it lies behind the watermark; only late records have it
 )

@@ -71,6 +71,12 @@ const (
 	CodeTwoNames = "BST-Q368" // several headers name one schema, or one holds what no client writes
 )
 
+// Why a record has no event time, so that it is not late and nothing is late because of it.
+const (
+	CodeTimeAbsent = "BST-Q328" // it is null or not there, or the broker has set it
+	CodeTimeUnread = "BST-Q329" // what is there is no moment, or two members or headers have its name
+)
+
 // Why a step's WebAssembly module gives no new value.
 const (
 	CodeModuleRefuses = "BST-Q348" // it says itself that it does not change the value, and why

@@ -30,6 +30,7 @@ const (
 	DefaultFileBytes      = Bytes("64MiB")
 	DefaultPartitioner    = "keep"
 	DefaultSchemas        = "keep"
+	DefaultEventTime      = EventTime("timestamp")
 	DefaultPolicy         = "notify"
 	DefaultWasmFunction   = "transform"
 	DefaultWasmMemory     = Bytes("16MiB")
@@ -66,6 +67,11 @@ func (r *Recovery) WithDefaults() *Recovery {
 	}
 	if write.CommitInterval == "" {
 		write.CommitInterval = DefaultCommitInterval
+	}
+	if write.Late != nil && write.Late.Time == "" {
+		l := *write.Late
+		l.Time = DefaultEventTime
+		write.Late = &l
 	}
 	if sched.Priority == nil {
 		p := DefaultPriority

@@ -226,6 +226,8 @@ type Write struct {
 	Dedupe *Dedupe `json:"dedupe,omitempty"`
 	// What becomes of Debezium's change events that would be appended behind newer ones of their rows: keep writes them, and the plan says how many there are; quarantine sets them aside. Left out, it is keep.
 	Superseded string `json:"superseded,omitempty" jsonschema:"enum=keep,enum=quarantine"`
+	// Records that come later than is allowed say so in the header backstitch.late. Left out, none does.
+	Late *Late `json:"late,omitempty"`
 }
 
 // Schedule says when the job gets its turn.

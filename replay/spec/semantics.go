@@ -23,6 +23,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.validate(r)
 	c.dedupe(r)
 	c.superseded(r)
+	c.late(r)
 	c.partitioner(r)
 	c.remapped(r)
 	c.bounds(r)

@@ -42,6 +42,7 @@ var unitHints = map[string]string{
 	percentPattern:    "write a share with its sign, such as 1% or 0.05%",
 	sharePattern:      "write a share or a number with its word, such as 0.1% or 100 records",
 	keyPartPattern:    `write key, header.NAME, value.PATH or debezium, such as value.event_id; a dot in a name of a path is written \., a backslash \\`,
+	eventTimePattern:  `write timestamp, header.NAME or value.PATH, such as value.occurred_at; a dot in a name of a path is written \., a backslash \\`,
 	partitionsPattern: `write numbers and ranges in quotes, such as "0-7,12"`,
 	namePattern:       "use lower-case letters, digits, dots and dashes, and begin and end with a letter or digit",
 	"^/":              "write an absolute path",
