@@ -13,6 +13,7 @@ import (
 	"backstitch/replay/engine"
 	"backstitch/replay/foreign"
 	"backstitch/replay/klog"
+	"backstitch/replay/late"
 	"backstitch/replay/layout"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
@@ -141,6 +142,10 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	if _, err := r.Dedupe.Rule(); err != nil { // it is for the proof, which would find out at the end
 		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
 	}
+	watermark, err := r.Late.Rule()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
+	}
 	src, err := o.plainSource(ctx, job, &r.Source)
 	if err != nil {
 		return nil, err
@@ -148,6 +153,9 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	over, err := r.Source.Over(src, tally)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", err, ErrRecipe), src.Close())
+	}
+	if watermark != nil {
+		over = late.Over(over, watermark, r.Late.Begins)
 	}
 	return over, nil
 }

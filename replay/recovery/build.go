@@ -8,6 +8,7 @@ import (
 
 	"backstitch/partition"
 	"backstitch/replay/gap"
+	"backstitch/replay/late"
 	"backstitch/replay/record"
 	"backstitch/replay/repartition"
 	"backstitch/replay/repeat"
@@ -46,19 +47,23 @@ func BuildWithScan(ctx context.Context, r *spec.Recovery, clients Clients, opt O
 	if err := b.examples(); err != nil {
 		return nil, nil, err
 	}
-	if err := b.scan(ctx, clients); err != nil {
+	e, err := b.scan(ctx, clients)
+	if err != nil {
 		return nil, nil, err
 	}
-	p, err := b.plan()
+	defer e.close()
+	p, err := b.plan(ctx, e)
 	return p, b.report, err
 }
 
 // Scan only looks: it is the first half of Build.
 func Scan(ctx context.Context, r *spec.Recovery, clients Clients, opt Options) (*gap.Report, error) {
 	b := &builder{spec: r.WithDefaults(), opt: opt}
-	if err := b.scan(ctx, clients); err != nil {
+	e, err := b.scan(ctx, clients)
+	if err != nil {
 		return nil, err
 	}
+	e.close()
 	return b.report, nil
 }
 
@@ -86,25 +91,32 @@ type builder struct {
 	tally    *rule.Tally           // nil where nobody bounds what may be lacking
 	repeats  *repeat.Book          // nil where no repetitions are left out
 	behind   map[int32]*superseded // by partition; those of which nothing is to be said are left out
+	heard    *late.Heard           // nil where nobody asks what is late
+	highest  []late.Mark           // of what a partition will have, by partition that is to be written
+	untimed  reasons               // of what is to be written: why it has no event time
 	// Set where records get other partitions than they have.
 	view *repartition.View
 	keys *repartition.Keys
 }
 
-// scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded.
-func (b *builder) scan(ctx context.Context, clients Clients) error {
+// scan opens both ends, finds out what they are, compares them, and refuses a comparison from which nothing can be concluded. The caller
+// closes them.
+func (b *builder) scan(ctx context.Context, clients Clients) (ends, error) {
 	if err := b.prepare(); err != nil {
-		return err
+		return ends{}, err
 	}
 	e, err := b.open(ctx, clients)
 	if err != nil {
-		return err
+		return ends{}, err
 	}
-	defer e.close()
-	if err := b.compare(ctx, clients, e); err != nil {
-		return err
+	if err = b.compare(ctx, clients, e); err == nil {
+		err = b.judge()
 	}
-	return b.judge()
+	if err != nil {
+		e.close()
+		return ends{}, err
+	}
+	return e, nil
 }
 
 // prepare reads the spec.

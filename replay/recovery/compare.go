@@ -106,6 +106,9 @@ func (b *builder) compare(ctx context.Context, clients Clients, e ends) (err err
 		}
 	}
 	in.Target = b.opt.Pace.Targets(in.Target)
+	if err := b.listen(&in); err != nil {
+		return err
+	}
 	if err := b.reshaped(&in); err != nil {
 		return err
 	}

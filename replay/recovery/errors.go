@@ -54,6 +54,9 @@ const (
 	CodeNoName      = "BST-E1173" // the target's registry does not have a schema that records name
 	CodeManyNames   = "BST-E1174" // records name more schemas than a job takes along under their names in the target
 	CodeUntold      = "BST-E1175" // registries do not tell what the target calls schemas
+	CodeBlindTime   = "BST-E1206" // late records are to be told by a part of a record that the reference does not hold
+	CodeNoEventTime = "BST-E1207" // or by an event time that no record has
+	CodeManySlices  = "BST-E1208" // the plan has more slices than late records can be told for
 	CodeBlind       = "BST-E1155" // a rule looks at a part of a record that the reference does not hold
 )
 

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,7 +13,7 @@ import (
 )
 
 // plan freezes what the scan found.
-func (b *builder) plan() (*Plan, error) {
+func (b *builder) plan(ctx context.Context, e ends) (*Plan, error) {
 	b.report.Findings = b.concerning(b.report.Findings)
 	p := &Plan{
 		Version: PlanVersion, Cluster: b.opt.Cluster, Spec: b.spec, Recipe: b.recipe, Target: b.state,
@@ -45,6 +46,9 @@ func (b *builder) plan() (*Plan, error) {
 		return nil, fmt.Errorf("cut the plan: %w", err)
 	}
 	b.slices(p, cut)
+	if err := b.lateRecords(ctx, e, p); err != nil {
+		return nil, err
+	}
 	if err := b.preflight(p); err != nil {
 		return nil, err
 	}

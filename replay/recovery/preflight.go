@@ -28,6 +28,10 @@ const (
 	NoteRepeated = "BST-P232" // the same event came before, so records are left out
 	NoteUnkeyed  = "BST-P233" // records have no key that tells whether they came before
 
+	NoteLate    = "BST-P243" // records are late, and will say so
+	NoteUntimed = "BST-P245" // records have no event time, so nobody knows whether they are late
+	NoteAhead   = "BST-P246" // event times are ahead of the clock, and everything behind them counts as late
+
 	NoteReshape   = "BST-P230" // records get other partitions, and nobody else may write there
 	NoteSplitKeys = "BST-P231" // keys are in more than one partition of the reference, or that is not known
 
@@ -64,6 +68,9 @@ func (b *builder) preflight(p *Plan) error {
 		return err
 	}
 	c.superseded()
+	if err := c.late(); err != nil {
+		return err
+	}
 	c.reshape()
 	c.schemas()
 	c.names()

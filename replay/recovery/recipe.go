@@ -32,6 +32,8 @@ type Recipe struct {
 	Nulls []rule.Limit `json:"nulls,omitempty"`
 	// Dedupe says which records are repetitions; nil where all are written. The slices of a plan know already: it is for the proof.
 	Dedupe *Dedupe `json:"dedupe,omitempty"`
+	// Late says which records come later than is allowed; nil where none says so.
+	Late *Late `json:"late,omitempty"`
 }
 
 // Tally counts what the recipe bounds, in the range of its source; nil where it bounds nothing.
@@ -92,6 +94,7 @@ const (
 	SourcesVersion   = 15 // repetitions by the positions of change events
 
 	NamesVersion = 11 // names of schemas are rewritten
+	LateVersion  = 12 // late records say so
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
@@ -99,6 +102,8 @@ func (r *Recipe) Needs() int {
 	switch t := r.Source.Transform; {
 	case r.Dedupe != nil && slices.Contains(r.Dedupe.Key, "debezium"):
 		return SourcesVersion
+	case r.Late != nil:
+		return LateVersion
 	case r.Source.Names != nil:
 		return NamesVersion
 	case t != nil && t.Values != nil:

@@ -68,6 +68,9 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	if out.Dedupe, err = newDedupe(s.Write.Dedupe); err != nil {
 		return out, gap.Scope{}, err
 	}
+	if out.Late, err = newLate(s.Write.Late); err != nil {
+		return out, gap.Scope{}, err
+	}
 	out.Version = out.Needs()
 	var scope gap.Scope
 	if g := s.Range; g != nil {

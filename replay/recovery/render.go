@@ -50,6 +50,9 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 	if d := p.Recipe.Dedupe; d != nil {
 		fmt.Fprintf(&b, "%s\n", d)
 	}
+	if l := p.Recipe.Late; l != nil {
+		fmt.Fprintf(&b, "%s\n", l)
+	}
 	b.WriteByte('\n')
 	p.writeParts(&b, opt)
 	p.writeSums(&b)

@@ -59,6 +59,9 @@ func Of(r recovery.Recipe) About {
 	if r.Dedupe != nil {
 		a.Source += "   " + r.Dedupe.String()
 	}
+	if r.Late != nil {
+		a.Source += "   " + r.Late.String()
+	}
 	if shape := r.Target.Reshape; shape != nil {
 		// Partitions of the proof are those of the reference.
 		a.Dataset, a.Target = r.Source.Topic, fmt.Sprintf("%s, %d partitions by %s", a.Target, len(shape.Ends), shape.Partitioner)
