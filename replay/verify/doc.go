@@ -11,10 +11,12 @@
 //   - What the target holds is read from the target. Its sum and chain are computed from those bytes, never taken over from the
 //     reference or from a checkpoint.
 //   - Records that were there twice, or out of order, before the job are counted, and not held against it.
+//   - Headers of our own are in no comparison, so how late a record says that it is has one of its own: against the watermark that the
+//     reference gives when it is read in order once more.
 //   - Nothing compared is indeterminate. A reference that can not be read any more is, too; a target that can not is an error.
 //
 // What is not here: how streams are matched (replay/gap/match), how comparisons add up to a verdict (fsm.Judge), what a report
 // looks like (replay/report).
 //
-// Reading order: verify.go, class.go, ledger.go, order.go, pairs.go, repeat.go, job.go.
+// Reading order: verify.go, class.go, ledger.go, order.go, pairs.go, repeat.go, late.go, job.go.
 package verify

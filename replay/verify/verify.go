@@ -102,6 +102,9 @@ func (v *Verifier) Compare(ctx context.Context, w Work) (Result, error) {
 			err = c.run(ctx)
 		}
 	}
+	if err == nil {
+		err = c.lateness(ctx)
+	}
 	var ref *referenceError
 	if errors.As(err, &ref) && ctx.Err() == nil && final(err) {
 		// It can not be proved any more, and trying again does not help. That is a result.
@@ -164,6 +167,8 @@ type comparison struct {
 	wanted, filled partition.Ranges
 	left           partition.Ranges // repetitions, which are in neither
 	moved          string           // why they are not those that the plan has left out; "" where they are
+	mislabelled    int64            // records of the job that do not say how late they are
+	unknown        string           // why nobody can tell how late they are; "" where that can be told
 
 	ledger   *ledger
 	astray   match.Positions // records of the target in a partition that is not theirs, and of others where nobody may write
@@ -278,8 +283,11 @@ func (c *comparison) conclude() []fsm.Window {
 	case c.moved != "":
 		o.Verdict, o.Evidence, windows = fsm.Indeterminate, fsm.E0, nil
 		c.detail = []string{c.moved}
-	case o.Missing > 0 || o.IntroducedDuplicates > 0 || o.OrderViolations > 0:
+	case o.Missing > 0 || o.IntroducedDuplicates > 0 || o.OrderViolations > 0 || c.mislabelled > 0:
 		o.Verdict = fsm.Fail
+	case c.unknown != "":
+		o.Verdict, o.Evidence, windows = fsm.Indeterminate, fsm.E0, nil
+		c.detail = []string{c.unknown}
 	case o.Expected.Records == 0:
 		o.Verdict, o.Evidence = fsm.Indeterminate, fsm.E0
 		c.say("nothing was compared: the reference has no records in this range")
