@@ -134,7 +134,7 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 	if err != nil {
 		return err
 	}
-	dedupe, err := dedupeOf(cmd.Context(), c, job.ID)
+	recipe, err := recipeOf(cmd.Context(), c, job.ID)
 	if err != nil {
 		return err
 	}
@@ -146,28 +146,28 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 		value: struct {
 			client.Job
 			Dedupe      *recovery.Dedupe    `json:"dedupe,omitempty"`
+			Late        *recovery.Late      `json:"late,omitempty"`
 			Limits      []client.Budget     `json:"limits,omitempty"`
 			SliceStates []client.SliceState `json:"sliceStates"`
-		}{job, dedupe, limits, slices},
+		}{job, recipe.Dedupe, recipe.Late, limits, slices},
 		rows: append([]any{job}, anys(slices)...), names: []string{job.ID},
-		text: func(w io.Writer) error { return jobText(w, job, dedupe, limits, slices, time.Now()) },
+		text: func(w io.Writer) error { return jobText(w, job, recipe, limits, slices, time.Now()) },
 	})
 }
 
-// dedupeOf is what a job's plan left out as repetitions, nil where it asked for none.
-func dedupeOf(ctx context.Context, c *client.Client, job string) (*recovery.Dedupe, error) {
+// recipeOf is what a job's plan said of its records: which it left out as repetitions, and which are late.
+func recipeOf(ctx context.Context, c *client.Client, job string) (recipe recovery.Recipe, err error) {
 	work, err := c.Work(ctx, job)
 	if err != nil {
-		return nil, fmt.Errorf("ask what job %s left out: %w", job, err)
+		return recipe, fmt.Errorf("ask for the recipe of job %s: %w", job, err)
 	}
-	var recipe recovery.Recipe
 	if err := json.Unmarshal(work.Recipe, &recipe); err != nil {
-		return nil, fmt.Errorf("recipe of job %s: %w", job, err)
+		return recipe, fmt.Errorf("recipe of job %s: %w", job, err)
 	}
-	return recipe.Dedupe, nil
+	return recipe, nil
 }
 
-func jobText(w io.Writer, j client.Job, dedupe *recovery.Dedupe, limits []client.Budget, slices []client.SliceState, now time.Time) error {
+func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits []client.Budget, slices []client.SliceState, now time.Time) error {
 	fmt.Fprintf(w, "Job %s   %s/%s   %s", j.ID, j.Namespace, j.Name, j.State)
 	if j.Why != "" {
 		fmt.Fprintf(w, ": %s", j.Why)
@@ -187,8 +187,11 @@ func jobText(w io.Writer, j client.Job, dedupe *recovery.Dedupe, limits []client
 		j.VerifyDone, j.VerifySlices, j.FailedSlices)
 	fmt.Fprintf(w, "  suppressed   %s   quarantined %s\n", count(j.Progress.Suppressed), count(j.Progress.Quarantined))
 	limitLines(w, limits)
-	if dedupe != nil {
-		fmt.Fprintf(w, "  dedupe       %s\n", dedupe.Text())
+	if recipe.Dedupe != nil {
+		fmt.Fprintf(w, "  dedupe       %s\n", recipe.Dedupe.Text())
+	}
+	if recipe.Late != nil {
+		fmt.Fprintf(w, "  late         %s\n", recipe.Late.Text())
 	}
 	fmt.Fprintf(w, "  submitted    %s by %s (%s ago)   plan %s\n", stamp(j.CreatedAt), j.CreatedBy, age(now.Sub(j.CreatedAt)), short(j.PlanHash))
 	if j.Proof != "" {
