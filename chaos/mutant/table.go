@@ -657,6 +657,24 @@ var All = []Mutant{
 		Why:    "an event that came again with an earlier timestamp is written a second time",
 		Caught: room("replay/repeat", "TestTheSameAsLookingAtEachPair"),
 	},
+	{
+		Name: "begin-late-in-the-middle", File: "replay/late/over.go",
+		Old: "m.Source.Open(ctx, slice, slice.Ranges.Span().From)", New: "m.Source.Open(ctx, slice, cursor)",
+		Why:    "a slice that goes on after a crash forgets the event times before, and late records say nothing",
+		Caught: room("replay/recovery/reach", "TestLateRecordsSaySoHoweverItIsCut"),
+	},
+	{
+		Name: "begin-every-slice-anew", File: "replay/recovery/late.go",
+		Old: "		return late.At(&p.Begins[i].HighestMs)\n", New: "		return late.At(p.HighestMs)\n",
+		Why:    "a slice counts from what the target had, not from what the slices before it write",
+		Caught: room("replay/recovery/reach", "TestLateRecordsSaySoHoweverItIsCut"),
+	},
+	{
+		Name: "believe-what-a-late-record-says", File: "replay/verify/late.go",
+		Old: "	case lateMs > 0 && said != want:\n", New: "	case lateMs > 0 && said == \"\":\n",
+		Why:    "a late record that says a wrong figure passes the proof",
+		Caught: room("replay/verify", "TestRecordsSayHowLateTheyAre"),
+	},
 
 	// Leases.
 	{

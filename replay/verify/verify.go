@@ -283,7 +283,9 @@ func (c *comparison) conclude() []fsm.Window {
 	case c.moved != "":
 		o.Verdict, o.Evidence, windows = fsm.Indeterminate, fsm.E0, nil
 		c.detail = []string{c.moved}
-	case o.Missing > 0 || o.IntroducedDuplicates > 0 || o.OrderViolations > 0 || c.mislabelled > 0:
+	case o.Missing > 0 || o.IntroducedDuplicates > 0 || o.OrderViolations > 0:
+		o.Verdict = fsm.Fail
+	case c.mislabelled > 0:
 		o.Verdict = fsm.Fail
 	case c.unknown != "":
 		o.Verdict, o.Evidence, windows = fsm.Indeterminate, fsm.E0, nil
