@@ -295,8 +295,8 @@ func (c *preflight) late() error {
 		}
 	}
 	if n := l.Records(); n > 0 {
-		c.note(NoteLate, fmt.Sprintf("%s more than %s behind an earlier one, by %s. They are late, and are written with the header backstitch.late: %s.",
-			gap.Plural(n, "record"), lengthText(ms(l.AllowedMs)), l.Time, gap.Some(where)))
+		c.note(NoteLate, fmt.Sprintf("More than %s behind an earlier one, by %s: %s. What is late is written, with the header backstitch.late: %s.",
+			lengthText(ms(l.AllowedMs)), l.Time, gap.Plural(n, "record"), gap.Some(where)))
 	}
 	if c.b.untimed.records > 0 {
 		c.note(NoteUntimed, fmt.Sprintf("No event time tells whether %s came late. What has no event time is written without a word, and makes nothing late: %s.",
