@@ -37,7 +37,7 @@ func TestStatusSaysWhatIsLate(t *testing.T) {
 		"\n  late         by value.at, 0s allowed: 1 record, by up to 25,567 days\n": {Time: "value.at", Parts: []recovery.LatePart{{Records: 1, MostMs: 2_208_902_400_001}}},
 	} {
 		var b strings.Builder
-		if err := jobText(&b, job, recovery.Recipe{Late: l}, nil, time.UnixMilli(0)); err != nil {
+		if err := jobText(&b, job, recovery.Recipe{Late: l}, nil, nil, time.UnixMilli(0)); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), want) || l == nil && strings.Contains(b.String(), "  late ") {
