@@ -86,13 +86,10 @@ func appendOptional(dst, b []byte) []byte {
 	return ocf.AppendBytes(ocf.AppendLong(dst, 1), b)
 }
 
-// maxAvroBlock bounds a block when it is read back. A record that was written as one is smaller than a buffer of records.
-const maxAvroBlock = 1 << 30
-
 func decodeAvro(text []byte, yield func(record.Record) error) error {
 	var c ocf.Codecs
 	defer c.Close()
-	r, err := ocf.NewReader(bytes.NewReader(text), &c, ocf.Limits{BlockBytes: maxAvroBlock})
+	r, err := ocf.NewReader(bytes.NewReader(text), &c, ocf.Limits{BlockBytes: maxDecoded})
 	if err != nil {
 		return err
 	}

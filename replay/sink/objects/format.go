@@ -2,7 +2,6 @@ package objects
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -19,12 +18,22 @@ type Format string
 // The formats. Each holds offset, timestamp, its type, key, value and headers.
 const (
 	NDJSON  Format = "ndjson"  // line.go
+	Array   Format = "array"   // array.go
+	CSV     Format = "csv"     // csv.go
 	Avro    Format = "avro"    // avro.go
 	Parquet Format = "parquet" // parquet.go
 )
 
+// Formats are all of them, the default first.
+var Formats = []Format{NDJSON, Array, CSV, Avro, Parquet}
+
+var textCodecs = []string{"none", "gzip", "zstd", "snappy", "lz4"}
+
 // codecs are the compressions of each format, the default first.
-var codecs = map[Format][]string{NDJSON: {"none"}, Avro: {"snappy", "none", "deflate", "zstd"}, Parquet: {"snappy", "none", "gzip", "zstd"}}
+var codecs = map[Format][]string{
+	NDJSON: textCodecs, Array: textCodecs, CSV: textCodecs,
+	Avro: {"snappy", "none", "deflate", "zstd"}, Parquet: {"snappy", "none", "gzip", "zstd"},
+}
 
 // Codecs are the compressions that a format can have, the default first; none for a format that is not known.
 func Codecs(f Format) []string { return slices.Clone(codecs[f]) }
@@ -57,28 +66,61 @@ func (c *Config) encoder() (encoder, error) {
 	case Parquet:
 		return newParquetEncoder(c.Codec)
 	}
-	return &lineEncoder{}, nil
+	return &textEncoder{text: texts[c.Format], codec: c.Codec}, nil
 }
 
-// version is that of a commit whose data object has a format. A program that knows the first alone must not take one of the others for lines.
-func (f Format) version() int {
-	if f == NDJSON {
+// version is that of a commit whose data object was written so. A program that knows only lower ones must not take it for something else.
+func (c *Config) version() int {
+	switch {
+	case c.Format == Avro, c.Format == Parquet:
+		return 2
+	case c.Format == NDJSON && c.Codec == "none":
 		return 1
 	}
-	return 2
+	return 4
 }
 
-// decode calls yield for each record of a data object, in order.
-func decode(name string, text []byte, yield func(record.Record) error) error {
-	switch Format(strings.TrimPrefix(path.Ext(name), ".")) {
-	case NDJSON:
-		return decodeLines(text, yield)
-	case Avro:
-		return decodeAvro(text, yield)
-	case Parquet:
-		return decodeParquet(text, yield)
+// ending is what the name of a data object ends with, behind a point.
+func (c *Config) ending() string {
+	switch c.Format {
+	case Avro, Parquet:
+		return string(c.Format) // compressed inside
+	case Array:
+		return "json" + codecEndings[c.Codec]
 	}
-	return fmt.Errorf("format of %q is not known", name)
+	return string(c.Format) + codecEndings[c.Codec]
+}
+
+// endings are those of formats of text, with what they say.
+var endings = func() map[string]Config {
+	out := map[string]Config{}
+	for f := range texts {
+		for _, codec := range codecs[f] {
+			c := Config{Format: f, Codec: codec}
+			out[c.ending()] = c
+		}
+	}
+	return out
+}()
+
+// decode calls yield for each record of a data object, in order.
+func decode(name string, body []byte, yield func(record.Record) error) error {
+	_, ending, _ := strings.Cut(name, ".")
+	switch Format(ending) {
+	case Avro:
+		return decodeAvro(body, yield)
+	case Parquet:
+		return decodeParquet(body, yield)
+	}
+	c, ok := endings[ending]
+	if !ok {
+		return fmt.Errorf("format of %q is not known", name)
+	}
+	text, err := decompressText(c.Codec, body, maxDecoded)
+	if err != nil {
+		return err
+	}
+	return texts[c.Format].read(text, yield)
 }
 
 // unheld refuses a record that the format has no form for.

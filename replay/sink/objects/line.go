@@ -51,23 +51,6 @@ func appendBytes(dst, b []byte) []byte {
 	return append(dst, '"')
 }
 
-// lineEncoder writes lines.
-type lineEncoder struct{ text []byte }
-
-func (e *lineEncoder) add(offset int64, r *record.Record, extra []record.Header) error {
-	e.text = appendLine(e.text, offset, r, extra)
-	return nil
-}
-
-func (e *lineEncoder) size() int { return len(e.text) }
-
-// finish returns memory that the next object is written into: it is the caller's until then.
-func (e *lineEncoder) finish() ([]byte, error) {
-	out := e.text
-	e.text = e.text[:0]
-	return out, nil
-}
-
 func decodeLines(text []byte, yield func(record.Record) error) error {
 	for len(text) > 0 {
 		end := bytes.IndexByte(text, '\n')

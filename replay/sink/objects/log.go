@@ -21,9 +21,12 @@ import (
 
 // The commits of one partition. What makes them safe is that a name is given once: the second writer of a number is told so.
 
+// maxVersion is that of a commit whose data object is CSV, an array of JSON, or compressed lines.
+const maxVersion = 4
+
 // entry is one commit.
 type entry struct {
-	Version int             `json:"version"` // 1; 2 where the data object is no NDJSON; 3 where Void names a job
+	Version int             `json:"version"` // 1; 2 where the data object is Avro or Parquet; 3 where Void names a job; 4 see maxVersion
 	Number  int64           `json:"number"`
 	Job     partition.JobID `json:"job"`
 	Stamp   string          `json:"stamp"`          // of the lane of Job, after this commit
@@ -64,7 +67,7 @@ func unseal(text []byte, n int64) (e entry, err error) {
 	if err := json.Unmarshal(s.Commit, &e); err != nil {
 		return e, err
 	}
-	if e.Version < 1 || e.Version > 3 || e.Number != n || e.To < e.From {
+	if e.Version < 1 || e.Version > maxVersion || e.Number != n || e.To < e.From {
 		return e, fmt.Errorf("it is commit %d of version %d, records %d to %d", e.Number, e.Version, e.From, e.To)
 	}
 	return e, nil
@@ -202,7 +205,7 @@ func (l log) append(ctx context.Context, e entry) error {
 // inherit takes over what the commit before has made void.
 func (e *entry) inherit(void []partition.JobID) {
 	if e.Void = void; len(void) > 0 {
-		e.Version = 3
+		e.Version = max(e.Version, 3)
 	}
 }
 

@@ -133,14 +133,14 @@ func decodeParquet(text []byte, yield func(record.Record) error) error {
 		}
 	}
 	for i := range f.Groups() {
-		if err := decodeRows(f, i, yield); err != nil {
+		if err := decodeGroup(f, i, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func decodeRows(f *parquetfile.File, group int, yield func(record.Record) error) (err error) {
+func decodeGroup(f *parquetfile.File, group int, yield func(record.Record) error) (err error) {
 	rows, err := f.Group(group)
 	if err != nil {
 		return err

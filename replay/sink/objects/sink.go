@@ -195,7 +195,7 @@ func (w *writer) append(ctx context.Context, e entry, p sink.Progress) error {
 	if e.Data == "" {
 		e.From, e.To = w.to, w.to
 	} else {
-		e.Version = w.s.cfg.Format.version()
+		e.Version = w.s.cfg.version()
 	}
 	e.inherit(w.void)
 	if err := w.log.append(ctx, e); err != nil {

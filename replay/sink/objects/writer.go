@@ -83,7 +83,7 @@ func (w *writer) commit(ctx context.Context, p sink.Progress) error {
 	sum := checksum(body)
 	e := entry{
 		// The checksum tells the objects of two writers of one number apart.
-		Data: fmt.Sprintf("%020d-%s.%s", w.number+1, sum[:16], w.s.cfg.Format),
+		Data: fmt.Sprintf("%020d-%s.%s", w.number+1, sum[:16], w.s.cfg.ending()),
 		Size: int64(len(body)), Sum: sum, From: w.to, To: w.to + w.count,
 	}
 	// An object of that name with that content is what a writer left that died before its commit.
