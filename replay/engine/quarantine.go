@@ -124,6 +124,10 @@ var reasons = map[string]string{
 	source.CodeModuleAnswer:  "what the module of a step gives is no value",
 	sink.CodeTooLarge:        "larger than the target takes",
 	sink.CodeBadTimestamp:    "outside the target's limits for timestamps",
+	sink.CodeNotHeld:         "the format of the target's files has no form for it",
+	sink.CodeNotFramed:       "the value is not what columns are made of",
+	sink.CodeNoSchema:        "the value names a schema that the job does not know",
+	sink.CodeNoColumns:       "the value does not come back from columns as the bytes that it is",
 	sink.CodeBadRecord:       "refused by the target's own rules",
 }
 

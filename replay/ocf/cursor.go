@@ -29,6 +29,14 @@ func (s *Schema) Root() Type { return Type{s.root} }
 // Part is the type of a record's field, a union's branch, or (part 0) an array's or a map's values.
 func (t Type) Part(i int) Type { return Type{t.n.parts[i]} }
 
+// Parts is how many there are.
+func (t Type) Parts() int { return len(t.n.parts) }
+
+// AppendJSON is Schema.AppendJSON for a datum of t.
+func (t Type) AppendJSON(dst, datum []byte, limit int) ([]byte, error) {
+	return (&Schema{root: t.n}).AppendJSON(dst, datum, limit)
+}
+
 // Cursor goes over one datum. Each step is counted, and steps are allowed by the bytes that there are: ErrLimit. It is used by one goroutine.
 type Cursor struct{ w walker }
 

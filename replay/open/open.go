@@ -284,6 +284,10 @@ func (o *Opener) files(ctx context.Context, r *recovery.Recipe, meter *throttle.
 	if !to.Files() {
 		return nil, fmt.Errorf("target kind %q: %w", to.Kind, ErrRecipe)
 	}
+	columns, err := to.Columns.Parsed()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
+	}
 	store, err := o.store(to.Connection, to.Endpoint, to.Region)
 	if err != nil {
 		return nil, err
@@ -295,7 +299,9 @@ func (o *Opener) files(ctx context.Context, r *recovery.Recipe, meter *throttle.
 	if err != nil {
 		return nil, err
 	}
-	return objects.New(meter.Calls(b), objects.Config{Topic: to.Topic, Format: objects.Format(to.Format), Codec: to.Codec, OriginHeaders: r.Write.OriginHeaders, SourceTopic: r.Source.Topic})
+	return objects.New(meter.Calls(b), objects.Config{
+		Topic: to.Topic, Format: objects.Format(to.Format), Codec: to.Codec, Columns: columns, OriginHeaders: r.Write.OriginHeaders, SourceTopic: r.Source.Topic,
+	})
 }
 
 func (o *Opener) kafka(connection, brokers string) (connect.Kafka, error) {

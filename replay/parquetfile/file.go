@@ -253,3 +253,13 @@ func (f *File) Groups() int { return len(f.meta.RowGroups) }
 
 // Rows is how many rows a row group has, as the footer says.
 func (f *File) Rows(group int) int64 { return f.meta.RowGroups[group].NumRows }
+
+// Metadata is what the file's writer said under a key, "" for nothing.
+func (f *File) Metadata(key string) string {
+	for _, kv := range f.meta.KeyValueMetadata {
+		if kv.Key == key {
+			return kv.Value
+		}
+	}
+	return ""
+}

@@ -30,6 +30,9 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 	if err := b.output(ctx, clients); err != nil {
 		return e, err
 	}
+	if err := b.columns(ctx, clients); err != nil {
+		return e, err
+	}
 	e.end, err = clients.Target(ctx, b.recipe.Target)
 	if err != nil {
 		return e, explainEnd(err, CodeNoTarget, "the target "+targetName(b.recipe.Target)+" is not there",
@@ -212,7 +215,7 @@ func (b *builder) whole() error {
 func (b *builder) facts(ctx context.Context, ref Reference, end End, in *gap.Input) (err error) {
 	in.Facts = gap.Facts{
 		CleanupPolicy: b.state.Limits.CleanupPolicy, TargetStarts: map[int32]int64{}, Layout: b.about.Evidence,
-		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.noteDatums(), b.noteNames(), b.notes, b.about.Notes),
+		Notes: slices.Concat(b.noteRegistries(), b.noteValues(), b.noteRepeats(), b.noteDatums(), b.noteNames(), b.noteColumns(), b.notes, b.about.Notes),
 	}
 	if b.recipe.Target.Reshape != nil {
 		return nil // partitions of the two sides have nothing to do with each other

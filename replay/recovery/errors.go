@@ -45,6 +45,9 @@ const (
 	CodeAside       = "BST-E1154" // more records are set aside than validate.maxQuarantine allows
 	CodeBlindKey    = "BST-E1185" // repetitions are to be told by a part of a record that the reference does not hold
 	CodeNoKey       = "BST-E1186" // or by a key that no record has
+	CodeColumns     = "BST-E1187" // what the columns of values in files are made of can not be told
+	CodeNoColumns   = "BST-E1188" // a schema of values has no columns in the format of the files
+	CodeManyColumns = "BST-E1189" // values have more schemas than a job takes along
 	CodeOutput      = "BST-E1190" // the output schema of steps over Avro has no number in the target's registry
 	CodeWriters     = "BST-E1191" // what values in Avro are written with can not be told
 	CodeKeys        = "BST-E1193" // keys would name other schemas in the target's registry

@@ -93,8 +93,9 @@ const (
 	DatumsVersion    = 9  // steps over values in Avro
 	SourcesVersion   = 15 // repetitions by the positions of change events
 
-	NamesVersion = 11 // names of schemas are rewritten
-	LateVersion  = 12 // late records say so
+	NamesVersion   = 11 // names of schemas are rewritten
+	LateVersion    = 12 // late records say so
+	ColumnsVersion = 13 // files of CSV or arrays of JSON, compressed lines, values as columns
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it.
@@ -106,6 +107,8 @@ func (r *Recipe) Needs() int {
 		return LateVersion
 	case r.Source.Names != nil:
 		return NamesVersion
+	case r.Target.Columns != nil, r.Target.Format == "array", r.Target.Format == "csv", r.Target.Format == "" && r.Target.Codec != "":
+		return ColumnsVersion
 	case t != nil && t.Values != nil:
 		return DatumsVersion
 	case t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Wasm != nil }):
@@ -286,6 +289,8 @@ type Target struct {
 	Registry   string `json:"registry,omitempty"`
 	Format     string `json:"format,omitempty"` // of files, "" for NDJSON
 	Codec      string `json:"codec,omitempty"`  // that they are compressed with, "" for the format's default
+	// Columns says what the columns of values in files are made of; nil keeps values as their bytes.
+	Columns *Columns `json:"columns,omitempty"`
 	// Reshape gives records another partition than they have in the reference; nil keeps it.
 	Reshape *Reshape `json:"reshape,omitempty"`
 }

@@ -103,7 +103,10 @@ func (r *Recipe) files(f *spec.Files) error {
 	}
 	if f.Format != spec.DefaultFileFormat {
 		r.Target.Format, r.Target.Codec = f.Format, f.Codec
+	} else if f.Codec != "none" {
+		r.Target.Codec = f.Codec
 	}
+	r.Target.Columns = newColumns(f.Values, r.Target.Topic)
 	return nil
 }
 

@@ -111,6 +111,9 @@ func ForAgents(r *spec.Recovery) error {
 	if v := recipe.Source.Values; v != nil {
 		names = append(names, v.Registry)
 	}
+	if c := recipe.Target.Columns; c != nil {
+		names = append(names, c.Registry)
+	}
 	if t := recipe.Source.Transform; t != nil {
 		names = append(names, t.Values.asked()...)
 	}

@@ -102,6 +102,9 @@ const (
 	CodeTooLarge     = "BST-Q201" // larger than the target takes
 	CodeBadTimestamp = "BST-Q202" // outside the target's limits for timestamps
 	CodeNotHeld      = "BST-Q330" // the format of the target's files has no form for it
+	CodeNotFramed    = "BST-Q331" // its value is not what columns are made of: no number of a schema in front, or no JSON of the schema
+	CodeNoSchema     = "BST-Q332" // its value names a schema that the job does not know
+	CodeNoColumns    = "BST-Q333" // its value does not come back from columns as the bytes that it is
 	CodeBadRecord    = "BST-Q203" // refused by the target's own rules, e.g. no key in a compacted topic
 )
 

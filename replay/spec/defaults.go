@@ -27,6 +27,7 @@ const (
 	DefaultOnly           = "missing"
 	DefaultFormat         = "json"
 	DefaultFileFormat     = "ndjson"
+	DefaultFileValues     = "confluent"
 	DefaultFileBytes      = Bytes("64MiB")
 	DefaultPartitioner    = "keep"
 	DefaultSchemas        = "keep"
@@ -132,13 +133,6 @@ func (l *Layout) fill(topic string) {
 	orText(&l.Topic, topic)
 	if l.Layout == "confluent" {
 		orText(&l.Format, DefaultFormat)
-	}
-}
-
-func (f *Files) fill() {
-	orText(&f.Format, DefaultFileFormat)
-	if f.FileBytes == "" {
-		f.FileBytes = DefaultFileBytes
 	}
 }
 

@@ -176,16 +176,6 @@ type S3Target struct {
 	Files
 }
 
-// Files says how files of records are written. Those that are there already say their own format.
-type Files struct {
-	// Format of the files: ndjson (a JSON object a line), avro (object containers) or parquet. Each holds everything that a record has.
-	Format string `json:"format,omitempty" jsonschema:"enum=ndjson,enum=avro,enum=parquet,default=ndjson"`
-	// Compression inside the files: none, snappy, deflate or zstd in avro, none, snappy, gzip or zstd in parquet, none in ndjson. Left out, it is snappy, and none for ndjson.
-	Codec string `json:"codec,omitempty" jsonschema:"enum=none,enum=snappy,enum=deflate,enum=gzip,enum=zstd"`
-	// Bytes of keys, values and headers at which a file ends, from 64KiB to 128MiB. It also ends at write.commitRecords and write.commitInterval, whichever comes first.
-	FileBytes Bytes `json:"fileBytes,omitempty" jsonschema:"default=64MiB"`
-}
-
 // Range says which records. From and to go by the records' timestamps, offsets by their position in the reference.
 type Range struct {
 	// First moment, RFC 3339 with zone.

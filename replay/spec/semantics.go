@@ -67,21 +67,6 @@ func (c *checker) target(path string, t Target) {
 	}
 }
 
-// fileCodecs are the compressions that files of a format can have.
-var fileCodecs = map[string][]string{"": {"none"}, "ndjson": {"none"}, "avro": {"none", "snappy", "deflate", "zstd"}, "parquet": {"none", "snappy", "gzip", "zstd"}}
-
-func (c *checker) files(path string, f Files) {
-	if codecs, ok := fileCodecs[f.Format]; ok && f.Codec != "" && !slices.Contains(codecs, f.Codec) {
-		c.add(CodeValue, path+".codec", fmt.Sprintf("files of format %s are not compressed with %s", cmpOr(f.Format, DefaultFileFormat), f.Codec), "one of "+strings.Join(codecs, ", "))
-	}
-	switch n, err := f.FileBytes.Parse(); {
-	case err != nil:
-		c.add(CodeUnit, path+".fileBytes", err.Error(), "")
-	case f.FileBytes != "" && (n < minFileBytes || n > maxFileBytes):
-		c.add(CodeValue, path+".fileBytes", fmt.Sprintf("%s.fileBytes is %s", path, f.FileBytes), "from 64KiB to 128MiB")
-	}
-}
-
 func (c *checker) s3(path, connection, endpoint, region string) {
 	if connection != "" && (endpoint != "" || region != "") {
 		c.add(CodeTogether, path+".connection", "connection and endpoint or region exclude each other", "keep the connection")

@@ -1,11 +1,5 @@
 package spec
 
-import (
-	"fmt"
-
-	"backstitch/replay/ocf"
-)
-
 // Values says what bytes the value of a record had whose datum or row a file of Avro or Parquet holds. A file does not say it, and a guess would make every
 // record look lost.
 type Values struct {
@@ -49,18 +43,5 @@ func (c *checker) values(path string, l Layout) {
 		}
 		return
 	}
-	switch {
-	case v.Registry == "" && len(v.Schemas) == 0:
-		c.add(CodeRequired, path, path+" names neither registry nor schemas", "registry: NAME, whose numbers the values of the topic begin with")
-	case v.Registry != "" && len(v.Schemas) > 0:
-		c.add(CodeTogether, path+".schemas", "registry and schemas exclude each other", "keep one of them")
-	case v.Subject != "" && v.Registry == "":
-		c.add(CodeTogether, path+".subject", "a subject is one of a registry", "name the registry, or leave subject out")
-	}
-	c.registry(path+".registry", v.Registry)
-	for i, s := range v.Schemas {
-		if _, err := ocf.ParseSchema([]byte(s.Schema)); err != nil {
-			c.add(CodeValue, fmt.Sprintf("%s.schemas[%d].schema", path, i), err.Error(), "the JSON of an Avro schema, as the registry has it")
-		}
-	}
+	c.numbered(path, v.Registry, v.Subject, v.Schemas)
 }

@@ -28,33 +28,44 @@ const AvroSchema = `{"type":"record","name":"Record","namespace":"dev.backstitch
 var avroCodecs = map[string]string{"none": ocf.Null, "snappy": ocf.Snappy, "deflate": ocf.Deflate, "zstd": ocf.Zstandard}
 
 type avroEncoder struct {
-	codec string
-	w     *ocf.Writer
-	datum []byte
-	raw   int
+	codec  string
+	schema string
+	marker [ocf.MarkerLen]byte
+	w      *ocf.Writer
+	datum  []byte
+	raw    int
 }
 
 func newAvroEncoder(codec string) (*avroEncoder, error) {
-	e := &avroEncoder{codec: avroCodecs[codec]}
+	// The sync marker is made out of the schema: readers that look for one do so in damaged objects, and whoever puts it into a record can
+	// make those of its own object hard to find, and no others.
+	e := &avroEncoder{codec: avroCodecs[codec], schema: AvroSchema, marker: xxh3.HashString128(AvroSchema).Bytes()}
 	return e, e.begin()
 }
 
-// begin makes the sync marker out of the schema: readers that look for one do so in damaged objects, and whoever puts it into a record can
-// make those of its own object hard to find, and no others.
 func (e *avroEncoder) begin() (err error) {
 	e.raw = 0
-	e.w, err = ocf.NewWriter(AvroSchema, e.codec, xxh3.HashString128(AvroSchema).Bytes())
+	e.w, err = ocf.NewWriter(e.schema, e.codec, e.marker)
 	return err
 }
 
 var errHeaderName = errors.New("the name of a header is not UTF-8, and a string of this format is")
 
 func (e *avroEncoder) add(offset int64, r *record.Record, extra []record.Header) error {
+	return e.put(offset, r, extra, nil)
+}
+
+// put adds a record, with v for its value where values are columns.
+func (e *avroEncoder) put(offset int64, r *record.Record, extra []record.Header, v *content) error {
 	d := ocf.AppendLong(e.datum[:0], offset)
 	d = ocf.AppendLong(d, r.TimestampMs)
 	d = ocf.AppendLong(d, int64(r.TimestampType))
 	d = appendOptional(d, r.Key)
-	d = appendOptional(d, r.Value)
+	if v == nil {
+		d = appendOptional(d, r.Value)
+	} else {
+		d = appendContent(d, v)
+	}
 	hs := headers(r, extra)
 	if len(hs) > 0 {
 		d = ocf.AppendLong(d, int64(len(hs)))
@@ -73,9 +84,9 @@ func (e *avroEncoder) add(offset int64, r *record.Record, extra []record.Header)
 
 func (e *avroEncoder) size() int { return e.raw }
 
-func (e *avroEncoder) finish() ([]byte, error) {
+func (e *avroEncoder) finish() ([][]byte, error) {
 	out, err := e.w.Close()
-	return out, errors.Join(err, e.begin())
+	return [][]byte{out}, errors.Join(err, e.begin())
 }
 
 // appendOptional appends bytes as the second branch of a union, or null as the first.
@@ -93,6 +104,7 @@ func decodeAvro(text []byte, yield func(record.Record) error) error {
 	if err != nil {
 		return err
 	}
+	t, made := columnTypes(r.Schema())
 	for {
 		b, err := r.Next()
 		if err == io.EOF {
@@ -107,7 +119,12 @@ func decodeAvro(text []byte, yield func(record.Record) error) error {
 		}
 		d := datums{b: block}
 		for range b.Records {
-			rec, err := d.record()
+			var rec record.Record
+			if made {
+				rec, err = d.columns(t)
+			} else {
+				rec, err = d.record()
+			}
 			if err != nil {
 				return err
 			}
@@ -132,15 +149,20 @@ var errDatum = errors.New("is not a record of the schema")
 func (d *datums) record() (record.Record, error) {
 	rec := record.Record{Offset: d.long(), TimestampMs: d.long(), TimestampType: record.TimestampType(d.long())}
 	rec.Key, rec.Value = d.optional(), d.optional()
+	rec.Headers = d.headers()
+	return rec, d.bad
+}
+
+func (d *datums) headers() (out []record.Header) {
 	for n := d.long(); n != 0 && d.bad == nil; n = d.long() {
 		if n < 0 || n > int64(len(d.b)) {
 			d.bad = errDatum
 		}
 		for ; n > 0 && d.bad == nil; n-- {
-			rec.Headers = append(rec.Headers, record.Header{Key: string(d.run()), Value: d.optional()})
+			out = append(out, record.Header{Key: string(d.run()), Value: d.optional()})
 		}
 	}
-	return rec, d.bad
+	return out
 }
 
 func (d *datums) long() int64 {
@@ -165,12 +187,20 @@ func (d *datums) run() []byte {
 }
 
 func (d *datums) optional() []byte {
-	switch d.long() {
-	case 0:
-		return nil
-	case 1:
+	if d.branch() {
 		return d.run()
 	}
-	d.bad = errDatum
 	return nil
+}
+
+// branch reads whether a union with null in front holds something else.
+func (d *datums) branch() bool {
+	switch d.long() {
+	case 0:
+		return false
+	case 1:
+		return true
+	}
+	d.bad = errDatum
+	return false
 }

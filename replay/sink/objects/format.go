@@ -54,16 +54,18 @@ type encoder interface {
 	add(offset int64, r *record.Record, extra []record.Header) error
 	// size is about how many bytes of memory are taken.
 	size() int
-	// finish returns the object, and begins another.
-	finish() ([]byte, error)
+	// finish returns what was made of the records since: one object, or one for each schema of their values. It begins anew.
+	finish() ([][]byte, error)
 }
 
 // encoder makes one for data objects of this configuration.
 func (c *Config) encoder() (encoder, error) {
-	switch c.Format {
-	case Avro:
+	switch {
+	case c.Columns != nil:
+		return newShelves(c)
+	case c.Format == Avro:
 		return newAvroEncoder(c.Codec)
-	case Parquet:
+	case c.Format == Parquet:
 		return newParquetEncoder(c.Codec)
 	}
 	return &textEncoder{text: texts[c.Format], codec: c.Codec}, nil
@@ -72,6 +74,8 @@ func (c *Config) encoder() (encoder, error) {
 // version is that of a commit whose data object was written so. A program that knows only lower ones must not take it for something else.
 func (c *Config) version() int {
 	switch {
+	case c.Columns != nil:
+		return 4
 	case c.Format == Avro, c.Format == Parquet:
 		return 2
 	case c.Format == NDJSON && c.Codec == "none":

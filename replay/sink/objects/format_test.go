@@ -104,11 +104,11 @@ func TestNothingIsLostInAnyFormat(t *testing.T) {
 						r.Offset, r.Headers = int64(i)+7, headers(&in[i], extra)
 						want = append(want, r)
 					}
-					body, err := enc.finish()
-					if err != nil {
-						t.Fatal(err)
+					bodies, err := enc.finish()
+					if err != nil || len(bodies) != 1 {
+						t.Fatalf("got %d objects, %v", len(bodies), err)
 					}
-					err = decode("x."+cfg.ending(), body, func(r record.Record) error {
+					err = decode("x."+cfg.ending(), bodies[0], func(r record.Record) error {
 						got = append(got, r)
 						return nil
 					})
@@ -222,11 +222,11 @@ func FuzzDecode(f *testing.F) {
 		if err := enc.add(1, &r, nil); err != nil {
 			f.Fatal(err)
 		}
-		body, err := enc.finish()
+		bodies, err := enc.finish()
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(cfg.ending(), bytes.Clone(body))
+		f.Add(cfg.ending(), bytes.Clone(bodies[0]))
 	})
 	f.Fuzz(func(t *testing.T, format string, body []byte) {
 		if strings.Contains(format, "/") || len(body) > 1<<16 {
@@ -259,10 +259,11 @@ func TestObjectsThatWereForged(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		body, err := enc.finish()
+		bodies, err := enc.finish()
 		if err != nil {
 			t.Fatal(err)
 		}
+		body := bodies[0]
 		if cfg.Codec != Codecs(cfg.Format)[0] {
 			return
 		}

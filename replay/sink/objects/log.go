@@ -21,20 +21,27 @@ import (
 
 // The commits of one partition. What makes them safe is that a name is given once: the second writer of a number is told so.
 
-// maxVersion is that of a commit whose data object is CSV, an array of JSON, or compressed lines.
+// maxVersion is that of a commit whose data objects are CSV, arrays of JSON, compressed lines, or have values as columns.
 const maxVersion = 4
+
+// object is a data object that a commit names.
+type object struct {
+	Data string `json:"data,omitempty"` // name beside the commit, "" for none
+	Size int64  `json:"size,omitempty"`
+	Sum  string `json:"sum,omitempty"` // xxh3-128 of it
+}
 
 // entry is one commit.
 type entry struct {
 	Version int             `json:"version"` // 1; 2 where the data object is Avro or Parquet; 3 where Void names a job; 4 see maxVersion
 	Number  int64           `json:"number"`
 	Job     partition.JobID `json:"job"`
-	Stamp   string          `json:"stamp"`          // of the lane of Job, after this commit
-	Data    string          `json:"data,omitempty"` // name beside the commit, "" for none
-	Size    int64           `json:"size,omitempty"`
-	Sum     string          `json:"sum,omitempty"` // xxh3-128 of the data object
-	From    int64           `json:"from"`          // offset of the first record
-	To      int64           `json:"to"`            // offset after the last one
+	Stamp   string          `json:"stamp"` // of the lane of Job, after this commit
+	object
+	// More are the objects beside the first one, where values as columns name more schemas than one. A record is in one of them.
+	More []object `json:"more,omitempty"`
+	From int64    `json:"from"` // offset of the first record
+	To   int64    `json:"to"`   // offset after the last one
 	// Void are the jobs whose records do not count any more, each commit with those of the one before it. So the last commit alone says what
 	// readers pass over.
 	Void []partition.JobID `json:"void,omitempty"`

@@ -9,6 +9,7 @@ import (
 
 	"backstitch/replay/parquetfile"
 	"backstitch/replay/record"
+	"backstitch/replay/sink"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
@@ -60,6 +61,8 @@ type parquetEncoder struct {
 	row  parquet.Row
 	rows []parquet.Row
 	raw  int
+
+	columns *parquetColumns // nil where values are their bytes
 }
 
 func newParquetEncoder(codec string) (*parquetEncoder, error) {
@@ -69,6 +72,11 @@ func newParquetEncoder(codec string) (*parquetEncoder, error) {
 }
 
 func (e *parquetEncoder) add(offset int64, r *record.Record, extra []record.Header) error {
+	return e.put(offset, r, extra, nil)
+}
+
+// put adds a record, with v for its value where values are columns.
+func (e *parquetEncoder) put(offset int64, r *record.Record, extra []record.Header, v *content) (err error) {
 	hs := headers(r, extra)
 	row := e.row[:0]
 	for i, h := range hs {
@@ -84,8 +92,12 @@ func (e *parquetEncoder) add(offset int64, r *record.Record, extra []record.Head
 		row = append(row, parquet.NullValue().Level(0, 0, leafHeaderKey), parquet.NullValue().Level(0, 0, leafHeaderValue))
 	}
 	row = append(row, optionalValue(r.Key, 0, 0, leafKey), parquet.Int64Value(offset).Level(0, 0, leafOffset),
-		parquet.Int64Value(r.TimestampMs).Level(0, 0, leafTimestamp), parquet.Int32Value(int32(r.TimestampType)).Level(0, 0, leafTimestampType),
-		optionalValue(r.Value, 0, 0, leafValue))
+		parquet.Int64Value(r.TimestampMs).Level(0, 0, leafTimestamp), parquet.Int32Value(int32(r.TimestampType)).Level(0, 0, leafTimestampType))
+	if e.columns == nil {
+		row = append(row, optionalValue(r.Value, 0, 0, leafValue))
+	} else if row, err = e.columns.append(row, v); err != nil {
+		return &sink.RejectedError{Offset: r.Offset, Code: sink.CodeNoColumns, Err: err}
+	}
 	e.row, e.rows = row, append(e.rows[:0], row)
 	e.raw += int(r.Size()) + rowBytes
 	if _, err := e.w.WriteRows(e.rows); err != nil {
@@ -107,13 +119,13 @@ func optionalValue(b []byte, repetition, parent, leaf int) parquet.Value {
 
 func (e *parquetEncoder) size() int { return e.raw }
 
-func (e *parquetEncoder) finish() ([]byte, error) {
+func (e *parquetEncoder) finish() ([][]byte, error) {
 	err := e.w.Close()
 	out := bytes.Clone(e.out.Bytes())
 	e.out.Reset()
 	e.w.Reset(&e.out)
 	e.raw = 0
-	return out, err
+	return [][]byte{out}, err
 }
 
 // decodeParquet reads an object. Its commit vouches for it by a checksum; whoever forged both must not be able to end the program.
@@ -124,23 +136,31 @@ func decodeParquet(text []byte, yield func(record.Record) error) error {
 	if err != nil {
 		return err
 	}
-	if got := f.Columns(); got != leaves {
+	var made *columnReader
+	if text := f.Metadata(schemaKey); text != "" {
+		if made, err = newColumnReader(f, text); err != nil {
+			return err
+		}
+	} else if got := f.Columns(); got != leaves {
 		return fmt.Errorf("it has %d columns, want %d", got, leaves)
 	}
 	for leaf, kind := range leafKinds {
+		if made != nil && leaf == leafValue {
+			continue
+		}
 		if got := f.Kind(leaf); got != kind {
 			return fmt.Errorf("column %d is of type %s, want %s", leaf, got, kind)
 		}
 	}
 	for i := range f.Groups() {
-		if err := decodeGroup(f, i, yield); err != nil {
+		if err := decodeGroup(f, i, made, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func decodeGroup(f *parquetfile.File, group int, yield func(record.Record) error) (err error) {
+func decodeGroup(f *parquetfile.File, group int, made *columnReader, yield func(record.Record) error) (err error) {
 	rows, err := f.Group(group)
 	if err != nil {
 		return err
@@ -154,7 +174,7 @@ func decodeGroup(f *parquetfile.File, group int, yield func(record.Record) error
 		if err != nil {
 			return err
 		}
-		rec, err := recordOf(row)
+		rec, err := recordOf(row, made)
 		if err != nil {
 			return err
 		}
@@ -165,7 +185,7 @@ func decodeGroup(f *parquetfile.File, group int, yield func(record.Record) error
 }
 
 // recordOf makes a record of a row, in memory of its own.
-func recordOf(row *parquetfile.Row) (rec record.Record, err error) {
+func recordOf(row *parquetfile.Row, made *columnReader) (rec record.Record, err error) {
 	one := func(leaf int) parquet.Value {
 		vs := row.Values(leaf)
 		if len(vs) != 1 {
@@ -184,10 +204,14 @@ func recordOf(row *parquetfile.Row) (rec record.Record, err error) {
 			rec.Headers[i].Value = held(v)
 		}
 	}
-	rec.Key, rec.Value = held(one(leafKey)), held(one(leafValue))
+	rec.Key = held(one(leafKey))
 	rec.Offset, rec.TimestampMs = one(leafOffset).Int64(), one(leafTimestamp).Int64()
 	rec.TimestampType = record.TimestampType(one(leafTimestampType).Int32())
-	return rec, err
+	if made == nil {
+		rec.Value = held(one(leafValue))
+		return rec, err
+	}
+	return rec, errors.Join(err, made.value(row, &rec))
 }
 
 // held is what a value holds, in memory of its own, nil for null.

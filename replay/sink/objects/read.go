@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,32 +85,28 @@ func (r *reader) Next(ctx context.Context) (*record.Batch, error) {
 	return nil, io.EOF
 }
 
-// text is the data object of e, which is what its commit says or sink.ErrProgress.
-func (r *reader) text(ctx context.Context, e entry) (text []byte, err error) {
-	if strings.ContainsAny(e.Data, "/\\") || e.Size < 0 || e.Size > 2*r.max {
-		return nil, fmt.Errorf("commit %d of %s names %q of %d bytes: %w", e.Number, r.log.dir, e.Data, e.Size, sink.ErrProgress)
+// text is a data object of commit n, which is what that says or sink.ErrProgress.
+func (r *reader) text(ctx context.Context, n int64, o object) (text []byte, err error) {
+	if strings.ContainsAny(o.Data, "/\\") || o.Size < 0 || o.Size > 2*r.max {
+		return nil, fmt.Errorf("commit %d of %s names %q of %d bytes: %w", n, r.log.dir, o.Data, o.Size, sink.ErrProgress)
 	}
-	err = r.log.get(ctx, e.Data, e.Size, func(b []byte) error {
-		if sum := checksum(b); sum != e.Sum || int64(len(b)) != e.Size {
-			return fmt.Errorf("it has %d bytes or more with checksum %s, commit %d wrote %d with %s", len(b), sum, e.Number, e.Size, e.Sum)
+	err = r.log.get(ctx, o.Data, o.Size, func(b []byte) error {
+		if sum := checksum(b); sum != o.Sum || int64(len(b)) != o.Size {
+			return fmt.Errorf("it has %d bytes or more with checksum %s, commit %d wrote %d with %s", len(b), sum, n, o.Size, o.Sum)
 		}
 		text = b
 		return nil
 	})
 	if errors.Is(err, bucket.ErrNotFound) {
-		err = fmt.Errorf("%s/%s, which commit %d names, was deleted: %w", r.log.dir, e.Data, e.Number, sink.ErrProgress)
+		err = fmt.Errorf("%s/%s, which commit %d names, was deleted: %w", r.log.dir, o.Data, n, sink.ErrProgress)
 	}
 	return text, err
 }
 
 func (r *reader) load(ctx context.Context, e entry) (*record.Batch, error) {
-	text, err := r.text(ctx, e)
-	if err != nil {
-		return nil, err
-	}
 	batch := &record.Batch{Partition: r.part}
 	at := e.From
-	err = decode(e.Data, text, func(rec record.Record) error {
+	due := func(rec record.Record) error {
 		if rec.Offset != at {
 			return fmt.Errorf("record %d where %d is due", rec.Offset, at)
 		}
@@ -119,16 +116,44 @@ func (r *reader) load(ctx context.Context, e entry) (*record.Batch, error) {
 		}
 		at++
 		return nil
-	})
-	if err == nil && at != e.To {
-		err = fmt.Errorf("it holds records up to %d, its commit says up to %d", at, e.To)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w: %w", r.log.dir, e.Data, err, sink.ErrProgress)
+	if err := r.records(ctx, e, due); err != nil {
+		return nil, err
+	}
+	if at != e.To {
+		return nil, fmt.Errorf("%s/%s: it holds records up to %d, its commit says up to %d: %w", r.log.dir, e.Data, at, e.To, sink.ErrProgress)
 	}
 	r.next = max(r.next, min(at, r.end))
 	batch.Next = r.next
 	return batch, nil
+}
+
+// records calls yield for each record of a commit, in order.
+func (r *reader) records(ctx context.Context, e entry, yield func(record.Record) error) error {
+	one := yield
+	var all []record.Record
+	if len(e.More) > 0 { // each has some of them
+		one = func(rec record.Record) error {
+			all = append(all, rec)
+			return nil
+		}
+	}
+	for _, o := range append([]object{e.object}, e.More...) {
+		text, err := r.text(ctx, e.Number, o)
+		if err != nil {
+			return err
+		}
+		if err := decode(o.Data, text, one); err != nil {
+			return fmt.Errorf("%s/%s: %w: %w", r.log.dir, o.Data, err, sink.ErrProgress)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b record.Record) int { return cmp.Compare(a.Offset, b.Offset) })
+	for _, rec := range all {
+		if err := yield(rec); err != nil {
+			return fmt.Errorf("%s, commit %d: %w: %w", r.log.dir, e.Number, err, sink.ErrProgress)
+		}
+	}
+	return nil
 }
 
 // Position is where a later read begins.

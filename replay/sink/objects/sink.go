@@ -22,6 +22,8 @@ type Config struct {
 	SourceTopic   string // what the reference calls the data
 	Format        Format // of data objects that are written; "" is NDJSON. Those that are read say their own
 	Codec         string // that they are compressed with, "" for the format's default
+	// Columns says that values are written as columns, in Avro and Parquet; nil keeps their bytes.
+	Columns *Columns
 	// BufferBytes bounds the records of one commit, which are held in memory as text; 0 is 256 MiB.
 	BufferBytes int64
 }
@@ -39,6 +41,11 @@ func (c Config) Validate() error {
 		return fmt.Errorf("object sink: %d bytes of buffer", c.BufferBytes)
 	}
 	c.fill()
+	if c.Columns != nil {
+		if err := c.Columns.validate(c.Format); err != nil {
+			return fmt.Errorf("object sink: %w", err)
+		}
+	}
 	return c.Format.validate(c.Codec)
 }
 

@@ -46,14 +46,15 @@ func (e *textEncoder) add(offset int64, r *record.Record, extra []record.Header)
 func (e *textEncoder) size() int { return len(e.out) }
 
 // finish returns memory that the next object may be written into: it is the caller's until then.
-func (e *textEncoder) finish() ([]byte, error) {
+func (e *textEncoder) finish() ([][]byte, error) {
 	if e.count == 0 {
 		e.out = append(e.out, e.begin...)
 	}
 	out := append(e.out, e.end...)
 	e.out, e.count = out[:0], 0
 	if e.codec == "none" {
-		return out, nil
+		return [][]byte{out}, nil
 	}
-	return compressText(e.codec, out)
+	out, err := compressText(e.codec, out)
+	return [][]byte{out}, err
 }

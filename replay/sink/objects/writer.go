@@ -76,22 +76,36 @@ func (w *writer) commit(ctx context.Context, p sink.Progress) error {
 	if w.count == 0 {
 		return w.append(ctx, entry{}, p)
 	}
-	body, err := w.enc.finish()
+	bodies, err := w.enc.finish()
 	if err != nil {
 		return err
 	}
-	sum := checksum(body)
-	e := entry{
-		// The checksum tells the objects of two writers of one number apart.
-		Data: fmt.Sprintf("%020d-%s.%s", w.number+1, sum[:16], w.s.cfg.ending()),
-		Size: int64(len(body)), Sum: sum, From: w.to, To: w.to + w.count,
-	}
-	// An object of that name with that content is what a writer left that died before its commit.
-	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, e.Data), body); err != nil && !errors.Is(err, bucket.ErrExists) {
-		return err
+	e := entry{From: w.to, To: w.to + w.count}
+	for i, body := range bodies {
+		o, err := w.put(ctx, body)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			e.object = o
+		} else {
+			e.More = append(e.More, o)
+		}
 	}
 	failpoint.Reach(failpoint.ObjectsDataWritten)
 	return w.append(ctx, e, p)
+}
+
+// put stores a data object of the next commit.
+func (w *writer) put(ctx context.Context, body []byte) (object, error) {
+	sum := checksum(body)
+	// The checksum tells the objects of two writers of one number apart, and those of one commit.
+	o := object{Data: fmt.Sprintf("%020d-%s.%s", w.number+1, sum[:16], w.s.cfg.ending()), Size: int64(len(body)), Sum: sum}
+	// An object of that name with that content is what a writer left that died before its commit.
+	if _, err := w.s.b.PutNew(ctx, path.Join(w.log.dir, o.Data), body); err != nil && !errors.Is(err, bucket.ErrExists) {
+		return o, err
+	}
+	return o, nil
 }
 
 // Close gives up what is not committed.
