@@ -143,6 +143,13 @@ var All = []Mutant{
 		Caught: room("replay/sink/objects", "TestRevert"),
 	},
 
+	{
+		Name: "believe-columns", File: "replay/columns/append.go",
+		Old: "if err == nil && !bytes.Equal(w.back, raw) {", New: "if err == nil && len(w.back) > len(raw) {",
+		Why:    "a value becomes columns that give other bytes back",
+		Caught: room("replay/columns", "TestWhatHasNoColumns"),
+	},
+
 	// Readers.
 	{
 		Name: "publish-before-groups-moved", File: "cmd/backstitch/publish/publication.go",

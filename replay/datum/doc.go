@@ -15,5 +15,5 @@
 // What is not here: the same for JSON (replay/transform), how a datum is walked (replay/ocf), asking a registry (replay/schema and
 // replay/recovery), who quarantines (replay/engine).
 //
-// Reading order: schema.go, preset.go, view.go, object.go, step.go, pair.go, convert.go, made.go, chain.go, over.go, example.go.
+// Reading order: schema.go, preset.go, view.go, object.go, step.go, pair.go, convert.go, made.go, chain.go, over.go, example.go, type.go.
 package datum

@@ -13,6 +13,6 @@
 // What is not here: finding what is missing (replay/gap), cutting (partition/plan), opening real ends (replay/recovery/reach),
 // whether another job holds the same partitions (the book, when the plan is submitted).
 //
-// Reading order: recipe.go, recipe_spec.go, clients.go, plan.go, build.go, compare.go, freeze.go, preflight.go, repeat.go, person.go, file.go, pack.go,
-// fresh.go, render.go, errors.go.
+// Reading order: recipe.go, recipe_spec.go, clients.go, plan.go, build.go, compare.go, freeze.go, preflight.go, repeat.go, person.go, columns.go,
+// file.go, pack.go, fresh.go, render.go, errors.go.
 package recovery

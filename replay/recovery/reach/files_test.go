@@ -90,16 +90,22 @@ func TestRefillIntoAnObjectStore(t *testing.T) {
 
 // In every format it is the same way, with the same proof.
 func TestRefillInEveryFormat(t *testing.T) {
-	for _, format := range []string{"ndjson", "avro", "parquet"} {
-		t.Run(format, func(t *testing.T) {
+	for _, f := range []struct {
+		format, codec, ending string
+		version               int
+	}{
+		{"ndjson", "none", ".ndjson", recovery.RecipeVersion}, {"ndjson", "zstd", ".ndjson.zst", recovery.ColumnsVersion}, {"csv", "none", ".csv", recovery.ColumnsVersion},
+		{"array", "gzip", ".json.gz", recovery.ColumnsVersion}, {"avro", "snappy", ".avro", recovery.FormatVersion}, {"parquet", "snappy", ".parquet", recovery.FormatVersion},
+	} {
+		t.Run(f.format+" "+f.codec, func(t *testing.T) {
 			l, cl := shelved(t)
-			r := l.intoAs("fills", "refill", ", format: "+format, "")
+			r := l.intoAs("fills", "refill", ", format: "+f.format+", codec: "+f.codec, "")
 			p, err := recovery.Build(t.Context(), r, l.clients, l.options())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := map[bool]int{true: recovery.RecipeVersion, false: recovery.FormatVersion}[format == "ndjson"]; p.Recipe.Version != want {
-				t.Errorf("got a recipe of version %d, want %d: a program that knows no formats would write lines", p.Recipe.Version, want)
+			if p.Recipe.Version != f.version {
+				t.Errorf("got a recipe of version %d, want %d: a program that knows no formats would write lines", p.Recipe.Version, f.version)
 			}
 			sub, err := p.Submission()
 			if err != nil {
@@ -117,12 +123,12 @@ func TestRefillInEveryFormat(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if strings.HasSuffix(in.Key, "."+format) {
+				if strings.HasSuffix(in.Key, f.ending) {
 					files++
 				}
 			}
 			if files == 0 {
-				t.Errorf("got no files of %s", format)
+				t.Errorf("got no files of %s", f.ending)
 			}
 			if again, err := recovery.Build(t.Context(), r, l.clients, l.options()); err != nil || !again.Empty() {
 				t.Errorf("after the refill: got %v, want nothing to write", err)

@@ -1,6 +1,7 @@
 // Package objects writes slices into an object store or a local directory, exactly once, and reads it back as a target.
 //
-// Format, version 1, 2 where a data object is Avro or Parquet, and 3 where a commit names jobs that are void:
+// Format, version 1, 2 where a data object is Avro or Parquet, 3 where a commit names jobs that are void, and 4 where it is CSV, an array of JSON or
+// compressed lines, or has values as columns:
 //
 //	TOPIC/00003/00000000000000000007.commit           one commit of partition 3, JSON
 //	TOPIC/00003/00000000000000000007-<16 hex>.ndjson  its records, one JSON object a line; .avro and .parquet are AvroSchema and parquet.go
@@ -20,7 +21,8 @@
 // Invariants:
 //   - Opening a lane makes a commit without data. A writer only ever commits under the number after the last one that it
 //     knows, so whoever was open before finds the name taken: it is fenced.
-//   - A data object gives each record back as it was, or the record is refused: sink.CodeNotHeld.
+//   - A data object gives each record back as it was, or the record is refused: sink.CodeNotHeld, CodeNotFramed, CodeNoSchema, CodeNoColumns.
+//   - A record is in one data object of its commit. There is more than one only where values are columns of several schemas.
 //   - Nothing is overwritten or deleted. What is void is passed over.
 //   - A job is void in a whole partition, for ever. It fences the job's writers like any commit does, and they can not open the lane again. It is
 //     refused while records of later jobs lie behind those of the job, since what those jobs left out rested on them.
@@ -29,5 +31,6 @@
 //
 // Two lanes of one partition, of two jobs, take turns in the same way; the cluster does not let them run at once.
 //
-// Reading order: sink.go, writer.go, log.go, revert.go, format.go, line.go, avro.go, parquet.go, read.go.
+// Reading order: sink.go, writer.go, log.go, revert.go, format.go, text.go, codec.go, line.go, array.go, csv.go, avro.go, parquet.go,
+// columns.go, avro_columns.go, parquet_columns.go, read.go.
 package objects
