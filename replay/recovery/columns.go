@@ -81,9 +81,9 @@ func (b *builder) columns(ctx context.Context, clients Clients) error {
 	for _, w := range c.Schemas {
 		total += len(w.Schema)
 	}
-	if total > maxWriterBytes {
+	if total > maxWriterBytes || len(c.Schemas) > objects.MaxSchemas {
 		return &Error{Code: CodeManyColumns, Title: "values have more schemas than a job takes along", Exit: exitUsage,
-			Why:  fmt.Sprintf("%s of %s bytes in all; at most %s are kept.", plural(len(c.Schemas), "schema"), gap.Count(int64(total)), gap.Count(maxWriterBytes)),
+			Why:  fmt.Sprintf("%s of %s bytes in all; at most %d of %s bytes are kept.", plural(len(c.Schemas), "schema"), gap.Count(int64(total)), objects.MaxSchemas, gap.Count(maxWriterBytes)),
 			Hint: "give those that the records of the range name: values.schemas"}
 	}
 	parsed, err := c.Parsed()

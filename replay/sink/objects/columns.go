@@ -27,6 +27,9 @@ type Columns struct {
 	JSON *datum.Schema
 }
 
+// MaxSchemas bounds how many schemas values may name, since a commit names an object for each: it has to stay below maxEntryBytes.
+const MaxSchemas = 100
+
 // noNumber stands for the schema of values in JSON.
 const noNumber = -1
 
@@ -48,6 +51,9 @@ func (c *Columns) validate(f Format) error {
 	}
 	if (c.JSON == nil) == (len(c.Schemas) == 0) {
 		return errors.New("values as columns need the schema of JSON, or those that values name")
+	}
+	if n := len(c.Schemas); n > MaxSchemas {
+		return fmt.Errorf("values name %d schemas, at most %d are written", n, MaxSchemas)
 	}
 	for id, s := range c.schemas() {
 		if err := Held(f, s, id == noNumber); err != nil {
@@ -91,7 +97,6 @@ type filler interface {
 // shelf holds the records of one schema.
 type shelf struct {
 	schema *datum.Schema
-	wire   *ocf.Schema // of JSON
 	fill   filler
 	used   bool // since the last finish
 	json   []byte

@@ -266,10 +266,15 @@ func TestColumnsThatAreNone(t *testing.T) {
 	loop := parsed(t, `{"type":"record","name":"Node","fields":[{"name":"next","type":["null","Node"]}]}`)
 	clash := parsed(t, `{"type":"record","name":"BackstitchRecord","fields":[{"name":"a","type":"long"}]}`)
 	union := parsed(t, `["null","long"]`)
+	many := &Columns{Schemas: map[uint32]*datum.Schema{}}
+	for id := range uint32(MaxSchemas + 1) {
+		many.Schemas[id] = parsed(t, `"long"`)
+	}
 	for why, x := range map[string]struct {
 		cfg  Config
 		want string
 	}{
+		"too many":       {Config{Topic: "x", Format: Avro, Columns: many}, "101 schemas"},
 		"lines":          {Config{Topic: "x", Columns: &Columns{JSON: loop}}, "ndjson"},
 		"no schema":      {Config{Topic: "x", Format: Avro, Columns: &Columns{}}, "need the schema"},
 		"itself":         {Config{Topic: "x", Format: Parquet, Columns: &Columns{Schemas: map[uint32]*datum.Schema{3: loop}}}, "schema 3"},
@@ -313,4 +318,19 @@ func FuzzDecodeColumns(f *testing.F) {
 			_ = decode(name, body, func(record.Record) error { return nil })
 		}
 	})
+}
+
+// A commit that names as many objects and void jobs as there can be is still one that is read.
+func TestACommitOfManySchemasIsRead(t *testing.T) {
+	e := entry{Version: maxVersion, Number: 1, Job: "bs-0123456789abcdef", Stamp: strings.Repeat("s", 4000), To: 1 << 60}
+	e.object = object{Data: entryName(1<<60) + "-0123456789abcdef.parquet", Size: 1 << 30, Sum: strings.Repeat("f", 32)}
+	for range MaxSchemas - 1 {
+		e.More = append(e.More, e.object)
+	}
+	for range maxVoid {
+		e.Void = append(e.Void, "bs-0123456789abcdef")
+	}
+	if body, err := e.seal(); err != nil || len(body) > maxEntryBytes {
+		t.Errorf("got %d bytes, %v, want at most %d", len(body), err, maxEntryBytes)
+	}
 }

@@ -2,6 +2,9 @@ package objects
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -200,6 +203,69 @@ func TestOthersReadWhatWasWritten(t *testing.T) {
 	}](bytes.NewReader(body), int64(len(body)))
 	if err != nil || len(rows) != 1 || string(rows[0].Value) != "v" || rows[0].Timestamp != r.TimestampMs || len(rows[0].Headers) != 2 || rows[0].Headers[0].Key != "h" {
 		t.Errorf("parquet: got %+v, %v", rows, err)
+	}
+}
+
+// Text is read by what everybody has: the standard library's CSV, JSON and gzip, and a header line names the columns.
+func TestOthersReadText(t *testing.T) {
+	rs := []record.Record{{TimestampMs: 5, Key: []byte("k"), Value: []byte("a,b\n"), Headers: []record.Header{{Key: "h", Value: []byte("1")}, {Key: "n"}}}, {Value: []byte{}}}
+	object := func(format Format) io.Reader {
+		cfg := Config{Format: format, Codec: "gzip"}
+		enc, err := cfg.encoder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range rs {
+			if err := enc.add(int64(i), &rs[i], nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		bodies, err := enc.finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		zr, err := gzip.NewReader(bytes.NewReader(bodies[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return zr
+	}
+	rows, err := csv.NewReader(object(CSV)).ReadAll()
+	want := [][]string{strings.Split("offset,timestamp,timestampType,key,value,headers", ","), {"0", "5", "0", "aw==", "YSxiCg==", "aA==:MQ==;bg=="}, {"1", "0", "0", "", "", ""}}
+	if diff := cmp.Diff(want, rows); err != nil || diff != "" {
+		t.Errorf("csv: %v\n%s", err, diff)
+	}
+	var list []map[string]any
+	if err := json.NewDecoder(object(Array)).Decode(&list); err != nil || len(list) != 2 || list[0]["value"] != "YSxiCg==" || list[1]["key"] != nil || list[1]["value"] != "" {
+		t.Errorf("array: got %v, %v", list, err)
+	}
+}
+
+// What is no such text, or becomes too much of it, is an error.
+func TestTextThatIsNone(t *testing.T) {
+	for ending, texts := range map[string][]string{
+		"csv": {"", "offset\r\n", csvHeader + "1,2,0,,", csvHeader + "1,2,0,,,\n", csvHeader + "1,2,0,,\r\n", csvHeader + "1,2,0,,,,\r\n", csvHeader + "x,2,0,,,\r\n",
+			csvHeader + "1,2,300,,,\r\n", csvHeader + "1,2,0,*,,\r\n", csvHeader + "1,2,0,,,a:*\r\n"},
+		"json":    {"", "{}", "[", "[1]", "[]x", `[{"offset":1}`, `[{"offset":1,"more":2}]`},
+		"json.gz": {"", "[]"}, "ndjson.zst": {"x"}, "csv.lz4": {"x"}, "ndjson.snappy": {"x"}, "ndjson.xz": {""}, "orc": {""},
+	} {
+		for _, text := range texts {
+			if err := decode("x."+ending, []byte(text), func(record.Record) error { return nil }); err == nil {
+				t.Errorf("%s: %q was taken", ending, text)
+			}
+		}
+	}
+	for _, codec := range textCodecs[1:] {
+		body, err := compressText(codec, make([]byte, 1<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decompressText(codec, body, 1<<20-1); err == nil {
+			t.Errorf("%s: more than the limit was taken", codec)
+		}
+		if text, err := decompressText(codec, body, 1<<20); err != nil || len(text) != 1<<20 {
+			t.Errorf("%s: got %d bytes, %v", codec, len(text), err)
+		}
 	}
 }
 
