@@ -334,3 +334,31 @@ func TestACommitOfManySchemasIsRead(t *testing.T) {
 		t.Errorf("got %d bytes, %v, want at most %d", len(body), err, maxEntryBytes)
 	}
 }
+
+// An encoder is used for one commit after the other: what a file says of itself is in each of them.
+func TestEachFileOfColumnsStandsAlone(t *testing.T) {
+	eachColumns(t, framedColumns(t), func(t *testing.T, cfg Config) {
+		enc, err := cfg.encoder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range int64(3) {
+			want := record.Record{Offset: i, Value: framed(8, ocf.AppendLong(nil, i))}
+			if err := enc.add(i, &want, nil); err != nil {
+				t.Fatal(err)
+			}
+			bodies, err := enc.finish()
+			if err != nil || len(bodies) != 1 {
+				t.Fatalf("got %d objects, %v, want one", len(bodies), err)
+			}
+			var got []record.Record
+			err = decode("x."+cfg.ending(), bodies[0], func(r record.Record) error {
+				got = append(got, r)
+				return nil
+			})
+			if diff := cmp.Diff([]record.Record{want}, got); err != nil || diff != "" {
+				t.Errorf("commit %d: %v\n%s", i, err, diff)
+			}
+		}
+	})
+}
