@@ -145,7 +145,7 @@ var All = []Mutant{
 
 	{
 		Name: "believe-columns", File: "replay/columns/append.go",
-		Old: "if err == nil && !bytes.Equal(w.back, raw) {", New: "if err == nil && len(w.back) > len(raw) {",
+		Old: "if err == nil && !bytes.Equal(w.back, raw) {", New: "if err == nil && !bytes.Equal(w.back, raw) && len(w.back) > len(raw) {",
 		Why:    "a value becomes columns that give other bytes back",
 		Caught: room("replay/columns", "TestWhatHasNoColumns"),
 	},
