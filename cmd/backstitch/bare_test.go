@@ -90,14 +90,17 @@ func TestHalfACommandLineIsRefusedWithTheWholeOne(t *testing.T) {
 }
 
 func TestAMistypedCommandIsAnsweredWithWhatItIsLike(t *testing.T) {
-	for typed, meant := range map[string]string{"schem": "schema", "gasp list": "gaps", "schem --file f": "schema", "schema chek": "check", "groups aply x": "apply"} {
+	for typed, meant := range map[string]string{"schem": "schema", "gasp list": "gaps", "schem --file f": "schema", "schema chek": "check", "groups aply x": "apply",
+		"help schem": "schema", "help schema chek": "check"} {
 		_, stderr, status := invoke(t, nil, strings.Fields(typed)...)
 		if says := "did you mean " + meant + "?"; status != client.ExitUsage || !strings.Contains(stderr, says) {
 			t.Errorf("%s: got %d, %s, want %q", typed, status, stderr, says)
 		}
 	}
-	if stdout, _, status := invoke(t, nil); status != client.ExitOK || !strings.Contains(stdout, "First contact") {
-		t.Errorf("nothing typed: got %d, %s", status, stdout)
+	for typed, says := range map[string]string{"": "First contact", "help": "First contact", "help gaps list": "List what is missing", "help help": "A word that is no command"} {
+		if stdout, _, status := invoke(t, nil, strings.Fields(typed)...); status != client.ExitOK || !strings.Contains(stdout, says) {
+			t.Errorf("%q typed: got %d, %s, want %q", typed, status, stdout, says)
+		}
 	}
 }
 

@@ -82,6 +82,7 @@ First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://B
 	}
 	root.AddCommand(newSandbox(a))
 	root.SetHelpCommandGroupID("node")
+	root.SetHelpCommand(newHelp())
 	strict(root)
 	return root
 }
