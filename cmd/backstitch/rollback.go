@@ -8,8 +8,8 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/publish"
-	"backstitch/partition"
 	"backstitch/replay/open"
+	"backstitch/replay/recovery"
 )
 
 func newRollback(a *app) *cobra.Command {
@@ -45,7 +45,7 @@ Exit status: 0 taken back, or it was before, 10 no such job, 11 refused for one 
 			return err
 		}
 		defer groups.close()
-		s := publish.Subject{Job: w.job, Place: w.place, InPlace: w.inPlace(), Reason: reason}
+		s := publish.Subject{Job: w.job, Place: w.place, InPlace: recovery.Appends(w.work.slices), Reason: reason}
 		if w.work.recipe.Target.Files() {
 			files, err := open.New(groups.where().openConfig()).Files(ctx, &w.work.recipe)
 			if err != nil {
@@ -78,16 +78,6 @@ Exit status: 0 taken back, or it was before, 10 no such job, 11 refused for one 
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "look at everything, and write nothing")
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit trail and the history of the alias")
 	return cmd
-}
-
-// inPlace reports whether the job wrote into a topic that had records when it was planned.
-func (w written) inPlace() bool {
-	for _, s := range w.work.slices {
-		if s.Kind == partition.SliceFill && s.TargetTo > s.TargetFrom {
-			return true
-		}
-	}
-	return false
 }
 
 func (a *app) printRollback(r *publish.Rollback, done bool) error {

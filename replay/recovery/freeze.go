@@ -56,7 +56,7 @@ func (b *builder) plan(ctx context.Context, e ends) (*Plan, error) {
 	if err := b.validate(p); err != nil {
 		return nil, err
 	}
-	p.Undo = b.undo()
+	p.Undo = p.undo()
 	return p, nil
 }
 
@@ -243,13 +243,6 @@ func (b *builder) comparedBytes() int64 {
 		n += r.Expected.Bytes
 	}
 	return n
-}
-
-func (b *builder) undo() string {
-	if b.recipe.Write.OriginHeaders {
-		return "a log can not be shortened in the middle; every record written has the header backstitch.job, by which consumers can skip it"
-	}
-	return "none: a log can not be shortened in the middle, and without origin headers the records can not be told apart later"
 }
 
 func (b *builder) rangeText() string {
