@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"backstitch/cluster/client"
 	"backstitch/cmd/backstitch/publish"
@@ -39,15 +38,17 @@ passes and its target is still the one that was proved. The alias keeps where it
 them back.
 
 --groups moves consumer groups along, by content as groups plan does: each goes on at the record at which it stands now. Their consumers
-have to be stopped. First the groups get their positions in the new topic, then the alias changes, so no reader begins at a place by chance.
+have to be stopped. Where the old topic is in another Kafka, --from-kafka names that: positions are read there and set here. First the groups
+get their positions in the new topic, then the alias changes, so no reader begins at a place by chance.
 How they move is noted in the cluster before anything is written: if this command dies, the same command finishes it, on any machine, and
 backstitch rollback JOB takes back exactly what was done.
 
 It asks before it writes, or wants --yes. Consumers ask backstitch alias show ALIAS, or GET /v1/aliases/ALIAS, and are started again.
 
 Exit status: 0 published, or it was before, 2 --groups without a place to come from, 3 or 5 a group can not go whole, 10 no such job,
-11 no passing proof, another target, a group with members or one that has moved, or another publication is not finished.`,
+11 no passing proof, another target, another Kafka, a group with members or one that has moved, or another publication is not finished.`,
 		Example: `  backstitch publish bs-7f3k2m --as orders --from orders --groups billing,fraud-rt --connections agent.yaml
+  backstitch publish bs-7f3k2m --as orders --from orders --from-kafka old:9092 --groups billing
   backstitch publish bs-7f3k2m --as orders --dry-run`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
@@ -99,6 +100,9 @@ func (p *publishing) run(cmd *cobra.Command, args []string, c *client.Client) er
 	if err != nil {
 		return err
 	}
+	if err := p.groups.unused(cmd, len(pub.Groups) > 0 || strings.HasPrefix(from.Name, "kafka:")); err != nil {
+		return err
+	}
 	if !pub.Done {
 		if err := p.groups.same(ctx, w); err != nil {
 			return err
@@ -116,7 +120,8 @@ func (p *publishing) run(cmd *cobra.Command, args []string, c *client.Client) er
 			return err
 		}
 	}
-	if err := p.app.confirm(fmt.Sprintf("Send the readers of %s from %s to %s?", pub.Alias, pub.From, pub.To), "--yes, or --dry-run to look only"); err != nil {
+	here, there := publish.Between(pub.From, pub.To)
+	if err := p.app.confirm(fmt.Sprintf("Send the readers of %s from %s to %s?", pub.Alias, here, there), "--yes, or --dry-run to look only"); err != nil {
 		return err
 	}
 	alias, err := pub.Do(ctx, c, &p.groups)
@@ -143,7 +148,8 @@ func (p *publishing) origin(cmd *cobra.Command, w written) (publish.Place, error
 	case cut >= 0 || w.work.recipe.Target.Files():
 		return publish.Place{}, usage(cmd, fmt.Errorf("--from %q: want dir:PATH/TOPIC or s3://BUCKET/PREFIX/TOPIC, or a topic of the Kafka that the job wrote to", p.from))
 	}
-	return publish.Place{Name: "kafka:" + w.work.recipe.Target.ClusterID + "/" + topic, Topic: topic}, p.groups.exists(cmd.Context(), topic)
+	cluster, err := p.groups.exists(cmd.Context(), topic)
+	return publish.Place{Name: "kafka:" + cluster + "/" + topic, Topic: topic}, err
 }
 
 // notes are what somebody should know before.
@@ -186,7 +192,8 @@ func (p *publishing) print(pub *publish.Publication, alias *client.Alias, notes 
 }
 
 func publicationText(w io.Writer, pub *publish.Publication, notes []string) error {
-	fmt.Fprintf(w, "Alias %s   %s -> %s   by the proof of job %s\n", pub.Alias, pub.From, pub.To, pub.Job)
+	from, to := publish.Between(pub.From, pub.To)
+	fmt.Fprintf(w, "Alias %s   %s -> %s   by the proof of job %s\n", pub.Alias, from, to, pub.Job)
 	if len(pub.Groups) > 0 {
 		fmt.Fprintf(w, "  groups  %s\n", strings.Join(pub.Groups, ", "))
 	}
@@ -237,7 +244,7 @@ func (g *kafkaGroups) same(ctx context.Context, w written) error {
 	if t.Kind != "kafka" {
 		return nil
 	}
-	cl, err := g.dial(ctx)
+	cl, err := g.dial(ctx, g.logs.toKafka)
 	if err != nil {
 		return err
 	}
@@ -252,24 +259,14 @@ func (g *kafkaGroups) same(ctx context.Context, w written) error {
 	return nil
 }
 
-// exists makes sure that there is a topic.
-func (g *kafkaGroups) exists(ctx context.Context, topic string) error {
-	cl, err := g.dial(ctx)
+// exists makes sure that there is a topic where readers come from, and returns the cluster that it is in.
+func (g *kafkaGroups) exists(ctx context.Context, topic string) (cluster string, err error) {
+	cl, err := g.dial(ctx, g.logs.about.kafka)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = klog.ID(ctx, cl, topic)
-	return err
-}
-
-// dial reaches the Kafka, once.
-func (g *kafkaGroups) dial(ctx context.Context) (*kgo.Client, error) {
-	if g.cl != nil {
-		return g.cl, nil
+	if _, err := klog.ID(ctx, cl, topic); err != nil {
+		return "", err
 	}
-	k, err := g.where().kafka(g.logs.about.kafka)
-	if err == nil {
-		g.cl, err = g.where().dial(ctx, k)
-	}
-	return g.cl, err
+	return clusterOf(ctx, cl)
 }

@@ -53,7 +53,7 @@ func event(part int32, n int, fixed bool) record.Record {
 
 func newRework(t *testing.T) *rework {
 	t.Helper()
-	w := &rework{broker: newBroker(t, "orders", "orders-v2", "live"), dir: t.TempDir()}
+	w := &rework{broker: newBroker(t, "orders", "orders-v2", "moved", "live"), dir: t.TempDir()}
 	for part := range int32(2) {
 		var rs []record.Record
 		for n := range perPartition {
@@ -61,7 +61,7 @@ func newRework(t *testing.T) *rework {
 		}
 		w.Produce("orders", part, rs...)
 	}
-	for _, topic := range []string{"orders-v2", "live"} {
+	for _, topic := range []string{"orders-v2", "moved", "live"} {
 		w.set(topic, "retention.ms", "-1") // the story is old
 	}
 	var err error
@@ -220,6 +220,7 @@ func wanted(part int32, from int, fixed bool) (out []string) {
 func TestReprocessing(t *testing.T) {
 	w := newRework(t)
 	t.Run("topic", func(t *testing.T) { reworkABadDeploy(t, w.in(t)) })
+	t.Run("clusters", func(t *testing.T) { publishAcrossClusters(t, w.in(t)) })
 	t.Run("files", func(t *testing.T) { takeFilesBack(t, w.in(t)) }) // which also adds a record
 	t.Run("refusals", func(t *testing.T) { refuseTheRest(t, w.in(t)) })
 }

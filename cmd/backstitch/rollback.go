@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +57,9 @@ Exit status: 0 taken back, or it was before, 10 no such job, 11 refused for one 
 		}
 		r, err := publish.LookBack(ctx, c, &groups, s)
 		if err != nil {
+			return err
+		}
+		if err := groups.unused(cmd, slices.ContainsFunc(r.Aliases, func(x publish.Return) bool { return len(x.Groups) > 0 })); err != nil {
 			return err
 		}
 		if dryRun || r.Nothing() {
@@ -120,9 +124,10 @@ func rollbackText(w io.Writer, r *publish.Rollback) error {
 		if x.Done {
 			state = "   done"
 		}
-		fmt.Fprintf(w, "  alias %s   %s -> %s%s\n", x.Alias, x.Now, x.Before, state)
+		now, before := publish.Between(x.Now, x.Before)
+		fmt.Fprintf(w, "  alias %s   %s -> %s%s\n", x.Alias, now, before, state)
 		for _, g := range x.Groups {
-			fmt.Fprintf(w, "    group %s stands where it stood in %s\n", g, x.Before)
+			fmt.Fprintf(w, "    group %s stands where it stood in %s\n", g, before)
 		}
 	}
 	if r.Kept == "" {

@@ -81,8 +81,9 @@ First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://B
 		}
 	}
 	root.AddCommand(newSandbox(a))
-	root.SetHelpCommandGroupID("node")
-	root.SetHelpCommand(newHelp())
+	help := newHelp()
+	help.GroupID = "node"
+	root.SetHelpCommand(help)
 	strict(root)
 	return root
 }

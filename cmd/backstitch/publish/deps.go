@@ -19,8 +19,8 @@ type Book interface {
 
 // Groups moves consumer groups as their plans say: the text of a regroup.Plan.
 type Groups interface {
-	// Plan says how groups, in order, go from one topic to another. It refuses a group that can not go whole.
-	Plan(ctx context.Context, groups []string, from, to string) ([]client.GroupMove, error)
+	// Plan says how groups, in order, go from one topic to another, which may be in another Kafka. It refuses a group that can not go whole.
+	Plan(ctx context.Context, groups []string, from, to Place) ([]client.GroupMove, error)
 	// Movable refuses a plan that could not be followed now. It writes nothing, as Returnable does for the way back.
 	Movable(ctx context.Context, plan []byte) error
 	Move(ctx context.Context, plan []byte) error
@@ -33,12 +33,6 @@ type Groups interface {
 type Files struct {
 	Sink       sink.Reverter
 	Partitions []int32
-}
-
-// Place is where readers go. The zero value is nowhere.
-type Place struct {
-	Name  string `json:"place"` // as the locks of a job begin, see fsm.AliasVersion
-	Topic string `json:"topic"`
 }
 
 // names are the groups of plans, in order.

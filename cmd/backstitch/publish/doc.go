@@ -13,5 +13,5 @@
 // What is not here: which job may be published (fsm.PutAlias), where a group goes on (replay/regroup), commits of files (replay/sink/objects),
 // flags and text (cmd/backstitch).
 //
-// Reading order: deps.go, publication.go, rollback.go, error.go.
+// Reading order: place.go, deps.go, publication.go, rollback.go, error.go.
 package publish

@@ -20,6 +20,7 @@ const (
 	CodeOtherPlace = "BST-E4085" // the target is not the one that the job wrote
 	CodeUnproved   = "BST-E4087" // the job has no passing proof, or was rolled back
 	CodeNotDone    = "BST-E4086" // what was begun could not be ended
+	CodeOtherKafka = "BST-E4088" // a topic is looked for in a Kafka that it is not in
 )
 
 // Error is a refusal that a person reads: what, why, what to type next.

@@ -64,12 +64,12 @@ func Look(ctx context.Context, book Book, groups Groups, o Order) (*Publication,
 	if len(p.Groups) == 0 {
 		return p, nil
 	}
-	if p.From == (Place{}) || !strings.HasPrefix(p.From.Name, "kafka:") || !strings.HasPrefix(p.To.Name, "kafka:") {
+	if p.From == (Place{}) || !strings.HasPrefix(p.From.Name, inKafka) || !strings.HasPrefix(p.To.Name, inKafka) {
 		return nil, &Error{Code: CodeNowhere, Title: "groups move from a topic to a topic", Exit: client.ExitUsage,
 			Why:  fmt.Sprintf("Readers of %s are at %q until now, and job %s wrote %s.", p.Alias, p.From.Name, p.Job, p.To.Name),
 			Hint: "--from TOPIC says where they are, for a new alias; without --groups nothing moves"}
 	}
-	if p.moves, err = groups.Plan(ctx, p.Groups, p.From.Topic, p.To.Topic); err != nil {
+	if p.moves, err = groups.Plan(ctx, p.Groups, p.From, p.To); err != nil {
 		return nil, err
 	}
 	return p, p.movable(ctx, groups)

@@ -165,9 +165,9 @@ type groupPlan struct {
 	Stands          int
 }
 
-func (g *groups) Plan(_ context.Context, names []string, from, to string) (out []client.GroupMove, err error) {
+func (g *groups) Plan(_ context.Context, names []string, from, to Place) (out []client.GroupMove, err error) {
 	for _, name := range names {
-		text, err := json.Marshal(groupPlan{name, from, to, g.at[name+"@"+from]})
+		text, err := json.Marshal(groupPlan{name, from.Topic, to.Topic, g.at[name+"@"+from.Topic]})
 		if err != nil {
 			return nil, err
 		}
@@ -287,7 +287,7 @@ func (m *mortal) VoidJob(ctx context.Context, id string, v client.VoidJob) (j cl
 	return j, err
 }
 
-func (m *mortal) Plan(ctx context.Context, names []string, from, to string) ([]client.GroupMove, error) {
+func (m *mortal) Plan(ctx context.Context, names []string, from, to Place) ([]client.GroupMove, error) {
 	return m.w.groups.Plan(ctx, names, from, to)
 }
 func (m *mortal) Movable(ctx context.Context, plan []byte) error {
@@ -517,5 +517,26 @@ func TestRefusals(t *testing.T) {
 	}
 	if w.job("bs-d").Void != nil {
 		t.Error("refused, and the book says that it has begun")
+	}
+}
+
+// People are told the clusters where two topics are not in one.
+func TestPlacesInWords(t *testing.T) {
+	file := Place{"dir:/lake", "orders"}
+	for _, row := range []struct {
+		from, to Place
+		want     string
+	}{
+		{before, after, "orders to orders-v2"},
+		{Place{"kafka:old/orders", "orders"}, before, "orders in Kafka old to orders in Kafka c"},
+		{Place{}, after, "nowhere to orders-v2"},
+		{file, after, "/lake/orders to orders-v2"},
+	} {
+		if from, to := Between(row.from, row.to); from+" to "+to != row.want {
+			t.Errorf("got %s to %s, want %s", from, to, row.want)
+		}
+	}
+	if got := before.Cluster() + file.Cluster(); got != "c" {
+		t.Errorf("clusters: got %q, want c of the topic and none of the file", got)
 	}
 }

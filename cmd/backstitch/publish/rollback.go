@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"backstitch/cluster/client"
 	"backstitch/partition"
@@ -198,17 +197,4 @@ func (r *Rollback) stopped(err error) error {
 			Hint: "roll that one back first, then again: backstitch rollback " + r.Job}
 	}
 	return stopped(err, "the rollback of job "+r.Job+" is not finished", "with the cause gone: backstitch rollback "+r.Job)
-}
-
-// Text of a place for people.
-func (p Place) String() string {
-	switch {
-	case p == Place{}:
-		return "nowhere"
-	case strings.HasPrefix(p.Name, "kafka:"):
-		return p.Topic
-	case strings.HasPrefix(p.Name, "dir:"):
-		return strings.TrimPrefix(p.Name, "dir:") + "/" + p.Topic
-	}
-	return p.Name
 }
