@@ -3,6 +3,7 @@ package bubble
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,22 @@ func (l *scanLab) killOwner(id partition.JobID) {
 	l.c.WaitLeader()
 }
 
+// killLeaderAndOwner takes the power from the node that leads while a job is in the middle of its slices, gives it back once another leads, and
+// then does what killOwner does. What both were at goes on elsewhere.
+func (l *scanLab) killLeaderAndOwner(id partition.JobID) {
+	l.t.Helper()
+	l.c.Eventually("the job to write", func() bool { return l.written(id) > 0 })
+	if j := l.state(id); j.State.Terminal() {
+		l.t.Fatalf("nothing was hurt: job %s is %s already, %s", id, j.State, j.Why)
+	}
+	leads := l.c.WaitLeader()
+	l.stop(slices.Index(l.c.Members(), leads))
+	l.c.WaitLeader(leads)
+	l.start(leads)
+	l.c.WaitServing(leads) // or else killing another would leave no quorum
+	l.killOwner(id)
+}
+
 // ended waits for the end of a job and fails unless it is the one that is wanted.
 func (l *scanLab) ended(id partition.JobID, want fsm.JobState) fsm.Job {
 	l.t.Helper()
@@ -184,6 +201,17 @@ func (l *scanLab) produce(cl *kgo.Client, rs ...*kgo.Record) {
 			l.t.Fatal(err)
 		}
 	}
+}
+
+// copied makes the topic mirror with all of its records and its copy with those that keep wants. change is made to those of the mirror alone; nil
+// makes none.
+func (l *scanLab) copied(keep func(n int) bool, change func(*kgo.Record)) {
+	l.t.Helper()
+	for _, topic := range []string{"mirror", "copy"} {
+		l.topic(topic, nil)
+	}
+	l.fill("mirror", func(int) bool { return true }, change)
+	l.fill("copy", keep, nil)
 }
 
 // fill fills a topic with those records that keep wants.

@@ -22,7 +22,8 @@ import (
 	"backstitch/replay/sink"
 )
 
-// Losses that really happened, repaired by three real nodes of which one dies in the middle, each in virtual time. See chaos/STORIES.md.
+// Losses that really happened, repaired by three real nodes. In the middle the leader dies and comes back, and then
+// an owner dies for good, each in virtual time. See chaos/STORIES.md.
 
 // story runs one with a lab of its own.
 func story(t *testing.T, tell func(t *testing.T, l *scanLab)) {
@@ -46,13 +47,11 @@ func TestS10PoisonAcrossADeath(t *testing.T) {
 				r.Value = append(append(r.Value, ' '), bytes.Repeat([]byte{'x'}, 50_000)...)
 			}
 		}
-		l.topic("mirror", nil)
-		l.topic("copy", map[string]*string{"max.message.bytes": new("20000")})
-		l.fill("mirror", func(int) bool { return true }, grow)
-		l.fill("copy", middle, nil)
+		l.copied(middle, grow)
+		l.set("copy", "max.message.bytes", "20000")
 		l.slow()
 		s := l.submit(l.planned(l.inTopics("  slices: {records: 20}\n  write: {commitRecords: 3, maxQuarantine: 3}\n")))
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.ended(s.ID, fsm.JobSucceeded)
 		l.once("copy", mirrored, "0/40", "1/41", "1/80")
 		var named []partition.Offset
@@ -116,16 +115,13 @@ func (w *lie) Close() error                                       { return nil }
 // A repair that did nothing, and whose every step said that it was done, does not pass its proof: that reads the target.
 func TestS16ARepairThatDidNothingIsNoticed(t *testing.T) {
 	story(t, func(t *testing.T, l *scanLab) {
-		l.topic("mirror", nil)
-		l.topic("copy", nil)
-		l.fill("mirror", func(int) bool { return true }, nil)
-		l.fill("copy", middle, nil)
+		l.copied(middle, nil)
 		kept := &promises{said: map[partition.SliceID]sink.Progress{}}
 		l.ends = func(e *open.Ends) {
 			e.Sink = &liar{Sink: e.Sink, kept: kept}
 		}
 		s := l.submit(l.planned(l.inTopics(small)))
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.ended(s.ID, fsm.JobFailed)
 		if n := l.written(s.ID); n != s.Records {
 			t.Errorf("the book was told of %d records, want %d: nothing was shown", n, s.Records)
@@ -184,7 +180,7 @@ func TestS18TransactionsAcrossADeath(t *testing.T) {
 		if want := int64(2 * 60); s.Records != want {
 			t.Errorf("got %d records to write, want %d: holes are no loss", s.Records, want)
 		}
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.ended(s.ID, fsm.JobSucceeded)
 		l.once("copy", mirrored)
 	})
@@ -193,18 +189,15 @@ func TestS18TransactionsAcrossADeath(t *testing.T) {
 // The map of offsets between a topic and its copy is lost, and the copy's offsets are other ones. Content decides, whoever dies.
 func TestS23WithoutAMapOfOffsetsAcrossADeath(t *testing.T) {
 	story(t, func(t *testing.T, l *scanLab) {
-		l.topic("mirror", nil)
-		l.topic("copy", nil)
-		l.fill("mirror", func(int) bool { return true }, nil)
 		// The copy has lost what came first, and the rest came late and before what was in front of it.
-		l.fill("copy", func(n int) bool { return n >= 60 }, nil)
+		l.copied(func(n int) bool { return n >= 60 }, nil)
 		l.fill("copy", func(n int) bool { return n >= 20 && n < 40 }, nil)
 		l.slow()
 		s := l.submit(l.planned(l.inTopics(small)))
 		if want := int64(2 * 40); s.Records != want {
 			t.Errorf("got %d records to write, want %d", s.Records, want)
 		}
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.ended(s.ID, fsm.JobSucceeded)
 		l.once("copy", mirrored)
 	})
@@ -213,10 +206,9 @@ func TestS23WithoutAMapOfOffsetsAcrossADeath(t *testing.T) {
 // A topic that would give records other times gets nothing. Once that is mended it keeps what comes, each with its own time, whoever dies.
 func TestS24ATopicThatIsMendedFirstAcrossADeath(t *testing.T) {
 	story(t, func(t *testing.T, l *scanLab) {
-		l.topic("mirror", map[string]*string{"retention.ms": new("-1")})
-		l.topic("copy", map[string]*string{"retention.ms": new("-1")})
-		l.fill("mirror", func(int) bool { return true }, nil)
-		l.fill("copy", middle, nil)
+		l.copied(middle, nil)
+		l.set("mirror", "retention.ms", "-1")
+		l.set("copy", "retention.ms", "-1")
 		l.set("copy", "message.timestamp.type", "LogAppendTime")
 		_, err := l.planned(l.inTopics(small))
 		var refused *recovery.Error
@@ -226,7 +218,7 @@ func TestS24ATopicThatIsMendedFirstAcrossADeath(t *testing.T) {
 		l.set("copy", "message.timestamp.type", "CreateTime")
 		l.slow()
 		s := l.submit(l.planned(l.inTopics(small)))
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.ended(s.ID, fsm.JobSucceeded)
 		l.once("copy", mirrored)
 	})
@@ -236,13 +228,10 @@ func TestS24ATopicThatIsMendedFirstAcrossADeath(t *testing.T) {
 // plan says and nothing else. What is new is another plan's.
 func TestS26ARetryDaysLaterDoesTheSameRanges(t *testing.T) {
 	story(t, func(t *testing.T, l *scanLab) {
-		l.topic("mirror", nil)
-		l.topic("copy", nil)
-		l.fill("mirror", func(int) bool { return true }, nil)
-		l.fill("copy", middle, nil)
+		l.copied(middle, nil)
 		l.slow()
 		s := l.submit(l.planned(l.inTopics(small)))
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.set("copy", "max.message.bytes", "10")
 		l.ended(s.ID, fsm.JobFailed)
 		begun := l.written(s.ID)
@@ -280,13 +269,10 @@ func TestS26ARetryDaysLaterDoesTheSameRanges(t *testing.T) {
 // new plan has the rest, once.
 func TestS26CancelThenClearLeavesNoStrandedWork(t *testing.T) {
 	story(t, func(t *testing.T, l *scanLab) {
-		l.topic("mirror", nil)
-		l.topic("copy", nil)
-		l.fill("mirror", func(int) bool { return true }, nil)
-		l.fill("copy", middle, nil)
+		l.copied(middle, nil)
 		l.slow()
 		s := l.submit(l.planned(l.inTopics(small)))
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.propose(fsm.CancelJob{ID: s.ID})
 		time.Sleep(time.Minute) // virtual: whatever was on its way has come, and leases of the dead are over
 		before := len(l.read("copy"))
@@ -324,15 +310,12 @@ func TestS26CancelThenClearLeavesNoStrandedWork(t *testing.T) {
 // new while the backfill runs and loses a node. Nothing is there twice, and nothing late is lost.
 func TestS27ABackfillRacesTheLiveSink(t *testing.T) {
 	story(t, func(t *testing.T, l *scanLab) {
-		l.topic("mirror", nil)
-		l.topic("copy", nil)
-		l.fill("mirror", func(int) bool { return true }, nil)
-		l.fill("copy", middle, nil)
+		l.copied(middle, nil)
 		p, err := l.planned(l.inTopics(small))
 		l.live(30, 45, "copy") // late, and just in time
 		l.slow()
 		s := l.submit(p, err)
-		l.killOwner(s.ID)
+		l.killLeaderAndOwner(s.ID)
 		l.live(mirrored, mirrored+20, "mirror", "copy")
 		l.ended(s.ID, fsm.JobSucceeded)
 		if n, want := l.written(s.ID), s.Records-2*15; n != want {
