@@ -89,7 +89,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Map is which offset is which, by partition. A partition is compared with the one of its number.
+// Map is which offset is which, by partition. A partition is compared with the one of its number; one that was written into another number of
+// partitions is Broken, as far as headers tell.
 type Map struct {
 	By         By
 	NotChecked []string // parts of records that were not compared, for people
@@ -170,7 +171,8 @@ type building struct {
 	origins match.Positions // of the source
 	copies  match.Positions // of the target
 
-	named match.Positions // offsets of target records that name one of the source
+	named  match.Positions // offsets of target records that name one of the source
+	spread int64           // target records that name another partition of the source
 }
 
 func (b *building) run(ctx context.Context) error {
@@ -213,6 +215,11 @@ func (b *building) run(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if b.spread > 0 {
+		*p = Partition{Partition: p.Partition, Source: p.Source, Target: p.Target, Broken: fmt.Sprintf(
+			"the target has records of other partitions of %[2]s there, %[1]d of them: a job has written it into another number of partitions", b.spread, b.in.SourceTopic)}
+		return nil
 	}
 	p.Runs = b.runs.done()
 	for o := range b.named.All() {
@@ -282,8 +289,12 @@ func (b *building) contents(ctx context.Context) error {
 		WantReference: func(r *record.Record) bool { return !b.origins.Contains(r.Offset) },
 		WantTarget:    func(r *record.Record) bool { return !b.copies.Contains(r.Offset) },
 		Target: func(r *record.Record, _ *record.Digest) {
-			if _, ok := b.origin(r); ok {
+			switch o, ok := sink.OriginOf(r); {
+			case !ok || o.Topic != b.in.SourceTopic:
+			case o.Partition == b.p.Partition:
 				b.named.Add(r.Offset)
+			default:
+				b.spread++
 			}
 		},
 		Paired: b.runs.add,

@@ -11,6 +11,7 @@ import (
 	"backstitch/replay/gap/gaptest"
 	"backstitch/replay/record"
 	"backstitch/replay/replaytest"
+	"backstitch/replay/sink"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -275,4 +276,23 @@ func TestRunsKeepEveryPair(t *testing.T) {
 			last = r
 		}
 	})
+}
+
+// A topic that a job has written into another number of partitions has records of several partitions of the source in each of its own. A map by
+// number would call most of them lost, and one with a few pairs would look like an answer: there is none, and it says why.
+func TestAnotherNumberOfPartitionsIsNotMapped(t *testing.T) {
+	p := newPair().has("a", "b", "c").refills(0, 1)
+	other := rec(0, "x")
+	other.Headers = []record.Header{{Key: sink.JobHeader, Value: []byte("bs-1")}, {Key: sink.OriginHeader, Value: []byte("orders/3/7")}}
+	p.target.Append(0, other)
+	for _, by := range []By{ByContent, ByHeaders} {
+		m, err := Build(t.Context(), p.input(by), DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := m.Partitions[0]
+		if want := "the target has records of other partitions of orders there, 1 of them: a job has written it into another number of partitions"; got.Broken != want || got.Runs.Pairs() != 0 {
+			t.Errorf("by %s: got %q and %d pairs, want %q and none", by, got.Broken, got.Runs.Pairs(), want)
+		}
+	}
 }
