@@ -119,10 +119,19 @@ func (c *Columns) ask(ctx context.Context, clients Clients) error {
 	}
 	met := map[uint32]bool{}
 	for _, n := range list {
-		if !met[n.ID] {
-			c.Schemas = append(c.Schemas, Writer{ID: n.ID, Schema: compact(n.Schema)})
+		if met[n.ID] {
+			continue
 		}
 		met[n.ID] = true
+		text := n.Text.Schema
+		if len(n.Text.References) > 0 {
+			whole, err := datum.Parse(text, n.Text.Before()...)
+			if err != nil {
+				return c.unknown(fmt.Errorf("schema %d of subject %s: %w", n.ID, c.Subject, err))
+			}
+			text = whole.Text()
+		}
+		c.Schemas = append(c.Schemas, Writer{ID: n.ID, Schema: compact(text)})
 	}
 	return nil
 }
