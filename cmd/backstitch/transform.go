@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"backstitch/cluster/client"
-	"backstitch/replay/datum"
+	"backstitch/replay/recovery"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
 )
@@ -26,7 +26,7 @@ func newTransformTest(a *app) *cobra.Command {
 		Use:   "test -f SPEC",
 		Short: "Run the examples of a spec's transform",
 		Long: `Change the value of each example by all steps of the spec's transform and compare it with what the spec says comes out. Nothing is
-connected to, so for values in Avro the spec has to hold the output schema itself. The exit status is 1 when one does not come out, and
+connected to, so for values that name a schema the spec has to hold the output schema itself. The exit status is 1 when one does not come out, and
 plan refuses the spec then.`,
 		Example: "  backstitch transform test -f orders-v3.yaml",
 		Args:    cobra.NoArgs,
@@ -71,19 +71,13 @@ plan refuses the spec then.`,
 	return cmd
 }
 
-// tryExamples runs the examples of t. Those over Avro need the text of the output schema.
+// tryExamples runs the examples of t. Those of values that name a schema need the text of the output schema.
 func tryExamples(cmd *cobra.Command, t *spec.Transform) ([]transform.Outcome, error) {
-	if t.Values == nil {
-		return transform.Try(t)
+	outcomes, err := recovery.Try(t)
+	if errors.Is(err, recovery.ErrElsewhere) {
+		return nil, usage(cmd, fmt.Errorf("%w: write it in as values.schema.file or inline; plan tries the examples in any case", err))
 	}
-	if len(t.Values.Schema.Inline) == 0 {
-		return nil, usage(cmd, errors.New("the output schema is in a registry, and nothing is connected to: write it in as values.schema.file or inline; plan tries the examples in any case"))
-	}
-	out, err := datum.Parse(string(t.Values.Schema.Inline))
-	if err != nil {
-		return nil, err
-	}
-	return datum.Try(t, out)
+	return outcomes, err
 }
 
 func outcomesText(w io.Writer, version string, outcomes []transform.Outcome, bad int) error {

@@ -104,8 +104,8 @@ func (a *app) revise(ctx context.Context, where *places, before, after *spec.Rec
 		return nil, err
 	}
 	defer closeNew()
-	if len(samples) > 0 && (old.Avro() || new.Avro()) {
-		return nil, &failure{Code: codeSample, Title: "a SAMPLE holds JSON, and the values of the spec are Avro", Exit: client.ExitUsage,
+	if len(samples) > 0 && (old.Framed() || new.Framed()) {
+		return nil, &failure{Code: codeSample, Title: "a SAMPLE holds JSON, and the values of the spec name a schema", Exit: client.ExitUsage,
 			Next: "leave SAMPLE out, to read from the reference"}
 	}
 	c := revise.Compare(old, new)

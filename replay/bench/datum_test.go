@@ -12,6 +12,7 @@ import (
 
 	"backstitch/partition"
 	"backstitch/replay/datum"
+	"backstitch/replay/framed"
 	"backstitch/replay/record"
 	"backstitch/replay/replaytest"
 	"backstitch/replay/spec"
@@ -103,7 +104,7 @@ func datumByStruct(dst []byte, before, after *avro.Schema, value []byte) ([]byte
 	return after.AppendEncode(append(dst, 0, 0, 0, 0, afterID), &datumNew{v.ID, amount, v.Old, v.Customer, v.Items, v.Note, "EUR"})
 }
 
-func datumChain(tb testing.TB) (*datum.Chain, datum.Pinned) {
+func datumChain(tb testing.TB) (*datum.Chain, framed.Pinned) {
 	var steps []spec.Step
 	if err := json.Unmarshal([]byte(threeSteps), &steps); err != nil {
 		tb.Fatal(err)
@@ -120,7 +121,7 @@ func datumChain(tb testing.TB) (*datum.Chain, datum.Pinned) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return c, datum.Pinned{beforeID: before}
+	return c, framed.Pinned{beforeID: before}
 }
 
 // What is measured does the same, byte for byte.
@@ -164,7 +165,7 @@ func BenchmarkStepsOverAvroAgainstByHand(b *testing.B) {
 		{Name: "by hand, maps", Run: by(datumByMap)},
 		{Name: "by hand, structs", Run: by(datumByStruct)},
 		{Name: "steps", Run: func() (int64, error) {
-			return drain(datum.Over(src, chain, writers), slice, func([]byte) error { return nil })
+			return drain(framed.Over(src, chain, writers), slice, func([]byte) error { return nil })
 		}},
 	}, *scanRounds, rand.New(rand.NewPCG(*seed, 0)))
 	if err != nil {

@@ -1,32 +1,30 @@
 package datum
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"backstitch/replay/expr"
+	"backstitch/replay/framed"
 	"backstitch/replay/ocf"
-	"backstitch/replay/record"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
 	"backstitch/replay/tree"
 )
 
-// Chain is steps in order, and what comes out of them. It is never changed, and may be used by several goroutines.
+// Chain is a framed.Chain.
 type Chain struct {
 	steps []step
 	out   *Schema
-	frame [record.FrameLen]byte
+	id    uint32
 	spare bool // fields that the output schema has no place for are left out
 }
 
 // New reads steps. Values come out as datums of out with id in front. With spare, fields that out has no place for are left out; else
 // a record that has any is refused.
 func New(steps []spec.Step, out *Schema, id uint32, spare bool) (*Chain, error) {
-	c := &Chain{steps: make([]step, len(steps)), out: out, spare: spare}
-	binary.BigEndian.PutUint32(c.frame[1:], id)
+	c := &Chain{steps: make([]step, len(steps)), out: out, id: id, spare: spare}
 	for i, s := range steps {
 		var err error
 		if c.steps[i], err = newStep(s); err != nil {
@@ -36,36 +34,25 @@ func New(steps []spec.Step, out *Schema, id uint32, spare bool) (*Chain, error) 
 	return c, nil
 }
 
-// Output is the schema that values come out under.
-func (c *Chain) Output() *Schema { return c.out }
+// ID is framed.Chain's.
+func (c *Chain) ID() uint32 { return c.id }
 
-// Writers tells which schema a number in front of a value stands for. It may be used by several goroutines.
-type Writers interface {
-	// Writer is the schema of that number. An error says why it is not known.
-	Writer(id uint32) (*Schema, error)
-}
+// Output is framed.Chain's.
+func (c *Chain) Output() framed.Schema { return c.out }
 
-// Pinned are the writers that a plan has met.
-type Pinned map[uint32]*Schema
+// Reader is framed.Chain's.
+func (c *Chain) Reader() framed.Reader { return &Reader{c.out} }
 
-// ErrNotMet says that a plan has not met a schema.
-var ErrNotMet = errors.New("the plan met no record that names it")
+// Changer is framed.Chain's.
+func (c *Chain) Changer() framed.Changer { return c.editor() }
 
-// Writer is Writers's.
-func (p Pinned) Writer(id uint32) (*Schema, error) {
-	if s := p[id]; s != nil {
-		return s, nil
-	}
-	return nil, ErrNotMet
-}
+// Editor makes an editor.
+func (c *Chain) Editor(w framed.Writers) *framed.Editor { return framed.NewEditor(c, w) }
 
-// Editor changes values by a chain, one after the other. It is used by one goroutine.
-type Editor struct {
-	chain   *Chain
-	writers Writers
-	pairs   pairs
-	last    *Schema // that of lastID
-	lastID  uint32
+// editor is a framed.Changer.
+type editor struct {
+	chain *Chain
+	pairs pairs
 
 	// Of the value at hand.
 	changed bool
@@ -83,39 +70,25 @@ type Editor struct {
 	text    []byte
 }
 
-// Editor makes an editor.
-func (c *Chain) Editor(w Writers) *Editor {
-	return &Editor{chain: c, writers: w, pairs: newPairs(), most: MaxBytes}
-}
+func (c *Chain) editor() *editor { return &editor{chain: c, pairs: newPairs(), most: MaxBytes} }
 
-// Append appends value as it comes out to dst. changed is false when it comes out as it is: dst is then as it was. err is
-// a *transform.Refused. value is not kept.
-func (e *Editor) Append(dst, value []byte) (_ []byte, changed bool, err error) {
-	id, ok := record.FrameID(value)
+var errNotAvro = errors.New("its schema is not one of Avro")
+
+// Change is framed.Changer's.
+func (e *editor) Change(dst []byte, w framed.Schema, payload []byte) ([]byte, error) {
+	s, ok := w.(*Schema)
 	if !ok {
-		return dst, false, refusal(refuse(source.CodeNotFramed, "the value does not begin with a zero byte and the number of its schema"), 0)
+		return dst, refusal(refuse(source.CodeNoWriter, "%w", errNotAvro), 0)
 	}
-	if e.last == nil || e.lastID != id {
-		s, err := e.writers.Writer(id)
-		if err != nil {
-			return dst, false, refusal(refuse(source.CodeNoWriter, "schema %d is not known: %w", id, err), 0)
-		}
-		e.last, e.lastID = s, id
-	}
-	n := len(dst)
-	dst = append(dst, e.chain.frame[:]...)
-	out, step, err := e.datum(dst, e.last, value[record.FrameLen:])
+	out, step, err := e.datum(dst, s, payload)
 	if err != nil {
-		return dst[:n], false, refusal(err, step)
+		return dst, refusal(err, step)
 	}
-	if string(out[n:]) == string(value) {
-		return dst[:n], false, nil
-	}
-	return out, true, nil
+	return out, nil
 }
 
 // datum appends what becomes of a datum of s.
-func (e *Editor) datum(dst []byte, s *Schema, datum []byte) (_ []byte, step int, err error) {
+func (e *editor) datum(dst []byte, s *Schema, datum []byte) (_ []byte, step int, err error) {
 	// All that comes after goes by what this walk has seen: how deep it is, and where it ends.
 	c := ocf.NewCursor(datum)
 	if _, err := c.Skip(s.root.wire); err != nil {

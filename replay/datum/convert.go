@@ -20,7 +20,7 @@ const MaxBytes = 64 << 20
 const maxTries = 1 << 16
 
 // convert appends raw, a datum of p.w and nothing else, as one of p.r.
-func (e *Editor) convert(dst []byte, p *plan, raw []byte) ([]byte, error) {
+func (e *editor) convert(dst []byte, p *plan, raw []byte) ([]byte, error) {
 	if len(dst)-e.from > e.most {
 		return dst, refuse(source.CodeTooGrown, "it becomes more than %d bytes", e.most)
 	}
@@ -57,7 +57,7 @@ func (e *Editor) convert(dst []byte, p *plan, raw []byte) ([]byte, error) {
 }
 
 // into appends a value under the first branch of a union that takes it. What none takes is refused as the best of them says.
-func (e *Editor) into(dst []byte, branches []int, value func(dst []byte, i int) ([]byte, error)) ([]byte, error) {
+func (e *editor) into(dst []byte, branches []int, value func(dst []byte, i int) ([]byte, error)) ([]byte, error) {
 	var first error
 	for i, branch := range branches {
 		// What JSON says may fit several records, each of which holds several: trying all would take time without bound.
@@ -78,7 +78,7 @@ func (e *Editor) into(dst []byte, branches []int, value func(dst []byte, i int) 
 	return dst, first
 }
 
-func (e *Editor) record(dst []byte, p *plan, raw []byte) (_ []byte, err error) {
+func (e *editor) record(dst []byte, p *plan, raw []byte) (_ []byte, err error) {
 	if len(p.spare) > 0 && !e.chain.spare {
 		return dst, in(p.w.fields[p.spare[0]].name, errSpare())
 	}
@@ -118,7 +118,7 @@ func errNoPreset() error {
 	return refuse(source.CodeNoPreset, "it is not there, and the output schema has no default for it")
 }
 
-func (e *Editor) items(dst []byte, p *plan, raw []byte) ([]byte, error) {
+func (e *editor) items(dst []byte, p *plan, raw []byte) ([]byte, error) {
 	c := ocf.NewCursor(raw)
 	for {
 		n, err := c.Count()
@@ -150,7 +150,7 @@ func (e *Editor) items(dst []byte, p *plan, raw []byte) ([]byte, error) {
 }
 
 // scalar appends a scalar or a fixed of w as one of r, exactly.
-func (e *Editor) scalar(dst []byte, w, r *typ, raw []byte) ([]byte, error) {
+func (e *editor) scalar(dst []byte, w, r *typ, raw []byte) ([]byte, error) {
 	switch {
 	case r.logical == "decimal":
 		return decimal(dst, w, r, raw)

@@ -17,7 +17,7 @@ import (
 // examples hold. JSON has fewer types than Avro; what stands for the others is as view.go shows them.
 
 // value appends v as a datum of r.
-func (e *Editor) value(dst []byte, v *value, r *typ) ([]byte, error) {
+func (e *editor) value(dst []byte, v *value, r *typ) ([]byte, error) {
 	switch {
 	case v.object != nil:
 		return e.object(dst, v.object, r)
@@ -31,7 +31,7 @@ func (e *Editor) value(dst []byte, v *value, r *typ) ([]byte, error) {
 	return e.json(dst, v.made, r)
 }
 
-func (e *Editor) object(dst []byte, o *object, r *typ) (_ []byte, err error) {
+func (e *editor) object(dst []byte, o *object, r *typ) (_ []byte, err error) {
 	switch {
 	case r.kind == kUnion:
 		var branches []int
@@ -114,7 +114,7 @@ func ofKind(r *typ, kinds ...kind) (out []int) {
 }
 
 // json appends what JSON says as a datum of r.
-func (e *Editor) json(dst []byte, v tree.Value, r *typ) ([]byte, error) {
+func (e *editor) json(dst []byte, v tree.Value, r *typ) ([]byte, error) {
 	if r.kind == kUnion {
 		branches := jsonBranches(v, r)
 		if len(branches) == 0 {

@@ -94,7 +94,7 @@ func (v *value) branch() error {
 }
 
 // open is v as an object, nil when it is none. v is opened then.
-func (e *Editor) open(v *value) (*object, error) {
+func (e *editor) open(v *value) (*object, error) {
 	if m, ok := v.made.(map[string]any); ok && v.object == nil && v.raw == nil {
 		o := e.next(nil)
 		for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -140,7 +140,7 @@ func (e *Editor) open(v *value) (*object, error) {
 }
 
 // next is an object without members, in memory that is used again for the next value.
-func (e *Editor) next(t *typ) *object {
+func (e *editor) next(t *typ) *object {
 	if e.used == len(e.objects) {
 		e.objects = append(e.objects, new(object))
 	}

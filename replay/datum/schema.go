@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"backstitch/replay/framed"
 	"backstitch/replay/ocf"
 
 	"github.com/twmb/avro"
@@ -20,6 +21,9 @@ type Schema struct {
 
 // Text is the JSON of s, whole: it refers to nothing outside of it.
 func (s *Schema) Text() string { return s.text }
+
+// Whole is framed.Schema's.
+func (s *Schema) Whole() framed.Text { return framed.Text{Schema: s.text} }
 
 // Print is what s has in common with each schema that writes the same bytes under the same names.
 func (s *Schema) Print() ocf.Print { return s.wire.Print() }

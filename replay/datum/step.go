@@ -21,7 +21,7 @@ import (
 
 // step changes an object, or refuses to.
 type step interface {
-	do(e *Editor, root *object) error
+	do(e *editor, root *object) error
 }
 
 func newStep(s spec.Step) (step, error) {
@@ -75,7 +75,7 @@ func newPlace(p spec.Path, required bool) (place, error) {
 }
 
 // find returns the object that has the member and its place there; a nil object when there is no such member and it need not be.
-func (p *place) find(e *Editor, root *object) (o *object, at int, err error) {
+func (p *place) find(e *editor, root *object) (o *object, at int, err error) {
 	o = root
 	for i, name := range p.names {
 		if at, err = o.find(name); err != nil {
@@ -112,7 +112,7 @@ type rename struct {
 	to string
 }
 
-func (s *rename) do(e *Editor, root *object) error {
+func (s *rename) do(e *editor, root *object) error {
 	o, at, err := s.find(e, root)
 	if o == nil {
 		return err
@@ -139,7 +139,7 @@ type cast struct {
 	to string
 }
 
-func (s *cast) do(e *Editor, root *object) error {
+func (s *cast) do(e *editor, root *object) error {
 	o, at, err := s.find(e, root)
 	if o == nil {
 		return err
@@ -221,7 +221,7 @@ func spelt(v tree.Value) ([]byte, error) {
 // drop leaves a member out.
 type drop struct{ place }
 
-func (s *drop) do(e *Editor, root *object) error {
+func (s *drop) do(e *editor, root *object) error {
 	o, at, err := s.find(e, root)
 	if o == nil {
 		return err
@@ -256,7 +256,7 @@ func newSplit(s *spec.Split) (step, error) {
 	return out, nil
 }
 
-func (s *split) do(e *Editor, root *object) error {
+func (s *split) do(e *editor, root *object) error {
 	o, at, err := s.find(e, root)
 	if o == nil {
 		return err
@@ -326,10 +326,10 @@ func newFill(p spec.Path, v spec.Value, orNull, always bool) (*fill, error) {
 	return &fill{f, doc.Root, orNull, always}, nil
 }
 
-func (s *fill) do(e *Editor, root *object) error { return s.put(e, root, s.value) }
+func (s *fill) do(e *editor, root *object) error { return s.put(e, root, s.value) }
 
 // put gives the member what v says.
-func (s *fill) put(e *Editor, root *object, v tree.Value) error {
+func (s *fill) put(e *editor, root *object, v tree.Value) error {
 	o := root
 	for i, name := range s.names {
 		last := i == len(s.names)-1
@@ -358,7 +358,7 @@ func (s *fill) put(e *Editor, root *object, v tree.Value) error {
 	return nil
 }
 
-func (s *fill) replace(e *Editor, v *value, with tree.Value) error {
+func (s *fill) replace(e *editor, v *value, with tree.Value) error {
 	if !s.always {
 		null, err := v.isNull()
 		if err != nil || !null || !s.orNull {
@@ -395,7 +395,7 @@ type compute struct {
 	program *expr.Program
 }
 
-func (s *compute) do(e *Editor, root *object) error {
+func (s *compute) do(e *editor, root *object) error {
 	var d tree.Doc
 	now := value{object: root}
 	var err error

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	"backstitch/replay/datum"
+	"backstitch/replay/framed"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
 	"backstitch/replay/rename"
@@ -179,7 +179,7 @@ func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 	if b.tally, err = b.recipe.Tally(); err != nil {
 		return gap.Input{}, err
 	}
-	var by datum.Writers
+	var by framed.Writers
 	if b.writers != nil {
 		by = b.writers
 	}

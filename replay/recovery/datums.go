@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"backstitch/replay/datum"
+	"backstitch/replay/framed"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
 	"backstitch/replay/rule"
@@ -19,12 +19,9 @@ import (
 	"backstitch/replay/schema/compat"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
-	"backstitch/replay/transform"
-
-	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// Steps over values in Avro. Before anything is read the target's registry says which number the output schema has; while the reference is
+// Steps over values that name their schema. Before anything is read the target's registry says which number the output schema has; while the reference is
 // read its registry says what the numbers in front of its values stand for. A plan keeps both, with the schemas' texts, so whoever carries
 // it out asks no registry, and a record that names what the plan has not met is set aside. The trap: what keeps digests of records that were
 // read before would hide from a plan what they name. So there is no ledger here.
@@ -38,16 +35,20 @@ type Datums struct {
 	Subject string `json:"subject"`
 	Version int    `json:"version,omitempty"` // of the output schema; before a plan is made 0 for the latest, or for the one that says Schema
 	ID      uint32 `json:"id,omitempty"`      // that stands in front of what comes out
-	Schema  string `json:"schema,omitempty"`  // which is a datum of this, whole
-	Drop    bool   `json:"drop,omitempty"`    // fields that it has no place for
+	Schema  string `json:"schema,omitempty"`  // which is written with this
+	// References are what Schema refers to. A schema of Avro is whole without any.
+	References []framed.Reference `json:"references,omitempty"`
+	Message    string             `json:"message,omitempty"` // of Schema, in Protobuf; "" the first
+	Drop       bool               `json:"drop,omitempty"`    // fields that it has no place for
 	// Writers are the schemas that the plan's records name, by number.
 	Writers []Writer `json:"writers,omitempty"`
 }
 
 // Writer is a schema that records name.
 type Writer struct {
-	ID     uint32 `json:"id"`
-	Schema string `json:"schema"` // whole
+	ID         uint32             `json:"id"`
+	Schema     string             `json:"schema"`
+	References []framed.Reference `json:"references,omitempty"`
 }
 
 // newDatums takes over what a spec says, and the registries that it names for its two sides.
@@ -56,7 +57,7 @@ func newDatums(v *spec.TransformValues, r *Recipe) *Datums {
 		return nil
 	}
 	d := &Datums{As: v.As, Source: r.Source.Registry, Target: cmp.Or(r.Target.Registry, r.Source.Registry), Version: v.Schema.Version,
-		Schema: string(v.Schema.Inline), Subject: v.Schema.ValueSubject(r.Target.Topic), Drop: v.UnknownFields == "drop"}
+		Schema: v.Text(&v.Schema), Message: v.Schema.Message, Subject: v.Schema.ValueSubject(r.Target.Topic), Drop: v.UnknownFields == "drop"}
 	// What is compared is compared as bytes: the reference's come out with the target's numbers.
 	r.Source.Registry, r.Target.Registry = "", ""
 	return d
@@ -70,20 +71,20 @@ func (d *Datums) asked() []string {
 	return []string{d.Source, d.Target}
 }
 
-// output is what values come out under.
-func (d *Datums) output() (*datum.Schema, error) {
-	out, err := datum.Parse(d.Schema)
-	if err != nil {
-		return nil, fmt.Errorf("output schema: %w", err)
-	}
-	return out, nil
+// text is the output schema.
+func (d *Datums) text() framed.Text {
+	return framed.Text{Schema: d.Schema, References: d.References}
 }
 
 // pinned are the schemas that d knows.
-func (d *Datums) pinned() (datum.Pinned, error) {
-	out := datum.Pinned{}
+func (d *Datums) pinned() (framed.Pinned, error) {
+	form, err := formOf(d.As)
+	if err != nil {
+		return nil, err
+	}
+	out := framed.Pinned{}
 	for _, w := range d.Writers {
-		s, err := datum.Parse(w.Schema)
+		s, err := form.Parse(framed.Text{Schema: w.Schema, References: w.References}, "")
 		if err != nil {
 			return nil, fmt.Errorf("schema %d: %w", w.ID, err)
 		}
@@ -92,16 +93,25 @@ func (d *Datums) pinned() (datum.Pinned, error) {
 	return out, nil
 }
 
-// Datums is the steps for values in Avro, ready for use, and what they come out under; nil where values are JSON.
-func (t *Transform) Datums() (*datum.Chain, error) {
+// chain is steps over such values, ready for use.
+func (d *Datums) chain(steps []spec.Step) (framed.Chain, error) {
+	form, err := formOf(d.As)
+	if err != nil {
+		return nil, err
+	}
+	out, err := form.Parse(d.text(), d.Message)
+	if err != nil {
+		return nil, fmt.Errorf("output schema: %w", err)
+	}
+	return form.Chain(steps, out, d.ID, d.Drop)
+}
+
+// Framed is the steps for values that name their schema, ready for use, and what they come out under; nil where values are JSON alone.
+func (t *Transform) Framed() (framed.Chain, error) {
 	if t == nil || t.Values == nil {
 		return nil, nil
 	}
-	out, err := t.Values.output()
-	if err != nil {
-		return nil, fmt.Errorf("transform %s: %w", t.Version, err)
-	}
-	c, err := datum.New(t.Steps, out, t.Values.ID, t.Values.Drop)
+	c, err := t.Values.chain(t.Steps)
 	if err != nil {
 		return nil, fmt.Errorf("transform %s: %w", t.Version, err)
 	}
@@ -109,7 +119,7 @@ func (t *Transform) Datums() (*datum.Chain, error) {
 }
 
 // Writers are the schemas that the plan's records name; nil where values are JSON.
-func (t *Transform) Writers() (datum.Pinned, error) {
+func (t *Transform) Writers() (framed.Pinned, error) {
 	if t == nil || t.Values == nil {
 		return nil, nil
 	}
@@ -120,9 +130,9 @@ func (t *Transform) Writers() (datum.Pinned, error) {
 	return out, nil
 }
 
-// Ready is the source of a spec, ready to change single records: with the output schema of steps over Avro, and what tells what values are
+// Ready is the source of a spec, ready to change single records: with the output schema of steps over values that name their schema, and what tells what values are
 // written with, nil where they are JSON. The caller closes it.
-func Ready(ctx context.Context, r *spec.Recovery, clients Clients) (*Source, datum.Learner, func(), error) {
+func Ready(ctx context.Context, r *spec.Recovery, clients Clients) (*Source, framed.Learner, func(), error) {
 	b := &builder{spec: r.WithDefaults()}
 	if err := b.prepare(); err != nil {
 		return nil, nil, nil, err
@@ -140,9 +150,9 @@ func Ready(ctx context.Context, r *spec.Recovery, clients Clients) (*Source, dat
 	return &b.recipe.Source, b.writers, closer, nil
 }
 
-// over is Source.Over for a transform of values in Avro. writers nil are those of the recipe.
-func (s *Source) over(src source.Source, set *rule.Set, tally *rule.Tally, writers datum.Writers) (source.Source, error) {
-	chain, err := s.Transform.Datums()
+// over is Source.Over for a transform of values that name their schema. writers nil are those of the recipe.
+func (s *Source) over(src source.Source, set *rule.Set, tally *rule.Tally, writers framed.Writers) (source.Source, error) {
+	chain, err := s.Transform.Framed()
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +161,7 @@ func (s *Source) over(src source.Source, set *rule.Set, tally *rule.Tally, write
 			return nil, err
 		}
 	}
-	return rule.OverRead(datum.Over(src, chain, writers), set, tally, func() rule.Reader { return chain.Output().Reader() }), nil
+	return rule.OverRead(framed.Over(src, chain, writers), set, tally, func() rule.Reader { return chain.Reader() }), nil
 }
 
 // datums is that of the recipe at hand, nil where values are JSON.
@@ -175,26 +185,31 @@ func (b *builder) output(ctx context.Context, clients Clients) error {
 	if d == nil || d.ID != 0 {
 		return nil
 	}
+	form, err := formOf(d.As)
+	if err != nil {
+		return err
+	}
 	reg, err := clients.Registry(d.Target)
 	if err != nil {
 		return err
 	}
 	defer reg.Close()
-	found, err := find(ctx, reg, d)
+	found, err := find(ctx, reg, form, d)
 	if err != nil {
 		return unwritable(ctx, d, err)
 	}
-	if found.Text.Type != sr.TypeAvro {
+	if found.Text.Type != form.typ {
 		return unwritable(ctx, d, fmt.Errorf("%s is of type %s", found.Name(), found.Text.Type))
 	}
-	out, err := datum.Parse(found.Text.Schema, found.Text.Before()...)
+	out, err := form.read(found.Text, d.Message)
 	if err != nil {
 		return unwritable(ctx, d, fmt.Errorf("%s: %w", found.Name(), err))
 	}
 	now := *d
-	now.Version, now.ID, now.Schema = found.Version, uint32(found.ID), out.Text()
+	whole := out.Whole()
+	now.Version, now.ID, now.Schema, now.References = found.Version, uint32(found.ID), whole.Schema, whole.References
 	b.setDatums(&now)
-	return b.exampleDatums(out)
+	return b.exampleDatums(form, out)
 }
 
 // maxSame bounds how many versions of a subject are looked at for the one that a spec has written out.
@@ -203,7 +218,7 @@ const maxSame = 200
 var errNoVersion = errors.New("no version of it says the schema that the spec has written out")
 
 // find is the version of the subject that d means.
-func find(ctx context.Context, reg *schema.Registry, d *Datums) (schema.Version, error) {
+func find(ctx context.Context, reg *schema.Registry, form form, d *Datums) (schema.Version, error) {
 	if d.Schema == "" {
 		return reg.Version(ctx, d.Subject, d.Version)
 	}
@@ -217,7 +232,7 @@ func find(ctx context.Context, reg *schema.Registry, d *Datums) (schema.Version,
 		if err != nil {
 			return v, err
 		}
-		if transform.Same([]byte(v.Text.Schema), []byte(d.Schema)) {
+		if form.same(v.Text, d.Schema) {
 			return v, nil
 		}
 	}
@@ -237,15 +252,16 @@ func unwritable(ctx context.Context, d *Datums, err error) error {
 
 // writers gets to know what numbers in front of values stand for.
 type writers struct {
-	reg *schema.Registry
+	reg  *schema.Registry
+	form form
 
 	mu      sync.RWMutex
-	met     map[uint32]*datum.Schema
+	met     map[uint32]framed.Schema
 	unknown map[uint32]error
 	failed  error // why what is written can not be told
 }
 
-var _ datum.Learner = (*writers)(nil)
+var _ framed.Learner = (*writers)(nil)
 
 // Bounds of what a plan meets.
 const (
@@ -259,16 +275,20 @@ func (b *builder) learnWriters(clients Clients) (closer func(), err error) {
 	if d == nil {
 		return func() {}, nil
 	}
+	form, err := formOf(d.As)
+	if err != nil {
+		return nil, err
+	}
 	reg, err := clients.Registry(d.Source)
 	if err != nil {
 		return nil, err
 	}
-	b.writers = &writers{reg: reg, met: map[uint32]*datum.Schema{}, unknown: map[uint32]error{}}
+	b.writers = &writers{reg: reg, form: form, met: map[uint32]framed.Schema{}, unknown: map[uint32]error{}}
 	return reg.Close, nil
 }
 
 // Writer is datum.Writers's.
-func (w *writers) Writer(id uint32) (*datum.Schema, error) {
+func (w *writers) Writer(id uint32) (framed.Schema, error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if s := w.met[id]; s != nil {
@@ -277,12 +297,12 @@ func (w *writers) Writer(id uint32) (*datum.Schema, error) {
 	if err := w.unknown[id]; err != nil {
 		return nil, err
 	}
-	return nil, datum.ErrNotMet
+	return nil, framed.ErrNotMet
 }
 
-// Learn is datum.Learner's.
+// Learn is framed.Learner's.
 func (w *writers) Learn(ctx context.Context, id uint32) error {
-	if _, err := w.Writer(id); !errors.Is(err, datum.ErrNotMet) {
+	if _, err := w.Writer(id); !errors.Is(err, framed.ErrNotMet) {
 		return nil
 	}
 	text, err := w.reg.Named(ctx, record.SchemaName{ID: id})
@@ -292,12 +312,12 @@ func (w *writers) Learn(ctx context.Context, id uint32) error {
 		}
 		return w.fail(err)
 	}
-	var s *datum.Schema
-	if err == nil && text.Type != sr.TypeAvro {
+	var s framed.Schema
+	if err == nil && text.Type != w.form.typ {
 		err = fmt.Errorf("it is of type %s", text.Type)
 	}
 	if err == nil {
-		s, err = datum.Parse(text.Schema, text.Before()...)
+		s, err = w.form.read(text, "")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -306,7 +326,7 @@ func (w *writers) Learn(ctx context.Context, id uint32) error {
 		return nil
 	}
 	if w.unknown[id] = err; len(w.unknown) > maxUnknown && w.failed == nil {
-		w.failed = fmt.Errorf("more than %d numbers in front of values stand for no schema of registry %s, so these are no datums of Avro", maxUnknown, w.reg.Name())
+		w.failed = fmt.Errorf("more than %d numbers in front of values stand for no schema of registry %s, so these are no %s", maxUnknown, w.reg.Name(), w.form.Noun())
 	}
 	return w.failed
 }
@@ -335,9 +355,13 @@ func (b *builder) pinWriters() error {
 	d, total := *b.datums(), 0
 	d.Writers = nil
 	for _, id := range slices.Sorted(maps.Keys(b.writers.met)) {
-		text := compact(b.writers.met[id].Text())
+		whole := b.writers.met[id].Whole()
+		text := compact(whole.Schema)
 		total += len(text)
-		d.Writers = append(d.Writers, Writer{ID: id, Schema: text})
+		for _, r := range whole.References {
+			total += len(r.Schema)
+		}
+		d.Writers = append(d.Writers, Writer{ID: id, Schema: text, References: whole.References})
 	}
 	if total > maxWriterBytes {
 		return &Error{Code: CodeManySchemas, Title: "the plan met more schemas than a job takes along", Exit: exitUsage,
@@ -363,7 +387,7 @@ func (b *builder) noteDatums() []string {
 	if d == nil {
 		return nil
 	}
-	out := []string{fmt.Sprintf("values are datums of Avro; they come out as schema %d, version %d of subject %s of registry %s", d.ID, d.Version, d.Subject, d.Target)}
+	out := []string{fmt.Sprintf("values are %s; they come out as schema %d, version %d of subject %s of registry %s", b.writers.form.Noun(), d.ID, d.Version, d.Subject, d.Target)}
 	if b.opt.Compare != nil {
 		out = append(out, "no ledger is used: which schemas the records name is seen in their values, which it does not keep")
 	}
@@ -460,7 +484,11 @@ func latestReads(latest schema.Version, d *Datums) ([]compat.Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	writer, err := compat.Parse(compat.Text{Type: sr.TypeAvro, Schema: d.Schema})
+	text := compat.Text{Type: latest.Text.Type, Schema: d.Schema}
+	for _, r := range d.References {
+		text.References = append(text.References, compat.Reference{Name: r.Name, Text: compat.Text{Type: text.Type, Schema: r.Schema}})
+	}
+	writer, err := compat.Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -468,12 +496,12 @@ func latestReads(latest schema.Version, d *Datums) ([]compat.Problem, error) {
 }
 
 // exampleDatums runs the examples, now that the output schema is known.
-func (b *builder) exampleDatums(out *datum.Schema) error {
+func (b *builder) exampleDatums(form form, out framed.Schema) error {
 	t := b.spec.Spec.Transform
 	if !b.planning {
 		return nil
 	}
-	outcomes, err := datum.Try(t, out)
+	outcomes, err := framed.Try(t, form.Form, out)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"backstitch/partition"
-	"backstitch/replay/datum"
+	"backstitch/replay/framed"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
 	"backstitch/replay/rename"
@@ -76,62 +76,6 @@ type Aside struct {
 	Offset    partition.Offset `json:"offset"`
 	Code      string           `json:"code"`
 	Rule      string           `json:"rule,omitempty"` // that the record broke, "" for what is no rule
-}
-
-// Versions of a recipe. A program that does not know what a recipe has would do something else: read past a transform and write values as
-// they were, past rules, a module, a format or a rule for partitions, prove that repetitions are missing, or stop in the middle of an archive.
-// So a recipe that has them says that it is another.
-const (
-	RecipeVersion    = 1
-	TransformVersion = 2
-	RulesVersion     = 3
-	FormatVersion    = 4  // files of another format than NDJSON
-	ReshapeVersion   = 5  // another partition than the reference has
-	DedupeVersion    = 6  // repetitions are left out
-	ContainerVersion = 7  // an archive of others in Parquet, or of envelopes in Avro
-	WasmVersion      = 8  // a step with a WebAssembly module
-	DatumsVersion    = 9  // steps over values in Avro
-	SourcesVersion   = 15 // repetitions by the positions of change events
-
-	NamesVersion   = 11 // names of schemas are rewritten
-	LateVersion    = 12 // late records say so
-	ColumnsVersion = 13 // files of CSV or arrays of JSON, compressed lines, values as columns
-)
-
-// Needs is the version of a recipe that says what r says: the least that knows all that is in it.
-func (r *Recipe) Needs() int {
-	switch t := r.Source.Transform; {
-	case r.Dedupe != nil && slices.Contains(r.Dedupe.Key, "debezium"):
-		return SourcesVersion
-	case r.Late != nil:
-		return LateVersion
-	case r.Source.Names != nil:
-		return NamesVersion
-	case r.Target.Columns != nil, r.Target.Format == "array", r.Target.Format == "csv", r.Target.Format == "" && r.Target.Codec != "":
-		return ColumnsVersion
-	case t != nil && t.Values != nil:
-		return DatumsVersion
-	case t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Wasm != nil }):
-		return WasmVersion
-	case r.Source.contained():
-		return ContainerVersion
-	case r.Dedupe != nil:
-		return DedupeVersion
-	case r.Target.Reshape != nil:
-		return ReshapeVersion
-	case r.Target.Format != "":
-		return FormatVersion
-	case r.Source.Rules != nil, len(r.Nulls) > 0, t != nil && slices.ContainsFunc(t.Steps, func(s spec.Step) bool { return s.Set != nil && s.Set.Expr != "" }):
-		return RulesVersion
-	case t != nil:
-		return TransformVersion
-	}
-	return RecipeVersion
-}
-
-// contained reports whether the archive is one that only programs read which know Parquet, or envelopes in Avro.
-func (s *Source) contained() bool {
-	return s.Values != nil && (s.Format == "parquet" || s.Format == "avro" && s.Layout != "confluent" && s.Layout != "hdfs")
 }
 
 // Source names the reference.
@@ -206,7 +150,7 @@ func (s *Source) Over(src source.Source, tally *rule.Tally) (source.Source, erro
 }
 
 // overBy is Over by what is known of writers; nil are those of the recipe.
-func (s *Source) overBy(src source.Source, tally *rule.Tally, writers datum.Writers) (source.Source, error) {
+func (s *Source) overBy(src source.Source, tally *rule.Tally, writers framed.Writers) (source.Source, error) {
 	set, err := s.Rules.Set()
 	if err != nil {
 		return nil, err
@@ -242,7 +186,7 @@ func (t *Transform) String() string {
 		noun = "step"
 	}
 	if d := t.Values; d != nil {
-		return fmt.Sprintf("Transform %s, %d %s over Avro into %s@%d", t.Version, len(t.Steps), noun, d.Subject, d.Version)
+		return fmt.Sprintf("Transform %s, %d %s over %s into %s@%d", t.Version, len(t.Steps), noun, formName(d.As), d.Subject, d.Version)
 	}
 	return fmt.Sprintf("Transform %s, %d %s", t.Version, len(t.Steps), noun)
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"backstitch/replay/datum"
+	"backstitch/replay/framed"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/rule"
@@ -20,14 +20,15 @@ import (
 type Version struct {
 	Name    string
 	change  func(dst []byte, r *record.Record) (_ []byte, changed bool, err error) // nil leaves values as they are
-	learner datum.Learner                                                          // of what values in Avro are written with; nil where nobody is asked
-	reader  rule.Reader                                                            // of what comes out
+	learner framed.Learner                                                         // of what values are written with; nil where nobody is asked
+	framed  bool
+	reader  rule.Reader // of what comes out
 	set     *rule.Set
 	out     []byte
 }
 
 // Of is the version that a spec says. One without steps and rules leaves records as they are. clients reach the registries that steps over
-// Avro need; the caller closes it.
+// values with a schema need; the caller closes it.
 func Of(ctx context.Context, r *spec.Recovery, clients recovery.Clients) (*Version, func(), error) {
 	s, learner, closer, err := recovery.Ready(ctx, r, clients)
 	if err != nil {
@@ -55,18 +56,18 @@ func From(s *recovery.Source) (*Version, error) {
 	return from(s, by)
 }
 
-func from(s *recovery.Source, by datum.Writers) (*Version, error) {
+func from(s *recovery.Source, by framed.Writers) (*Version, error) {
 	v := &Version{Name: name(s), reader: new(tree.Parser)}
 	var err error
 	if v.set, err = s.Rules.Set(); err != nil {
 		return nil, err
 	}
-	datums, err := s.Transform.Datums()
+	values, err := s.Transform.Framed()
 	if err != nil {
 		return nil, err
 	}
-	if datums != nil {
-		v.change, v.reader = datums.Editor(by).Record, datums.Output().Reader()
+	if values != nil {
+		v.change, v.reader, v.framed = framed.NewEditor(values, by).Record, values.Reader(), true
 		return v, nil
 	}
 	chain, err := s.Transform.Chain()
@@ -77,11 +78,8 @@ func from(s *recovery.Source, by datum.Writers) (*Version, error) {
 	return v, err
 }
 
-// Avro reports whether v is for values in Avro.
-func (v *Version) Avro() bool {
-	_, is := v.reader.(*datum.Reader)
-	return is
-}
+// Framed reports whether v is for values that name their schema.
+func (v *Version) Framed() bool { return v.framed }
 
 // Learn asks what a record's value is written with, before it is made anything of.
 func (v *Version) Learn(ctx context.Context, rec *record.Record) error {

@@ -54,11 +54,15 @@ const (
 	CodeExpression = "BST-Q347" // a step's expression has no answer
 )
 
-// Why a value in Avro has no form under the output schema of a transform.
+// Why a value that names its schema has no form under the output schema of a transform. Avro, Protobuf and JSON have the last seven in common.
 const (
+	CodeNotFitting = "BST-Q350" // what comes out does not fit the output JSON Schema
+	CodeNotWhole   = "BST-Q351" // a message of Protobuf that a tree of its fields does not give back byte for byte
+	CodeNoMessage  = "BST-Q352" // the numbers in front of it name no message of its schema
+
 	CodeNotFramed = "BST-Q360" // the value does not begin with the number of a schema, or a header names its schema
 	CodeNoWriter  = "BST-Q361" // which schema its number stands for is not known
-	CodeNotDatum  = "BST-Q362" // its bytes are no datum of its schema
+	CodeNotDatum  = "BST-Q362" // its bytes are no value of its schema
 	CodeNoPlace   = "BST-Q363" // the output schema has no field for one that it has
 	CodeNoPreset  = "BST-Q364" // it lacks a field that the output schema has no default for
 	CodeNoForm    = "BST-Q365" // a part of it can not be said in the output schema's type
@@ -86,11 +90,11 @@ const (
 	CodeModuleAnswer  = "BST-Q359" // what it gave is no value: empty, not in its memory, too large, or no object
 )
 
-// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q36x, a module's), a rule (BST-Q34x) or the names of its
-// schemas (BST-Q367, BST-Q368) have refused it, or that it is superseded.
+// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q350 to Q352, BST-Q36x, a module's), a rule
+// (BST-Q34x) or the names of its schemas (BST-Q367, BST-Q368) have refused it, or that it is superseded.
 func Refused(code string) bool {
 	switch code {
-	case CodeSuperseded, CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
+	case CodeSuperseded, CodeNotFitting, CodeNotWhole, CodeNoMessage, CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
 		return true
 	}
 	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34") || strings.HasPrefix(code, "BST-Q36")

@@ -85,7 +85,7 @@ func (r *Recovery) WithDefaults() *Recovery {
 		size.Records = DefaultSliceRecords
 	}
 	s.Select, s.Write, s.Schedule, s.Slices = &sel, &write, &sched, &size
-	if r.avro() {
+	if r.framed() {
 		t, v := *s.Transform, *s.Transform.Values
 		orText(&v.UnknownFields, DefaultUnknownFields)
 		t.Values, s.Transform = &v, &t

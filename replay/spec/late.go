@@ -92,7 +92,7 @@ func (c *checker) lateTime(r *Recovery, l *Late, at string) {
 		c.add(CodeValue, at, err.Error(), unitHints[eventTimePattern])
 		return
 	}
-	if name, _ := r.Spec.Source.registry(); kind == TimeInValue && (name != "" || r.avro()) {
+	if name, _ := r.Spec.Source.registry(); kind == TimeInValue && (name != "" || r.framed()) {
 		c.add(CodeTogether, at, "an event time in values and a registry exclude each other",
 			"it is looked for in JSON, and the number of a schema stands in front of other forms: take timestamp, or a header")
 	}

@@ -176,7 +176,7 @@ func (c *checker) registries(r *Recovery) {
 	target, to := r.Spec.Target.registry()
 	c.registry("spec.source."+at, source)
 	c.registry("spec.target."+to, target)
-	if r.avro() {
+	if r.framed() {
 		return // each side's registry tells its own schemas, and nothing is compared by them
 	}
 	c.bothRegistries("spec.source."+at, source, "source", "spec.target."+to, target, "target")
@@ -190,7 +190,7 @@ func (c *checker) remapped(r *Recovery) {
 	const path = "spec.target.kafka.schemas"
 	if source, at := r.Spec.Source.registry(); source == "" {
 		c.add(CodeRequired, "spec.source."+at, "schemas: remap needs the registry of each side: it tells what its names of schemas stand for", "registry: NAME on both sides, or leave schemas out")
-	} else if r.avro() {
+	} else if r.framed() {
 		c.add(CodeTogether, path, "values that steps make have the number of the output schema, and keys keep theirs", "leave schemas out")
 	}
 }

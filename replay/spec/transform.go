@@ -109,8 +109,8 @@ type Example struct {
 	In Value `json:"in"`
 	// Value after.
 	Out Value `json:"out"`
-	// Schema that the value before was written with, where values are Avro. Left out, it is the output schema.
-	Schema *AvroSchema `json:"schema,omitempty"`
+	// Schema that the value before was written with, where values name one. Left out, it is the output schema.
+	Schema *ValueSchema `json:"schema,omitempty"`
 }
 
 // Value is any value, as the text of a JSON value.
@@ -202,7 +202,7 @@ func (c *checker) transform(r *Recovery) {
 		return
 	}
 	c.transformValues(r)
-	const hint = "steps change JSON, and the number of a schema stands in front of other forms: leave registry out, or say values: {as: avro}"
+	const hint = "steps change JSON, and the number of a schema stands in front of other forms: leave registry out, or say what values are: values: {as: avro}, protobuf or json"
 	if url, at := r.Spec.Source.registry(); url != "" && t.Values == nil {
 		c.add(CodeTogether, "spec.source."+at, "a transform and a registry exclude each other", hint)
 	}

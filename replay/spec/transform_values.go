@@ -3,45 +3,64 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"backstitch/replay/ocf"
 )
 
 // TransformValues says that values are no JSON, and what they become.
 type TransformValues struct {
-	// avro: a zero byte, the number of a schema, and the datum, as clients of a schema registry write it. What a number stands for the registry of the source says, when the plan is made. What comes out has the number that the target's registry, or the source's where the target names none, has for the output schema.
-	As string `json:"as" jsonschema:"enum=avro"`
-	// Output schema: each value comes out as a datum of it, whatever it was written with.
-	Schema AvroSchema `json:"schema"`
-	// What becomes of a field that the output schema has no place for, and no step has dropped: refuse sets the record aside, drop leaves the field out.
+	// avro, protobuf, json: a zero byte, the number of a schema, and the payload, as clients of a schema registry write it: a datum of Avro, message indexes and a message, or JSON that fits a JSON Schema. What a number stands for the registry of the source says, when the plan is made. What comes out has the number that the target's registry, or the source's where the target names none, has for the output schema.
+	As string `json:"as" jsonschema:"enum=avro,enum=protobuf,enum=json"`
+	// Output schema: each value comes out under it, whatever it was written with.
+	Schema ValueSchema `json:"schema"`
+	// What becomes of a field that the output schema has no place for, and no step has dropped: refuse sets the record aside, drop leaves the field out. JSON has none: there the schema says what an object may have.
 	UnknownFields string `json:"unknownFields,omitempty" jsonschema:"enum=refuse,enum=drop,default=refuse"`
 }
 
-// AvroSchema names a schema of Avro: by subject and version, or by its text.
-type AvroSchema struct {
+// ValueSchema names a schema: by subject and version, or by its text.
+type ValueSchema struct {
 	// Subject of the registry that has the schema. Left out, it is the target's topic and -value.
 	Subject string `json:"subject,omitempty" jsonschema:"minLength=1"`
 	// Version of the subject. Left out together with file and inline, it is the latest.
 	Version int `json:"version,omitempty" jsonschema:"minimum=1"`
-	// The schema itself, which has to be a version of the subject.
+	// The schema itself, which has to be a version of the subject. That of Protobuf is a text.
 	Inline Value `json:"inline,omitempty"`
-	// A file with the schema, in JSON, beside the spec. What it says becomes a part of the plan.
+	// A file with the schema beside the spec. What it says becomes a part of the plan.
 	File string `json:"file,omitempty" jsonschema:"minLength=1"`
+	// The message of a schema of Protobuf, such as shop.Order. Left out, it is the first one. Avro and JSON have none.
+	Message string `json:"message,omitempty" jsonschema:"minLength=1"`
 }
+
+// What values that name their schema are.
+const (
+	Avro     = "avro"
+	Protobuf = "protobuf"
+	JSON     = "json"
+)
 
 // Defaults of TransformValues.
 const DefaultUnknownFields = "refuse"
 
+// Text is a schema of these values as a registry has it, "" where only a registry knows it: of Protobuf what the JSON text says, else the JSON itself.
+func (v *TransformValues) Text(s *ValueSchema) string {
+	var text string
+	if v.As == Protobuf && json.Unmarshal(s.Inline, &text) == nil {
+		return text
+	}
+	return string(s.Inline)
+}
+
 // ValueSubject is where a registry has the schema, if topic is that of the values.
-func (s *AvroSchema) ValueSubject(topic string) string {
+func (s *ValueSchema) ValueSubject(topic string) string {
 	if s.Subject != "" {
 		return s.Subject
 	}
 	return topic + "-value"
 }
 
-// avro reports whether the steps of r are for values in Avro.
-func (r *Recovery) avro() bool { return r.Spec.Transform != nil && r.Spec.Transform.Values != nil }
+// framed reports whether the steps of r are for values that name their schema.
+func (r *Recovery) framed() bool { return r.Spec.Transform != nil && r.Spec.Transform.Values != nil }
 
 // transformValues finds what is wrong with values besides their form.
 func (c *checker) transformValues(r *Recovery) {
@@ -56,14 +75,14 @@ func (c *checker) transformValues(r *Recovery) {
 		switch {
 		case s == nil:
 		case v == nil:
-			c.add(CodeTogether, path, "a schema of an example belongs to values: {as: avro}", "leave it out: values are JSON")
+			c.add(CodeTogether, path, "a schema of an example belongs to values that name one", "leave it out: values are JSON")
 		case len(s.Inline) == 0 && s.File != "": // which could not be read
 		case len(s.Inline) == 0:
 			c.add(CodeRequired, path, "an example says its schema in inline or file", "write what the value before was written with")
 		case s.Subject != "" || s.Version != 0:
 			c.add(CodeTogether, path, "an example asks no registry", "leave subject and version out")
 		default:
-			c.avroSchema(path, s)
+			c.valueSchema(path, v.As, s)
 		}
 	}
 	if v == nil {
@@ -71,10 +90,13 @@ func (c *checker) transformValues(r *Recovery) {
 	}
 	const path = "spec.transform.values"
 	if name, at := r.Spec.Source.registry(); name == "" {
-		c.add(CodeRequired, "spec.source."+at, "values in Avro need the registry of the source: it knows what they were written with", "registry: NAME")
+		c.add(CodeRequired, "spec.source."+at, "values that name a schema need the registry of the source: it knows what they were written with", "registry: NAME")
+	}
+	if v.As == JSON && v.UnknownFields == "drop" {
+		c.add(CodeTogether, path+".unknownFields", "a JSON Schema has no places for fields that could be left out", "name them in drop steps, or allow them in the schema")
 	}
 	for i := range t.Steps {
-		if t.Steps[i].Wasm != nil {
+		if t.Steps[i].Wasm != nil && v.As == Avro {
 			c.add(CodeTogether, fmt.Sprintf("spec.transform.steps.%d.wasm", i), "a module takes a value as JSON, and these are Avro", "write it as other steps, or give values another job")
 		}
 	}
@@ -84,16 +106,27 @@ func (c *checker) transformValues(r *Recovery) {
 	if s := &v.Schema; len(s.Inline) > 0 && s.Version != 0 {
 		c.add(CodeTogether, path+".schema.version", "a version and the schema itself exclude each other", "keep one of them")
 	} else {
-		c.avroSchema(path+".schema", s)
+		c.valueSchema(path+".schema", v.As, s)
 	}
 }
 
-func (c *checker) avroSchema(path string, s *AvroSchema) {
+// valueSchema looks at the form of a schema. What it refers to only a registry has, so the rest is found out when it has answered.
+func (c *checker) valueSchema(path, as string, s *ValueSchema) {
+	if s.Message != "" && as != Protobuf {
+		c.add(CodeTogether, path+".message", "only a schema of Protobuf has messages", "leave message out")
+	}
 	if len(s.Inline) == 0 {
 		return
 	}
-	if _, err := ocf.ParseSchema(s.Inline); err != nil {
-		c.add(CodeValue, path+".inline", err.Error(), "the JSON of an Avro schema, as the registry has it")
+	switch kind := s.Inline[0]; {
+	case as == Avro:
+		if _, err := ocf.ParseSchema(s.Inline); err != nil {
+			c.add(CodeValue, path+".inline", err.Error(), "the JSON of an Avro schema, as the registry has it")
+		}
+	case as == Protobuf && kind != '"':
+		c.add(CodeValue, path+".inline", "a schema of Protobuf is a text", "inline: |, and the text of the .proto file below it")
+	case as == JSON && kind != '{' && kind != 't' && kind != 'f':
+		c.add(CodeValue, path+".inline", "a JSON Schema is an object, true or false", "the JSON Schema, as the registry has it")
 	}
 }
 
@@ -103,16 +136,20 @@ func (c *checker) readSchemas(t *Transform) {
 		return
 	}
 	if t.Values != nil {
-		c.readAvro("spec.transform.values.schema", &t.Values.Schema)
+		c.readSchema("spec.transform.values.schema", t.Values.As, &t.Values.Schema)
 	}
 	for i := range t.Examples {
 		if s := t.Examples[i].Schema; s != nil {
-			c.readAvro(fmt.Sprintf("spec.transform.examples.%d.schema", i), s)
+			as := Avro
+			if t.Values != nil {
+				as = t.Values.As
+			}
+			c.readSchema(fmt.Sprintf("spec.transform.examples.%d.schema", i), as, s)
 		}
 	}
 }
 
-func (c *checker) readAvro(path string, s *AvroSchema) {
+func (c *checker) readSchema(path, as string, s *ValueSchema) {
 	switch {
 	case s.File == "":
 		return
@@ -129,8 +166,15 @@ func (c *checker) readAvro(path string, s *AvroSchema) {
 		c.add(CodeValue, path+".file", err.Error(), "a file beside the spec")
 	case len(text) > maxSchemaBytes:
 		c.add(CodeValue, path+".file", fmt.Sprintf("%s has %d bytes, a schema has at most %d", s.File, len(text), maxSchemaBytes), "")
+	case as == Protobuf:
+		if !utf8.Valid(text) {
+			c.add(CodeValue, path+".file", s.File+" is not UTF-8", "the text of a .proto file")
+			return
+		}
+		s.File = ""
+		s.Inline, _ = json.Marshal(string(text)) // a text always has a form
 	case !json.Valid(text):
-		c.add(CodeValue, path+".file", s.File+" is not JSON", "the JSON of an Avro schema")
+		c.add(CodeValue, path+".file", s.File+" is not JSON", "the JSON of the schema, as the registry has it")
 	default:
 		s.Inline, s.File = text, ""
 	}

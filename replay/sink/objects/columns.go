@@ -177,7 +177,7 @@ func (s *shelves) content(r *record.Record) (v content, err error) {
 
 // fromJSON makes a datum of JSON that is in the one form which comes back.
 func (at *shelf) fromJSON(r *record.Record) (content, error) {
-	d, err := at.schema.Datum(r.Value)
+	d, err := at.schema.Payload(r.Value)
 	if err != nil {
 		return content{}, &sink.RejectedError{Offset: r.Offset, Code: sink.CodeNotFramed, Err: fmt.Errorf("the value is no JSON of the schema: %w", err)}
 	}

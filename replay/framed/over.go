@@ -1,4 +1,4 @@
-package datum
+package framed
 
 import (
 	"context"
@@ -20,7 +20,7 @@ type Learner interface {
 }
 
 // Over returns src with its values changed by chain; src itself where chain is nil. Closing it closes src.
-func Over(src source.Source, chain *Chain, writers Writers) source.Source {
+func Over(src source.Source, chain Chain, writers Writers) source.Source {
 	if chain == nil {
 		return src
 	}
@@ -29,7 +29,7 @@ func Over(src source.Source, chain *Chain, writers Writers) source.Source {
 
 type changed struct {
 	source.Source
-	chain   *Chain
+	chain   Chain
 	writers Writers
 }
 
@@ -44,7 +44,7 @@ func (c *changed) Open(ctx context.Context, slice partition.Slice, cursor partit
 	if l, ok := c.writers.(Learner); ok {
 		r = &learning{r, l}
 	}
-	e := c.chain.Editor(c.writers)
+	e := NewEditor(c.chain, c.writers)
 	return source.Sift(r, slice, func(b *record.Batch) (int, *source.Refusal, error) {
 		if b.Digests != nil {
 			return 0, nil, errDigests
@@ -52,17 +52,6 @@ func (c *changed) Open(ctx context.Context, slice partition.Slice, cursor partit
 		n, why := transform.Rewrite(b, e.Record)
 		return n, why.Refusal(), nil
 	}), nil
-}
-
-// Record appends what becomes of r's value, as Append does. A value whose schema a header names is a datum without a number in front, and a
-// topic that has both has two ways of saying one thing: it is refused.
-func (e *Editor) Record(dst []byte, r *record.Record) (_ []byte, changed bool, err error) {
-	for i := range r.Headers {
-		if r.Headers[i].Key == record.ValueSchemaHeader {
-			return dst, false, refusal(refuse(source.CodeNotFramed, "the header %s names its schema, and only numbers in front of values are read", record.ValueSchemaHeader), 0)
-		}
-	}
-	return e.Append(dst, r.Value)
 }
 
 // learning gets to know what batches name before they are looked at.
