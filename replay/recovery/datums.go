@@ -287,7 +287,7 @@ func (b *builder) learnWriters(clients Clients) (closer func(), err error) {
 	return reg.Close, nil
 }
 
-// Writer is datum.Writers's.
+// Writer is framed.Writers's.
 func (w *writers) Writer(id uint32) (framed.Schema, error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
