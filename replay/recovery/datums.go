@@ -387,7 +387,7 @@ func (b *builder) noteDatums() []string {
 	if d == nil {
 		return nil
 	}
-	out := []string{fmt.Sprintf("values are %s; they come out as schema %d, version %d of subject %s of registry %s", b.writers.form.Noun(), d.ID, d.Version, d.Subject, d.Target)}
+	out := []string{fmt.Sprintf("values are %s; they come out as schema %d, version %d of subject %s of registry %s", formNoun(d.As), d.ID, d.Version, d.Subject, d.Target)}
 	if b.opt.Compare != nil {
 		out = append(out, "no ledger is used: which schemas the records name is seen in their values, which it does not keep")
 	}

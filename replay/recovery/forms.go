@@ -45,6 +45,15 @@ func formName(as string) string {
 	return f.name
 }
 
+// formNoun is what people call values of a form.
+func formNoun(as string) string {
+	f, err := formOf(as)
+	if err != nil {
+		return as
+	}
+	return f.Noun()
+}
+
 // read reads a schema as a registry has it.
 func (f form) read(t compat.Text, message string) (framed.Schema, error) {
 	refers, err := refers(nil, t)

@@ -53,7 +53,7 @@ func TestMigrationsOfOtherForms(t *testing.T) {
 			l.run(sub)
 			got := l.kafka.Committed("orders-v3", 0)
 			if len(got) != 1 || string(got[0].Value) != "\x00\x00\x00\x00\x34"+c.out {
-				t.Errorf("got %q, want %q", got, c.out)
+				t.Fatalf("got %d records, %v, want one of %q", len(got), got, c.out)
 			}
 			if !strings.Contains(p.Recipe.Source.Transform.String(), "forms-value@1") {
 				t.Errorf("got %s", p.Recipe.Source.Transform)
