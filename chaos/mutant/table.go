@@ -641,8 +641,8 @@ var All = []Mutant{
 		Caught: room("replay/recovery/reach", "TestWhatWasSetAsideIsPlannedAgain"),
 	},
 	{
-		Name: "read-past-rules", File: "replay/recovery/recipe.go",
-		Old: "	case r.Source.Rules != nil, len(r.Nulls) > 0, ", New: "	case ",
+		Name: "read-past-rules", File: "replay/recovery/recipe_version.go",
+		Old: "{RulesVersion, r.Source.Rules != nil || len(r.Nulls) > 0 || ", New: "{RulesVersion, ",
 		Why:    "an agent that knows no rules takes the job, and writes what breaks them",
 		Caught: room("replay/recovery/reach", "TestRulesArePinned"),
 	},

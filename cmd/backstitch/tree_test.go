@@ -65,7 +65,7 @@ func TestWhatWritesSaysSo(t *testing.T) {
 		"agent", "archive", "cancel", "chaos replay", "chaos run", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster leader transfer",
 		"cluster leave", "cluster proof-key create", "cluster proof-key use", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon",
 		"dataset apply", "dataset approve", "dataset delete", "dataset reject", "demo", "dev", "groups apply", "groups undo", "pause", "priority", "publish", "quarantine discard", "quarantine restore", "resume",
-		"retry", "rollback", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule", "schema register", "throttle",
+		"retry", "rollback", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule", "schema copy", "schema register", "throttle",
 	}
 	var got []string
 	walk(tree(), func(cmd *cobra.Command) {
