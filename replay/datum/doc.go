@@ -1,6 +1,5 @@
-// Package datum changes values that are datums of Avro behind the number of their schema (a byte 0, 4 bytes big endian, the datum, as
-// clients of a schema registry write them): each is read under the schema that it names, goes through the steps of a transform, and is
-// written under one output schema. Everything behind it works on the changed values.
+// Package datum changes datums of Avro: each is read under the schema that it names, goes through the steps of a transform, and is written
+// under one output schema. It is one Form of replay/framed, which takes the number of the schema off and puts the other one on.
 //
 // Invariants:
 //   - What no step asks to change says the same under the output schema, or the record is refused by name: numbers are exact, the branch
@@ -9,11 +8,11 @@
 //     array is cut into blocks stay. So does the whole datum where no step has changed anything.
 //   - A value is changed by all steps or by none. One that can not be changed is a *source.DamagedError with its place in the record.
 //   - The same bytes, schemas and steps give the same bytes. There is no float64 but of what is stored as one.
-//   - Which schema a number stands for is told by Writers and nothing else: a job has those that its plan met, and asks nobody.
 //   - Work and memory are bounded by the datum's bytes and by MaxBytes.
 //
-// What is not here: the same for JSON (replay/transform), how a datum is walked (replay/ocf), asking a registry (replay/schema and
+// What is not here: the frame and which schema a number stands for (replay/framed), the same for JSON (replay/transform, replay/document) and
+// Protobuf (replay/message), how a datum is walked (replay/ocf), asking a registry (replay/schema and
 // replay/recovery), who quarantines (replay/engine).
 //
-// Reading order: schema.go, preset.go, view.go, object.go, step.go, pair.go, convert.go, made.go, chain.go, over.go, example.go, type.go.
+// Reading order: schema.go, preset.go, view.go, object.go, step.go, pair.go, convert.go, made.go, chain.go, form.go, example.go, type.go.
 package datum
