@@ -141,7 +141,6 @@ func parseFloat(text string, quoted bool, bits int) (uint64, error) {
 			return 0, err
 		}
 	case text == "NaN":
-		f = math.NaN()
 		if bits == 32 {
 			return 0x7fc00000, nil
 		}
