@@ -220,6 +220,7 @@ func TestWithoutRegistriesNumbersAreBytes(t *testing.T) {
 }
 
 func TestARegistryThatDoesNotAnswerIsNoLoss(t *testing.T) {
+	t.Parallel() // it waits, and others may work meanwhile
 	for name, hurt := range map[string]func(m *mirror){
 		"source is down":        func(m *mirror) { m.one.SetDown(true) },
 		"target is down":        func(m *mirror) { m.two.SetDown(true) },
@@ -227,6 +228,7 @@ func TestARegistryThatDoesNotAnswerIsNoLoss(t *testing.T) {
 		"source refuses us":     func(m *mirror) { m.one.Require("Bearer other") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := newMirror(t)
 			hurt(m)
 			rep, err := m.scan(true)
