@@ -136,7 +136,7 @@ func (o *Object) Companion(ctx context.Context, kind string) (*Object, error) {
 	n := o.Name
 	n.Ext, n.Companion = c.ext, kind
 	n.Format, n.Codec = SplitExt(c.ext)
-	own := &opener{b: o.opener.b, layout: o.opener.layout, limits: o.opener.limits, block: o.opener.block}
+	own := &opener{b: o.opener.b, layout: o.opener.layout, limits: o.opener.limits, block: o.opener.block, held: o.opener.held}
 	obj, err := own.get(ctx, n, o.Name.Stem+c.ext, c.etag)
 	if err != nil {
 		own.close()

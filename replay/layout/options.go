@@ -32,6 +32,7 @@ type Options struct {
 	Fields    []string
 	Keys      bool // value files have .keys companions
 	Headers   bool // the same of .headers
+	Rows      bool // a companion is in Parquet
 	TopicsDir *string
 	DirDelim  string
 	FileDelim string

@@ -36,7 +36,8 @@ func Settle(ctx context.Context, b bucket.Bucket, o Options) (Options, error) {
 		if err != nil {
 			return o, err
 		}
-		o.Keys, o.Headers, err = confluent.Companions(ctx, b, cfg)
+		has, err := confluent.Companions(ctx, b, cfg)
+		o.Keys, o.Headers, o.Rows = has.Keys, has.Headers, has.Parquet
 		return o, err
 	case "lenses", "aiven", "firehose":
 		if o.Format == "avro" || o.Format == "parquet" {

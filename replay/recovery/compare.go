@@ -172,6 +172,7 @@ func (b *builder) selected(have []int32) error {
 func (b *builder) input(ctx context.Context, e ends) (gap.Input, error) {
 	b.about = e.ref.About()
 	b.recipe.Source = b.about.Source
+	b.recipe.Version = b.recipe.Needs() // of what was found out, too
 	if err := b.whole(); err != nil {
 		return gap.Input{}, err
 	}

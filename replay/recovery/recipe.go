@@ -90,6 +90,7 @@ type Source struct {
 	Format     string `json:"format,omitempty"`     // of an archive's objects, found out by the plan where the spec does not say
 	Keys       bool   `json:"keys,omitempty"`       // confluent: value files have .keys companions, found out by the plan
 	Headers    bool   `json:"headers,omitempty"`    // confluent: the same of .headers
+	Rows       bool   `json:"rows,omitempty"`       // confluent: a companion is in Parquet
 	// Fields are the parts of a record that objects hold, in their order, for layouts in which that differs.
 	Fields []string `json:"fields,omitempty"`
 	// TopicsDir, DirDelim and FileDelim are what the writer was told; nil and "" are its defaults.

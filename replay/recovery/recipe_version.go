@@ -24,6 +24,7 @@ const (
 	LateVersion      = 12 // late records say so
 	ColumnsVersion   = 13 // files of CSV or arrays of JSON, compressed lines, values as columns
 	ChangesVersion   = 15 // repetitions by the positions of change events
+	RowsVersion      = 16 // companions of an archive of others in Parquet, which would be cut into lines
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it. A program that knows a version knows
@@ -36,6 +37,7 @@ func (r *Recipe) Needs() int {
 		version int
 		has     bool
 	}{
+		{RowsVersion, r.Source.Rows},
 		{ChangesVersion, r.Dedupe != nil && slices.Contains(r.Dedupe.Key, "debezium")},
 		{ColumnsVersion, to.Columns != nil || to.Format == "array" || to.Format == "csv" || to.Format == "" && to.Codec != ""},
 		{LateVersion, r.Late != nil},

@@ -26,6 +26,7 @@ type Container struct {
 // Containers are all there are. Values of those without an envelope are objects of whole numbers, of the same members in an object.
 var Containers = map[string]Container{
 	"confluent-parquet": {Writer: ConfluentParquet(&parquet.Snappy, ".snappy.parquet"), Format: "parquet", As: "json"},
+	"confluent-beside":  {Writer: ConfluentBeside, Format: "parquet", As: "json"},
 	"firehose-parquet":  {Writer: FirehoseParquet, Format: "parquet", As: "json"},
 	"aiven-parquet":     {Writer: AivenParquet, Format: "parquet", As: "plain", Envelope: true},
 	"aiven-avro":        {Writer: AivenAvro, Format: "avro", As: "plain", Envelope: true},
@@ -106,6 +107,40 @@ func ConfluentParquet(codec compress.Codec, ext string) Writer {
 		}
 		return files
 	}
+}
+
+type (
+	keyRow struct {
+		Key *string `parquet:"key,optional"`
+	}
+	headersRow struct {
+		Headers []headerCell `parquet:"headers,list"`
+	}
+	headerCell struct {
+		Key   string `parquet:"key"`
+		Value string `parquet:"value"`
+	}
+)
+
+// ConfluentBeside is ConfluentParquet with keys and headers, which are texts, in companions of Parquet.
+func ConfluentBeside(part int32, rs []record.Record, n int) map[string][]byte {
+	files := ConfluentParquet(&parquet.Snappy, ".snappy.parquet")(part, rs, n)
+	for _, c := range chunks(rs, n) {
+		stem := fmt.Sprintf("topics/%s/partition=%d/%s+%d+%010d", Topic, part, Topic, part, c[0].Offset)
+		files[stem+".keys.snappy.parquet"] = table(&parquet.Snappy, each(c, func(r *record.Record) (row keyRow) {
+			if key := string(r.Key); r.Key != nil {
+				row.Key = &key
+			}
+			return row
+		}))
+		files[stem+".headers.snappy.parquet"] = table(&parquet.Snappy, each(c, func(r *record.Record) (row headersRow) {
+			for _, h := range r.Headers {
+				row.Headers = append(row.Headers, headerCell{h.Key, string(h.Value)})
+			}
+			return row
+		}))
+	}
+	return files
 }
 
 // FirehoseParquet writes what a stream with record format conversion does.

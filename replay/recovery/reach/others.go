@@ -93,7 +93,7 @@ func others(ctx context.Context, b bucket.Bucket, live bucket.Browser, about rec
 		}
 	}
 	s := &about.Source
-	s.Format, s.Fields, s.Keys, s.Headers = opts.Format, opts.Fields, opts.Keys, opts.Headers
+	s.Format, s.Fields, s.Keys, s.Headers, s.Rows = opts.Format, opts.Fields, opts.Keys, opts.Headers, opts.Rows
 	t := a.Layout().Traits()
 	about.Whole, about.Redelivers, about.Unplaced = t.Whole, t.Redelivers, t.Bytes
 	return &other{Archive: a, b: b, about: about}, nil

@@ -17,7 +17,7 @@ import (
 // pairs are the open companions of one value file. Reading ends in damage when one of them has fewer lines than the values, or more.
 type pairs struct{ list []*companion }
 
-// companion is one of them: a file of lines, or of Avro.
+// companion is one of them: a file of lines, of Avro or of Parquet.
 type companion struct {
 	kind  string
 	next  func() ([]byte, error) // the part of the next record, as set takes it
@@ -31,20 +31,29 @@ func (p *pairs) open(ctx context.Context, o *foreign.Object, kind string, with f
 		return nil, err
 	}
 	c, err := with(file)
-	if err != nil {
+	var bad *foreign.Damage
+	switch {
+	case errors.As(err, &bad) && bad.Code == source.CodeForeign:
+		// What is no companion says nothing against its value file.
+		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file: %w", kind, bad.Err)}
+	case err != nil:
 		return nil, err
 	}
 	c.kind = kind
 	return c, nil
 }
 
-// keys opens a companion of keys. Avro holds a string or bytes, which are the key.
+// keys opens a companion of keys. Avro and Parquet hold a string or bytes, which are the key.
 func keys(file *foreign.Object) (*companion, error) {
-	if file.Name.Format == foreign.Avro {
-		return datums(file, foreign.AsPlain, func(r *record.Record, part []byte) error {
-			r.Key = bytes.Clone(part)
-			return nil
-		})
+	set := func(r *record.Record, part []byte) error {
+		r.Key = bytes.Clone(part)
+		return nil
+	}
+	switch file.Name.Format {
+	case foreign.Avro:
+		return datums(file, foreign.AsPlain, set)
+	case foreign.Parquet:
+		return column(file, "key", foreign.AsPlain, set)
 	}
 	return lines(file, func(r *record.Record, line []byte) (err error) {
 		r.Key, err = keyOf(line)
@@ -52,14 +61,17 @@ func keys(file *foreign.Object) (*companion, error) {
 	})
 }
 
-// headers opens a companion of headers. What Avro holds is, as JSON, what a line is.
+// headers opens a companion of headers. What Avro and Parquet hold is, as JSON, what a line is.
 func headers(file *foreign.Object) (*companion, error) {
 	set := func(r *record.Record, line []byte) (err error) {
 		r.Headers, err = headersOf(line)
 		return err
 	}
-	if file.Name.Format == foreign.Avro {
+	switch file.Name.Format {
+	case foreign.Avro:
 		return datums(file, foreign.AsJSON, set)
+	case foreign.Parquet:
+		return column(file, "headers", foreign.AsJSON, set)
 	}
 	return lines(file, set)
 }
@@ -78,6 +90,16 @@ func lines(file *foreign.Object, set func(*record.Record, []byte) error) (*compa
 
 func datums(file *foreign.Object, as foreign.Rendering, set func(*record.Record, []byte) error) (*companion, error) {
 	d, err := file.Avro(as, nil)
+	return decoded(d, err, set)
+}
+
+// column opens a companion in Parquet, whose rows have to be records: the connector puts what it writes into one column of its own.
+func column(file *foreign.Object, name string, as foreign.Rendering, set func(*record.Record, []byte) error) (*companion, error) {
+	d, err := file.ParquetEnvelopes(foreign.Enveloped{Columns: foreign.Columns{Value: []string{name}}, As: as})
+	return decoded(d, err, set)
+}
+
+func decoded(d foreign.Decoder, err error, set func(*record.Record, []byte) error) (*companion, error) {
 	if err != nil {
 		return nil, err
 	}

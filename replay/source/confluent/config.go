@@ -89,28 +89,35 @@ func (l *layout) Traits() foreign.Traits {
 // companionSample is how many value files Companions looks at. A file and its companions lie side by side in a listing.
 const companionSample = 100
 
+// Beside is which companions the value files of an archive have.
+type Beside struct {
+	Keys, Headers bool
+	Parquet       bool // one of them is in it
+}
+
 // Companions reports which companions the first files of cfg.Topic have. An archive whose connector was told to write them
 // only later counts as one without: the comparison then looks at values alone, and says so.
-func Companions(ctx context.Context, b bucket.Bucket, cfg Config) (keys, headers bool, err error) {
+func Companions(ctx context.Context, b bucket.Bucket, cfg Config) (has Beside, err error) {
 	values := 0
 	for in, err := range b.List(ctx, cfg.prefix()) {
 		if err != nil {
-			return false, false, fmt.Errorf("list archive of %s: %w", cfg.Topic, err)
+			return Beside{}, fmt.Errorf("list archive of %s: %w", cfg.Topic, err)
 		}
 		n, ok := cfg.parse(in.Key)
 		if !ok {
 			continue
 		}
-		if n.Format != foreign.Parquet && n.Format != foreign.ORC { // in which companions are not read
-			keys = keys || n.Companion == "keys"
-			headers = headers || n.Companion == "headers"
-		}
-		if n.Companion == "" {
+		switch {
+		case n.Companion == "":
 			values++
+		case n.Format != foreign.ORC: // in which companions are not read
+			has.Keys = has.Keys || n.Companion == "keys"
+			has.Headers = has.Headers || n.Companion == "headers"
+			has.Parquet = has.Parquet || n.Format == foreign.Parquet
 		}
-		if (keys && headers) || values == companionSample {
+		if (has.Keys && has.Headers) || values == companionSample {
 			break
 		}
 	}
-	return keys, headers, nil
+	return has, nil
 }

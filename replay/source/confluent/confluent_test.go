@@ -310,8 +310,8 @@ func TestCompanionsAndTombstones(t *testing.T) {
 		"topics/t/tombstone/t+0+0000000003.headers.json": "{}\n",
 	})
 	cfg := DefaultConfig("t")
-	if k, h, err := Companions(t.Context(), b, cfg); !k || !h || err != nil {
-		t.Fatalf("got %v, %v, %v, want both companions", k, h, err)
+	if has, err := Companions(t.Context(), b, cfg); has != (Beside{Keys: true, Headers: true}) || err != nil {
+		t.Fatalf("got %+v, %v, want both companions, of lines", has, err)
 	}
 	cfg.Keys, cfg.Headers = true, true
 	objs := catalog(t, b, cfg).Objects[0]

@@ -3,6 +3,7 @@ package confluent_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"backstitch/replay/source"
 	"backstitch/replay/source/confluent"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 )
@@ -106,13 +108,85 @@ func TestParquetIsBounded(t *testing.T) {
 	}
 }
 
-// Companions in Parquet are not taken for lines.
+// Rows of companions, as AvroParquetWriter has them of the structs that the connector puts keys and headers into.
+type (
+	keyRow struct {
+		Key *string `parquet:"key,optional"`
+	}
+	headerRow struct {
+		Headers []headerCell `parquet:"headers,list"`
+	}
+	headerCell struct {
+		Key   string `parquet:"key"`
+		Value string `parquet:"value"`
+	}
+	bytesRow struct {
+		Key []byte `parquet:"key"`
+	}
+	numberRow struct {
+		Key int64 `parquet:"key"`
+	}
+	wrongRow struct {
+		N int64 `parquet:"n"`
+	}
+)
+
+func textKey(s string) keyRow { return keyRow{&s} }
+
+// Companions in Parquet pair with values of any format, and are never taken for lines.
 func TestCompanionsInParquet(t *testing.T) {
-	files := foreigntest.ConfluentParquet(&parquet.Snappy, ".parquet")(0, rowsOf(0, 5), 5)
-	files[at(0, ".keys.parquet")] = files[at(0, ".parquet")]
-	keys, headers, err := confluent.Companions(t.Context(), foreigntest.Open(t, files), parquetConfig())
-	if err != nil || keys || headers {
-		t.Errorf("got keys %v, headers %v, %v, want none that are read", keys, headers, err)
+	both := headerRow{[]headerCell{{"h", "v"}, {"h", ""}}}
+	headers := table(t, []headerRow{both, {}, both}, parquet.Compression(&parquet.Snappy))
+	whole := map[string][]byte{
+		at(0, ".keys.snappy.parquet"):    table(t, []keyRow{textKey("k\n1"), {}, textKey("")}, parquet.Compression(&parquet.Snappy)),
+		at(0, ".headers.snappy.parquet"): headers,
+	}
+	for ext, values := range map[string][]byte{".json": []byte("{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n"), ".snappy.parquet": foreigntest.ConfluentParquet(&parquet.Snappy, ".parquet")(0, rowsOf(0, 3), 3)[at(0, ".parquet")]} {
+		cfg := parquetConfig()
+		if ext == ".json" {
+			cfg = confluent.DefaultConfig("orders")
+		}
+		files := maps.Clone(whole)
+		files[at(0, ext)] = values
+		b := foreigntest.Open(t, files)
+		has, err := confluent.Companions(t.Context(), b, cfg)
+		if has != (confluent.Beside{Keys: true, Headers: true, Parquet: true}) || err != nil {
+			t.Fatalf("%s: got %+v, %v, want both, in Parquet", ext, has, err)
+		}
+		cfg.Keys, cfg.Headers = true, true
+		read := func() ([]record.Record, []string) {
+			a, err := confluent.New(foreigntest.Open(t, files), cfg)
+			l := foreigntest.Catalog(t, a, err)
+			return foreigntest.Read(t, a, 0, l.Objects[0])
+		}
+		rs, damaged := read()
+		if len(rs) != 3 || damaged != nil {
+			t.Fatalf("%s: got %d records, %v, want 3", ext, len(rs), damaged)
+		}
+		if string(rs[0].Key) != "k\n1" || rs[1].Key != nil || rs[2].Key == nil || len(rs[2].Key) != 0 {
+			t.Errorf("%s: got keys %q, want a text, none and an empty one", ext, [][]byte{rs[0].Key, rs[1].Key, rs[2].Key})
+		}
+		want := []record.Header{{Key: "h", Value: []byte("v")}, {Key: "h", Value: []byte{}}}
+		if diff := cmp.Diff([][]record.Header{want, nil, want}, [][]record.Header{rs[0].Headers, rs[1].Headers, rs[2].Headers}); diff != "" {
+			t.Errorf("%s: headers: want -, got +:\n%s", ext, diff)
+		}
+		for name, c := range map[string]struct {
+			keys []byte
+			want string
+		}{
+			"bytes":          {table(t, []bytesRow{{[]byte("a")}, {[]byte{0, 255}}, {[]byte("c")}}), "[[0,3)] []"},
+			"a row short":    {table(t, []keyRow{textKey("a"), textKey("b")}), "[[0,2)] [" + source.CodeBadCompanion + "[2,3)]"},
+			"a row too many": {table(t, make([]keyRow, 4)), "[[0,3)] [" + source.CodeBadCompanion + "[3,-1)]"},
+			"numbers":        {table(t, make([]numberRow, 3)), "[] [" + source.CodeBadCompanion + "[0,3)]"},
+			"other columns":  {table(t, make([]wrongRow, 3)), "[] [" + source.CodeBadCompanion + "[0,3)]"},
+			"lines":          {[]byte("a\nb\nc\n"), "[] [" + source.CodeBadCompanion + "[0,3)]"},
+		} {
+			files[at(0, ".keys.snappy.parquet")] = c.keys
+			rs, damaged := read()
+			if got := fmt.Sprintf("%s %v", foreigntest.Offsets(rs), damaged); got != c.want {
+				t.Errorf("%s, keys with %s: got %s, want %s", ext, name, got, c.want)
+			}
+		}
 	}
 }
 
