@@ -28,6 +28,8 @@ func TestSettleLooksAtColumns(t *testing.T) {
 		return map[string][]byte{key: body}
 	}
 	datum := `{"type":"record","name":"Order","fields":[{"name":"n","type":"long"}]}`
+	named := `{"type":"record","name":"Setting","fields":[{"name":"key","type":"string"},{"name":"value","type":"string"}]}`
+	lookalike := map[string][]byte{"orders-0-0": foreigntest.AvroObject(named, "null", 9, foreigntest.Datum(named, map[string]any{"key": "k", "value": "v"}))}
 	for name, c := range map[string]struct {
 		files map[string][]byte
 		opts  layout.Options
@@ -42,6 +44,11 @@ func TestSettleLooksAtColumns(t *testing.T) {
 		"aiven, named as gzip":       {written("aiven-parquet"), layout.Options{Layout: "aiven"}, "parquet []"},
 		"aiven, fields that are set": {written("aiven-avro"), layout.Options{Layout: "aiven", Format: "avro", Values: "plain", Fields: []string{"value"}}, "avro [value]"},
 		"aiven, values alone":        {bare("orders-0-0"), layout.Options{Layout: "aiven", Format: "parquet", Values: "json"}, "parquet []"},
+		"aiven, no envelope":         {lookalike, layout.Options{Layout: "aiven", Format: "avro", Values: "confluent", Envelope: new(false)}, "avro []"},
+		"aiven, it looks like one":   {lookalike, layout.Options{Layout: "aiven", Format: "avro", Values: "json"}, "avro [key value]"},
+		"aiven, an envelope":         {lookalike, layout.Options{Layout: "aiven", Format: "avro", Values: "json", Envelope: new(true)}, "avro [key value]"},
+		"aiven, not an envelope":     {bare("orders-0-0"), layout.Options{Layout: "aiven", Format: "parquet", Values: "json", Envelope: new(true)}, "not those of an envelope"},
+		"an envelope, nothing there": {nil, layout.Options{Layout: "lenses", Format: "parquet", Values: "json", Envelope: new(true)}, "no object of parquet"},
 		"the first is broken": {merge(written("aiven-avro"), map[string][]byte{"a/orders-0-0": []byte("Obj\x01broken")}),
 			layout.Options{Layout: "aiven", Format: "avro", Values: "plain"}, "avro [key offset timestamp headers value]"},
 		"numbers in envelopes": {written("aiven-avro"), layout.Options{Layout: "aiven", Format: "avro", Values: "confluent"}, "no datums as the topic had them"},

@@ -30,9 +30,10 @@ type Options struct {
 	Topic     string // as the archive calls it
 	Format    string // json, bin, avro, parquet, csv, envelope, array or concat
 	Fields    []string
-	Keys      bool // value files have .keys companions
-	Headers   bool // the same of .headers
-	Rows      bool // a companion is in Parquet
+	Envelope  *bool // whether rows and datums are envelopes; nil to look at their columns
+	Keys      bool  // value files have .keys companions
+	Headers   bool  // the same of .headers
+	Rows      bool  // a companion is in Parquet
 	TopicsDir *string
 	DirDelim  string
 	FileDelim string

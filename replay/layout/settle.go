@@ -71,6 +71,10 @@ func (o Options) columnsOf(ctx context.Context, b bucket.Bucket) (Options, error
 	if o.Values == "" || o.Layout == "firehose" {
 		return o, nil // they are not read, or there are no envelopes
 	}
+	if o.Envelope != nil && !*o.Envelope {
+		o.Fields = nil
+		return o, o.framed(false)
+	}
 	if len(o.Fields) > 0 {
 		return o, o.framed(true)
 	}
@@ -106,11 +110,16 @@ func (o Options) columnsOf(ctx context.Context, b bucket.Bucket) (Options, error
 			valueless = in.Key // an object of tombstones alone, or a sink that was told to leave values out
 			continue
 		}
-		o.Fields = envelope(o.Layout, names)
+		if o.Fields = envelope(o.Layout, names); o.Envelope != nil && len(o.Fields) == 0 {
+			return o, fmt.Errorf("%s of %s in %s: the columns of %s are %.200q, which are not those of an envelope: envelope: false, or, of aiven, fields: %w", o.Layout, o.Topic, b.URL(), in.Key, names, ErrUnsettled)
+		}
 		return o, o.framed(len(o.Fields) > 0)
 	}
 	if valueless != "" {
 		return o, fmt.Errorf("%s of %s in %s: envelopes like those of %s hold no values, so there is nothing to compare: %w", o.Layout, o.Topic, b.URL(), valueless, ErrUnsettled)
+	}
+	if o.Envelope != nil {
+		return o, fmt.Errorf("%s of %s in %s: there is no object of %s to look into, so which parts of a record its envelopes have is not known: %w", o.Layout, o.Topic, b.URL(), o.Format, ErrUnsettled)
 	}
 	return o, nil
 }

@@ -196,7 +196,7 @@ func Layout(src *recovery.Source) layout.Options {
 	values, numbers := src.Values.Rendering()
 	return layout.Options{
 		Values: values, Numbers: numbers,
-		Layout: src.Layout, Topic: src.Topic, Format: src.Format, Fields: src.Fields, Keys: src.Keys, Headers: src.Headers, Rows: src.Rows,
+		Layout: src.Layout, Topic: src.Topic, Format: src.Format, Fields: src.Fields, Envelope: src.Envelope, Keys: src.Keys, Headers: src.Headers, Rows: src.Rows,
 		TopicsDir: src.TopicsDir, DirDelim: src.DirDelim, FileDelim: src.FileDelim,
 	}
 }

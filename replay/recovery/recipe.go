@@ -92,7 +92,8 @@ type Source struct {
 	Headers    bool   `json:"headers,omitempty"`    // confluent: the same of .headers
 	Rows       bool   `json:"rows,omitempty"`       // confluent: a companion is in Parquet
 	// Fields are the parts of a record that objects hold, in their order, for layouts in which that differs.
-	Fields []string `json:"fields,omitempty"`
+	Fields   []string `json:"fields,omitempty"`
+	Envelope *bool    `json:"envelope,omitempty"` // whether rows and datums are envelopes; nil where their columns say it
 	// TopicsDir, DirDelim and FileDelim are what the writer was told; nil and "" are its defaults.
 	TopicsDir *string `json:"topicsDir,omitempty"`
 	DirDelim  string  `json:"dirDelim,omitempty"`

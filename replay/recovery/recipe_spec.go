@@ -117,7 +117,7 @@ func s3URL(bucket, prefix string) string {
 // archive takes over what a spec says of an archive's layout.
 func (s *Source) archive(l *spec.Layout) {
 	s.Format, s.Fields, s.TopicsDir, s.DirDelim, s.FileDelim = l.Format, l.Fields, l.TopicsDir, l.DirectoryDelim, l.FileDelim
-	s.Values = newValues(l)
+	s.Values, s.Envelope = newValues(l), l.Envelope
 }
 
 // ceilMs is the first millisecond that is not before t, so that [from,to) holds the same records at Kafka's precision.

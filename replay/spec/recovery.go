@@ -104,6 +104,8 @@ type Layout struct {
 	Values *Values `json:"values,omitempty"`
 	// Fields of a record that aiven files hold, in their order. Left out, they are found out.
 	Fields []string `json:"fields,omitempty" jsonschema:"enum=key,enum=value,enum=timestamp,enum=offset,enum=headers"`
+	// Whether a row or a datum of a lenses or aiven file of format avro or parquet is an envelope that holds a whole record. Left out, it is told by the names of its columns; a value whose members are called key and value looks like one, and false says that it is none.
+	Envelope *bool `json:"envelope,omitempty"`
 	// Directory in front of the topic that a confluent or hdfs sink was told, topics if it was told none; empty for no directory.
 	TopicsDir *string `json:"topicsDir,omitempty"`
 	// What a confluent or hdfs sink was told to write between directories, if not a slash.

@@ -126,6 +126,8 @@ func (c *checker) layout(path string, l Layout) {
 	}
 	c.values(path, l)
 	only(len(l.Fields) > 0, "fields", "aiven")
+	only(l.Envelope != nil, "envelope", "lenses", "aiven")
+	c.envelope(path+".envelope", l)
 	only(l.TopicsDir != nil, "topicsDir", "confluent", "hdfs")
 	only(l.DirectoryDelim != "", "directoryDelim", "confluent", "hdfs")
 	only(l.FileDelim != "", "fileDelim", "confluent", "hdfs")

@@ -21,6 +21,23 @@ type NumberedSchema struct {
 	Schema string `json:"schema" jsonschema:"minLength=1"`
 }
 
+// envelope checks what a layout says of envelopes.
+func (c *checker) envelope(path string, l Layout) {
+	switch {
+	case l.Envelope == nil:
+	case l.Format != "avro" && l.Format != "parquet":
+		c.add(CodeTogether, path, "envelope belongs to formats avro and parquet", "leave it out: of lines, format says it (json or envelope)")
+	case l.Values == nil:
+		c.add(CodeTogether, path, "envelope says how values are read, and without values none are", "values: {as: json}, or leave envelope out")
+	case !*l.Envelope && len(l.Fields) > 0:
+		c.add(CodeTogether, path, "fields are those of envelopes", "leave fields out, or say envelope: true")
+	case !*l.Envelope && l.Format == "parquet" && l.Values.As == "plain":
+		c.add(CodeTogether, path, "a value in parquet that is in no envelope is a row with columns, and as: plain has no form for it", "values: {as: json}")
+	case *l.Envelope && l.Values.As == "confluent":
+		c.add(CodeTogether, path, "an envelope holds no datum as the topic had it", "values: {as: plain} where values are strings or bytes, or {as: json}")
+	}
+}
+
 // values checks what a layout says of values.
 func (c *checker) values(path string, l Layout) {
 	v := l.Values
