@@ -89,7 +89,14 @@ func other(t *testing.T, writer string) replaytest.SourceCase {
 				slices.SortFunc(rs[i].Headers, func(a, b record.Header) int { return strings.Compare(a.Key, b.Key) })
 			}
 		case s.Fields() != record.AllFields:
-			rs[i] = record.Record{Offset: rs[i].Offset, Value: rs[i].Value}
+			whole := rs[i]
+			rs[i] = record.Record{Offset: whole.Offset, Value: whole.Value}
+			if s.Fields()&record.FieldKey != 0 {
+				rs[i].Key = whole.Key
+			}
+			if s.Fields()&record.FieldHeaders != 0 {
+				rs[i].Headers = whole.Headers
+			}
 		}
 	}
 	slice := replaytest.FillSlice("bs-a", 0, 0, rs)
