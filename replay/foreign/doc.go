@@ -24,5 +24,5 @@
 // What is not here: names (replay/source/*), which layout an archive has (replay/layout), comparing (replay/gap).
 //
 // Reading order: layout.go, name.go, archive.go, list.go, count.go, number.go, overlap.go, object.go, codec.go, cut.go,
-// decode.go, json.go, rendered.go, avro.go, parquet.go, envelope.go, pump.go, merge.go, reader.go.
+// decode.go, single.go, json.go, rendered.go, avro.go, parquet.go, envelope.go, pump.go, merge.go, reader.go.
 package foreign

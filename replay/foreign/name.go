@@ -10,8 +10,8 @@ import (
 // Format is what an object holds.
 type Format string
 
-// The formats that objects are written in. Avro and Parquet are read where a layout opens them (Traits.Opens), the last two are known by
-// name only.
+// The formats that objects are written in. Avro, Parquet and Single are read where a layout opens them (Traits.Opens), those behind them are
+// known by name only.
 const (
 	JSON    Format = "json"  // a JSON value per line
 	Bytes   Format = "bin"   // a run of raw bytes per line
@@ -21,8 +21,10 @@ const (
 	Segment Format = "segment" // of a backup, with offsets and a checksum
 	Avro    Format = "avro"
 	Parquet Format = "parquet"
+	Single  Format = "bytes" // one value, which is all of the object
 	ORC     Format = "orc"
 	Text    Format = "text"
+	Texts   Format = "csv of texts" // what the fields of values print as: neither their types nor the form of a value
 )
 
 // Readable reports whether records of that format can be compared as they stand.

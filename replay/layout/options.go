@@ -28,7 +28,7 @@ const Envelope = "envelope"
 type Options struct {
 	Layout    string
 	Topic     string // as the archive calls it
-	Format    string // json, bin, avro, parquet, csv, envelope, array or concat
+	Format    string // json, bin, bytes, avro, parquet, csv, envelope, array or concat
 	Fields    []string
 	Envelope  *bool // whether rows and datums are envelopes; nil to look at their columns
 	Keys      bool  // value files have .keys companions
@@ -110,6 +110,8 @@ func openLenses(b bucket.Bucket, o Options) (*foreign.Archive, error) {
 	case "", "json":
 	case Envelope:
 		cfg.Envelope = true
+	case "bytes":
+		cfg.Single = true
 	case "avro", "parquet":
 		if err := o.framed(len(o.Fields) > 0); err != nil {
 			return nil, err
@@ -117,7 +119,7 @@ func openLenses(b bucket.Bucket, o Options) (*foreign.Archive, error) {
 		cfg.Format, cfg.Values, cfg.Numbers = foreign.Format(o.Format), o.Values, o.Numbers
 		cfg.Envelope, cfg.Fields = len(o.Fields) > 0, o.Fields
 	default:
-		return nil, badFormat(o, "json, envelope, avro or parquet")
+		return nil, badFormat(o, "json, envelope, bytes, avro or parquet")
 	}
 	return lenses.New(b, cfg)
 }

@@ -99,7 +99,7 @@ type Layout struct {
 	// Topic as the archive calls it. Left out, it is the target's.
 	Topic string `json:"topic,omitempty" jsonschema:"minLength=1,maxLength=249"`
 	// Format of the files, where a layout has several. Left out, it is found out.
-	Format string `json:"format,omitempty" jsonschema:"enum=json,enum=bin,enum=csv,enum=envelope,enum=array,enum=concat,enum=avro,enum=parquet"`
+	Format string `json:"format,omitempty" jsonschema:"enum=json,enum=bin,enum=bytes,enum=csv,enum=envelope,enum=array,enum=concat,enum=avro,enum=parquet"`
 	// What bytes a value had whose datum or row a file of format avro or parquet holds. Left out, such files are named and not compared.
 	Values *Values `json:"values,omitempty"`
 	// Fields of a record that aiven files hold, in their order. Left out, they are found out.

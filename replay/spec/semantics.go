@@ -120,7 +120,11 @@ func (c *checker) layout(path string, l Layout) {
 		}
 	}
 	if formats, ok := layoutFormats[l.Layout]; l.Format != "" && ok && len(formats) > 0 && !slices.Contains(formats, l.Format) {
-		c.add(CodeValue, path+".format", fmt.Sprintf("layout %s has no format %s", l.Layout, l.Format), "formats: "+strings.Join(formats, ", "))
+		hint := "formats: " + strings.Join(formats, ", ")
+		if l.Layout == "lenses" && l.Format == "csv" {
+			hint += "; csv of lenses holds what the fields of values print as, and no value can be made of it: name another reference"
+		}
+		c.add(CodeValue, path+".format", fmt.Sprintf("layout %s has no format %s", l.Layout, l.Format), hint)
 	} else {
 		only(l.Format != "" && len(formats) == 0, "format", "confluent", "hdfs", "lenses", "aiven", "firehose")
 	}
@@ -135,7 +139,7 @@ func (c *checker) layout(path string, l Layout) {
 
 // layoutFormats are the formats that a layout's files can have.
 var layoutFormats = map[string][]string{
-	"confluent": {"json", "bin", "avro", "parquet"}, "hdfs": {"json", "bin", "avro", "parquet"}, "lenses": {"json", "envelope", "avro", "parquet"},
+	"confluent": {"json", "bin", "avro", "parquet"}, "hdfs": {"json", "bin", "avro", "parquet"}, "lenses": {"json", "envelope", "bytes", "avro", "parquet"},
 	"aiven": {"csv", "json", "envelope", "array", "avro", "parquet"}, "firehose": {"concat", "bin", "parquet"},
 }
 

@@ -19,7 +19,7 @@ import (
 // Container is a writer of objects that are read only if a spec says what bytes their values had.
 type Container struct {
 	Writer
-	Format, As string // as a spec has them
+	Format, As string // as a spec has them; As is "" where the format says it all
 	Envelope   bool   // with the offset, key and time of each record
 }
 
@@ -32,6 +32,7 @@ var Containers = map[string]Container{
 	"aiven-avro":        {Writer: AivenAvro, Format: "avro", As: "plain", Envelope: true},
 	"lenses-parquet":    {Writer: LensesParquet, Format: "parquet", As: "plain", Envelope: true},
 	"lenses-avro":       {Writer: LensesAvro, Format: "avro", As: "plain", Envelope: true},
+	"lenses-bytes":      {Writer: LensesBytes, Format: "bytes"},
 }
 
 // All are the names of all writers.
@@ -48,6 +49,9 @@ func all() map[string]Writer {
 
 // Spec is what a spec says of a container's objects, behind the path.
 func (c Container) Spec(writer string) string {
+	if c.As == "" {
+		return fmt.Sprintf("layout: %s, format: %s", Layout(writer), c.Format)
+	}
 	return fmt.Sprintf("layout: %s, format: %s, values: {as: %s}", Layout(writer), c.Format, c.As)
 }
 
@@ -206,6 +210,15 @@ func LensesParquet(part int32, rs []record.Record, n int) map[string][]byte {
 		files[lensesKey(part, c, ".parquet")] = table(&parquet.Zstd, each(c, func(r *record.Record) lensesRow {
 			return lensesRow{optional(r.Key), optional(r.Value), lensesMeta{&r.TimestampMs, Topic, part, r.Offset}}
 		}))
+	}
+	return files
+}
+
+// LensesBytes writes each value to an object of its own.
+func LensesBytes(part int32, rs []record.Record, _ int) map[string][]byte {
+	files := map[string][]byte{}
+	for _, c := range chunks(rs, 1) {
+		files[lensesKey(part, c, ".bytes")] = c[0].Value
 	}
 	return files
 }

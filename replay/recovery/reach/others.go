@@ -148,6 +148,10 @@ func (o *other) Extents(ctx context.Context, parts []int32, _ int64) (map[int32]
 	}
 	if n := len(l.Unread); n > 0 && o.about.Source.Values == nil {
 		switch f := l.Unread[0].Format; {
+		case f == foreign.Single:
+			o.about.Notes = append(o.about.Notes, "objects in bytes are read where the spec says that each is one value: format: bytes")
+		case f == foreign.Texts:
+			o.about.Notes = append(o.about.Notes, "objects in csv hold what the fields of values print as, and no value can be made of them: give another reference, such as an archive that the sink writes with STOREAS JSON, AVRO or PARQUET")
 		case f == foreign.Avro && o.about.Source.Layout != "firehose":
 			o.about.Notes = append(o.about.Notes, "objects in avro are read where the spec says what bytes their values had: format: avro, values: {as: plain, confluent or json}")
 		case f == foreign.Parquet:

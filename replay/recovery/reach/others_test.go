@@ -155,7 +155,7 @@ func TestArchivesOfOthersFromLossToProof(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			version := map[bool]int{true: recovery.ContainerVersion, false: recovery.RecipeVersion}[contained]
+			version := map[bool]int{true: recovery.ContainerVersion, false: recovery.RecipeVersion}[container.As != ""]
 			if writer == "confluent-beside" {
 				version = recovery.RowsVersion
 			}

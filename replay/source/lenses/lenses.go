@@ -1,5 +1,5 @@
-// Package lenses says what the names of the Lenses S3 sink (stream-reactor) mean and what is in its objects: JSON lines, text, Avro and
-// Parquet, as bare values or in an envelope with key, headers, timestamp and offset.
+// Package lenses says what the names of the Lenses S3 sink (stream-reactor) mean and what is in its objects: JSON lines, text, bytes, Avro
+// and Parquet, as bare values or in an envelope with key, headers, timestamp and offset.
 //
 // Invariants:
 //   - The offset in a name is that of the last record. Taken for the first, every gap would lie one object further.
@@ -7,10 +7,14 @@
 //   - In an envelope a record has its own offset, topic and partition; an object with records of another topic or partition is
 //     foreign, and one that ends before the offset in its name is cut.
 //   - A string is its text; with keyIsArray or valueIsArray it is base64; every other JSON value stays as it stands.
+//   - An object of bytes is one value, as the sink insists on now. Older versions wrote several to one, some with lengths in front, and
+//     nothing in it tells: so it is read only where Config says so (Single), and not where its name has two timestamps. An empty one was
+//     null or of no bytes, and is named.
+//   - CSV is never read. It holds what the fields of a value print as: no value can be made of it.
 //   - Headers of an envelope in Avro or Parquet are fields of a record, sorted by name: their order and equal names are lost. They are
 //     read, and not said to be held.
 //
-// What is not here: listing, numbering, merging (replay/foreign); CSV and bytes, which are named and not compared.
+// What is not here: listing, numbering, merging (replay/foreign).
 //
 // Reading order: lenses.go, name.go, envelope.go.
 package lenses
@@ -29,6 +33,7 @@ import (
 type Config struct {
 	Topic    string
 	Envelope bool // each line, row or datum is an envelope
+	Single   bool // an object that ends as bytes do is one value
 	// Format of objects that are containers, Avro or Parquet, and Values what bytes their values had; "" leaves them unread. Numbers are
 	// what to frame datums with.
 	Format  foreign.Format
@@ -65,6 +70,9 @@ func (l *layout) Traits() foreign.Traits {
 	if l.Envelope {
 		t.Fields, t.Own = record.AllFields, true
 	}
+	if l.Single {
+		t.Opens = []foreign.Format{foreign.Single}
+	}
 	if l.contained() {
 		t.Opens = []foreign.Format{l.Format}
 		if l.Envelope {
@@ -79,6 +87,8 @@ func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, 
 	switch {
 	case l.contained() && o.Name.Format == l.Format:
 		return l.container(o)
+	case o.Name.Format == foreign.Single:
+		return o.Single(), nil
 	case !l.Envelope:
 		return o.Values()
 	}

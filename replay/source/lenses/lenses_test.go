@@ -36,6 +36,12 @@ func TestNames(t *testing.T) {
 		"orders/3/000000000099.avro":                "3 99 avro ",
 		"k=v/orders(0_5).parquet":                   "0 5 parquet ",
 		"orders/3/7.bytes":                          "3 7 bytes ",
+		"orders/3/7_1700_1700.bytes":                "3 7 bytes ",
+		"orders/3/7_1700_1700_x.bytes":              "3 7 bytes ",
+		"k=v/orders(0_5).bytes":                     "0 5 bytes ",
+		"orders/3/7_1700_1701.bytes":                "3 7 bytes of several values ",
+		"orders/3/7.bytes.gz":                       "3 7 bytes of several values .gz",
+		"orders/3/7.csv":                            "3 7 csv of texts ",
 		".indexes/c/.locks/orders/3.lock":           "",
 		".temp-upload/orders/3/000000000099.json":   "",
 		"other/3/000000000099.json":                 "",
@@ -234,4 +240,35 @@ func FuzzEnvelope(f *testing.F) {
 			t.Fatalf("got %s without a word, the name says 2", foreigntest.Offsets(rs))
 		}
 	})
+}
+
+// An object of bytes is one value, whatever bytes those are, at the offset in its name; only where somebody says so.
+func TestBytesAreOneValue(t *testing.T) {
+	values := map[int64]string{0: "a\nb\r\n", 1: "\x00\xff", 2: "", 5: "last"}
+	files := map[string][]byte{"orders/0/000000000003_1_2.bytes": []byte("xy"), "orders/0/000000000006_1_1.csv": []byte("\"a\"\n")}
+	for o, v := range values {
+		files[fmt.Sprintf("orders/0/%012d_1700_1700.bytes", o)] = []byte(v)
+	}
+	b := foreigntest.Open(t, files)
+	cfg := config(false)
+	a, err := lenses.New(b, cfg)
+	if l := foreigntest.Catalog(t, a, err); len(l.Unread) != 6 || len(l.Objects[0]) != 0 {
+		t.Errorf("nobody said that they are one value: got %d objects that are read and %d that are not, want 6 that are not", len(l.Objects[0]), len(l.Unread))
+	}
+	cfg.Single, cfg.MaxRecordBytes = true, 6
+	files["orders/0/000000000007_1_1.bytes"] = []byte("too long")
+	a, err = lenses.New(foreigntest.Open(t, files), cfg)
+	l := foreigntest.Catalog(t, a, err)
+	rs, damaged := foreigntest.Read(t, a, 0, l.Objects[0])
+	if want := fmt.Sprintf("[%s[2,3) %s[7,8)]", source.CodeNotRendered, source.CodeTooLarge); fmt.Sprint(damaged) != want || len(l.Unread) != 2 {
+		t.Errorf("got %v and %d that are not read, want %s and 2", damaged, len(l.Unread), want)
+	}
+	if foreigntest.Offsets(rs) != "[[0,2) [5,6)]" {
+		t.Fatalf("got %s, want 0, 1 and 5", foreigntest.Offsets(rs))
+	}
+	for _, r := range rs {
+		if string(r.Value) != values[int64(r.Offset)] {
+			t.Errorf("offset %d: got %q, want %q", r.Offset, r.Value, values[int64(r.Offset)])
+		}
+	}
 }

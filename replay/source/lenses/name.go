@@ -20,14 +20,14 @@ func (l *layout) Parse(key string) (foreign.Name, bool) {
 		}
 	}
 	stem, ext, _ := strings.Cut(file, ".")
-	ok := false
+	ok, plain := false, false
 	if rest, grouped := strings.CutPrefix(stem, l.Topic+"("); grouped {
 		inside, _, closed := strings.Cut(rest, ")")
 		part, last, two := strings.Cut(inside, "_")
 		ok = closed && two && number(part, 31, &n.Partition) && whole(last, &n.Last)
 	} else if at, part := cutLast(dirs); cutTopic(at, l.Topic) {
-		digits := len(stem) - len(strings.TrimLeft(stem, "0123456789"))
-		ok = number(part, 31, &n.Partition) && whole(stem[:digits], &n.Last)
+		plain = true
+		ok = number(part, 31, &n.Partition) && whole(leading(stem), &n.Last)
 	}
 	if !ok {
 		return n, false
@@ -41,15 +41,27 @@ func (l *layout) Parse(key string) (foreign.Name, bool) {
 	case foreign.Text:
 		n.Format = foreign.Bytes // a line each
 	case foreign.Bytes:
-		n.Format = "bytes" // without anything between values
+		n.Format = foreign.Single
+		if n.Codec != "" || plain && !alone(stem) {
+			n.Format = "bytes of several values" // of another writer, or an older version, without anything between them
+		}
 	case foreign.CSV:
-		n.Format = "csv with a header"
+		n.Format = foreign.Texts
 	case foreign.JSON, foreign.Avro, foreign.Parquet:
 	default:
 		return n, false
 	}
 	return n, true
 }
+
+// alone reports whether a name can be that of an object of one value: the first and the last timestamp, where it has them, are one.
+func alone(stem string) bool {
+	parts := strings.SplitN(stem, "_", 3)
+	return len(parts) < 3 || parts[1] == leading(parts[2])
+}
+
+// leading are the digits that s begins with: behind them is what the sink was told to end names with.
+func leading(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }
 
 func cutLast(dirs string) (before, last string) {
 	i := strings.LastIndexByte(dirs, '/')
