@@ -15,6 +15,10 @@ import (
 // openCost is about what a value of a page that is open takes beside its bytes: its levels, its place, its index.
 const openCost = 12
 
+// believedBytes is how much room is made for a row group that says it becomes so long, however short it is: growing into it by and by
+// costs more than the decompressing.
+const believedBytes = 8 << 20
+
 // group is a row group being unpacked.
 type group struct {
 	f    *File
@@ -27,8 +31,8 @@ type group struct {
 // unpack makes a file of one row group: ErrCorrupt, ErrLimit, ErrCodec.
 func (f *File) unpack(i int) ([]byte, error) {
 	from := &f.meta.RowGroups[i]
-	// What it says to become is believed as far as codecs of known writers go.
-	room := min(max(from.TotalByteSize, 0)+from.TotalByteSize/8, 16*int64(len(f.text)), f.limits.GroupBytes)
+	// What it says to become is believed as far as codecs of known writers go, and what is not much in any case.
+	room := min(max(from.TotalByteSize, 0)+from.TotalByteSize/8, max(16*int64(len(f.text)), believedBytes), f.limits.GroupBytes)
 	g := &group{f: f, rows: from.NumRows, out: append(make([]byte, 0, int64(len(magic))+max(room, 0)), magic...)}
 	to := format.RowGroup{NumRows: from.NumRows}
 	for c := range from.Columns {
