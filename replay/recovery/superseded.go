@@ -178,6 +178,9 @@ func (b *builder) behindIn(ctx context.Context, in *gap.Input, res *gap.Result, 
 			}
 			read = e.Op == debezium.Read
 		}
+		if there == nil {
+			return errMoved // it was not there when rows were collected
+		}
 		switch newer, known := there.against(p); {
 		case newer:
 			s.behind = append(s.behind, partition.Range{From: r.Offset, To: r.Offset + 1})
@@ -196,7 +199,10 @@ func (b *builder) behindIn(ctx context.Context, in *gap.Input, res *gap.Result, 
 	return s, err
 }
 
-var errEnough = errors.New("enough was seen")
+var (
+	errEnough = errors.New("enough was seen")
+	errMoved  = errors.New("the reference has other records than a moment ago: make the plan again")
+)
 
 // missing gives the records of the reference at positions to see. What can not be read is passed over, since it is not written either.
 func (b *builder) missing(ctx context.Context, in *gap.Input, part int32, at partition.Ranges, see func(*record.Record) error) error {
