@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,8 +16,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"backstitch/chaos/fakes"
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/replay/connect"
 	"backstitch/replay/open"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
@@ -324,6 +328,51 @@ func TestS27ABackfillRacesTheLiveSink(t *testing.T) {
 		l.once("copy", mirrored+20)
 		if next, err := l.planned(l.inTopics("")); err != nil || !next.Empty() {
 			t.Errorf("the next plan has %+v, %v, want nothing to write", next, err)
+		}
+	})
+}
+
+// lasting is a target whose commits take their time.
+type lasting struct{ sink.Sink }
+
+func (s lasting) Open(ctx context.Context, slice partition.Slice, epoch partition.Epoch) (sink.Writer, sink.Progress, error) {
+	w, p, err := s.Sink.Open(ctx, slice, epoch)
+	if err != nil {
+		return w, p, err
+	}
+	return lastingWriter{w}, p, nil
+}
+
+type lastingWriter struct{ sink.Writer }
+
+func (w lastingWriter) Commit(ctx context.Context, p sink.Progress) error {
+	time.Sleep(300 * time.Millisecond) // virtual
+	return w.Writer.Commit(ctx, p)
+}
+
+// A repair into files leaves as many as its plan said, and at most one more for each lane that a death has cut short: nobody who takes over
+// begins to leave small ones.
+func TestS28AsManyFilesAsThePlanSaysAcrossADeath(t *testing.T) {
+	story(t, func(t *testing.T, l *scanLab) {
+		l.topic("mirror", nil)
+		l.fill("mirror", func(int) bool { return true }, nil)
+		l.ends = func(e *open.Ends) { e.Sink = lasting{e.Sink} }
+		dir := filepath.Join(t.TempDir(), "files")
+		if _, err := connect.CreateBucket(t.Context(), dir, connect.S3{}, fakes.Env); err != nil {
+			t.Fatal(err)
+		}
+		p, err := l.planned(l.parse(fmt.Sprintf("  source: {kafka: {brokers: %q, topic: mirror}}\n  target: {dir: {path: %q, topic: copy}}\n  slices: {records: 20}\n  write: {commitRecords: 6}\n",
+			strings.Join(l.kafka.Addrs(), ","), dir)))
+		s := l.submit(p, err)
+		const said, lanes, deaths = 2 * mirrored / 20 * 4, 2, 2 // six records a file, so four a slice
+		if text := fmt.Sprintf("about %d files ", said); !slices.ContainsFunc(p.Checks, func(c recovery.Check) bool { return strings.HasPrefix(c.Text, text) }) {
+			t.Errorf("the plan does not say %q: %+v", text, p.Checks)
+		}
+		l.killLeaderAndOwner(s.ID)
+		l.ended(s.ID, fsm.JobSucceeded)
+		files, err := filepath.Glob(filepath.Join(dir, "copy", "*", "*.ndjson"))
+		if n := len(files); err != nil || n < said || n > said+lanes*deaths {
+			t.Errorf("%d files are there, want %d, and at most %d more for what was cut short: %v", n, said, lanes*deaths, err)
 		}
 	})
 }
