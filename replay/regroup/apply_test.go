@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"backstitch/replay/replaytest"
@@ -356,9 +357,9 @@ func TestALostAnswer(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := positioned(t)
 			p := w.plan()
-			asked := 0
+			var asked atomic.Int64
 			w.once(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) {
-				asked++
+				asked.Add(1)
 				if tc.done {
 					w.cut.Store(true)
 					return nil, nil, false
@@ -366,8 +367,8 @@ func TestALostAnswer(t *testing.T) {
 				return nil, errors.New("the broker hangs up"), true
 			})
 			r, err := w.apply(p)
-			if asked != 1 {
-				t.Fatalf("asked %d times", asked)
+			if n := asked.Load(); n != 1 {
+				t.Fatalf("asked %d times", n)
 			}
 			if r == nil || outcomes(r.Results) != tc.want {
 				t.Fatalf("got %v, %+v, want %s", err, r, tc.want)
@@ -389,8 +390,13 @@ func TestALostAnswer(t *testing.T) {
 func TestNothingIsToldThatWasNotReadBack(t *testing.T) {
 	w := positioned(t)
 	p := w.plan()
+	var back atomic.Bool
 	w.once(kmsg.OffsetCommit, func(kmsg.Request) (kmsg.Response, error, bool) {
-		w.once(kmsg.OffsetFetch, func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			w.KeepControl()
+			if back.Load() {
+				return nil, nil, false
+			}
 			return nil, errors.New("the broker hangs up"), true
 		})
 		return nil, nil, false
@@ -398,6 +404,7 @@ func TestNothingIsToldThatWasNotReadBack(t *testing.T) {
 	if _, err := w.apply(p); code(err) != CodeUnknown {
 		t.Fatalf("got %v", err)
 	}
+	back.Store(true)
 	r, err := ReadReceipt(w.receipt())
 	if err != nil || outcomes(r.Results) != "intended intended" {
 		t.Fatalf("receipt: got %v, %+v", err, r)

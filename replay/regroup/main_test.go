@@ -151,12 +151,11 @@ func (w *world) apply(p *Plan) (*Receipt, error) {
 
 // once lets the first request of a kind through f.
 func (w *world) once(key kmsg.Key, f func(req kmsg.Request) (kmsg.Response, error, bool)) {
-	first := true
+	var seen atomic.Bool
 	w.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		if !first {
+		if seen.Swap(true) {
 			return nil, nil, false
 		}
-		first = false
 		return f(req)
 	})
 }

@@ -126,10 +126,20 @@ func inactive(ctx context.Context, cl *kgo.Client, group string, at Place) error
 	return nil
 }
 
+// readBack is what the group has now. A connection that breaks with the answer to a commit may take the first question along.
+func (j *journey) readBack(ctx context.Context) (now map[int32]Commit, err error) {
+	for range 3 {
+		if now, err = commits(ctx, j.cl, j.group, j.to.Topic); err == nil || !kgo.IsRetryableBrokerErr(err) {
+			break
+		}
+	}
+	return now, err
+}
+
 // travel makes the moves that refuse has left and reads them back.
 func (j *journey) travel(ctx context.Context, todo []Move) ([]Result, error) {
 	reasons := j.write(ctx, todo)
-	now, err := commits(ctx, j.cl, j.group, j.to.Topic)
+	now, err := j.readBack(ctx)
 	if err != nil {
 		return nil, &Error{Code: CodeUnknown, Title: "it is not known what was written", Exit: exitFailed, Err: err,
 			Why:  "The positions could not be read back: " + err.Error(),
