@@ -46,11 +46,26 @@ func (s Scope) invalid() string {
 		return ""
 	}
 	for _, kind := range [...]string{scopeNamespace, scopeTarget, scopeJob} {
-		if name, ok := strings.CutPrefix(string(s), kind); ok && name != "" && !strings.ContainsRune(name, 0) {
+		name, ok := strings.CutPrefix(string(s), kind)
+		switch {
+		case !ok || name == "" || strings.ContainsRune(name, 0):
+		case kind == scopeTarget && !isPlace(name):
+			return fmt.Sprintf("target %q is no place that a job writes to: want kafka:CLUSTER-ID, kafka:CLUSTER-ID/TOPIC, dir:PATH or s3://BUCKET/PREFIX/TOPIC", name)
+		default:
 			return ""
 		}
 	}
 	return fmt.Sprintf("scope %q, want cluster, namespace/NAME, target/PLACE or job/ID", string(s))
+}
+
+// isPlace reports whether locks can begin like that: a budget for what no job can have would bound nothing, and say that it does.
+func isPlace(name string) bool {
+	for _, kind := range [...]string{"kafka:", "dir:/", "s3://"} {
+		if rest, ok := strings.CutPrefix(name, kind); ok {
+			return rest != ""
+		}
+	}
+	return false
 }
 
 // Scopes are what budgets of j may be for, the widest first. One that writes nothing has none: scans have a rate of their own.

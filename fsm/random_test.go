@@ -185,7 +185,7 @@ func (g *generator) command() Command {
 
 // budget bounds a scope, gives it free, or moves a job in the queue.
 func (g *generator) budget() Command {
-	scopes := []Scope{ScopeCluster, ScopeNamespace("n"), ScopeTarget("t"), ScopeJob(g.job())}
+	scopes := []Scope{ScopeCluster, ScopeNamespace("n"), ScopeTarget("dir:/t"), ScopeJob(g.job())}
 	if g.r.IntN(4) == 0 {
 		return SetPriority{ID: g.job(), Priority: uint8(g.r.IntN(101))}
 	}

@@ -36,6 +36,10 @@ func (s *Server) listBudgets(ctx context.Context, in *BudgetsOf) (*indexed[clien
 		if err != nil {
 			return out, err
 		}
+		active, err := view.ActiveJobs()
+		if err != nil {
+			return out, err
+		}
 		members, err := view.Members()
 		names := map[partition.NodeID]string{}
 		for _, m := range members {
@@ -50,7 +54,13 @@ func (s *Server) listBudgets(ctx context.Context, in *BudgetsOf) (*indexed[clien
 			budgets = slices.DeleteFunc(budgets, func(b fsm.Budget) bool { return !slices.Contains(scopes, b.Scope) })
 		}
 		for _, b := range budgets {
-			out.Budgets = append(out.Budgets, describeBudget(b, holdings, names))
+			d := describeBudget(b, holdings, names)
+			for i := range active {
+				if slices.Contains(active[i].Scopes(), b.Scope) {
+					d.Jobs = append(d.Jobs, string(active[i].ID))
+				}
+			}
+			out.Budgets = append(out.Budgets, d)
 		}
 		return out, err
 	})
@@ -59,7 +69,7 @@ func (s *Server) listBudgets(ctx context.Context, in *BudgetsOf) (*indexed[clien
 func describeBudget(b fsm.Budget, holdings []quota.Holding, names map[partition.NodeID]string) client.Budget {
 	out := client.Budget{
 		Scope: string(b.Scope), Rate: client.Rate{Bytes: b.Rate.Bytes, Records: b.Rate.Records, Requests: b.Rate.Requests},
-		By: b.PutBy, Why: b.Why, At: time.Unix(0, b.PutUnixNanos).UTC(), Nodes: []client.NodePart{},
+		By: b.PutBy, Why: b.Why, At: time.Unix(0, b.PutUnixNanos).UTC(), Jobs: []string{}, Nodes: []client.NodePart{},
 	}
 	for _, h := range holdings {
 		if h.Want.Scope != out.Scope {

@@ -20,6 +20,7 @@ type Budget struct {
 	By    string     `json:"by"`
 	Why   string     `json:"why,omitempty"`
 	At    time.Time  `json:"at"`
+	Jobs  []string   `json:"jobs" doc:"those that fall under it and have not ended"`
 	Nodes []NodePart `json:"nodes" doc:"what nodes have of it at this moment; empty while nobody works in the scope, or while no leader answers"`
 }
 

@@ -118,8 +118,8 @@ Exit status: 0 it is bounded, 2 usage, 10 there is no such job, 11 the job has e
 					_, err := fmt.Fprintf(w, "%s is not bounded any more.\n", put.Scope)
 					return err
 				}
-				_, err := fmt.Fprintf(w, "%s is bounded: %s, all nodes together.  See: backstitch limits\n", put.Scope, rateOf(put.Rate))
-				return err
+				fmt.Fprintf(w, "%s is bounded: %s, all nodes together.  See: backstitch limits\n", put.Scope, rateOf(put.Rate))
+				return idle(w, all, put.Scope)
 			}
 			return a.print(out)
 		}),
@@ -169,6 +169,16 @@ func (b *bounds) budget(args []string) (client.PutBudget, error) {
 		return client.PutBudget{}, misused("how much is not said", "give --bytes, --records or --requests, or --off to take the bound away")
 	}
 	return client.PutBudget{Scope: scopes[0], Rate: rate, Reason: b.reason}, nil
+}
+
+// idle says that a bound is for nothing at the moment, which may be meant, or a name that is mistyped.
+func idle(w io.Writer, all []client.Budget, scope string) error {
+	i := slices.IndexFunc(all, func(b client.Budget) bool { return b.Scope == scope })
+	if i < 0 || len(all[i].Jobs) > 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, "No job falls under it now.  What a job writes to is under locks: backstitch status JOB -o json")
+	return err
 }
 
 func newLimits(a *app) *cobra.Command {
@@ -246,6 +256,8 @@ func partsText(b client.Budget) string {
 		}
 	}
 	switch {
+	case len(b.Jobs) == 0:
+		return "no job falls under it"
 	case len(b.Nodes) == 0:
 		return "nobody works here"
 	case held == 0:
