@@ -232,29 +232,7 @@ func (b *building) run(ctx context.Context) error {
 
 // headers pairs what names its origin. Of several copies the oldest is it.
 func (b *building) headers(ctx context.Context) error {
-	tgt, err := b.in.Target.Read(ctx, b.p.Partition, b.p.Target.From, b.p.Target.To)
-	if err != nil {
-		return err
-	}
-	defer tgt.Close()
-	for {
-		batch, err := tgt.Next(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for i := range batch.Records {
-			if err = b.marked(&batch.Records[i]); err != nil {
-				break
-			}
-		}
-		batch.Release()
-		if err != nil {
-			return err
-		}
-	}
+	return sink.Each(ctx, b.in.Target, b.p.Partition, b.p.Target.From, b.p.Target.To, b.marked)
 }
 
 func (b *building) marked(r *record.Record) error {

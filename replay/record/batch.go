@@ -37,6 +37,17 @@ func (b *Batch) Release() {
 	}
 }
 
+// Own gives buf back when b is released, beside what b had before.
+func (b *Batch) Own(buf *Buffer) {
+	free := b.Free
+	b.Free = func() {
+		if free != nil {
+			free()
+		}
+		buf.Done()
+	}
+}
+
 // Split takes the first n records out of b and returns them as a batch of their own; b keeps the others, of which there must be
 // some. Both are to be released, by anybody and in any order: the memory goes back after the last one.
 func (b *Batch) Split(n int) *Batch {

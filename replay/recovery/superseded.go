@@ -13,6 +13,7 @@ import (
 	"backstitch/replay/debezium"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
+	"backstitch/replay/sink"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 
@@ -243,31 +244,16 @@ func (b *builder) missing(ctx context.Context, in *gap.Input, part int32, at par
 
 // have fills in what the target has of rows.
 func have(ctx context.Context, in *gap.Input, res *gap.Result, reader *debezium.Reader, rows map[xxh3.Uint128]*row) error {
-	r, err := in.Target.Read(ctx, res.Partition, res.TargetFrom, res.TargetTo)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for {
-		batch, err := r.Next(ctx)
-		if err == io.EOF {
+	return sink.Each(ctx, in.Target, res.Partition, res.TargetFrom, res.TargetTo, func(r *record.Record) error {
+		there := rows[xxh3.Hash128(r.Key)]
+		if there == nil || r.Key == nil || r.Value == nil {
 			return nil
 		}
-		if err != nil {
-			return err
+		if e, err := reader.Event(r.Value); err == nil {
+			there.see(e.Position())
 		}
-		for i := range batch.Records {
-			rec := &batch.Records[i]
-			there := rows[xxh3.Hash128(rec.Key)]
-			if there == nil || rec.Key == nil || rec.Value == nil {
-				continue
-			}
-			if e, err := reader.Event(rec.Value); err == nil {
-				there.see(e.Position())
-			}
-		}
-		batch.Release()
-	}
+		return nil
+	})
 }
 
 // setsBehind reports whether the spec wants such records set aside.

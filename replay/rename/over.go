@@ -51,13 +51,7 @@ func (s *renamed) Open(ctx context.Context, slice partition.Slice, cursor partit
 // batch renames the records of b in their order. It returns how many are done, and why the next one is not.
 func (e *editor) batch(b *record.Batch) (n int, why *source.Refusal) {
 	buf := record.NewBuffer(int(min(b.Bytes+b.Bytes/8, maxBuffer)))
-	free := b.Free
-	b.Free = func() {
-		if free != nil {
-			free()
-		}
-		buf.Done()
-	}
+	b.Own(buf)
 	for i := range b.Records {
 		// When it has no room the buffer gets other memory. What was made before stays in the old one, which nobody uses again.
 		out, more, why := e.record(buf.B, &b.Records[i])

@@ -56,18 +56,6 @@ func (e *Editor) change(b *record.Batch) (n int, why *Refused) {
 // returns how many records were done, and why the next one was not.
 func Rewrite(b *record.Batch, appended func(dst []byte, r *record.Record) (_ []byte, changed bool, err error)) (n int, why *Refused) {
 	var buf *record.Buffer
-	defer func() {
-		if buf == nil {
-			return
-		}
-		free := b.Free
-		b.Free = func() {
-			if free != nil {
-				free()
-			}
-			buf.Done()
-		}
-	}()
 	for i := range b.Records {
 		rec := &b.Records[i]
 		if rec.Value == nil {
@@ -75,6 +63,7 @@ func Rewrite(b *record.Batch, appended func(dst []byte, r *record.Record) (_ []b
 		}
 		if buf == nil {
 			buf = record.NewBuffer(int(min(b.Bytes+b.Bytes/4, maxBuffer)))
+			b.Own(buf)
 		}
 		// When it has no room the buffer gets other memory. Values that were made before stay in the old one, which nobody uses again.
 		from := len(buf.B)
