@@ -220,7 +220,7 @@ func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 	if v.err != nil {
 		return a, v.err
 	}
-	jobs := map[partition.JobID]*Job{}
+	jobs := map[partition.JobID]*leasedJob{}
 	var err error
 	if a.Budgets, err = v.Budgets(); err != nil {
 		return a, err
@@ -241,8 +241,14 @@ func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 	return a, nil
 }
 
+// leasedJob is what slices of one job have in common.
+type leasedJob struct {
+	Job
+	scopes []Scope
+}
+
 // work is what a node needs for a slice; jobs are those that were read before.
-func (v *View) work(id partition.SliceID, jobs map[partition.JobID]*Job) (Work, error) {
+func (v *View) work(id partition.SliceID, jobs map[partition.JobID]*leasedJob) (Work, error) {
 	s, ok, err := v.Slice(id)
 	if err != nil {
 		return Work{}, err
@@ -253,17 +259,17 @@ func (v *View) work(id partition.SliceID, jobs map[partition.JobID]*Job) (Work, 
 	}
 	j, known := jobs[id.Job]
 	if !known {
-		var read Job
-		if read, known, err = v.Job(id.Job); err != nil {
+		j = new(leasedJob)
+		if j.Job, known, err = v.Job(id.Job); err != nil {
 			return Work{}, err
 		}
-		j = &read
+		j.scopes = j.Scopes() // looks at every lock, of which a job may have many
 		jobs[id.Job] = j
 	}
 	if !ok || !okState || !known {
 		return Work{}, v.failed(storage.Damaged("book of record, slice "+id.String(), fmt.Errorf("it is leased and parts of it are missing")))
 	}
-	w := Work{Slice: s, Epoch: st.Epoch, Recipe: j.Recipe, Seen: st.Checkpoint, Scopes: j.Scopes()}
+	w := Work{Slice: s, Epoch: st.Epoch, Recipe: j.Recipe, Seen: st.Checkpoint, Scopes: j.scopes}
 	if s.Kind == partition.SliceVerify {
 		w.Quarantined, err = v.Quarantined(s.Lane())
 	}

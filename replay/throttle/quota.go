@@ -222,6 +222,9 @@ func (q *Quota) leave(ps []*purse) {
 func (q *Quota) take(ps []*purse, rs []record.Record) (n int, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if !slices.ContainsFunc(ps, func(p *purse) bool { return p.bound }) {
+		return len(rs), 0
+	}
 	now := q.now()
 	room := [units]float64{bytes: -1, records: -1, requests: -1}
 	for _, p := range ps {
@@ -322,9 +325,12 @@ func (q *Quota) purses(scopes []fsm.Scope) []*purse {
 	return out
 }
 
-// spend takes from every scope, into debt if need be. The caller holds the lock.
+// spend takes from every scope that has a budget, into debt if need be. The caller holds the lock.
 func spend(ps []*purse, unit int, n float64) {
 	for _, p := range ps {
+		if !p.bound {
+			continue
+		}
 		p.spent[unit] += n
 		p.gauges[unit].level -= n
 	}
