@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"testing"
 
 	"backstitch/partition"
+	"backstitch/replay/gap/gaptest"
 	"backstitch/replay/gap/match"
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
@@ -89,25 +89,9 @@ func TestMemoryIsFlatInScatteredLosses(t *testing.T) {
 	if records != *scattered || int64(len(res.Missing))+res.MissingLeft != places || len(res.Missing) != cfg.MaxRanges {
 		t.Errorf("got %d records in %d places, %d of them listed and %d not, want %d records", records, places, len(res.Missing), res.MissingLeft, *scattered)
 	}
-	peak := residentPeak(t)
+	peak := gaptest.ResidentPeak(t)
 	fmt.Printf("scan lost=scattered identities=%d places=%d peak_rss=%dMiB\n", records, places, peak>>20)
 	if peak >= mostMemory {
 		t.Errorf("peak resident memory: got %d MiB, want less than %d MiB", peak>>20, mostMemory>>20)
 	}
-}
-
-func residentPeak(t *testing.T) int64 {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
-			return kib << 10
-		}
-	}
-	t.Fatal("no peak in /proc/self/status")
-	return 0
 }

@@ -1,4 +1,4 @@
-// Package gaptest is a target in memory, for tests of what compares, plans and proves.
+// Package gaptest is a target in memory, and how much memory a test took, for tests of what compares, plans and proves.
 package gaptest
 
 import (

@@ -10,10 +10,10 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
+	"backstitch/replay/gap/gaptest"
 	"backstitch/replay/record"
 	"backstitch/storage/spill"
 )
@@ -90,26 +90,10 @@ func bounded(t *testing.T, what string, lost int64, reference, target *counted) 
 	})
 	var heap runtime.MemStats
 	runtime.ReadMemStats(&heap)
-	peak := residentPeak(t)
+	peak := gaptest.ResidentPeak(t)
 	fmt.Printf("match lost=%s identities=%d peak_rss=%dMiB heap_sys=%dMiB in %.0f s\n", what, lost, peak>>20, heap.HeapSys>>20, time.Since(begun).Seconds())
 	if peak >= mostMemory {
 		t.Errorf("peak resident memory: got %d MiB, want less than %d MiB", peak>>20, mostMemory>>20)
 	}
 	return out
-}
-
-func residentPeak(t *testing.T) int64 {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
-			return kib << 10
-		}
-	}
-	t.Fatal("no peak in /proc/self/status")
-	return 0
 }
