@@ -100,7 +100,7 @@ func (p *publishing) run(cmd *cobra.Command, args []string, c *client.Client) er
 	if err != nil {
 		return err
 	}
-	if err := p.groups.unused(cmd, len(pub.Groups) > 0 || strings.HasPrefix(from.Name, "kafka:")); err != nil {
+	if err := p.groups.unused(cmd, !w.work.recipe.Target.Files(), len(pub.Groups) > 0 || strings.HasPrefix(from.Name, "kafka:")); err != nil {
 		return err
 	}
 	if !pub.Done {

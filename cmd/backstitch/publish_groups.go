@@ -197,12 +197,15 @@ func (g *kafkaGroups) dial(ctx context.Context, name string) (*kgo.Client, error
 	return cl, nil
 }
 
-// unused refuses --from-kafka where nothing is looked for there.
-func (g *kafkaGroups) unused(cmd *cobra.Command, used bool) error {
-	if g.typed.from == "" || used {
-		return nil
+// unused refuses a Kafka that is named and of which nothing is asked: to says whether one is of the job's, from of that which readers leave.
+func (g *kafkaGroups) unused(cmd *cobra.Command, to, from bool) error {
+	switch {
+	case g.typed.kafka != "" && !to:
+		return usage(cmd, errors.New("--kafka is where the job wrote to, and nothing is asked of a Kafka here: it wrote into files, or no group moves"))
+	case g.typed.from != "" && !from:
+		return usage(cmd, errors.New("--from-kafka is where groups come from, and none moves"))
 	}
-	return usage(cmd, errors.New("--from-kafka is where groups come from, and none moves"))
+	return nil
 }
 
 // Movable refuses a plan that could not be followed now.

@@ -326,7 +326,11 @@ func takeFilesBack(t *testing.T, w *rework) {
 	if !strings.Contains(stdout, "files   1 records to be made void") || len(w.held(out)) != len(before)+1 {
 		t.Errorf("dry run: %s", stdout)
 	}
+	if _, stderr := w.do(client.ExitUsage, "rollback", second, "--kafka", "127.0.0.1:1", "--yes"); !strings.Contains(stderr, "nothing is asked of a Kafka here") {
+		t.Errorf("a Kafka for a job of files: %s", stderr)
+	}
 	w.do(client.ExitOK, "rollback", second, "--yes")
+	w.do(client.ExitOK, "rollback", second, "--kafka", "127.0.0.1:1") // nothing is left, so it is no mistake any more
 	if got := w.held(out); !slices.Equal(got, before) {
 		t.Fatalf("after the rollback: %d records, want the %d from before", len(got), len(before))
 	}

@@ -59,7 +59,8 @@ Exit status: 0 taken back, or it was before, 10 no such job, 11 refused for one 
 		if err != nil {
 			return err
 		}
-		if err := groups.unused(cmd, slices.ContainsFunc(r.Aliases, func(x publish.Return) bool { return len(x.Groups) > 0 })); err != nil {
+		moves := slices.ContainsFunc(r.Aliases, func(x publish.Return) bool { return len(x.Groups) > 0 })
+		if err := groups.unused(cmd, moves, moves); err != nil && !r.Nothing() { // the same command again is no mistake
 			return err
 		}
 		if dryRun || r.Nothing() {
