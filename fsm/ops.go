@@ -75,10 +75,10 @@ const (
 	// FirstVersion is the cluster version of a new cluster.
 	FirstVersion uint32 = 1
 	// LatestVersion is the highest cluster version that this program can take part in.
-	LatestVersion uint32 = 6
+	LatestVersion uint32 = 7
 	// MaxOp is what this program says of itself in Member.MaxOp: its highest op number, and one more with each cluster version
 	// that only fills gaps below it. It tells versions apart and is not itself an op.
-	MaxOp uint16 = 99
+	MaxOp uint16 = 100
 	// writersSince is the version from which on the book notes who may have written a partition.
 	writersSince uint32 = 2
 	// datasetsSince is the version from which on the book notes what happens to a dataset.
@@ -92,7 +92,7 @@ const (
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
-var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97, 5: 98, 6: 99}
+var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97, 5: 98, 6: 99, 7: 100}
 
 // VersionNeeds returns the Member.MaxOp that a cluster version wants of every member.
 func VersionNeeds(version uint32) uint16 { return versionNeeds[version] }
