@@ -174,7 +174,7 @@ bench-failover: build ## how long work stands still when an owner or the leader 
 
 .PHONY: bench-memory
 bench-memory: build kafka ## peak memory of an agent over one and ten million records, and of a scan that finds ten million scattered losses
-	$(GO) test -tags memory -count=1 -timeout 30m -v -run Memory ./replay/gap
+	$(GO) test -tags memory -count=1 -timeout 30m -v -run Memory ./replay/gap ./replay/gap/delivered
 	$(GO) test -tags memory -count=1 -timeout 30m -v ./chaos/realtest -judge=$(JUDGE)
 
 # How long each target is fuzzed. What is found new is not made smaller for a minute, which is its default and all of the time there is.

@@ -241,6 +241,7 @@ func (s *scan) runs() {
 		s.missing(Missing, &run, fmt.Sprintf("%s in a row, in the reference and not in the target", plural(n, "record")))
 	}
 	if rest := list(s.res.lost.scattered(least, most), s.cfg.MaxRanges); rest.records > 0 {
+		s.res.lost.least, s.res.lost.most, s.res.lost.partly = least, most, true
 		n := int64(len(rest.ranges)) + rest.left
 		s.missing(Partly, &rest, fmt.Sprintf("%s at %s, in the reference and not in the target", plural(rest.records, "record"), plural(n, "place")))
 	}

@@ -18,6 +18,10 @@ type places = iter.Seq2[partition.Range, int64]
 type lost struct {
 	positions match.Positions
 	holes     partition.Ranges // of the reference
+	// partly is set where there is a finding of that kind, of what is no run of at least so many records or beyond so many runs.
+	partly bool
+	least  int64
+	most   int
 }
 
 func (l *lost) all() places { return l.positions.Runs(l.holes) }
@@ -115,6 +119,15 @@ func (r *Result) Lost() iter.Seq2[partition.Range, int64] {
 			}
 		}
 	}
+}
+
+// Scattered yields all that the finding of kind Partly is about, also where it lists a part of it. Nothing where there is no such finding, and
+// of a result that was joined of pieces.
+func (r *Result) Scattered() iter.Seq2[partition.Range, int64] {
+	if r.lost == nil || !r.lost.partly {
+		return func(func(partition.Range, int64) bool) {}
+	}
+	return r.lost.scattered(r.lost.least, r.lost.most)
 }
 
 // setLost lists what is missing; nil for nothing.

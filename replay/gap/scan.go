@@ -129,8 +129,8 @@ func (r *Report) Finding(id string) *Finding {
 }
 
 // Estimate is how many bytes count of the reference's records in rs take, and between which times they lie.
-func (r *Result) Estimate(rs partition.Ranges, count int64) (bytes, firstMs, lastMs int64) {
-	return estimate(r.Windows, slices.Values(rs), count)
+func (r *Result) Estimate(rs iter.Seq[partition.Range], count int64) (bytes, firstMs, lastMs int64) {
+	return estimate(r.Windows, rs, count)
 }
 
 // BytesOf is Estimate for one range and its bytes.

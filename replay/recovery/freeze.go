@@ -179,7 +179,7 @@ func (b *builder) describe(res *gap.Result, part *plan.Part) Part {
 		out.Bytes += c.Bytes
 	}
 	if b.report.Columns == "time" {
-		_, out.FirstMs, out.LastMs = res.Estimate(part.Fill, out.Records)
+		_, out.FirstMs, out.LastMs = res.Estimate(slices.Values(part.Fill), out.Records)
 	}
 	return out
 }

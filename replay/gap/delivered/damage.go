@@ -21,9 +21,18 @@ type damage struct {
 	in      *Input
 	part    int32
 	all     []*source.DamagedError
-	counts  []int64 // of absent records, by damage
-	oldest  []int64 // times of the oldest of them, 0 for none known
+	windows []partition.Range // what each of all can hide
+	counts  []int64           // of absent records, by damage
+	oldest  []int64           // times of the oldest of them, 0 for none known
 	records int64
+}
+
+func newDamage(in *Input, part int32, all []*source.DamagedError) *damage {
+	d := &damage{in: in, part: part, all: all, counts: make([]int64, len(all)), oldest: make([]int64, len(all))}
+	for _, e := range all {
+		d.windows = append(d.windows, d.where(e))
+	}
+	return d
 }
 
 // where are the offsets of the topic that a damage can hide.
@@ -65,47 +74,78 @@ func (in *Input) spans(part int32) []partition.Range {
 	return out
 }
 
-// split takes out of f what damage hides, and returns what is left of it.
-func (d *damage) split(ctx context.Context, f *gap.Finding, res *gap.Result) (int64, error) {
-	if len(d.all) == 0 {
-		return f.Count, nil
+// maxPending bounds the ranges that are held to be counted together.
+const maxPending = 1 << 16
+
+// split counts what damage hides of all, and returns what is left. Of several objects that may have held a record the first is said to.
+func (d *damage) split(ctx context.Context, all places) (loss, error) {
+	left := loss{ranges: func(yield func(partition.Range) bool) {
+		for r := range all {
+			for _, rest := range d.visible(r, nil) {
+				if !yield(rest) {
+					return
+				}
+			}
+		}
+	}}
+	hidden := make([]partition.Ranges, len(d.all))
+	pending := 0
+	for r, n := range all {
+		left.records += n
+		d.visible(r, func(i int, inside partition.Ranges) {
+			hidden[i] = append(hidden[i], inside...)
+			pending += len(inside)
+		})
+		if pending < maxPending {
+			continue
+		}
+		if err := d.hide(ctx, &left, hidden); err != nil {
+			return loss{}, err
+		}
+		pending = 0
 	}
-	if d.counts == nil {
-		d.counts, d.oldest = make([]int64, len(d.all)), make([]int64, len(d.all))
-	}
-	parts := f.Ranges
-	if len(parts) == 0 {
-		parts = partition.Ranges{f.Range}
-	}
-	left := parts
-	var hidden int64
-	for i, e := range d.all {
-		inside, outside := cut(left, d.where(e))
+	err := d.hide(ctx, &left, hidden)
+	return left, err
+}
+
+// visible is what no damage hides of r. What one does hide is given to hides, with its number; nil for nobody.
+func (d *damage) visible(r partition.Range, hides func(i int, inside partition.Ranges)) partition.Ranges {
+	left := partition.Ranges{r}
+	for i, w := range d.windows {
+		if w.To <= r.From || w.From >= r.To {
+			continue // as most do, of millions of places
+		}
+		inside, outside := cut(left, w)
 		if len(inside) == 0 {
 			continue
 		}
-		n, oldestMs, err := d.count(ctx, inside)
+		if hides != nil {
+			hides(i, inside)
+		}
+		left = outside
+	}
+	return left
+}
+
+// hide takes out of left the records in hidden, by damage, and empties that.
+func (d *damage) hide(ctx context.Context, left *loss, hidden []partition.Ranges) error {
+	for i, rs := range hidden {
+		if len(rs) == 0 {
+			continue
+		}
+		n, oldestMs, err := d.count(ctx, rs)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		d.counts[i] += n
 		if d.oldest[i] == 0 || oldestMs > 0 && oldestMs < d.oldest[i] {
 			d.oldest[i] = oldestMs
 		}
-		hidden += n
-		left = outside
+		d.records += n
+		left.records -= n
+		hidden[i] = rs[:0]
 	}
-	d.records += hidden
-	if hidden == 0 {
-		return f.Count, nil
-	}
-	f.Count -= hidden
-	f.Range, f.Ranges = left.Span(), nil
-	if len(left) > 1 {
-		f.Ranges = left
-	}
-	f.Bytes, f.FirstMs, f.LastMs = res.Estimate(left, f.Count)
-	return f.Count, nil
+	return nil
 }
 
 // cut parts rs at the ends of w.
@@ -169,11 +209,10 @@ var errFormat = errors.New("its format is not read")
 func (d *damage) findings() []gap.Finding {
 	var out []gap.Finding
 	for i, e := range d.all {
-		f := gap.Finding{Kind: gap.Corrupt, Partition: d.part, Object: e.Object, Whole: e.Offset < 0, Reason: e.Error(), Range: d.where(e), Evidence: "E2"}
-		f.Range.To = max(f.Range.From, min(f.Range.To, d.in.Extents[d.part].Range.To))
-		if d.counts != nil {
-			f.Count = d.counts[i]
+		f := gap.Finding{
+			Kind: gap.Corrupt, Partition: d.part, Object: e.Object, Whole: e.Offset < 0, Reason: e.Error(), Range: d.windows[i], Count: d.counts[i], Evidence: "E2",
 		}
+		f.Range.To = max(f.Range.From, min(f.Range.To, d.in.Extents[d.part].Range.To))
 		if errors.Is(e, errFormat) {
 			f.Kind, f.Evidence, f.Reason = gap.NotComparable, "", fmt.Sprintf("object %s: %v", e.Object, e.Err)
 		}

@@ -12,5 +12,5 @@
 //
 // What is not here: opening both ends (recovery.ScanSink), the comparison (replay/gap).
 //
-// Reading order: input.go, archive.go, scan.go, damage.go, render.go.
+// Reading order: input.go, archive.go, scan.go, loss.go, damage.go, render.go.
 package delivered

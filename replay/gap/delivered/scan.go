@@ -74,24 +74,23 @@ func Scan(ctx context.Context, in Input, cfg gap.Config) (*Report, error) {
 			scan.TargetFrom[part] = in.Extents[part].Range.From
 		}
 	}
-	cfg.MaxRanges = math.MaxInt // all of them, since damage is taken out of what is missing afterwards
 	found, err := gap.Scan(ctx, scan, cfg)
 	if err != nil {
 		return nil, err
 	}
 	rep := &Report{Topic: in.Topic, NewestMs: in.NewestMs, DueMs: in.DueMs(), NotChecked: found.NotChecked, Findings: []gap.Finding{}}
 	for i := range found.Results {
-		if err := rep.add(ctx, &in, a, found, &found.Results[i]); err != nil {
+		if err := rep.add(ctx, &in, a, found, &found.Results[i], cfg.MaxRanges); err != nil {
 			return nil, err
 		}
 	}
-	rep.Set = gap.Identify(in.Topic, rep.Findings)
+	rep.Set = gap.Identify(rep.world(found), rep.Findings)
 	rep.limits(&in)
 	return rep, nil
 }
 
-// add makes the findings of one partition speak of a topic and its archive.
-func (r *Report) add(ctx context.Context, in *Input, a *archive, found *gap.Report, res *gap.Result) error {
+// add makes the findings of one partition speak of a topic and its archive. Each lists at most so many ranges.
+func (r *Report) add(ctx context.Context, in *Input, a *archive, found *gap.Report, res *gap.Result, most int) error {
 	part := res.Partition
 	p := Partition{
 		Partition: part, Topic: in.Extents[part].Range, Due: in.due(part), Records: res.Expected.Records, Delivered: res.Actual.Records,
@@ -103,24 +102,22 @@ func (r *Report) add(ctx context.Context, in *Input, a *archive, found *gap.Repo
 	if in.Unplaced {
 		p.undue(res)
 	}
-	d := &damage{in: in, part: part, all: a.damaged[part]}
+	d := newDamage(in, part, a.damaged[part])
 	for _, f := range found.Findings {
 		if f.Partition != part {
 			continue
 		}
 		switch f.Kind {
 		case gap.Missing, gap.Partly:
-			if !p.owed(&f, res) {
-				continue
-			}
-			lost, err := d.split(ctx, &f, res)
+			lost, err := d.split(ctx, due(placesOf(&f, res), p.Due.To))
 			if err != nil {
 				return err
 			}
-			if lost == 0 {
+			if lost.records == 0 {
 				continue
 			}
-			f.Reason = fmt.Sprintf("%s of the topic in no object of the archive%s", records(lost), in.between(part, f.Range))
+			lost.say(&f, res, most)
+			f.Reason = fmt.Sprintf("%s of the topic in no object of the archive%s", records(f.Count), in.between(part, f.Range))
 			f.HeldBy, f.Recoverable = "the topic", true
 			f.UntilMs = in.until(f.FirstMs)
 		case gap.Duplicate:
@@ -140,34 +137,33 @@ func (r *Report) add(ctx context.Context, in *Input, a *archive, found *gap.Repo
 	return nil
 }
 
+// world is what the report's name is made of beside its findings. Where they do not list everything, that is what the scan compared, which has
+// been looked at whole.
+func (r *Report) world(found *gap.Report) string {
+	for i := range r.Findings {
+		if r.Findings[i].RangesLeft > 0 {
+			return r.Topic + " " + found.Set
+		}
+	}
+	return r.Topic
+}
+
 // undue takes what lies behind the last record that the archive has out of what is due. A range that is missing has no record in
 // it that is there, so that is the last one, if the topic ends with it.
 func (p *Partition) undue(res *gap.Result) {
-	n := len(res.Missing)
-	if !res.Comparable || n == 0 || res.Missing[n-1].To < res.Compared.Span().To {
+	if !res.Comparable {
 		return
 	}
-	p.Due.To = res.Missing[n-1].From
-	p.Records -= res.MissingCounts[n-1]
-	p.Missing -= res.MissingCounts[n-1]
-}
-
-// owed cuts a finding at the end of what is due, and reports whether something is left of it.
-func (p *Partition) owed(f *gap.Finding, res *gap.Result) bool {
-	if f.Range.To <= p.Due.To {
-		return true
+	var last partition.Range
+	var count int64
+	for last, count = range res.Lost() {
 	}
-	n := len(res.Missing)
-	if f.Count -= res.MissingCounts[n-1]; f.Count == 0 {
-		return false
+	if count == 0 || last.To < res.Compared.Span().To {
+		return
 	}
-	f.Ranges = f.Ranges[:len(f.Ranges)-1] // in their order; there are several, since something is left
-	f.Range = f.Ranges.Span()
-	f.Bytes, f.FirstMs, f.LastMs = res.Estimate(f.Ranges, f.Count)
-	if len(f.Ranges) == 1 {
-		f.Ranges = nil
-	}
-	return true
+	p.Due.To = last.From
+	p.Records -= count
+	p.Missing -= count
 }
 
 // until is when retention may take the oldest of some records; 0 when it does not go by age, or no age is known.
@@ -214,10 +210,14 @@ func (in *Input) gone(part int32) (gap.Finding, bool) {
 	}
 	spans := in.spans(part)
 	var holes partition.Ranges
+	n, span := int64(0), partition.Range{From: math.MaxInt64}
 	next := spans[0].From // what lies before the first object may be older than the archive
 	for _, s := range append(spans, partition.Range{From: start, To: start}) {
-		if from, to := next, min(s.From, start); from < to && len(holes) < maxHoles {
-			holes = append(holes, partition.Range{From: from, To: to})
+		if from, to := next, min(s.From, start); from < to {
+			span = partition.Range{From: min(from, span.From), To: to}
+			if n++; n <= maxHoles {
+				holes = append(holes, partition.Range{From: from, To: to})
+			}
 		}
 		next = max(next, s.To)
 	}
@@ -225,9 +225,9 @@ func (in *Input) gone(part int32) (gap.Finding, bool) {
 		return gap.Finding{}, false
 	}
 	f := gap.Finding{
-		Kind: gap.NotComparable, Partition: part, Range: holes.Span(), Count: -1,
+		Kind: gap.NotComparable, Partition: part, Range: span, RangesLeft: n - int64(len(holes)), Count: -1,
 		Reason: fmt.Sprintf("%s of offsets in no object, and retention has taken them from the topic (it begins at %d): records were there, or "+
-			"only markers and aborted ones; nobody can tell any more", plural(int64(len(holes)), "range"), start),
+			"only markers and aborted ones; nobody can tell any more", plural(n, "range"), start),
 	}
 	if len(holes) > 1 {
 		f.Ranges = holes
