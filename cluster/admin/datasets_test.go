@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"backstitch/cluster/client"
+	"backstitch/cluster/notify"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -123,6 +125,26 @@ func alertText(status, dataset, fingerprint, since string) string {
 		labels += `,"backstitch_dataset":"` + dataset + `"`
 	}
 	return `{"status":"` + status + `","labels":{` + labels + `},"annotations":{},"startsAt":"` + since + `","endsAt":"0001-01-01T00:00:00Z","generatorURL":"","fingerprint":"` + fingerprint + `"}`
+}
+
+// TestOwnAlertsStartNothing takes what a cluster raises, as an Alertmanager hands it on whose rules have put the label of a dataset onto all.
+func TestOwnAlertsStartNothing(t *testing.T) {
+	h := api(t, upgraded(t))
+	if w := ask(t, h, "POST", "/v1/datasets", "", datasetBody(t, nil), nil); w.Code != http.StatusOK {
+		t.Fatalf("put: %d %s", w.Code, w.Body)
+	}
+	raised, err := notify.Encode(fsm.Endpoint{Name: "r", Format: fsm.FormatAlertWebhook}, notify.Event{Cluster: "another", Dataset: "orders", Kind: fsm.NoticeFailed, Time: time.Unix(1, 0).UTC()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := strings.ReplaceAll(string(raised.Body), `"labels":{`, `"labels":{"backstitch_dataset":"orders",`)
+	var out client.TriggerResults
+	if w := ask(t, h, "POST", "/v1/triggers/alertmanager", "", body, &out); w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if len(out.Alerts) != 1 || out.Alerts[0].Result != "own" || len(scansIn(t, h)) != 0 {
+		t.Errorf("got %+v and %d scans, want one alert that starts none", out.Alerts, len(scansIn(t, h)))
+	}
 }
 
 func scansIn(t *testing.T, h http.Handler) []client.Scan {

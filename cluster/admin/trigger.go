@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"backstitch/cluster/client"
+	"backstitch/cluster/notify"
 	"backstitch/fsm"
 )
 
@@ -33,10 +34,11 @@ type alertGroup struct {
 }
 
 type firedAlert struct {
-	Status      string            `json:"status"`
-	Labels      map[string]string `json:"labels"`
-	StartsAt    time.Time         `json:"startsAt"`
-	Fingerprint string            `json:"fingerprint"`
+	Status       string            `json:"status"`
+	Labels       map[string]string `json:"labels"`
+	StartsAt     time.Time         `json:"startsAt"`
+	GeneratorURL string            `json:"generatorURL"`
+	Fingerprint  string            `json:"fingerprint"`
 }
 
 // decodeAlerts reads one payload and refuses what does not look like one.
@@ -95,6 +97,9 @@ func (s *Server) trigger(ctx context.Context, in *struct{ RawBody []byte }) (*in
 			t.Result = "resolved"
 		case t.Dataset == "":
 			t.Result = "unlabelled"
+		case notify.Raised(a.GeneratorURL):
+			// What a scan or a repair tells must not start the next one: it would be told, too, and so on, also round two clusters.
+			t.Result = "own"
 		default:
 			var why string
 			if why, err = s.scanFor(ctx, a, &t); err != nil {

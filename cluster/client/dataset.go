@@ -115,7 +115,7 @@ func (c *Client) DeleteDataset(ctx context.Context, namespace, name string, seen
 type Triggered struct {
 	Fingerprint string   `json:"fingerprint"`
 	Dataset     string   `json:"dataset,omitempty"`
-	Result      string   `json:"result" enum:"started,known,running,resolved,unlabelled"`
+	Result      string   `json:"result" enum:"started,known,running,resolved,unlabelled,own"`
 	Scans       []string `json:"scans,omitempty"`
 }
 

@@ -45,6 +45,13 @@ func alarms(e Event) []alarm {
 	return []alarm{{"BackstitchGapDetected", "critical", found}, {"BackstitchScanFailed", "warning", false}}
 }
 
+// clusterURN is what names of clusters begin with, where others see them.
+const clusterURN = "urn:backstitch:cluster:"
+
+// Raised reports whether an alert with this generator URL was raised by a cluster of backstitch, this one or another. An Alertmanager hands the
+// URL on as it got it, whatever is done to labels on the way.
+func Raised(generatorURL string) bool { return strings.HasPrefix(generatorURL, clusterURN) }
+
 const (
 	// alertLasts is how long an Alertmanager shows the alert if nothing resolves it. Without an end it would resolve it by itself
 	// after its resolve_timeout, 5 minutes, since nobody repeats it.
@@ -96,7 +103,7 @@ func newAlert(e Event, m alarm) alert {
 		},
 		Annotations:  map[string]string{"summary": e.summary(), "job_id": e.Job, "notice_id": e.ID},
 		StartsAt:     e.Time,
-		GeneratorURL: "urn:backstitch:cluster:" + e.Cluster + ":job:" + e.Job,
+		GeneratorURL: clusterURN + e.Cluster + ":job:" + e.Job,
 	}
 	for _, n := range e.Annotations {
 		if k := labelName(n.Key); a.Annotations[k] == "" {
@@ -116,7 +123,7 @@ func alertWebhook(receiver string, e Event) webhook {
 	group := map[string]string{"namespace": e.Namespace, "dataset": e.Dataset}
 	out := webhook{
 		Version: "4", GroupKey: groupKey(group), Status: "resolved", Receiver: receiver, GroupLabels: group,
-		ExternalURL: "urn:backstitch:cluster:" + e.Cluster,
+		ExternalURL: clusterURN + e.Cluster,
 	}
 	for _, m := range alarms(e) {
 		a := newAlert(e, m)

@@ -125,7 +125,7 @@ func cloudEvent(e Event) envelope {
 		}
 	}
 	return envelope{
-		SpecVersion: "1.0", ID: e.ID, Source: "urn:backstitch:cluster:" + e.Cluster, Type: kind,
+		SpecVersion: "1.0", ID: e.ID, Source: clusterURN + e.Cluster, Type: kind,
 		Subject: e.Namespace + "/" + e.Dataset, Time: e.Time, DataContentType: "application/json", Data: d,
 	}
 }
