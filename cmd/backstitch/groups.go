@@ -42,6 +42,8 @@ records that the group has not seen would be left out is not moved.
   --choice replay   goes on at the first record that the group is not known to have seen (the default: nothing is left out)
   --choice resume   passes over what only the other topic has and lies before what the group has seen, and counts it
 
+To a topic that a job has written into another number of partitions a group goes with --by headers, and all of it or not at all.
+
 With --to-time the group goes back in its own topic, never forward.
 
 Nothing is written but the plan. groups apply does exactly what it says, or refuses because something moved. -o takes a format or the
@@ -121,7 +123,21 @@ func (g *groupsPlan) move(cmd *cobra.Command, group string) (*regroup.Plan, erro
 	if err != nil {
 		return nil, err
 	}
-	return seen.Plan(m, regroup.Options{Choice: choice, Missing: g.missing, NowMs: time.Now().UnixMilli()}), nil
+	return g.logs.plan(g.app, cmd, seen, m, regroup.Options{Choice: choice, Missing: g.missing, NowMs: time.Now().UnixMilli()})
+}
+
+// plan makes a plan for a group that was looked at before m was built.
+func (m *mapping) plan(a *app, cmd *cobra.Command, seen *regroup.Seen, built *offsetmap.Map, opt regroup.Options) (*regroup.Plan, error) {
+	out, err := m.across(a, cmd, built, offsetmap.Question{Stands: seen.Stands(), Choice: opt.Choice})
+	switch {
+	case err != nil:
+		return nil, err
+	case out == nil:
+		return seen.Plan(built, opt), nil
+	case len(m.about.parts) > 0:
+		return nil, usage(cmd, fmt.Errorf("--partitions: %s has the records of %s in other partitions, and where a group goes on in one of them hangs on all of its own", m.to, m.from))
+	}
+	return seen.PlanAcross(out, opt), nil
 }
 
 // rewind makes a plan back in time.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"backstitch/replay/offsetmap"
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
+	"backstitch/replay/sink"
 )
 
 // mapping is two logs of the same records, named by flags: FROM, a topic or an archive of one, and TO, a topic.
@@ -121,46 +123,12 @@ func (m *mapping) source(a *app, cmd *cobra.Command) (recovery.Source, error) {
 
 // build reads both sides. parts narrows --partitions further, nil does not.
 func (m *mapping) build(a *app, cmd *cobra.Command, parts []int32) (*offsetmap.Map, error) {
-	ctx := cmd.Context()
-	src, err := m.source(a, cmd)
+	in, done, err := m.open(a, cmd, parts)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := m.about.where.kafka(m.target()); err != nil {
-		return nil, err
-	}
-	ref, err := m.about.where.clients().Reference(ctx, src)
-	if err != nil {
-		return nil, noArchive(err, src)
-	}
-	defer ref.Close()
-	if parts == nil && len(m.about.parts) > 0 {
-		parts = m.about.parts
-	}
-	extents, err := ref.Extents(ctx, parts, 0)
-	if err != nil {
-		return nil, noArchive(err, src)
-	}
-	if about := ref.About(); about.Unplaced {
-		return nil, &failure{
-			Code: codeNoOffsets, Title: fmt.Sprintf("the archive %s does not know the offsets of its records", m.about.url), Exit: client.ExitUsage,
-			Detail: "Its positions are places in objects, and a map of those would be one of nothing.", Next: "map two topics: --from TOPIC --to TOPIC",
-		}
-	}
-	if err := m.known(extents, parts); err != nil {
-		return nil, err
-	}
-	// The target is opened after the source: what a mirror copies meanwhile is on both sides, and not only on one.
-	tgt, err := m.about.where.clients().Target(ctx, m.about.where.kafkaTarget(m.target(), m.to))
-	if err != nil {
-		return nil, err
-	}
-	defer tgt.Close()
-	ignored, _ := m.ignored() // check has seen to it
-	by, _ := offsetmap.ParseBy(m.by)
-	out, err := offsetmap.Build(ctx, offsetmap.Input{
-		SourceTopic: m.from, Source: ref, Extents: extents, Target: tgt, By: by, Ignore: ignored,
-	}, offsetmap.DefaultConfig())
+	defer done()
+	out, err := offsetmap.Build(cmd.Context(), in, offsetmap.DefaultConfig())
 	if errors.Is(err, offsetmap.ErrFragmented) {
 		err = &failure{
 			Code: codeFragmented, Title: offsetmap.ErrFragmented.Error(), Detail: err.Error(), Exit: client.ExitFailed, Err: err,
@@ -168,6 +136,89 @@ func (m *mapping) build(a *app, cmd *cobra.Command, parts []int32) (*offsetmap.M
 		}
 	}
 	return out, err
+}
+
+// across asks a topic that a job has written into another number of partitions, nil when --to is none. built is what build has returned.
+// Without --by headers it is told of as before: not mapped.
+func (m *mapping) across(a *app, cmd *cobra.Command, built *offsetmap.Map, q offsetmap.Question) (*offsetmap.Across, error) {
+	if built.By != offsetmap.ByHeaders {
+		return nil, nil
+	}
+	all := *m
+	all.about.parts = nil // a position hangs on all partitions
+	in, done, err := all.open(a, cmd, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if !built.Spread() {
+		// Of what was one partition each of several has records of none or of its own number, so only their count tells.
+		whole, ok := in.Target.(sink.Whole)
+		if !ok {
+			return nil, nil
+		}
+		bounds, err := whole.AllBounds(cmd.Context())
+		if err != nil || len(bounds) == len(in.Extents) {
+			return nil, err
+		}
+	}
+	out, err := offsetmap.Cross(cmd.Context(), in, q, offsetmap.DefaultConfig())
+	if err != nil || !built.Spread() && !out.Strays() {
+		return nil, err
+	}
+	return out, nil
+}
+
+// open reaches both sides.
+func (m *mapping) open(a *app, cmd *cobra.Command, parts []int32) (in offsetmap.Input, done func(), err error) {
+	ctx := cmd.Context()
+	src, err := m.source(a, cmd)
+	if err != nil {
+		return in, nil, err
+	}
+	if _, err := m.about.where.kafka(m.target()); err != nil {
+		return in, nil, err
+	}
+	ref, err := m.about.where.clients().Reference(ctx, src)
+	if err != nil {
+		return in, nil, noArchive(err, src)
+	}
+	closing := []io.Closer{ref}
+	shut := func() {
+		for _, c := range slices.Backward(closing) {
+			_ = c.Close() // both are only read
+		}
+	}
+	defer func() {
+		if err != nil {
+			shut()
+		}
+	}()
+	if parts == nil && len(m.about.parts) > 0 {
+		parts = m.about.parts
+	}
+	extents, err := ref.Extents(ctx, parts, 0)
+	if err != nil {
+		return in, nil, noArchive(err, src)
+	}
+	if about := ref.About(); about.Unplaced {
+		return in, nil, &failure{
+			Code: codeNoOffsets, Title: fmt.Sprintf("the archive %s does not know the offsets of its records", m.about.url), Exit: client.ExitUsage,
+			Detail: "Its positions are places in objects, and a map of those would be one of nothing.", Next: "map two topics: --from TOPIC --to TOPIC",
+		}
+	}
+	if err := m.known(extents, parts); err != nil {
+		return in, nil, err
+	}
+	// The target is opened after the source: what a mirror copies meanwhile is on both sides, and not only on one.
+	tgt, err := m.about.where.clients().Target(ctx, m.about.where.kafkaTarget(m.target(), m.to))
+	if err != nil {
+		return in, nil, err
+	}
+	closing = append(closing, tgt)
+	ignored, _ := m.ignored() // check has seen to it
+	by, _ := offsetmap.ParseBy(m.by)
+	return offsetmap.Input{SourceTopic: m.from, Source: ref, Extents: extents, Target: tgt, By: by, Ignore: ignored}, shut, nil
 }
 
 // known refuses partitions that the source does not have: a map without them would look complete.

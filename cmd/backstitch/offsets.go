@@ -53,7 +53,8 @@ func newOffsetsMap(a *app) *cobra.Command {
 partner on either side. Records are the same because they are equal; equal ones pair the oldest with the oldest. Nothing is concluded
 from timestamps or from neighbours.
 
-For records that a job changed on their way (spec.transform), --by headers believes the origin that the job wrote into each.
+For records that a job changed on their way (spec.transform), or wrote into another number of partitions, --by headers believes the
+origin that the job wrote into each.
 
 Both sides are read whole, and nothing is written anywhere.`,
 		Example: `  backstitch offsets map --from orders --to orders-mirror --kafka localhost:9092
@@ -66,6 +67,11 @@ Both sides are read whole, and nothing is written anywhere.`,
 			out, err := m.build(a, cmd, nil)
 			if err != nil {
 				return err
+			}
+			if across, err := m.across(a, cmd, out, offsetmap.Question{}); err != nil {
+				return err
+			} else if across != nil {
+				return a.printAcross(m, across)
 			}
 			parts := make([]mappedPartition, len(out.Partitions))
 			var pairs int64
@@ -160,9 +166,26 @@ below it. There are two answers to the latter, which are one where both topics h
 			if err != nil {
 				return usage(cmd, err)
 			}
+			if back && m.by == string(offsetmap.ByHeaders) {
+				parts = nil // they are those of --to, and it may have others
+			}
 			out, err := m.build(a, cmd, parts)
 			if err != nil {
 				return err
+			}
+			q := offsetmap.Question{Records: spots(asked)}
+			if back {
+				q = offsetmap.Question{Back: q.Records}
+			}
+			if across, err := m.across(a, cmd, out, q); err != nil {
+				return err
+			} else if across != nil {
+				return a.printFoundAcross(m, across, asked, back)
+			}
+			for _, at := range asked {
+				if _, ok := out.Of(at.part); !ok {
+					return m.known(nil, []int32{at.part})
+				}
 			}
 			if err := a.printFound(m, found(out, asked, back), back); err != nil {
 				return err

@@ -51,7 +51,7 @@ func (g *kafkaGroups) about(cmd *cobra.Command, w written) error {
 	g.logs.about.kafka = cmp.Or(g.typed.from, g.logs.toKafka)
 	if g.logs.by == "" {
 		g.logs.by = string(offsetmap.ByContent)
-		if r.Source.Transform != nil && r.Write.OriginHeaders {
+		if (r.Source.Transform != nil || r.Target.Reshape != nil) && r.Write.OriginHeaders {
 			g.logs.by = string(offsetmap.ByHeaders)
 		}
 	}
@@ -104,7 +104,10 @@ func (g *kafkaGroups) Plan(ctx context.Context, groups []string, from, to publis
 	choice, _ := offsetmap.ParseChoice(g.choice) // about has seen to it
 	var out []client.GroupMove
 	for i, s := range seen {
-		p := s.Plan(m, regroup.Options{Choice: choice, Missing: g.missing, NowMs: time.Now().UnixMilli()})
+		p, err := g.logs.plan(g.app, g.cmd, s, m, regroup.Options{Choice: choice, Missing: g.missing, NowMs: time.Now().UnixMilli()})
+		if err != nil {
+			return nil, err
+		}
 		if err := p.Whole(); err != nil {
 			return nil, err
 		}

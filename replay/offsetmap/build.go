@@ -90,7 +90,7 @@ func (c Config) Validate() error {
 }
 
 // Map is which offset is which, by partition. A partition is compared with the one of its number; one that was written into another number of
-// partitions is Broken, as far as headers tell.
+// partitions is Broken, as far as headers tell, and a thing for Cross.
 type Map struct {
 	By         By
 	NotChecked []string // parts of records that were not compared, for people
@@ -120,6 +120,8 @@ type Partition struct {
 	Named int64
 	// Broken says why nothing is known of the partition, "" when it was mapped.
 	Broken string
+	// Spread says that it is broken because a job has written the source into another number of partitions. Cross tells what is where then.
+	Spread bool
 }
 
 // SourceRecords and TargetRecords are what each side held.
@@ -127,6 +129,11 @@ func (p *Partition) SourceRecords() int64 { return p.Runs.Pairs() + p.SourceOnly
 
 // TargetRecords counts those of the target.
 func (p *Partition) TargetRecords() int64 { return p.Runs.Pairs() + p.TargetOnly.Len() }
+
+// Spread reports whether the target has the source's records in other partitions than theirs, as far as headers tell.
+func (m *Map) Spread() bool {
+	return slices.ContainsFunc(m.Partitions, func(p Partition) bool { return p.Spread })
+}
 
 // Build reads both sides and maps them. Every error is of a side that does not answer; what a side has not got makes its partition Broken.
 func Build(ctx context.Context, in Input, cfg Config) (*Map, error) {
@@ -178,15 +185,9 @@ type building struct {
 func (b *building) run(ctx context.Context) error {
 	p := b.p
 	p.Source = b.extent.Range
-	switch {
-	case b.extent.Unlisted != "":
-		p.Broken = b.extent.Unlisted
-		return nil
-	case len(b.extent.Damaged) > 0:
-		p.Broken = b.extent.Damaged[0].Error()
-		return nil
-	case len(b.extent.Unread) > 0:
-		p.Broken = "the source has objects in a format that is not read"
+	switch why := broken(b.extent); {
+	case why != "":
+		p.Broken = why
 		return nil
 	case b.in.Fields()&record.FieldValue == 0:
 		p.Broken = "the two sides have no values in common that could be compared"
@@ -206,7 +207,9 @@ func (b *building) run(ctx context.Context) error {
 			return err
 		}
 	}
-	err = b.contents(ctx)
+	if b.spread == 0 {
+		err = b.contents(ctx)
+	}
 	var damaged *source.DamagedError
 	if errors.As(err, &damaged) {
 		// What lies in the damage may be anything, so a record that only the target has may be one of those.
@@ -217,7 +220,7 @@ func (b *building) run(ctx context.Context) error {
 		return err
 	}
 	if b.spread > 0 {
-		*p = Partition{Partition: p.Partition, Source: p.Source, Target: p.Target, Broken: fmt.Sprintf(
+		*p = Partition{Partition: p.Partition, Source: p.Source, Target: p.Target, Spread: true, Broken: fmt.Sprintf(
 			"the target has records of other partitions of %[2]s there, %[1]d of them: a job has written it into another number of partitions", b.spread, b.in.SourceTopic)}
 		return nil
 	}
@@ -236,19 +239,19 @@ func (b *building) headers(ctx context.Context) error {
 }
 
 func (b *building) marked(r *record.Record) error {
-	o, ok := b.origin(r)
-	if !ok || !b.origins.Add(o) {
+	o, ok := sink.OriginOf(r)
+	switch {
+	case !ok || o.Topic != b.in.SourceTopic:
+		return nil
+	case o.Partition != b.p.Partition:
+		b.spread++
+		return nil
+	case b.spread > 0 || !b.origins.Add(o.Offset): // of what is spread a run would be a record
 		return nil
 	}
 	b.copies.Add(r.Offset)
 	b.p.Marked++
-	return b.runs.add(o, r.Offset)
-}
-
-// origin is the offset of this partition of the source that a record names.
-func (b *building) origin(r *record.Record) (int64, bool) {
-	o, ok := sink.OriginOf(r)
-	return o.Offset, ok && o.Topic == b.in.SourceTopic && o.Partition == b.p.Partition
+	return b.runs.add(o.Offset, r.Offset)
 }
 
 // contents pairs what is equal, of what headers have left.

@@ -8,9 +8,10 @@
 //     with which: what lies behind the place where it goes on, and what is said to be lacking there, is of each content as much as it has
 //     not seen, or more.
 //   - What has no partner is kept by offset, on both sides, and counts in every answer.
-//   - What is held grows with the number of times that the two logs fall out of step, and is bounded: ErrFragmented beyond that.
+//   - What is held grows with the number of times that the two logs fall out of step, and is bounded: ErrFragmented beyond that. Of a topic
+//     in other partitions (Cross) it is a bit for each record that a reader has not seen, at most.
 //
 // What is not here: the comparison itself (replay/gap/match), and groups (replay/regroup).
 //
-// Reading order: runs.go, builder.go, build.go, land.go, render.go.
+// Reading order: runs.go, builder.go, build.go, land.go, render.go; across.go, passing.go.
 package offsetmap

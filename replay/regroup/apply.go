@@ -63,10 +63,9 @@ func (p *Plan) refuseSource(ctx context.Context, cl *kgo.Client) error {
 		return err
 	}
 	var moved []string
-	for i := range p.Parts {
-		part := &p.Parts[i]
-		if has := commit(now, part.Partition); part.Offset >= 0 && !stands(has, part.Stands) {
-			moved = append(moved, fmt.Sprintf("%s: the group stands at %s, and stood at %s", gap.Name(p.From.Topic, part.Partition), has, part.Stands))
+	for _, s := range p.origin() {
+		if has := commit(now, s.Partition); !stands(has, s.Stands) {
+			moved = append(moved, fmt.Sprintf("%s: the group stands at %s, and stood at %s", gap.Name(p.From.Topic, s.Partition), has, s.Stands))
 		}
 	}
 	if len(moved) > 0 {

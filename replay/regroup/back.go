@@ -67,9 +67,9 @@ func (p *Plan) Back(ctx context.Context, a Access) (*Returned, error) {
 	out := &Returned{}
 	home := &journey{cl: a.From, group: p.Group, to: p.From, verb: "undo"}
 	away := p.journey(a.To)
-	for i := range p.Parts {
-		if part := &p.Parts[i]; part.Stands != nil && part.Offset >= 0 {
-			home.moves = append(home.moves, Move{Partition: part.Partition, After: part.Stands})
+	for _, s := range p.origin() {
+		if s.Stands != nil {
+			home.moves = append(home.moves, Move{Partition: s.Partition, After: s.Stands})
 		}
 	}
 	for i, m := range away.moves {

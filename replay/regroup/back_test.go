@@ -115,7 +115,7 @@ func TestWhole(t *testing.T) {
 	if err := p.Whole(); code(err) != CodePartly {
 		t.Errorf("got %v, want %s", err, CodePartly)
 	}
-	if _, err := DecodePlan([]byte(`{"version":2}`)); err == nil {
+	if _, err := DecodePlan([]byte(`{"version":3}`)); err == nil {
 		t.Error("a plan of a newer version was taken")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"backstitch/partition"
 	"backstitch/replay/gap"
 	"backstitch/replay/offsetmap"
 )
@@ -28,7 +29,7 @@ func (s *Seen) Plan(m *offsetmap.Map, opt Options) *Plan {
 }
 
 func (s *Seen) begin(nowMs int64) *Plan {
-	p := &Plan{Version: PlanVersion, MadeMs: nowMs, Group: s.Group, From: s.From, To: s.To}
+	p := &Plan{Version: 1, MadeMs: nowMs, Group: s.Group, From: s.From, To: s.To}
 	if s.active != "" {
 		p.Notes = append(p.Notes, Note{NoteMembers, fmt.Sprintf("the group is %s: stop its consumers before this is applied; what they commit until then makes the plan stale", s.active)})
 	}
@@ -67,15 +68,20 @@ func (s *Seen) part(m *offsetmap.Partition, opt Options) Part {
 	if l.Lacking > 0 && !opt.Missing {
 		return cannot("%s lacks %s that the group has not seen%s", s.To.Topic, gap.Plural(l.Lacking, "record"), behind(l))
 	}
-	p.Offset = l.Offset
+	p.lands(l, m.Target, opt.Choice)
+	return p
+}
+
+// lands sets the new position, and says why there.
+func (p *Part) lands(l offsetmap.Landing, target partition.Range, choice offsetmap.Choice) {
+	p.Landing, p.Offset = &l, l.Offset
 	p.Why = "the first record that it is not known to have seen"
-	if opt.Choice == offsetmap.Resume {
+	if choice == offsetmap.Resume {
 		p.Why = "behind what it has seen"
 	}
-	if l.Offset == m.Target.To {
+	if l.Offset == target.To {
 		p.Why = "the end: it has seen all there is"
 	}
-	return p
 }
 
 // behind says which part of what is lacking may still come.
@@ -97,6 +103,11 @@ func (p *Plan) note() {
 			sum.Lacking += l.Lacking
 			sum.Behind += l.Behind
 			sum.Gone += l.Gone
+		}
+	}
+	if len(p.moves()) > 0 {
+		for _, s := range p.Stood {
+			sum.Lacking, sum.Behind, sum.Gone = sum.Lacking+s.Lacking, sum.Behind+s.Behind, sum.Gone+s.Gone
 		}
 	}
 	say := func(n int64, code, format string, args ...any) {

@@ -4,8 +4,9 @@ import (
 	"backstitch/replay/offsetmap"
 )
 
-// PlanVersion is the version of the plans that this program writes, and the newest that it reads.
-const PlanVersion = 1
+// PlanVersion is the newest version of plans that this program reads. It writes that only for a topic of other partitions (Plan.Stood), and 1 for all
+// others, so that older programs read them.
+const PlanVersion = 2
 
 // Plan is what applying it will write, and what that was concluded from. It is not changed once it was made.
 type Plan struct {
@@ -15,8 +16,10 @@ type Plan struct {
 	From    Place  `json:"from"` // where the group's positions are known
 	To      Place  `json:"to"`   // where it gets new ones; From itself for a plan back in time
 	How     How    `json:"how"`
-	Parts   []Part `json:"parts"` // by partition
-	Notes   []Note `json:"notes,omitempty"`
+	Parts   []Part `json:"parts"` // by partition of To
+	// Stood is where the group stands in From, by partition, when To has that topic's records in other partitions. Parts have no Stands then.
+	Stood []Stood `json:"stood,omitempty"`
+	Notes []Note  `json:"notes,omitempty"`
 }
 
 // Place is a topic of a Kafka cluster.
@@ -57,6 +60,17 @@ type Part struct {
 	Cannot bool `json:"cannot,omitempty"`
 }
 
+// Stood is one partition of a topic whose records lie in other partitions elsewhere.
+type Stood struct {
+	Partition int32   `json:"partition"`
+	Stands    *Commit `json:"stands"` // null when the group has no position there: it has seen nothing of it
+	// Lacking are records that the group has not seen and To does not have, Behind those of them behind all that it has, Gone offsets that it had
+	// yet to read and From does not have any more.
+	Lacking int64 `json:"lacking"`
+	Behind  int64 `json:"behind"`
+	Gone    int64 `json:"gone"`
+}
+
 // Commit is a committed position, with all that it takes to put it back.
 type Commit struct {
 	Offset      int64  `json:"offset"`
@@ -80,6 +94,20 @@ func (p *Plan) moves() []Move {
 		part := &p.Parts[i]
 		if part.Offset >= 0 && (part.Before == nil || part.Before.Offset != part.Offset) {
 			out = append(out, Move{Partition: part.Partition, Before: part.Before, After: part.after()})
+		}
+	}
+	return out
+}
+
+// origin is where the group stands in From, of all partitions that the new positions were concluded from.
+func (p *Plan) origin() []Stood {
+	if p.Stood != nil {
+		return p.Stood
+	}
+	var out []Stood
+	for i := range p.Parts {
+		if part := &p.Parts[i]; part.Offset >= 0 {
+			out = append(out, Stood{Partition: part.Partition, Stands: part.Stands})
 		}
 	}
 	return out

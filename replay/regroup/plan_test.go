@@ -153,7 +153,7 @@ func TestFiles(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"one value is another", with(`"offset": 7`, `"offset": 8`), CodeEdited},
 		{"indented in another way", with("\n ", "\n      "), ""},
-		{"newer", with(`"version": 1`, `"version": 2`), CodeNewer},
+		{"newer", with(`"version": 2`, `"version": 3`), CodeNewer},
 		{"a member more", with(`"sha256"`, `"more": 1, "sha256"`), CodeNotFile},
 		{"a receipt", with(`"groupsPlan"`, `"groupsReceipt"`), CodeNotFile},
 		{"half", string(text[:len(text)/2]), CodeNotFile},

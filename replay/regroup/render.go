@@ -34,6 +34,9 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 func (p *Plan) WriteParts(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Group %s   %s   %s\n", p.Group, p.way(), p.how())
+	for _, s := range p.Stood {
+		fmt.Fprintf(&b, "  %s stands at %s%s\n", gap.Name(p.From.Topic, s.Partition), s.Stands, lacks(&s))
+	}
 	fmt.Fprintf(&b, "  %-9s %14s %14s %14s  %s\n", "PARTITION", "STANDS", "HAS", "NEW", "AGAIN")
 	for i := range p.Parts {
 		p.Parts[i].write(&b)
@@ -46,6 +49,21 @@ func (p *Plan) WriteParts(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// lacks says what of a partition is not to be had in the other topic.
+func lacks(s *Stood) string {
+	if s.Lacking == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s behind that %s lacking", gap.Plural(s.Lacking, "record"), are(s.Lacking))
+}
+
+func are(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // way says from where to where.

@@ -46,11 +46,17 @@ func (c *Clients) Target(ctx context.Context, t recovery.Target) (recovery.End, 
 		cl.Close()
 		return nil, err
 	}
-	return &kafkaEnd{Targets: targets, cl: cl, topic: t.Topic}, nil
+	return &kafkaEnd{logs: targets, cl: cl, topic: t.Topic}, nil
+}
+
+// logs are the partitions of a topic, one by one and all at once.
+type logs interface {
+	sink.Targets
+	sink.Whole
 }
 
 type kafkaEnd struct {
-	sink.Targets
+	logs
 	cl    *kgo.Client
 	topic string
 }
@@ -58,7 +64,7 @@ type kafkaEnd struct {
 // Close closes both clients.
 func (e *kafkaEnd) Close() error {
 	e.cl.Close()
-	return e.Targets.Close()
+	return e.logs.Close()
 }
 
 // OffsetsAt asks the brokers.
