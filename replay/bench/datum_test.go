@@ -121,7 +121,7 @@ func datumChain(tb testing.TB) (*datum.Chain, framed.Pinned) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return c, framed.Pinned{beforeID: before}
+	return c, framed.Pinned{{ID: beforeID}: before}
 }
 
 // What is measured does the same, byte for byte.
@@ -165,7 +165,7 @@ func BenchmarkStepsOverAvroAgainstByHand(b *testing.B) {
 		{Name: "by hand, maps", Run: by(datumByMap)},
 		{Name: "by hand, structs", Run: by(datumByStruct)},
 		{Name: "steps", Run: func() (int64, error) {
-			return drain(framed.Over(src, chain, writers), slice, func([]byte) error { return nil })
+			return drain(framed.Over(src, chain, writers, framed.Names{}), slice, func([]byte) error { return nil })
 		}},
 	}, *scanRounds, rand.New(rand.NewPCG(*seed, 0)))
 	if err != nil {

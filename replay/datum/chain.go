@@ -47,7 +47,9 @@ func (c *Chain) Reader() framed.Reader { return &Reader{c.out} }
 func (c *Chain) Changer() framed.Changer { return c.editor() }
 
 // Editor makes an editor.
-func (c *Chain) Editor(w framed.Writers) *framed.Editor { return framed.NewEditor(c, w) }
+func (c *Chain) Editor(w framed.Writers) *framed.Editor {
+	return framed.NewEditor(c, w, framed.Names{})
+}
 
 // editor is a framed.Changer.
 type editor struct {

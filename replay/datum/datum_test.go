@@ -57,7 +57,7 @@ func run(t testing.TB, w, r *Schema, steps, text string) (out, code, why string)
 func runDatum(t testing.TB, w, r *Schema, steps string, in []byte) (out, code, why string) {
 	t.Helper()
 	value := append([]byte{0, 0, 0, 0, 7}, in...)
-	made, _, err := mustChain(t, steps, r).Editor(framed.Pinned{7: w}).Append(nil, value)
+	made, _, err := mustChain(t, steps, r).Editor(framed.Pinned{{ID: 7}: w}).Append(nil, value)
 	var refused *transform.Refused
 	if errors.As(err, &refused) {
 		return "", refused.Code, refused.Error()
@@ -163,7 +163,7 @@ func TestConversions(t *testing.T) {
 func TestBranchIsKept(t *testing.T) {
 	w := mustParse(t, record1(fieldA+`["null","long","double","string","bytes"]}`))
 	r := mustParse(t, record1(fieldA+`["bytes","string","double","long","null"]}`))
-	e := mustChain(t, `[]`, r).Editor(framed.Pinned{7: w})
+	e := mustChain(t, `[]`, r).Editor(framed.Pinned{{ID: 7}: w})
 	for _, c := range []struct{ in, out string }{
 		{"\x00", "\x08"},
 		{"\x02\x02", "\x06\x02"},
@@ -179,7 +179,7 @@ func TestBranchIsKept(t *testing.T) {
 	// Of two records the one of that name, whatever its fields.
 	w = mustParse(t, `["null",{"type":"record","name":"x.A","fields":[{"name":"n","type":"int"}]},{"type":"record","name":"x.B","fields":[{"name":"n","type":"int"}]}]`)
 	r = mustParse(t, `[{"type":"record","name":"y.B","fields":[{"name":"n","type":"int"}]},{"type":"record","name":"y.A","fields":[{"name":"n","type":"int"}]},"null"]`)
-	e = mustChain(t, `[]`, r).Editor(framed.Pinned{7: w})
+	e = mustChain(t, `[]`, r).Editor(framed.Pinned{{ID: 7}: w})
 	for in, out := range map[string]string{"\x02\x08": "\x02\x08", "\x04\x08": "\x00\x08", "\x00": "\x04"} {
 		made, _, err := e.Append(nil, []byte("\x00\x00\x00\x00\x07"+in))
 		if err != nil || string(made[5:]) != out {
@@ -195,18 +195,18 @@ func TestCopiesKeepBytes(t *testing.T) {
 	nan := []byte{1, 0, 0, 0, 0, 0, 0xf4, 0x7f}
 	parts := string(nan) + "\x02\x02b\x02" + "\x03\x0c\x02a\x04" + "\x02b\x06" + "\x00" + "\x02\x02" + "\x04\x02\x02" + "\x00"
 	in := "\x00\x00\x00\x00\x07" + parts + "\x0a"
-	made, changed, err := mustChain(t, `[]`, r).Editor(framed.Pinned{7: w}).Append(nil, []byte(in))
+	made, changed, err := mustChain(t, `[]`, r).Editor(framed.Pinned{{ID: 7}: w}).Append(nil, []byte(in))
 	if want := "\x00\x00\x00\x00\x09" + parts + "\x0a"; err != nil || !changed || string(made) != want {
 		t.Errorf("got %x, %v, want %x", made, err, want)
 	}
 	// One schema, one number: nothing at all is made.
 	c, _ := New(nil, w, 7, false)
-	if made, changed, err = c.Editor(framed.Pinned{7: w}).Append(nil, []byte(in)); err != nil || changed || len(made) != 0 {
+	if made, changed, err = c.Editor(framed.Pinned{{ID: 7}: w}).Append(nil, []byte(in)); err != nil || changed || len(made) != 0 {
 		t.Errorf("got %x, %t, %v, want nothing", made, changed, err)
 	}
 	// A map that is written anew has its entries in their order, also where two have one name.
 	wm, rm := mustParse(t, `{"type":"map","values":"int"}`), mustParse(t, `{"type":"map","values":"double"}`)
-	made, _, err = mustChain(t, `[]`, rm).Editor(framed.Pinned{7: wm}).Append(nil, []byte("\x00\x00\x00\x00\x07\x04\x02z\x02\x02a\x04\x02\x02z\x06\x00"))
+	made, _, err = mustChain(t, `[]`, rm).Editor(framed.Pinned{{ID: 7}: wm}).Append(nil, []byte("\x00\x00\x00\x00\x07\x04\x02z\x02\x02a\x04\x02\x02z\x06\x00"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestFieldsComeAndGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, _, _ := mustChain(t, `[]`, r).Editor(framed.Pinned{7: w}).Append(nil, append([]byte{0, 0, 0, 0, 7}, in...))
+	made, _, _ := mustChain(t, `[]`, r).Editor(framed.Pinned{{ID: 7}: w}).Append(nil, append([]byte{0, 0, 0, 0, 7}, in...))
 	var a, b any
 	_, errA := resolved.Decode(in, &a)
 	_, errB := lr.Decode(made[5:], &b)
@@ -269,7 +269,7 @@ func TestFieldsComeAndGo(t *testing.T) {
 		t.Errorf("got %s %s", out, code)
 	}
 	spare, _ := New(nil, less, 9, true)
-	if made, _, err := spare.Editor(framed.Pinned{7: w}).Append(nil, append([]byte{0, 0, 0, 0, 7}, in...)); err != nil || string(made[5:]) != "\x02" {
+	if made, _, err := spare.Editor(framed.Pinned{{ID: 7}: w}).Append(nil, append([]byte{0, 0, 0, 0, 7}, in...)); err != nil || string(made[5:]) != "\x02" {
 		t.Errorf("with unknownFields: drop got %x, %v", made, err)
 	}
 	if _, err := Parse(record1(`{"name":"next","type":"R","default":{}}`)); err == nil {
@@ -342,7 +342,7 @@ func TestSteps(t *testing.T) {
 
 func TestWhatIsNoValue(t *testing.T) {
 	s := mustParse(t, record1(fieldA+`"string"}`))
-	e := mustChain(t, `[]`, mustParse(t, record1(fieldA+`"bytes"}`))).Editor(framed.Pinned{7: s})
+	e := mustChain(t, `[]`, mustParse(t, record1(fieldA+`"bytes"}`))).Editor(framed.Pinned{{ID: 7}: s})
 	for value, code := range map[string]string{
 		"":                               source.CodeNotFramed,
 		`{"a":"x"}`:                      source.CodeNotFramed,
@@ -380,7 +380,7 @@ func TestGrowthIsBounded(t *testing.T) {
 		t.Errorf("got %v, want %s", err, source.CodeTooGrown)
 	}
 	in = append(appendLong([]byte{0, 0, 0, 0, 7}, math.MaxInt64), 0)
-	if _, _, err = mustChain(t, `[]`, r).Editor(framed.Pinned{7: w}).Append(nil, in); !errors.Is(err, ocf.ErrLimit) {
+	if _, _, err = mustChain(t, `[]`, r).Editor(framed.Pinned{{ID: 7}: w}).Append(nil, in); !errors.Is(err, ocf.ErrLimit) {
 		t.Errorf("got %v, want %v", err, ocf.ErrLimit)
 	}
 }

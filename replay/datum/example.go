@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"backstitch/replay/record"
 	"backstitch/replay/tree"
 )
 
@@ -15,12 +14,9 @@ import (
 // Reader is a framed.Reader.
 type Reader struct{ s *Schema }
 
-// Parse is rule.Reader's.
-func (r *Reader) Parse(value []byte) (tree.Doc, error) {
-	if len(value) < record.FrameLen {
-		return tree.Doc{}, fmt.Errorf("%w: no datum of Avro", tree.ErrNotJSON)
-	}
-	d, err := r.s.Doc(value[record.FrameLen:])
+// Parse is framed.Reader's.
+func (r *Reader) Parse(datum []byte) (tree.Doc, error) {
+	d, err := r.s.Doc(datum)
 	if err != nil && !notUTF8(err) {
 		err = fmt.Errorf("%w: %w", tree.ErrNotJSON, err)
 	}

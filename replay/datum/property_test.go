@@ -160,24 +160,24 @@ func TestIdentity(t *testing.T) {
 		s, again := mustParse(t, text), mustParse(t, text)
 		value := datumOf(rt, []byte{0, 0, 0, 0, 9}, s.root)
 		for _, steps := range []string{`[]`, `[{"drop":{"field":"none"}},{"cast":{"field":"f9","to":"string"}}]`} {
-			if made, changed, err := mustChain(t, steps, s).Editor(framed.Pinned{9: again}).Append(nil, value); err != nil || changed {
+			if made, changed, err := mustChain(t, steps, s).Editor(framed.Pinned{{ID: 9}: again}).Append(nil, value); err != nil || changed {
 				rt.Fatalf("%s by %s: got %x, %v, want nothing changed in %x", text, steps, made, err, value)
 			}
 		}
 		// Each member on its own is what it was, too.
-		there, _, err := mustChain(t, `[{"rename":{"field":"f0","to":"x"}},{"rename":{"field":"x","to":"f0"}}]`, s).Editor(framed.Pinned{9: again}).Append([]byte("front"), value)
+		there, _, err := mustChain(t, `[{"rename":{"field":"f0","to":"x"}},{"rename":{"field":"x","to":"f0"}}]`, s).Editor(framed.Pinned{{ID: 9}: again}).Append([]byte("front"), value)
 		if err != nil || len(there) != len("front") {
 			rt.Fatalf("%s there and back: got %x, %v, want nothing changed in %x", text, there, err, value)
 		}
 		other := mustParse(t, shuffled(rt, text))
-		made, changed, err := mustChain(t, `[]`, other).Editor(framed.Pinned{9: s}).Append(nil, value)
+		made, changed, err := mustChain(t, `[]`, other).Editor(framed.Pinned{{ID: 9}: s}).Append(nil, value)
 		if !changed {
 			made = value
 		}
 		if err != nil {
 			rt.Fatalf("%s as %s: %v of %x", text, other.Text(), err, value)
 		}
-		back, changed, err := mustChain(t, `[]`, s).Editor(framed.Pinned{9: other}).Append(nil, made)
+		back, changed, err := mustChain(t, `[]`, s).Editor(framed.Pinned{{ID: 9}: other}).Append(nil, made)
 		if !changed {
 			back = made
 		}
@@ -231,7 +231,7 @@ func TestResolutionAgainstTheLibrary(t *testing.T) {
 		to := strings.TrimSuffix(wider.Replace(text), "]}") + `,{"name":"more","type":["null","int"],"default":null}]}`
 		w, r := mustParse(t, text), mustParse(t, to)
 		value := datumOf(rt, []byte{0, 0, 0, 0, 7}, w.root)
-		made, _, err := mustChain(t, `[]`, r).Editor(framed.Pinned{7: w}).Append(nil, value)
+		made, _, err := mustChain(t, `[]`, r).Editor(framed.Pinned{{ID: 7}: w}).Append(nil, value)
 		if err != nil {
 			rt.Fatalf("%s as %s: %v of %x", text, to, err, value)
 		}
@@ -315,7 +315,7 @@ func TestStepsAgainstAReference(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		made, changed, err := chain.Editor(framed.Pinned{7: w}).Append(nil, in)
+		made, changed, err := chain.Editor(framed.Pinned{{ID: 7}: w}).Append(nil, in)
 		if !changed {
 			made = in
 		}

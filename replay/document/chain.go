@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"backstitch/replay/framed"
-	"backstitch/replay/record"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
@@ -56,7 +55,7 @@ type chain struct {
 
 func (c *chain) ID() uint32            { return c.id }
 func (c *chain) Output() framed.Schema { return c.out }
-func (c *chain) Reader() framed.Reader { return new(reader) }
+func (c *chain) Reader() framed.Reader { return new(tree.Parser) }
 func (c *chain) Changer() framed.Changer {
 	out := &changer{out: c.out}
 	if c.steps != nil {
@@ -89,14 +88,4 @@ func (c *changer) Change(dst []byte, w framed.Schema, payload []byte) (_ []byte,
 		return dst[:from], why
 	}
 	return dst, nil
-}
-
-// reader is a framed.Reader.
-type reader struct{ parser tree.Parser }
-
-func (r *reader) Parse(value []byte) (tree.Doc, error) {
-	if len(value) < record.FrameLen {
-		return tree.Doc{}, fmt.Errorf("%w: there is no number of a schema in front", tree.ErrNotJSON)
-	}
-	return r.parser.Parse(value[record.FrameLen:])
 }

@@ -9,6 +9,7 @@ import (
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
+	"backstitch/replay/tree"
 )
 
 const order = `{"type":"object","required":["n"],"properties":{"n":{"type":"integer","minimum":0},"item":{"$ref":"item.json"}},"additionalProperties":false}`
@@ -32,7 +33,7 @@ func edit(t testing.TB, steps string) *framed.Editor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return framed.NewEditor(c, framed.Pinned{7: parse(t, `true`), 9: parse(t, order)})
+	return framed.NewEditor(c, framed.Pinned{{ID: 7}: parse(t, `true`), {ID: 9}: parse(t, order)}, framed.Names{})
 }
 
 // The frame goes, the steps change what they are asked to, and the rest keeps its bytes; what does not fit the output schema is refused.
@@ -99,7 +100,7 @@ func FuzzDocument(f *testing.F) {
 		if !changed || json.Unmarshal(made[5:], &v) != nil {
 			t.Fatalf("%q became %q", in, made)
 		}
-		if why := s.fits(made[5:], &(&reader{}).parser); why != nil {
+		if why := s.fits(made[5:], new(tree.Parser)); why != nil {
 			t.Fatalf("%q became %q: %v", in, made, why)
 		}
 	})

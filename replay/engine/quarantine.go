@@ -109,7 +109,7 @@ var reasons = map[string]string{
 	source.CodeType:         "a value is of another type",
 	source.CodeSchema:       "the value does not fit the schema",
 	source.CodeExpression:   "the expression of a step has no answer",
-	source.CodeNotFramed:    "the value does not begin with the number of a schema",
+	source.CodeNotFramed:    "the value does not name its schema",
 	source.CodeNoWriter:     "which schema its number stands for is not known",
 	source.CodeNotDatum:     "its bytes are no datum of its schema",
 	source.CodeNoPlace:      "the output schema has no field for one that it has",

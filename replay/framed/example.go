@@ -43,7 +43,7 @@ func example(form Form, c Chain, text func(*spec.ValueSchema) string, x *spec.Ex
 	}
 	const id = 1
 	value := append([]byte{0, 0, 0, 0, id}, payload...)
-	made, changed, err := NewEditor(c, Pinned{id: writer}).Append(nil, value)
+	made, changed, err := NewEditor(c, Pinned{{ID: id}: writer}, Names{}).Append(nil, value)
 	if err != nil {
 		return nil, err
 	}

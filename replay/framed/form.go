@@ -43,7 +43,7 @@ type Form interface {
 
 // Chain is steps in order, and what comes out of them. It is never changed, and may be used by several goroutines.
 type Chain interface {
-	// ID is the number that stands in front of what comes out.
+	// ID is the number of the schema that values come out under.
 	ID() uint32
 	// Output is the schema that values come out under.
 	Output() Schema
@@ -59,9 +59,15 @@ type Changer interface {
 	Change(dst []byte, w Schema, payload []byte) ([]byte, error)
 }
 
-// Reader makes trees of values that came out, with the number in front. It is used by one goroutine.
+// Indexed is an upgrade of Schema whose payloads begin with what says which of several types of the schema they are: Protobuf.
+type Indexed interface {
+	// Index is what payloads that come out begin with. It must not be changed.
+	Index() []byte
+}
+
+// Reader makes trees of payloads that came out. It is used by one goroutine.
 type Reader interface {
-	Parse(value []byte) (tree.Doc, error)
+	Parse(payload []byte) (tree.Doc, error)
 }
 
 // Refuse is a refusal with a code of package source.

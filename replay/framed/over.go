@@ -14,23 +14,24 @@ import (
 // Learner is an upgrade of Writers for who asks as he goes. Before the values of a batch are changed it gets to know what they name.
 type Learner interface {
 	Writers
-	// Learn asks for a schema unless it was asked for before. That there is none of that number is no error: Writer says it. An error ends
-	// the reading.
-	Learn(ctx context.Context, id uint32) error
+	// Learn asks for the schema that the value of r names, unless it was asked for before, and notes how it is named. That nothing is named, or that
+	// there is no such schema, is no error: Writer says it. An error ends the reading.
+	Learn(ctx context.Context, r *record.Record) error
 }
 
 // Over returns src with its values changed by chain; src itself where chain is nil. Closing it closes src.
-func Over(src source.Source, chain Chain, writers Writers) source.Source {
+func Over(src source.Source, chain Chain, writers Writers, names Names) source.Source {
 	if chain == nil {
 		return src
 	}
-	return &changed{src, chain, writers}
+	return &changed{src, chain, writers, names}
 }
 
 type changed struct {
 	source.Source
 	chain   Chain
 	writers Writers
+	names   Names
 }
 
 var errDigests = errors.New("the source gives digests instead of records, which no step can change")
@@ -44,7 +45,7 @@ func (c *changed) Open(ctx context.Context, slice partition.Slice, cursor partit
 	if l, ok := c.writers.(Learner); ok {
 		r = &learning{r, l}
 	}
-	e := NewEditor(c.chain, c.writers)
+	e := NewEditor(c.chain, c.writers, c.names)
 	return source.Sift(r, slice, func(b *record.Batch) (int, *source.Refusal, error) {
 		if b.Digests != nil {
 			return 0, nil, errDigests
@@ -66,17 +67,11 @@ func (l *learning) Next(ctx context.Context) (*record.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	last, known := uint32(0), false
 	for i := range b.Records {
-		id, ok := record.FrameID(b.Records[i].Value)
-		if !ok || known && id == last {
-			continue
-		}
-		if err := l.learner.Learn(ctx, id); err != nil {
+		if err := l.learner.Learn(ctx, &b.Records[i]); err != nil {
 			b.Release()
 			return nil, fmt.Errorf("what values are written with is not known: %w", err)
 		}
-		last, known = id, true
 	}
 	return b, nil
 }

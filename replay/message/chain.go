@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"backstitch/replay/framed"
-	"backstitch/replay/record"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
@@ -190,11 +189,8 @@ type viewed struct {
 	parser tree.Parser
 }
 
-func (v *viewed) Parse(value []byte) (tree.Doc, error) {
-	if len(value) < record.FrameLen {
-		return tree.Doc{}, fmt.Errorf("%w: no message of Protobuf", tree.ErrNotJSON)
-	}
-	text, err := v.out.JSON(value[record.FrameLen:])
+func (v *viewed) Parse(payload []byte) (tree.Doc, error) {
+	text, err := v.out.JSON(payload)
 	var why *transform.Refused
 	switch {
 	case errors.As(err, &why) && why.Code == source.CodeNotUTF8:

@@ -41,7 +41,7 @@ func edit(t testing.TB, w, r *Schema, steps string, spare bool) *framed.Editor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return framed.NewEditor(c, framed.Pinned{7: w})
+	return framed.NewEditor(c, framed.Pinned{{ID: 7}: w}, framed.Names{})
 }
 
 // run gives the JSON of what comes out, or the code of what is refused.

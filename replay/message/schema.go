@@ -70,6 +70,9 @@ func Parse(t framed.Text, message string) (*Schema, error) {
 	return s, nil
 }
 
+// Index is framed.Indexed's.
+func (s *Schema) Index() []byte { return s.index }
+
 // named is the message of that name, with its package or without.
 func named(list protoreflect.MessageDescriptors, name string) protoreflect.MessageDescriptor {
 	for i := range list.Len() {

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -35,18 +36,22 @@ type Datums struct {
 	Subject string `json:"subject"`
 	Version int    `json:"version,omitempty"` // of the output schema; before a plan is made 0 for the latest, or for the one that says Schema
 	ID      uint32 `json:"id,omitempty"`      // that stands in front of what comes out
+	GUID    string `json:"guid,omitempty"`    // that does where the value had a GUID; "" where the target's registry has none
 	Schema  string `json:"schema,omitempty"`  // which is written with this
 	// References are what Schema refers to. A schema of Avro is whole without any.
 	References []framed.Reference `json:"references,omitempty"`
 	Message    string             `json:"message,omitempty"` // of Schema, in Protobuf; "" the first
 	Drop       bool               `json:"drop,omitempty"`    // fields that it has no place for
-	// Writers are the schemas that the plan's records name, by number.
+	// Elsewhere is set where a record of the plan names its schema by a GUID or in a header. Else records that do are set aside.
+	Elsewhere bool `json:"elsewhere,omitempty"`
+	// Writers are the schemas that the plan's records name, by number and then by GUID.
 	Writers []Writer `json:"writers,omitempty"`
 }
 
 // Writer is a schema that records name.
 type Writer struct {
 	ID         uint32             `json:"id"`
+	GUID       string             `json:"guid,omitempty"` // instead of the number
 	Schema     string             `json:"schema"`
 	References []framed.Reference `json:"references,omitempty"`
 }
@@ -84,12 +89,32 @@ func (d *Datums) pinned() (framed.Pinned, error) {
 	}
 	out := framed.Pinned{}
 	for _, w := range d.Writers {
+		name := record.SchemaName{ID: w.ID}
+		if w.GUID != "" {
+			if name, err = schema.ParseName(w.GUID); err != nil {
+				return nil, err
+			}
+		}
 		s, err := form.Parse(framed.Text{Schema: w.Schema, References: w.References}, "")
 		if err != nil {
-			return nil, fmt.Errorf("schema %d: %w", w.ID, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		out[w.ID] = s
+		out[name] = s
 	}
+	return out, nil
+}
+
+// names is how values that come out name their schema.
+func (d *Datums) names() (framed.Names, error) {
+	out := framed.Names{Elsewhere: d.Elsewhere}
+	if d.GUID == "" {
+		return out, nil
+	}
+	name, err := schema.ParseName(d.GUID)
+	if err != nil {
+		return out, fmt.Errorf("output schema: %w", err)
+	}
+	out.GUID = &name.GUID
 	return out, nil
 }
 
@@ -130,6 +155,19 @@ func (t *Transform) Writers() (framed.Pinned, error) {
 	return out, nil
 }
 
+// Names is how values name their schema, and how those that come out do. Who asks as he goes (asking) reads all ways.
+func (t *Transform) Names(asking bool) (framed.Names, error) {
+	if t == nil || t.Values == nil {
+		return framed.Names{}, nil
+	}
+	out, err := t.Values.names()
+	if err != nil {
+		return out, fmt.Errorf("transform %s: %w", t.Version, err)
+	}
+	out.Elsewhere = out.Elsewhere || asking
+	return out, nil
+}
+
 // Ready is the source of a spec, ready to change single records: with the output schema of steps over values that name their schema, and what tells what values are
 // written with, nil where they are JSON. The caller closes it.
 func Ready(ctx context.Context, r *spec.Recovery, clients Clients) (*Source, framed.Learner, func(), error) {
@@ -156,12 +194,16 @@ func (s *Source) over(src source.Source, set *rule.Set, tally *rule.Tally, write
 	if err != nil {
 		return nil, err
 	}
+	names, err := s.Transform.Names(writers != nil)
+	if err != nil {
+		return nil, err
+	}
 	if writers == nil {
 		if writers, err = s.Transform.Writers(); err != nil {
 			return nil, err
 		}
 	}
-	return rule.OverRead(framed.Over(src, chain, writers), set, tally, func() rule.Reader { return chain.Reader() }), nil
+	return rule.OverRead(framed.Over(src, chain, writers, names), set, tally, func() rule.Reader { return framed.NewValues(chain) }), nil
 }
 
 // datums is that of the recipe at hand, nil where values are JSON.
@@ -207,7 +249,7 @@ func (b *builder) output(ctx context.Context, clients Clients) error {
 	}
 	now := *d
 	whole := out.Whole()
-	now.Version, now.ID, now.Schema, now.References = found.Version, uint32(found.ID), whole.Schema, whole.References
+	now.Version, now.ID, now.GUID, now.Schema, now.References = found.Version, uint32(found.ID), found.GUID, whole.Schema, whole.References
 	b.setDatums(&now)
 	return b.exampleDatums(form, out)
 }
@@ -255,17 +297,18 @@ type writers struct {
 	reg  *schema.Registry
 	form form
 
-	mu      sync.RWMutex
-	met     map[uint32]framed.Schema
-	unknown map[uint32]error
-	failed  error // why what is written can not be told
+	mu        sync.RWMutex
+	met       map[record.SchemaName]framed.Schema
+	unknown   map[record.SchemaName]error
+	elsewhere bool  // a record names one by a GUID or in a header
+	failed    error // why what is written can not be told
 }
 
 var _ framed.Learner = (*writers)(nil)
 
 // Bounds of what a plan meets.
 const (
-	maxUnknown     = 1000      // numbers that stand for nothing: such values are of another form
+	maxUnknown     = 1000      // names that stand for nothing: such values are of another form
 	maxWriterBytes = 512 << 10 // of the schemas' texts, which are part of a recipe
 )
 
@@ -283,29 +326,47 @@ func (b *builder) learnWriters(clients Clients) (closer func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	b.writers = &writers{reg: reg, form: form, met: map[uint32]framed.Schema{}, unknown: map[uint32]error{}}
+	b.writers = &writers{reg: reg, form: form, met: map[record.SchemaName]framed.Schema{}, unknown: map[record.SchemaName]error{}}
 	return reg.Close, nil
 }
 
 // Writer is framed.Writers's.
-func (w *writers) Writer(id uint32) (framed.Schema, error) {
+func (w *writers) Writer(name record.SchemaName) (framed.Schema, error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	if s := w.met[id]; s != nil {
+	if s := w.met[name]; s != nil {
 		return s, nil
 	}
-	if err := w.unknown[id]; err != nil {
+	if err := w.unknown[name]; err != nil {
 		return nil, err
 	}
 	return nil, framed.ErrNotMet
 }
 
 // Learn is framed.Learner's.
-func (w *writers) Learn(ctx context.Context, id uint32) error {
-	if _, err := w.Writer(id); !errors.Is(err, framed.ErrNotMet) {
+func (w *writers) Learn(ctx context.Context, r *record.Record) error {
+	name, ok := framed.Name(r)
+	if !ok {
 		return nil
 	}
-	text, err := w.reg.Named(ctx, record.SchemaName{ID: id})
+	_, err := w.Writer(name)
+	if err == nil && (name.ByGUID || framed.InHeader(r)) {
+		w.mu.Lock()
+		w.elsewhere = true
+		w.mu.Unlock()
+	}
+	if !errors.Is(err, framed.ErrNotMet) {
+		return nil
+	}
+	if err := w.ask(ctx, name); err != nil {
+		return err
+	}
+	return w.Learn(ctx, r)
+}
+
+// ask asks for a schema that was not asked for before.
+func (w *writers) ask(ctx context.Context, name record.SchemaName) error {
+	text, err := w.reg.Named(ctx, name)
 	if err != nil && !errors.Is(err, schema.ErrUnknown) {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -322,11 +383,11 @@ func (w *writers) Learn(ctx context.Context, id uint32) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
-		w.met[id] = s
+		w.met[name] = s
 		return nil
 	}
-	if w.unknown[id] = err; len(w.unknown) > maxUnknown && w.failed == nil {
-		w.failed = fmt.Errorf("more than %d numbers in front of values stand for no schema of registry %s, so these are no %s", maxUnknown, w.reg.Name(), w.form.Noun())
+	if w.unknown[name] = err; len(w.unknown) > maxUnknown && w.failed == nil {
+		w.failed = fmt.Errorf("more than %d names in front of values stand for no schema of registry %s, so these are no %s", maxUnknown, w.reg.Name(), w.form.Noun())
 	}
 	return w.failed
 }
@@ -354,14 +415,19 @@ func (b *builder) pinWriters() error {
 	}
 	d, total := *b.datums(), 0
 	d.Writers = nil
-	for _, id := range slices.Sorted(maps.Keys(b.writers.met)) {
-		whole := b.writers.met[id].Whole()
+	d.Elsewhere = b.writers.elsewhere
+	for _, name := range slices.SortedFunc(maps.Keys(b.writers.met), inOrder) {
+		whole := b.writers.met[name].Whole()
 		text := compact(whole.Schema)
 		total += len(text)
 		for _, r := range whole.References {
 			total += len(r.Schema)
 		}
-		d.Writers = append(d.Writers, Writer{ID: id, Schema: text, References: whole.References})
+		w := Writer{ID: name.ID, Schema: text, References: whole.References}
+		if name.ByGUID {
+			w.GUID = name.Text()
+		}
+		d.Writers = append(d.Writers, w)
 	}
 	if total > maxWriterBytes {
 		return &Error{Code: CodeManySchemas, Title: "the plan met more schemas than a job takes along", Exit: exitUsage,
@@ -369,7 +435,16 @@ func (b *builder) pinWriters() error {
 			Hint: "narrow spec.range or spec.select.partitions and recover in steps"}
 	}
 	b.setDatums(&d)
+	b.recipe.Version = b.recipe.Needs()
 	return nil
+}
+
+// inOrder puts numbers before GUIDs.
+func inOrder(a, b record.SchemaName) int {
+	if a.ByGUID != b.ByGUID {
+		return map[bool]int{false: -1, true: 1}[a.ByGUID]
+	}
+	return cmp.Or(cmp.Compare(a.ID, b.ID), bytes.Compare(a.GUID[:], b.GUID[:]))
 }
 
 // compact takes blanks out of a schema's text, which has been read.

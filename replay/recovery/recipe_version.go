@@ -25,6 +25,7 @@ const (
 	ColumnsVersion   = 13 // files of CSV or arrays of JSON, compressed lines, values as columns
 	ChangesVersion   = 15 // repetitions by the positions of change events
 	RowsVersion      = 16 // companions of an archive of others in Parquet, which would be cut into lines
+	ElsewhereVersion = 17 // steps over values that name their schema by a GUID or in a header
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it. A program that knows a version knows
@@ -37,6 +38,7 @@ func (r *Recipe) Needs() int {
 		version int
 		has     bool
 	}{
+		{ElsewhereVersion, values && t.Values.Elsewhere},
 		{RowsVersion, r.Source.Rows},
 		{ChangesVersion, r.Dedupe != nil && slices.Contains(r.Dedupe.Key, "debezium")},
 		{ColumnsVersion, to.Columns != nil || to.Format == "array" || to.Format == "csv" || to.Format == "" && to.Codec != ""},

@@ -111,18 +111,18 @@ func (c *Comparer) Add(where string, part int32, rec *record.Record) error {
 	case whyNew != nil:
 		c.diff.RefusedNew++
 		c.gate("new", where, whyNew)
-	case same(a, b):
+	case same(&a, &b):
 		c.diff.Same++
 	default:
-		return c.values(where, a, b)
+		return c.values(where, &a, &b)
 	}
 	return nil
 }
 
 // values compares two values of other bytes. At least one was made by steps, and so is JSON; then the other is, too.
-func (c *Comparer) values(where string, a, b []byte) error {
-	x, errA := c.old.reader.Parse(a)
-	y, errB := c.new.reader.Parse(b)
+func (c *Comparer) values(where string, a, b *record.Record) error {
+	x, errA := c.old.reader.Read(a)
+	y, errB := c.new.reader.Read(b)
 	if err := cmp.Or(errA, errB); err != nil {
 		return fmt.Errorf("%s: one version makes JSON of it: %w", where, err)
 	}

@@ -10,10 +10,10 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/recovery"
 	"backstitch/replay/rule"
+	"backstitch/replay/sink"
 	"backstitch/replay/source"
 	"backstitch/replay/spec"
 	"backstitch/replay/transform"
-	"backstitch/replay/tree"
 )
 
 // Version is the steps and rules of one spec. It is for one goroutine.
@@ -38,7 +38,7 @@ func Of(ctx context.Context, r *spec.Recovery, clients recovery.Clients) (*Versi
 		v, err := From(s)
 		return v, closer, err
 	}
-	v, err := from(s, learner)
+	v, err := from(s, learner, true)
 	if err != nil {
 		closer()
 		return nil, nil, err
@@ -53,11 +53,11 @@ func From(s *recovery.Source) (*Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	return from(s, by)
+	return from(s, by, false)
 }
 
-func from(s *recovery.Source, by framed.Writers) (*Version, error) {
-	v := &Version{Name: name(s), reader: new(tree.Parser)}
+func from(s *recovery.Source, by framed.Writers, asking bool) (*Version, error) {
+	v := &Version{Name: name(s), reader: rule.NewReader()}
 	var err error
 	if v.set, err = s.Rules.Set(); err != nil {
 		return nil, err
@@ -67,7 +67,11 @@ func from(s *recovery.Source, by framed.Writers) (*Version, error) {
 		return nil, err
 	}
 	if values != nil {
-		v.change, v.reader, v.framed = framed.NewEditor(values, by).Record, values.Reader(), true
+		names, err := s.Transform.Names(asking)
+		if err != nil {
+			return nil, err
+		}
+		v.change, v.reader, v.framed = framed.NewEditor(values, by, names).Record, framed.NewValues(values), true
 		return v, nil
 	}
 	chain, err := s.Transform.Chain()
@@ -83,11 +87,10 @@ func (v *Version) Framed() bool { return v.framed }
 
 // Learn asks what a record's value is written with, before it is made anything of.
 func (v *Version) Learn(ctx context.Context, rec *record.Record) error {
-	id, ok := record.FrameID(rec.Value)
-	if v.learner == nil || !ok {
+	if v.learner == nil {
 		return nil
 	}
-	return v.learner.Learn(ctx, id)
+	return v.learner.Learn(ctx, rec)
 }
 
 func name(s *recovery.Source) string {
@@ -111,29 +114,27 @@ func (v *Version) Blind(held record.Fields) string {
 	return name
 }
 
-// Make is what v makes of a record's value, until the next one; refused says why it makes nothing.
-func (v *Version) Make(part int32, rec *record.Record) (value []byte, refused *Refusal) {
-	value = rec.Value
+// Make is what v makes of a record, until the next one; refused says why it makes nothing. rec stays as it is.
+func (v *Version) Make(part int32, rec *record.Record) (after record.Record, refused *Refusal) {
+	after = *rec
 	if v.change != nil && rec.Value != nil {
-		made, changed, err := v.change(v.out[:0], rec)
+		made, changed, err := v.change(v.out[:0], &after)
 		var why *transform.Refused
 		switch {
 		case errors.As(err, &why):
-			return nil, &Refusal{Code: why.Code, Reason: why.Error()}
+			return after, &Refusal{Code: why.Code, Reason: why.Error()}
 		case changed:
-			v.out, value = made, made
+			v.out, after.Value = made, made
 		}
 	}
 	if v.set == nil {
-		return value, nil
+		return after, nil
 	}
-	after := *rec
-	after.Value = value
 	var broken *source.DamagedError
 	if err := v.set.TryRead(part, &after, v.reader); errors.As(err, &broken) {
-		return nil, &Refusal{Code: broken.Code, Reason: broken.Err.Error()}
+		return after, &Refusal{Code: broken.Code, Reason: broken.Err.Error()}
 	}
-	return value, nil
+	return after, nil
 }
 
 // Refusal is why one version makes nothing of a record.
@@ -144,5 +145,10 @@ type Refusal struct {
 
 func (r *Refusal) String() string { return fmt.Sprintf("%s %s", r.Code, r.Reason) }
 
-// same reports whether two values have the same bytes. A tombstone has none, which is another thing than an empty value.
-func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
+// same reports whether two values have the same bytes, also in the header that may name their schema. A tombstone has none, which is another thing
+// than an empty value.
+func same(a, b *record.Record) bool {
+	x, _ := sink.LastHeader(a, record.ValueSchemaHeader)
+	y, _ := sink.LastHeader(b, record.ValueSchemaHeader)
+	return (a.Value == nil) == (b.Value == nil) && bytes.Equal(a.Value, b.Value) && x == y
+}

@@ -7,13 +7,12 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
-	"backstitch/replay/tree"
 )
 
 // Over returns src without the records that break a rule of set; what passes by is counted by tally. Both may be nil; where both
 // are, it is src itself. Closing it closes src.
 func Over(src source.Source, set *Set, tally *Tally) source.Source {
-	return OverRead(src, set, tally, func() Reader { return new(tree.Parser) })
+	return OverRead(src, set, tally, NewReader)
 }
 
 // OverRead is Over for values that are not JSON; reader makes what reads them.

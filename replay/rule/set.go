@@ -53,10 +53,18 @@ type subject struct {
 	state  error // errUnread, or why there is no tree
 }
 
-// Reader makes trees of values. It is used by one goroutine.
+// Reader makes trees of records' values. It is used by one goroutine.
 type Reader interface {
-	Parse(value []byte) (tree.Doc, error)
+	Read(r *record.Record) (tree.Doc, error)
 }
+
+// NewReader reads values that are JSON.
+func NewReader() Reader { return new(jsonReader) }
+
+type jsonReader struct{ tree.Parser }
+
+// Read is Reader's.
+func (j *jsonReader) Read(r *record.Record) (tree.Doc, error) { return j.Parse(r.Value) }
 
 var errUnread = errors.New("not read yet")
 
@@ -68,7 +76,7 @@ func (r *subject) set(part int32, rec *record.Record) {
 func (r *subject) read() *source.Refusal {
 	if r.state == errUnread {
 		if r.state = nil; r.Record.Value != nil {
-			r.doc, r.state = r.parser.Parse(r.Record.Value)
+			r.doc, r.state = r.parser.Read(r.Record)
 			r.Root = r.doc.Root
 		}
 	}
@@ -107,7 +115,7 @@ func (r *rule) broken(i int, why *source.Refusal) *source.Refusal {
 
 // Try judges one record, as Over does. It is for those who look at a few.
 func (s *Set) Try(part int32, rec *record.Record) error {
-	return s.TryRead(part, rec, new(tree.Parser))
+	return s.TryRead(part, rec, NewReader())
 }
 
 // TryRead is Try for a value that by reads.

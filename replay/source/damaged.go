@@ -60,8 +60,8 @@ const (
 	CodeNotWhole   = "BST-Q351" // a message of Protobuf that a tree of its fields does not give back byte for byte
 	CodeNoMessage  = "BST-Q352" // the numbers in front of it name no message of its schema
 
-	CodeNotFramed = "BST-Q360" // the value does not begin with the number of a schema, or a header names its schema
-	CodeNoWriter  = "BST-Q361" // which schema its number stands for is not known
+	CodeNotFramed = "BST-Q360" // the value names no schema, or in a way that does not count
+	CodeNoWriter  = "BST-Q361" // which schema its name stands for is not known
 	CodeNotDatum  = "BST-Q362" // its bytes are no value of its schema
 	CodeNoPlace   = "BST-Q363" // the output schema has no field for one that it has
 	CodeNoPreset  = "BST-Q364" // it lacks a field that the output schema has no default for

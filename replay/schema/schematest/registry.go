@@ -169,10 +169,15 @@ func (r *Registry) Register(subject string, s sr.Schema) { r.RegisterAs(subject,
 
 // RegisterAs adds a version to a subject, with a number.
 func (r *Registry) RegisterAs(subject string, id int, s sr.Schema) {
+	r.RegisterNamed(subject, id, "", s)
+}
+
+// RegisterNamed adds a version to a subject, with a number and a GUID.
+func (r *Registry) RegisterNamed(subject string, id int, guid string, s sr.Schema) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := r.subjects[subject]
-	r.subjects[subject] = append(all, sr.SubjectSchema{Subject: subject, Version: len(all) + 1, ID: id, Schema: s})
+	r.subjects[subject] = append(all, sr.SubjectSchema{Subject: subject, Version: len(all) + 1, ID: id, GUID: guid, Schema: s})
 }
 
 // SetDown makes it answer nothing but errors.
