@@ -34,9 +34,9 @@ func InDir(path string, more ...string) Place {
 	return Place{"dir", append([]string{"path: " + path}, more...)}
 }
 
-// InKafka is a topic of the fleet's broker.
-func InKafka(topic string) Place {
-	return Place{"kafka", []string{"connection: " + KafkaConnection, "topic: " + topic}}
+// InKafka is a topic of the fleet's broker, with further settings as "key: value".
+func InKafka(topic string, more ...string) Place {
+	return Place{"kafka", append([]string{"connection: " + KafkaConnection, "topic: " + topic}, more...)}
 }
 
 func (p Place) String() string {
