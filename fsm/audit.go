@@ -50,7 +50,7 @@ func (t *tx) audit(number uint16, subject string, r Result) {
 		Code: r.Code, Object: r.Object, Refused: uint32(len(r.Refused)),
 	}
 	var err error
-	if rec.Hash, err = rec.chain(head.Hash); err != nil {
+	if rec.Hash, err = rec.Chain(head.Hash); err != nil {
 		t.err = err
 		return
 	}
@@ -68,8 +68,9 @@ func (t *tx) audit(number uint16, subject string, r Result) {
 	t.write(key(kindAuditHead), &head)
 }
 
-// chain computes the hash of a record behind one with hash before.
-func (a AuditRecord) chain(before [32]byte) ([32]byte, error) {
+// Chain computes the hash of a record behind one with hash before. Whoever holds records can do it: that is what makes the trail one that an
+// outsider checks.
+func (a AuditRecord) Chain(before [32]byte) ([32]byte, error) {
 	a.Hash = [32]byte{}
 	b, err := wire.Append(before[:], &a)
 	if err != nil {
@@ -80,7 +81,7 @@ func (a AuditRecord) chain(before [32]byte) ([32]byte, error) {
 
 // follows checks that a is the record behind one with hash before.
 func (a AuditRecord) follows(before [32]byte) error {
-	want, err := a.chain(before)
+	want, err := a.Chain(before)
 	if err == nil && a.Hash != want {
 		err = storage.Damaged(fmt.Sprintf("audit record %d", a.Number), fmt.Errorf("hash is %x, want %x", a.Hash[:8], want[:8]))
 	}

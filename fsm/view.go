@@ -388,6 +388,27 @@ func (v *View) Audit(from uint64) iter.Seq2[AuditRecord, error] {
 	}
 }
 
+// AuditTrail is what is kept of the audit trail.
+type AuditTrail struct {
+	Oldest uint64   // number of the first record that is kept
+	Next   uint64   // number of the record that comes next
+	Anchor [32]byte // hash of the record before the oldest, zero when that was the first
+	Hash   [32]byte // of the newest record
+}
+
+// AuditTrail says what is kept.
+func (v *View) AuditTrail() (AuditTrail, error) {
+	head := auditHead{Oldest: 1, Next: 1}
+	_, err := v.read(key(kindAuditHead), &head)
+	return AuditTrail(head), err
+}
+
+// AuditRecord returns the record of a number; ok is false for one that is not kept.
+func (v *View) AuditRecord(number uint64) (rec AuditRecord, ok bool, err error) {
+	ok, err = v.read(key(kindAudit, u64(number)), &rec)
+	return rec, ok, err
+}
+
 // auditStart finds the number of the first record at or above an index, and the hash before it. Numbers and indexes rise
 // together, so it halves the distance.
 func (v *View) auditStart(from uint64) (number uint64, before [32]byte, err error) {

@@ -724,6 +724,13 @@ var All = []Mutant{
 		Caught: room("chaos/bubble", "TestABudgetHoldsWhileANodeDies"),
 	},
 
+	{
+		Name: "believe-the-hash", File: "cmd/backstitch/audit_chain.go",
+		Old: "	if want != said || r.Name", New: "	if r.Name",
+		Why:    "a record of the audit trail that was changed counts as what was written",
+		Caught: room("cmd/backstitch", "TestEveryChangeOfARecordIsSeen"),
+	},
+
 	// Telling others.
 	{
 		Name: "follow-any-address", File: "cluster/notify/guard.go",

@@ -126,6 +126,8 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/datasets/{namespace}/{name}/schemas", "list-dataset-schemas", "Which schemas records of a dataset name, since when", s.listSchemas)
 	read(api, "/v1/datasets/{namespace}/{name}/plans/{id}", "show-plan", "One plan that the cluster made, whole", s.showPlan)
 
+	read(api, "/v1/audit", "list-audit-records", "Who commanded what, why, and what came of it", s.listAudit)
+
 	read(api, "/v1/budgets", "list-budgets", "Budgets, and who has which part of them at the moment", s.listBudgets)
 
 	read(api, "/v1/aliases", "list-aliases", "All aliases", s.listAliases)

@@ -53,6 +53,10 @@ const (
 	codeNotAside      = "BST-E4051" // a job has no such record in quarantine, or the reference has it no more
 	codeOtherEnds     = "BST-E4052" // a mended spec is about another reference or target
 	codeDiscarded     = "BST-E4053" // a record of a quarantine is given up, and so not put back; or it is not, and can not be taken back
+	codeTrailBroken   = "BST-E4090" // an audit trail is not what was written
+	codeTrailsDiffer  = "BST-E4091" // nodes do not have one audit trail
+	codeNotTrail      = "BST-E4092" // a file is no audit trail
+	codeNoTrail       = "BST-E4093" // there was no record to check, or a node could not be asked
 	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 
