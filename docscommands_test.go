@@ -22,6 +22,16 @@ func pages(t *testing.T) []string {
 	return append(out, "README.md", "CHANGELOG.md")
 }
 
+// manuals are all documents with commands: the pages, and what is read at night.
+func manuals(t *testing.T) []string {
+	t.Helper()
+	runbooks, err := filepath.Glob("deploy/runbooks/*.md")
+	if err != nil || len(runbooks) == 0 {
+		t.Fatalf("runbooks: %v, %v", runbooks, err)
+	}
+	return append(pages(t), runbooks...)
+}
+
 // command is what the program's own help says about one command.
 type command struct {
 	flags map[string]bool // "--addr", "-o"
@@ -83,7 +93,7 @@ func invocations(text string) []string {
 func TestDocumentedCommandsExist(t *testing.T) {
 	known := commands(t)
 	seen := 0
-	for _, file := range pages(t) {
+	for _, file := range manuals(t) {
 		for _, line := range invocations(read(t, file)) {
 			seen++
 			if why := unknownCommand(known, line); why != "" {
@@ -184,7 +194,7 @@ func TestDocumentedTestsExist(t *testing.T) {
 var link = regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)\s]*)?\)`)
 
 func TestLinksLeadSomewhere(t *testing.T) {
-	for _, file := range pages(t) {
+	for _, file := range manuals(t) {
 		for _, target := range matches(link, read(t, file)) {
 			if strings.Contains(target, "://") {
 				continue

@@ -61,6 +61,7 @@ type Config struct {
 // Notify says where this node finds tokens for endpoints, and whom it may tell, when it leads.
 type Notify struct {
 	SecretDir string         // directory of the files that tokens come from, "" for none
+	Runbooks  string         // URL under which the pages of deploy/runbooks are served, "" where they are not
 	Allow     []netip.Prefix // addresses that may be told although they look like metadata services
 }
 

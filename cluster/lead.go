@@ -129,6 +129,7 @@ func (n *Node) tellEndpoints(ctx context.Context, tasks *sync.WaitGroup) error {
 	conf := notify.DefaultConfig()
 	conf.Self, conf.Cluster, conf.Program, conf.Book, conf.Proposer = n.id, n.ClusterID(), n.cfg.Version, n, n
 	conf.Client, conf.SecretDir, conf.Env = notify.NewClient(n.cfg.Notify.Allow), n.cfg.Notify.SecretDir, n.deps.Env
+	conf.Runbooks = n.cfg.Notify.Runbooks
 	if n.deps.Receivers != nil {
 		conf.Client.Transport = n.deps.Receivers
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/fsm/runbook"
 )
 
 // Two ways to Prometheus' world. An Alertmanager is told of alerts by its API v2, and routes, silences and groups them as all others;
@@ -108,6 +109,15 @@ func newAlert(e Event, m alarm) alert {
 	for _, n := range e.Annotations {
 		if k := labelName(n.Key); a.Annotations[k] == "" {
 			a.Annotations[k] = n.Value
+		}
+	}
+	if page := runbook.OfAlert(m.name); page != "" {
+		// The path is true whoever serves it. What a dataset says itself knows more than we do.
+		if a.Annotations["runbook"] == "" {
+			a.Annotations["runbook"] = page
+		}
+		if at := runbook.At(e.Runbooks, page); at != "" && a.Annotations["runbook_url"] == "" {
+			a.Annotations["runbook_url"] = at
 		}
 	}
 	if e.Proof != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/fsm/runbook"
 )
 
 // CloudEvents 1.0 in structured mode: everything is in the body, so a proxy that drops headers loses nothing. Source and id name an
@@ -18,6 +19,7 @@ type envelope struct {
 	Subject         string    `json:"subject"`
 	Time            time.Time `json:"time"`
 	DataContentType string    `json:"datacontenttype"`
+	Runbook         string    `json:"runbook,omitempty"` // extension, a URI-reference: what to read about it, of what wants a person
 	Data            jobData   `json:"data"`
 }
 
@@ -90,6 +92,21 @@ var scanTypes = map[fsm.NoticeKind]string{
 	fsm.NoticeFound: "dev.backstitch.gap.detected.v1",
 }
 
+// toRead names the page of the first alert that an event raises, by its address where that is known.
+func toRead(e Event) string {
+	for _, m := range alarms(e) {
+		if !m.firing {
+			continue
+		}
+		page := runbook.OfAlert(m.name)
+		if at := runbook.At(e.Runbooks, page); at != "" {
+			return at
+		}
+		return page
+	}
+	return ""
+}
+
 func cloudEvent(e Event) envelope {
 	d := jobData{
 		Namespace: e.Namespace, Dataset: e.Dataset, Index: e.Index, Job: e.Job, JobName: e.JobName, Why: e.Why,
@@ -125,7 +142,7 @@ func cloudEvent(e Event) envelope {
 		}
 	}
 	return envelope{
-		SpecVersion: "1.0", ID: e.ID, Source: clusterURN + e.Cluster, Type: kind,
+		SpecVersion: "1.0", ID: e.ID, Source: clusterURN + e.Cluster, Type: kind, Runbook: toRead(e),
 		Subject: e.Namespace + "/" + e.Dataset, Time: e.Time, DataContentType: "application/json", Data: d,
 	}
 }

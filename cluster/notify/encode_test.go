@@ -232,3 +232,31 @@ func TestTargetsOfAJob(t *testing.T) {
 		}
 	}
 }
+
+// TestAlertsNameTheirRunbook: the path always; the address when the node knows one and the dataset says none of its own.
+func TestAlertsNameTheirRunbook(t *testing.T) {
+	bare := scanEvent(fsm.NoticeFound)
+	bare.Annotations = nil
+	served := bare
+	served.Runbooks = "https://docs.acme.com/runbooks/"
+	owned := scanEvent(fsm.NoticeFound)
+	owned.Runbooks = served.Runbooks
+	const page, at = "deploy/runbooks/BackstitchGapDetected.md", "https://docs.acme.com/runbooks/BackstitchGapDetected.md"
+	for name, c := range map[string]struct {
+		event           Event
+		path, url, read string
+	}{
+		"no address": {bare, page, "", page}, "served": {served, page, at, at}, "the dataset's own": {owned, page, "https://wiki.internal/orders", at},
+	} {
+		got := alerts(c.event)[0].Annotations
+		if got["runbook"] != c.path || got["runbook_url"] != c.url {
+			t.Errorf("%s: got runbook %q and runbook_url %q, want %q and %q", name, got["runbook"], got["runbook_url"], c.path, c.url)
+		}
+		if got := cloudEvent(c.event).Runbook; got != c.read {
+			t.Errorf("%s: the event names %q, want %q", name, got, c.read)
+		}
+	}
+	if got := cloudEvent(event(fsm.NoticeSucceeded)).Runbook; got != "" {
+		t.Errorf("an event that wants nobody names %q", got)
+	}
+}

@@ -29,6 +29,7 @@ type Event struct {
 	Targets     []fsm.Place     // that the job writes, as far as its locks tell; otherwise all
 	Proof       *fsm.Proof      // nil when none ended the job
 	Scan        *fsm.ScanCounts // nil for a job that writes
+	Runbooks    string          // URL under which the pages of deploy/runbooks are served, "" where they are not
 	Plan        *fsm.Plan       // of what makes a plan, nil for others and for one that is forgotten
 }
 

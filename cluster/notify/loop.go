@@ -25,7 +25,7 @@ type Proposer interface {
 	Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error)
 }
 
-// Config is what a Loop needs. All fields are required but SecretDir.
+// Config is what a Loop needs. All fields are required but SecretDir and Runbooks.
 type Config struct {
 	Self     string // this node, for the audit trail
 	Cluster  string // id
@@ -36,8 +36,10 @@ type Config struct {
 	Env      func(name string) (string, bool)
 	// SecretDir holds the files that tokens come from, "" for none.
 	SecretDir string
-	Clock     func() time.Time // monotonic and wall
-	Logger    *slog.Logger
+	// Runbooks is the URL under which the pages of deploy/runbooks are served, "" where they are not.
+	Runbooks string
+	Clock    func() time.Time // monotonic and wall
+	Logger   *slog.Logger
 
 	Timeout time.Duration // of one try
 	Backoff time.Duration // before the second try of a notice; doubled with each
@@ -299,6 +301,7 @@ func (l *Loop) event(view *fsm.View, d fsm.Dataset, n fsm.Notice) (Event, error)
 		}
 	}
 	event := NewEvent(l.cfg.Cluster, l.cfg.Program, d, n, job.Locks, proof)
+	event.Runbooks = l.cfg.Runbooks
 	plan, ok, err := view.Plan(n.Job)
 	if ok {
 		event.Plan = &plan

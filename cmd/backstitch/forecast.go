@@ -149,6 +149,7 @@ func (f *forecaster) tell(samples []sentinel.Sample, before map[string]sentinel.
 		}
 	}
 	rep.AddDrift(drift)
+	gap.NameRunbooks(rep.Findings)
 	return rep, f.app.print(answer{value: rep, rows: anys(rep.Outlooks), names: ids(rep.Findings), text: func(w io.Writer) error {
 		return rep.WriteText(w, sentinel.RenderOptions{All: f.all, About: f.again()})
 	}})

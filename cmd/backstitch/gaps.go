@@ -73,6 +73,7 @@ looks at a ledger.`
 		if err != nil {
 			return err
 		}
+		gap.NameRunbooks(rep.Findings)
 		if err := show(rep, again); err != nil {
 			return err
 		}
@@ -120,6 +121,7 @@ and buckets are explained by the commands below.`,
 			if f == nil {
 				return noFinding(args[0], rep)
 			}
+			f.Runbook = f.Kind.Page()
 			return a.print(answer{
 				value: struct {
 					Finding   *gap.Finding `json:"finding"`

@@ -114,6 +114,7 @@ func (p *bucketPair) run(a *app, cmd *cobra.Command, args []string) error {
 }
 
 func (p *bucketPair) print(a *app, rep *objects.Report) error {
+	rep.NameRunbooks()
 	var names []string
 	for _, f := range rep.Findings {
 		names = append(names, f.ID)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"backstitch/replay/gap"
 	"backstitch/replay/gap/deadletter"
 )
 
@@ -59,6 +60,7 @@ func (d *deadLetters) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	gap.NameRunbooks(rep.Findings)
 	if err := d.app.print(answer{value: rep, rows: anys(rep.Findings), names: ids(rep.Findings), text: rep.WriteText}); err != nil || !d.detailed {
 		return err
 	}

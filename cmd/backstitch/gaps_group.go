@@ -94,6 +94,7 @@ func (g *groupGaps) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	gap.NameRunbooks(rep.Findings)
 	if err := g.app.print(answer{value: rep, rows: anys(rep.Findings), names: ids(rep.Findings), text: func(w io.Writer) error {
 		return rep.WriteText(w, group.RenderOptions{All: g.all, About: g.again()})
 	}}); err != nil || !g.detailed {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"backstitch/replay/gap"
 	"backstitch/replay/gap/sequence"
 )
 
@@ -126,6 +127,7 @@ func (s *sequenceGaps) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	gap.NameRunbooks(rep.Findings)
 	if err := s.app.print(answer{value: rep, rows: anys(rep.Findings), names: ids(rep.Findings), text: rep.WriteText}); err != nil || !s.detailed {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"backstitch/cluster/client"
+	"backstitch/replay/gap"
 	"backstitch/replay/gap/delivered"
 	"backstitch/replay/recovery"
 	"backstitch/replay/spec"
@@ -65,6 +66,7 @@ func (s *sinkGaps) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	gap.NameRunbooks(rep.Findings)
 	err = s.app.print(answer{value: rep, rows: anys(rep.Findings), names: ids(rep.Findings), text: func(w io.Writer) error { return delivered.WriteText(w, rep) }})
 	if err != nil {
 		return err

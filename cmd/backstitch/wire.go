@@ -112,6 +112,7 @@ func nodeConfig(cfg config.Agent) cluster.Config {
 	out.ProofKeyFile = cfg.Proof.KeyFile
 	out.Environment = cluster.Environment(cfg.Environment)
 	out.Notify.SecretDir = cfg.Notify.SecretDir
+	out.Notify.Runbooks = cfg.Runbooks.URL
 	out.Notify.Allow, _ = cfg.Notify.Prefixes() // Validate knows them
 	return out
 }

@@ -16,7 +16,7 @@ func Explain(w io.Writer, rep *Report, id string) error {
 		return fmt.Errorf("%s: %w: the scan found %d, as %s.1 and so on", id, ErrNoFinding, len(rep.Findings), rep.Set)
 	}
 	res := rep.Result(f.Partition)
-	e := &Explanation{ID: f.ID, Where: Name(rep.Dataset, f.Partition) + "   " + rep.where(f), Claim: string(f.Kind), Cause: f.Cause, Repair: repair(f)}
+	e := &Explanation{ID: f.ID, Where: Name(rep.Dataset, f.Partition) + "   " + rep.where(f), Claim: string(f.Kind), Cause: f.Cause, Repair: repair(f), Runbook: f.Kind.Page()}
 	if f.Kind == Partly {
 		e.Claim = "partly missing"
 	}

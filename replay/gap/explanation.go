@@ -20,7 +20,8 @@ type Explanation struct {
 	Evidence []Line `json:"evidence"` // what makes us say so
 	RuledOut []Line `json:"ruledOut"` // what else it could have been, and what is known of that
 	Cause    string `json:"cause,omitempty"`
-	Repair   string `json:"repair"` // whether it can be repaired, from where, and until when
+	Repair   string `json:"repair"`            // whether it can be repaired, from where, and until when
+	Runbook  string `json:"runbook,omitempty"` // what to read, a path in the repository
 }
 
 // Because adds evidence. Text that is empty is no evidence.
@@ -50,6 +51,9 @@ func (e *Explanation) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "  Probable cause   %s\n", e.Cause)
 	}
 	fmt.Fprintf(&b, "  Can be repaired  %s\n", e.Repair)
+	if e.Runbook != "" {
+		fmt.Fprintf(&b, "  Runbook          %s\n", e.Runbook)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

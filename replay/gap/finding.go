@@ -10,6 +10,7 @@ import (
 	"iter"
 	"strconv"
 
+	"backstitch/fsm/runbook"
 	"backstitch/partition"
 )
 
@@ -62,6 +63,8 @@ type Finding struct {
 	// HeldBy says where the records are still to be had, and until when that is sure, in Kafka milliseconds; 0 when nobody knows.
 	HeldBy  string `json:"heldBy,omitempty"`
 	UntilMs int64  `json:"heldUntilMs,omitempty"`
+	// Runbook is the page about its kind, where the finding is shown to people; see NameRunbooks.
+	Runbook string `json:"runbook,omitempty"`
 }
 
 // SchemaChange is a schema that records name now, and the newest that scans before have met there.
@@ -95,6 +98,16 @@ func OfKind(fs []Finding, k Kind) int {
 		}
 	}
 	return n
+}
+
+// Page returns the path of the runbook about a kind, relative to the repository.
+func (k Kind) Page() string { return runbook.OfKind(string(k)) }
+
+// NameRunbooks writes onto each finding which page to read. It is done last: neither ids nor what is kept of a scan know of it.
+func NameRunbooks(fs []Finding) {
+	for i := range fs {
+		fs[i].Runbook = fs[i].Kind.Page()
+	}
 }
 
 // Name returns how people call a partition of a dataset: orders/p07.

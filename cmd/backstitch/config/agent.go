@@ -19,6 +19,7 @@ type Agent struct {
 	Gossip      Gossip                `yaml:"gossip" json:"gossip"`
 	Proof       Proof                 `yaml:"proof" json:"proof"`
 	Notify      Notify                `yaml:"notify" json:"notify"`
+	Runbooks    Runbooks              `yaml:"runbooks" json:"runbooks"`
 	Worker      Worker                `yaml:"worker" json:"worker"`
 	Log         Log                   `yaml:"log" json:"log"`
 	Connections map[string]Connection `yaml:"connections" json:"connections,omitempty"`
@@ -65,6 +66,11 @@ type Proof struct {
 type Notify struct {
 	SecretDir string   `yaml:"secretDir" json:"secretDir"` // directory of the files that tokens come from, "" for none
 	Allow     []string `yaml:"allow" json:"allow"`         // addresses or prefixes that may be told although they look like metadata services
+}
+
+// Runbooks is about the pages that alerts name.
+type Runbooks struct {
+	URL string `yaml:"url" json:"url"` // under which the pages of deploy/runbooks are served, "" where they are not
 }
 
 // Worker bounds what this node does at once.
@@ -114,6 +120,7 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.Proof.KeyFile, "proof-key-file", a.Proof.KeyFile, "`file` with the cluster's proof key, which signs reports")
 	f.StringVar(&a.Notify.SecretDir, "notify-secret-dir", a.Notify.SecretDir, "`directory` of the files that tokens for endpoints of datasets come from")
 	f.StringSliceVar(&a.Notify.Allow, "notify-allow", a.Notify.Allow, "`address` or prefix that may be told although it looks like a metadata service; may be given several times")
+	f.StringVar(&a.Runbooks.URL, "runbooks-url", a.Runbooks.URL, "`URL` under which the pages of deploy/runbooks are served, for alerts to name")
 	f.IntVar(&a.Worker.Lanes, "lanes", a.Worker.Lanes, "`number` of partitions written at the same time; a node's share of the work is by it")
 	f.Var(&a.Worker.Memory, "memory", "records in flight, as a `size` like 64MiB")
 	f.StringVar(&a.Log.Level, "log-level", a.Log.Level, "least `level` that is logged: debug, info, warn or error")

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"backstitch/fsm/runbook"
 )
 
 // Problem is one thing that is wrong, and what to write instead.
@@ -50,6 +52,12 @@ func (a Agent) Validate() error {
 	add(a.Notify.SecretDir != "" && !filepath.IsAbs(a.Notify.SecretDir), "notify.secretDir", fmt.Sprintf("%q is not an absolute path", a.Notify.SecretDir), "notify.secretDir: /run/secrets/backstitch")
 	if _, err := a.Notify.Prefixes(); err != nil {
 		add(true, "notify.allow", err.Error(), `notify.allow: ["169.254.10.0/24"]`)
+	}
+
+	if base := a.Runbooks.URL; base != "" {
+		if err := runbook.CheckBase(base); err != nil {
+			add(true, "runbooks.url", err.Error(), "runbooks.url: https://docs.example.com/runbooks")
+		}
 	}
 
 	n := a.Cluster.BootstrapExpect

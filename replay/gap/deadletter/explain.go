@@ -12,7 +12,7 @@ func (r *Report) Explain(id string) (*gap.Explanation, error) {
 	if f == nil {
 		return nil, fmt.Errorf("%s: %w: there are %d findings, as %s.1 and so on", id, gap.ErrNoFinding, len(r.Findings), r.Set)
 	}
-	e := &gap.Explanation{ID: f.ID, Where: gap.Name(f.Topic, f.Partition), Claim: "dropped", Cause: f.Cause}
+	e := &gap.Explanation{ID: f.ID, Where: gap.Name(f.Topic, f.Partition), Claim: "dropped", Cause: f.Cause, Runbook: f.Kind.Page()}
 	if f.About != "" {
 		e.Where += "   " + f.About
 	}

@@ -13,7 +13,7 @@ func (r *Report) Explain(id string) (*gap.Explanation, error) {
 	if f == nil {
 		return nil, fmt.Errorf("%s: %w: the scan found %d, as %s.1 and so on", id, gap.ErrNoFinding, len(r.Findings), r.Set)
 	}
-	e := &gap.Explanation{ID: f.ID, Where: gap.Name(r.Topic, f.Partition) + "   offsets " + f.Range.String(), Claim: claims[f.Kind], Cause: f.Cause, Repair: repair(f)}
+	e := &gap.Explanation{ID: f.ID, Where: gap.Name(r.Topic, f.Partition) + "   offsets " + f.Range.String(), Claim: claims[f.Kind], Cause: f.Cause, Repair: repair(f), Runbook: f.Kind.Page()}
 	e.Because("finding", "%s", f.Reason)
 	e.Because("object", "%s", f.Object)
 	e.Because("exactly", "%s", f.Exactly("offsets"))

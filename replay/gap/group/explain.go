@@ -13,7 +13,7 @@ func (r *Report) Explain(id string) (*gap.Explanation, error) {
 	if f == nil {
 		return nil, fmt.Errorf("%s: %w: there are %d findings, as %s.1 and so on", id, gap.ErrNoFinding, len(r.Findings), r.Set)
 	}
-	e := &gap.Explanation{ID: f.ID, Where: f.About + "   " + gap.Name(f.Topic, f.Partition) + "   offsets " + f.Range.String(), Cause: f.Cause, Repair: repair(f)}
+	e := &gap.Explanation{ID: f.ID, Where: f.About + "   " + gap.Name(f.Topic, f.Partition) + "   offsets " + f.Range.String(), Cause: f.Cause, Repair: repair(f), Runbook: f.Kind.Page()}
 	e.Because("finding", "%s", f.Reason)
 	if i := slices.IndexFunc(r.Places, func(p Place) bool { return p.Topic == f.Topic && p.Partition == f.Partition }); i >= 0 {
 		p := r.Places[i]

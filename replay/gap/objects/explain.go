@@ -15,7 +15,7 @@ func (r *Report) Explain(id string) (*gap.Explanation, error) {
 		return nil, fmt.Errorf("%s: %w: there are %d findings, as %s.1 and so on", id, gap.ErrNoFinding, len(r.Findings), r.Set)
 	}
 	f := &r.Findings[i]
-	e := &gap.Explanation{ID: f.ID, Where: Quoted(r.Target.URL) + "   " + f.keys(), Claim: claims[f.Kind], Repair: f.repair()}
+	e := &gap.Explanation{ID: f.ID, Where: Quoted(r.Target.URL) + "   " + f.keys(), Claim: claims[f.Kind], Repair: f.repair(), Runbook: f.Kind.Page()}
 	e.Because("finding", "%s", f.Reason)
 	e.Because("the first", "%s", f.Detail)
 	if f.Count >= 0 {

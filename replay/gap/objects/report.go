@@ -69,6 +69,15 @@ type Finding struct {
 	// InReference and InTarget count the objects whose content each side still has: for the target, as an older version.
 	InReference int64 `json:"inReference"`
 	InTarget    int64 `json:"inTarget"`
+	// Runbook is the page about its kind, where the finding is shown to people; see NameRunbooks.
+	Runbook string `json:"runbook,omitempty"`
+}
+
+// NameRunbooks writes onto each finding which page to read.
+func (r *Report) NameRunbooks() {
+	for i := range r.Findings {
+		r.Findings[i].Runbook = r.Findings[i].Kind.Page()
+	}
 }
 
 // Side is what a listing showed.

@@ -12,7 +12,7 @@ func (r *Report) Explain(id string) (*gap.Explanation, error) {
 	if f == nil {
 		return nil, fmt.Errorf("%s: %w: there are %d findings, as %s.1 and so on", id, gap.ErrNoFinding, len(r.Findings), r.Set)
 	}
-	e := &gap.Explanation{ID: f.ID, Where: r.Topic + "   " + f.About, Cause: f.Cause}
+	e := &gap.Explanation{ID: f.ID, Where: r.Topic + "   " + f.About, Cause: f.Cause, Runbook: f.Kind.Page()}
 	e.Because("finding", "%s", f.Reason)
 	if r.Debezium {
 		e.Because("names and numbers", "each transaction numbers its events of a table from 1, at %s", r.Sequence)
