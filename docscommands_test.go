@@ -101,6 +101,18 @@ func TestDocumentedCommandsExist(t *testing.T) {
 			}
 		}
 	}
+	// What a report tells people to type is in its golden file.
+	golden := "replay/report/testdata/incident.txt"
+	_, list, _ := strings.Cut(read(t, golden), "\n  Commands\n")
+	told := invocation.FindAllStringSubmatch(list, -1)
+	for _, m := range told {
+		if why := unknownCommand(known, "backstitch"+m[1]); why != "" {
+			t.Errorf("%s: backstitch%s\n  %s", golden, m[1], why)
+		}
+	}
+	if len(told) < 6 {
+		t.Errorf("%s: found only %d commands", golden, len(told))
+	}
 	if seen < 60 {
 		t.Errorf("found only %d command lines; is this test still looking at the right place?", seen)
 	}

@@ -287,3 +287,21 @@ func TestTheDataAreComparedAgain(t *testing.T) {
 	}
 	p.invoke(0, "report", "verify", saved, "--addr", addr) // without --data nothing is read
 }
+
+// TestAnOldReportIsTheSameProof: a file of version 1 is compared with what a newer node makes of the same proof, and of another one.
+func TestAnOldReportIsTheSameProof(t *testing.T) {
+	p := fsm.Proof{ID: "r-1", Job: "bs-1", Verdict: fsm.Indeterminate, Comparisons: []fsm.Comparison{{Verdict: fsm.Indeterminate}}}
+	old := report.New(p, report.About{})
+	told := report.About{Commands: []report.Command{{For: "the job", Run: "backstitch status bs-1"}}, Decisions: []report.Decision{{What: "priority 5", By: "ana"}}}
+	now := report.New(p, told)
+	if old.Version != report.Version1 || now.Version != report.Version2 {
+		t.Fatalf("versions %d and %d, want 1 and 2", old.Version, now.Version)
+	}
+	if same, err := sameProof(old, now); err != nil || !same {
+		t.Errorf("the same proof: got %t, %v", same, err)
+	}
+	p.Comparisons = []fsm.Comparison{{Verdict: fsm.Indeterminate, Missing: 1}}
+	if same, err := sameProof(old, report.New(p, told)); err != nil || same {
+		t.Errorf("another proof: got %t, %v", same, err)
+	}
+}

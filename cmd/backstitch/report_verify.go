@@ -199,6 +199,7 @@ func sameProof(a, b *report.Report) (bool, error) {
 	x, y := *a, *b
 	for _, r := range []*report.Report{&x, &y} {
 		r.Written, r.Suppressed, r.Quarantined, r.Nodes, r.Timeline = 0, 0, 0, nil, nil
+		r.Version, r.Decisions, r.Commands, r.Runbook = report.Version1, nil, nil, ""
 	}
 	f, err := x.Seal(nil, "compared")
 	if err != nil {

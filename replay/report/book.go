@@ -47,9 +47,17 @@ func FromBook(v *fsm.View, id fsm.ProofID, cluster string) (*Report, error) {
 	for _, m := range members {
 		a.Nodes = append(a.Nodes, Node{ID: string(m.ID), Name: m.Name, Zone: m.Zone})
 	}
-	if a.Timeline, err = timeline(v, j, p, a.Nodes); err != nil {
+	plan, planned, err := origin(v, j)
+	if err != nil {
 		return nil, err
 	}
+	if a.Timeline, err = timeline(v, j, p, plan, planned, a.Nodes); err != nil {
+		return nil, err
+	}
+	if err := a.decisions(v, j, plan, planned); err != nil {
+		return nil, err
+	}
+	a.commands(j, p, plan, planned)
 	return New(p, a), nil
 }
 

@@ -100,6 +100,7 @@ func TestAReportIsMadeFromTheBook(t *testing.T) {
 		"leader:node-a: the plan was submitted", "leader:node-a: the job was approved and started",
 		"leader:node-a: 1 leases moved to other nodes; node-b gossip calls it dead", "leader:node-a: everything was written; comparing began",
 		"leader:node-a: the proof was recorded: pass at E4; all 1 verify slices are done",
+		"leader:node-a: the job ended",
 	}
 	if diff := cmp.Diff(what, want); diff != "" {
 		t.Errorf("timeline (-got +want):\n%s", diff)

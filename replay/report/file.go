@@ -173,8 +173,12 @@ func (f *File) take(text []byte, root *member) (*sealed, error) {
 	switch st := out.stated; {
 	case st.Format != formatName:
 		return nil, fmt.Errorf("statement.format: it is %q", st.Format)
-	case st.Version != Version:
-		return nil, fmt.Errorf("statement.version: it is %d, this program knows %d", st.Version, Version)
+	case st.Version != Version1 && st.Version != Version2:
+		return nil, fmt.Errorf("statement.version: it is %d, this program knows %d and %d", st.Version, Version1, Version2)
+	case f.Report.Version != st.Version:
+		return nil, fmt.Errorf("report.version: it is %d, that of the statement %d", f.Report.Version, st.Version)
+	case st.Version == Version1 && (len(f.Report.Decisions) > 0 || len(f.Report.Commands) > 0 || f.Report.Runbook != ""):
+		return nil, errors.New("report: one of decisions, commands and runbook, which version 1 does not have")
 	case st.Signer.None != "":
 		f.NotSigned = st.Signer.None
 	default:

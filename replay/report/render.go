@@ -50,8 +50,37 @@ func (f *File) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "  %-12s %s\n", name, text)
 	}
 	fmt.Fprintf(&b, "  Evidence  sha256 %x   plan %.12s   index %d   %s by %s\n  Signature %s\n", f.Sum[:6], r.Plan, r.Index, r.At, r.nodeName(r.By), f.signatureText())
+	r.incident(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// incident prints what a report of version 2 says besides the proof; of version 1 it prints nothing.
+func (r *Report) incident(b *strings.Builder) {
+	if r.Version < Version2 {
+		return
+	}
+	because := func(why string) string {
+		if why == "" {
+			return ""
+		}
+		return ": " + why
+	}
+	b.WriteString("\n  Timeline\n")
+	for _, e := range r.Timeline {
+		fmt.Fprintf(b, "    %s  %s   %s%s\n", clock(e.At), e.Who, e.What, because(e.Why))
+	}
+	b.WriteString("  Decisions\n")
+	for _, d := range r.Decisions {
+		fmt.Fprintf(b, "    %s   by %s%s\n", d.What, d.By, because(d.Why))
+	}
+	b.WriteString("  Commands\n")
+	for _, c := range r.Commands {
+		fmt.Fprintf(b, "    %-52s # %s\n", c.Run, c.For)
+	}
+	if r.Runbook != "" {
+		fmt.Fprintf(b, "  Runbook   %s\n", r.Runbook)
+	}
 }
 
 // check is one line of what was checked.

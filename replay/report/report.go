@@ -8,11 +8,15 @@ import (
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/fsm/runbook"
 	"backstitch/partition"
 )
 
-// Version of the document that this program writes.
-const Version = 1
+// Versions of the document. A report is of the first that can say all of it, so that programs read what they can.
+const (
+	Version1 = 1 // the proof and its timeline
+	Version2 = 2 // besides: decisions, commands and a runbook
+)
 
 // Report is one proof of one job.
 type Report struct {
@@ -40,6 +44,11 @@ type Report struct {
 	Nodes        []Node       `json:"nodes,omitempty"`
 	Comparisons  []Comparison `json:"comparisons,omitempty"`
 	Timeline     []Event      `json:"timeline,omitempty"`
+
+	// Of version 2.
+	Decisions []Decision `json:"decisions,omitempty"`
+	Commands  []Command  `json:"commands,omitempty"`
+	Runbook   string     `json:"runbook,omitempty"` // what to read about a proof that is no pass, a path in the repository
 }
 
 // Node is a member of the cluster, so that ids can be read.
@@ -114,6 +123,8 @@ type About struct {
 	Windows         map[int32][]fsm.Window // by partition
 	Nodes           []Node
 	Timeline        []Event
+	Decisions       []Decision
+	Commands        []Command // with any of the two the report is of version 2
 }
 
 // never is what no comparison ever looks at.
@@ -126,10 +137,13 @@ var never = []string{
 // New makes the report of a proof.
 func New(p fsm.Proof, a About) *Report {
 	r := &Report{
-		Version: Version, Proof: string(p.ID), Job: string(p.Job), Name: a.Name, Namespace: a.Namespace, Plan: hex.EncodeToString(a.PlanHash[:]),
+		Version: Version1, Proof: string(p.ID), Job: string(p.Job), Name: a.Name, Namespace: a.Namespace, Plan: hex.EncodeToString(a.PlanHash[:]),
 		Cluster: a.Cluster, Source: a.Source, Target: a.Target, Dataset: a.Dataset, Verdict: p.Verdict.String(), Evidence: p.Evidence.String(),
 		At: stamp(p.UnixNanos), By: p.By, Index: p.Index, Written: a.Written, Suppressed: a.Suppressed, Quarantined: a.Quarantined,
 		WritersKnown: a.Writers.Known, Left: a.Left, NotChecked: slices.Clone(never), Nodes: a.Nodes, Timeline: a.Timeline,
+	}
+	if len(a.Decisions) > 0 || len(a.Commands) > 0 {
+		r.Version, r.Decisions, r.Commands, r.Runbook = Version2, a.Decisions, a.Commands, toRead(p.Verdict)
 	}
 	bare := 0
 	for _, c := range p.Comparisons {
@@ -146,6 +160,17 @@ func New(p fsm.Proof, a About) *Report {
 		r.NotChecked = append(r.NotChecked, fmt.Sprintf("numbers per window of %d of %d partitions: none are kept for this proof", bare, len(r.Comparisons)))
 	}
 	return r
+}
+
+// toRead names the page about a verdict, "" for a pass.
+func toRead(v fsm.Verdict) string {
+	switch v {
+	case fsm.Fail:
+		return runbook.OfAlert("BackstitchVerifyFailed")
+	case fsm.Indeterminate:
+		return runbook.OfAlert("BackstitchVerifyIndeterminate")
+	}
+	return ""
 }
 
 func stamp(unixNanos int64) string { return time.Unix(0, unixNanos).UTC().Format(time.RFC3339Nano) }

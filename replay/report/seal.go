@@ -84,7 +84,7 @@ func (f *File) encode(said []byte) ([]byte, error) {
 func (f *File) JSON() []byte { return f.text }
 
 func (f *File) statement() ([]byte, error) {
-	s := statement{Format: formatName, Version: Version, Hashes: hashes{Comparisons: []string{}}, Signer: signer{None: f.NotSigned}}
+	s := statement{Format: formatName, Version: f.Report.Version, Hashes: hashes{Comparisons: []string{}}, Signer: signer{None: f.NotSigned}}
 	if f.Key != nil {
 		s.Signer = signer{Algorithm: algorithm, Key: hex.EncodeToString(f.Key)}
 	}
