@@ -731,6 +731,20 @@ var All = []Mutant{
 		Caught: room("cmd/backstitch", "TestEveryChangeOfARecordIsSeen"),
 	},
 
+	// Telling the incident.
+	{
+		Name: "blame-the-neighbour", File: "replay/report/timeline.go",
+		Old: "return when(held, rec.Subject+\" was changed\")", New: "return when(held || true, rec.Subject+\" was changed\")",
+		Why:    "a bound of another namespace stands in the incident of a job that never felt it",
+		Caught: room("replay/report", "TestAReportTellsTheIncident"),
+	},
+	{
+		Name: "smuggle-into-an-old-report", File: "replay/report/file.go",
+		Old: "case st.Version == Version1 && (len(", New: "case st.Version == Version1 && false && (len(",
+		Why:    "a report says that it is of version 1 and has decisions, which no reader of version 1 can show",
+		Caught: room("replay/report", "TestOldReportsAreStillChecked"),
+	},
+
 	// Telling others.
 	{
 		Name: "follow-any-address", File: "cluster/notify/guard.go",
