@@ -141,6 +141,14 @@ func unknownCommand(known map[string]*command, line string) string {
 	if c == nil {
 		return "there is no command " + name
 	}
+	// A spec says what is compared: the flags that say it, too, are refused beside one.
+	if slices.Contains(words, "-f") && c.flags["--file"] && c.flags["--archive"] {
+		for _, w := range words {
+			if slices.Contains([]string{"--kafka", "--archive", "--s3", "--range", "--partitions"}, w) {
+				return w + " and -f exclude each other"
+			}
+		}
+	}
 	for _, w := range words {
 		w, _, _ = strings.Cut(w, "=")
 		w = strings.Trim(w, "[],.\"'")
@@ -164,6 +172,7 @@ func TestUnknownCommandSeesWhatIsWrong(t *testing.T) {
 		"backstitch gaps explain sink g-51c9d2.1 orders":       true,
 		"backstitch gaps explain sink --versions":              false,
 		"backstitch gaps enumerate":                            false,
+		"backstitch gaps list -f a.yaml --range @-1h:end":      false,
 		"backstitch cluster raft list-friends":                 false,
 		"backstitch plan --no-such-flag":                       false,
 		"backstitch status bs-1 -z":                            false,

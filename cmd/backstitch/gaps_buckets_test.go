@@ -20,6 +20,11 @@ func TestBucketsOfAStoreAreCompared(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &rep); err != nil {
 			t.Fatal(err)
 		}
+		for _, f := range rep.Findings {
+			if f.Runbook == "" || f.Runbook != f.Kind.Page() {
+				t.Errorf("finding %s, %s: runbook %q", f.ID, f.Kind, f.Runbook)
+			}
+		}
 		lost := rep.Reference.Objects - rep.Target.Objects
 		if lost < 1 || rep.Kinds[gap.Missing] != lost || rep.Equal != rep.Target.Objects || rep.By["md5"] != rep.Equal || rep.Evidence != "E2" {
 			t.Errorf("%v: got %s, want %d missing and the rest equal by md5", more, stdout, lost)

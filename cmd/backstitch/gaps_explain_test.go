@@ -19,7 +19,7 @@ func everyIDIsExplained(t *testing.T, run func(want int, args ...string) (string
 	all := ""
 	for _, id := range ids {
 		stdout, _ := run(client.ExitOK, append([]string{"gaps", "explain", name, "-q", id}, args...)...)
-		for _, want := range []string{"Gap " + id, "Why we say it is ", "    finding ", "Why it is not something else\n    ", "Can be repaired  "} {
+		for _, want := range []string{"Gap " + id, "Why we say it is ", "    finding ", "Why it is not something else\n    ", "Can be repaired  ", "\n  Runbook          deploy/runbooks/"} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("explain %s %s: want %q in\n%s", name, id, want, stdout)
 			}
@@ -31,7 +31,7 @@ func everyIDIsExplained(t *testing.T, run func(want int, args ...string) (string
 			t.Errorf("explain %s: want %q in\n%s", name, want, all)
 		}
 	}
-	if stdout, _ := run(client.ExitOK, append([]string{"gaps", "explain", name, "-q", "-o", "json", ids[0]}, args...)...); !strings.Contains(stdout, `"ruledOut"`) {
+	if stdout, _ := run(client.ExitOK, append([]string{"gaps", "explain", name, "-q", "-o", "json", ids[0]}, args...)...); !strings.Contains(stdout, `"ruledOut"`) || !strings.Contains(stdout, `"runbook"`) {
 		t.Errorf("explain %s as json:\n%s", name, stdout)
 	}
 	if _, stderr := run(client.ExitNotFound, append([]string{"gaps", "explain", name, "-q", "g-000000.1"}, args...)...); !strings.Contains(stderr, "Next: backstitch gaps "+name) {

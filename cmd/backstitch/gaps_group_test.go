@@ -50,7 +50,7 @@ func TestGapsGroup(t *testing.T) {
 		t.Errorf("with an archive: got %d lost, %d held, want 40 and 40", lost, held)
 	}
 	for _, f := range rep.Findings {
-		if !f.Recoverable || f.Evidence != "E1" || !strings.Contains(f.HeldBy, "archive "+dir) {
+		if f.Runbook != f.Kind.Page() || !f.Recoverable || f.Evidence != "E1" || !strings.Contains(f.HeldBy, "archive "+dir) {
 			t.Errorf("with an archive: got %+v", f)
 		}
 	}

@@ -35,6 +35,11 @@ func TestGapsWithALedger(t *testing.T) {
 		return string(raw)
 	}
 	want, none := scan()
+	for _, f := range want.Findings {
+		if f.Runbook == "" || f.Runbook != f.Kind.Page() {
+			t.Errorf("finding %s, %s: runbook %q", f.ID, f.Kind, f.Runbook)
+		}
+	}
 	first, wrote := scan("--ledger", dir)
 	second, used := scan("--ledger", dir)
 	if text(first) != text(want) || text(second) != text(want) {

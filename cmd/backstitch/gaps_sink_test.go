@@ -23,6 +23,11 @@ func TestASinkThatLeavesPartitionsOut(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &rep); err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range rep.Findings {
+		if f.Runbook == "" || f.Runbook != f.Kind.Page() {
+			t.Errorf("finding %s, %s: runbook %q", f.ID, f.Kind, f.Runbook)
+		}
+	}
 	for _, part := range rep.Partitions {
 		if archived := part.Partition <= 2; archived != (part.Missing == 0) || part.Records == 0 {
 			t.Errorf("got %+v, want it complete: %t", part, archived)

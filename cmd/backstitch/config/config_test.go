@@ -101,6 +101,8 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"undialable":         {func(a *Agent) { a.Advertise.RPC = "0.0.0.0:7421" }, "advertise.rpc"},
 		"unknown role":       {func(a *Agent) { a.Node.Role = "boss" }, "node.role"},
 		"unknown level":      {func(a *Agent) { a.Log.Level = "loud" }, "log.level"},
+		"runbooks nowhere":   {func(a *Agent) { a.Runbooks.URL = "deploy/runbooks" }, "runbooks.url"},
+		"runbooks and login": {func(a *Agent) { a.Runbooks.URL = "https://ana:hunter2@wiki" }, "runbooks.url"},
 		"no lanes":           {func(a *Agent) { a.Worker.Lanes = 0 }, "worker.lanes"},
 		"literal password": {func(a *Agent) {
 			a.Connections = map[string]Connection{"p": {Kafka: &Kafka{Brokers: []string{"b:1"}, SASL: &SASL{"plain", "env:U", "hunter2"}}}}
