@@ -365,3 +365,19 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Error("got no error, want one for a configuration without a book")
 	}
 }
+
+// TestEventsKnowWhereRunbooksAre: what a node is told of the pages' address reaches what it sends.
+func TestEventsKnowWhereRunbooksAre(t *testing.T) {
+	b := newBook(t)
+	h := drive(t, b)
+	h.cfg.Runbooks = "https://docs.acme.com/runbooks"
+	v := b.machine.View()
+	defer v.Close()
+	e, err := h.event(v, theDataset, notice(fsm.NoticeFailed, 300))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := cloudEvent(e).Runbook, "https://docs.acme.com/runbooks/BackstitchRecoveryFailed.md"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"backstitch/cmd/backstitch/config"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -76,5 +78,14 @@ func golden(t *testing.T, path, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("%s differs; if that is meant: go test ./cmd/backstitch -update\ngot:\n%s", path, got)
+	}
+}
+
+// TestTheNodeIsToldWhereRunbooksAre: the key of the configuration is not dropped on the way to who raises alerts.
+func TestTheNodeIsToldWhereRunbooksAre(t *testing.T) {
+	cfg := config.Default()
+	cfg.Runbooks.URL = "https://docs.acme.com/runbooks"
+	if got := nodeConfig(cfg).Notify.Runbooks; got != cfg.Runbooks.URL {
+		t.Errorf("got %q, want %q", got, cfg.Runbooks.URL)
 	}
 }
