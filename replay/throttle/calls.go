@@ -76,7 +76,7 @@ func (b *callingBucket) PutNew(ctx context.Context, key string, body []byte) (bu
 	return b.Bucket.PutNew(ctx, key, body)
 }
 
-// Hook counts the produce and fetch requests of a client of Kafka; nil for a nil Meter.
+// Hook counts the produce and fetch requests of a client of Kafka, and notes how long its produce requests take; nil for a nil Meter.
 func (m *Meter) Hook() kgo.Hook {
 	if m == nil {
 		return nil

@@ -15,6 +15,8 @@ import (
 type Meter struct {
 	q      *Quota
 	scopes []fsm.Scope
+	pace   *purse // beside the scopes
+	senses senses
 }
 
 // Meter makes the meter of a job; nil without scopes.
@@ -22,7 +24,7 @@ func (q *Quota) Meter(scopes []fsm.Scope) *Meter {
 	if q == nil || len(scopes) == 0 {
 		return nil
 	}
-	return &Meter{q, scopes}
+	return &Meter{q: q, scopes: scopes, pace: newPace(q.now())}
 }
 
 // Lane is a lane of the job that runs. The caller closes it.
@@ -30,7 +32,8 @@ func (m *Meter) Lane() *Lane {
 	if m == nil {
 		return nil
 	}
-	return &Lane{q: m.q, purses: m.q.join(m.scopes)}
+	scoped := m.q.join(m.scopes)
+	return &Lane{q: m.q, scoped: scoped, purses: append(scoped, m.pace)}
 }
 
 // Called counts calls of the target's protocol that were made. They are paid for before the next one, or before anything else is spent.
@@ -59,13 +62,14 @@ func (m *Meter) Call(ctx context.Context) error {
 // Lane is one lane that spends. A nil Lane is one without bounds.
 type Lane struct {
 	q      *Quota
-	purses []*purse
+	scoped []*purse
+	purses []*purse // and the pace
 }
 
 // Close takes the lane out of its scopes.
 func (l *Lane) Close() {
 	if l != nil {
-		l.q.leave(l.purses)
+		l.q.leave(l.scoped)
 	}
 }
 

@@ -22,9 +22,10 @@ type Quota struct {
 	scopes map[fsm.Scope]*purse // in which lanes run
 }
 
-// purse is one scope of which this node has lanes.
+// purse is one scope of which this node has lanes, or the pace of one job on this node.
 type purse struct {
 	scope  fsm.Scope
+	pace   bool // in no scope, and nobody grants it; see pace.go
 	lanes  int
 	index  uint64 // of the book that says whether it is bound
 	bound  bool
@@ -107,9 +108,18 @@ func (q *Quota) Wants() []share.Want {
 	return out
 }
 
+// lapsed reports whether nobody grants the scope any more.
+func (p *purse) lapsed(now time.Time) bool { return !p.pace && !now.Before(p.until) }
+
+// lacks reports whether n of a unit do not fit in.
+func (p *purse) lacks(unit int, n float64) bool {
+	g := &p.gauges[unit]
+	return p.bound && !g.unlimited() && n > g.level
+}
+
 // holds is the share, nothing once it has lapsed.
 func (p *purse) holds(now time.Time) share.Share {
-	if p.bound && !now.Before(p.until) {
+	if p.bound && p.lapsed(now) {
 		return share.Share{}
 	}
 	return p.has
@@ -223,6 +233,7 @@ func (q *Quota) take(ps []*purse, rs []record.Record) (n int, wait time.Duration
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !slices.ContainsFunc(ps, func(p *purse) bool { return p.bound }) {
+		tally(ps, rs)
 		return len(rs), 0
 	}
 	now := q.now()
@@ -235,7 +246,7 @@ func (q *Quota) take(ps []*purse, rs []record.Record) (n int, wait time.Duration
 			}
 			g.fill(now)
 			d := g.wait()
-			if !now.Before(p.until) {
+			if p.lapsed(now) {
 				d = longest
 			}
 			if d > 0 {
@@ -253,8 +264,9 @@ func (q *Quota) take(ps []*purse, rs []record.Record) (n int, wait time.Duration
 	for n < len(rs) {
 		next := rs[n].Size()
 		if n > 0 && (room[bytes] >= 0 && float64(size+next) > room[bytes] || room[records] >= 0 && float64(n+1) > room[records]) {
-			for _, p := range ps {
-				p.held[bytes], p.held[records] = p.held[bytes] || room[bytes] >= 0, p.held[records] || room[records] >= 0
+			for _, p := range ps { // each that has no room for it, and not the others: they would ask for more than they can use
+				p.held[bytes] = p.held[bytes] || p.lacks(bytes, float64(size+next))
+				p.held[records] = p.held[records] || p.lacks(records, float64(n+1))
 			}
 			break
 		}
@@ -301,7 +313,7 @@ func (q *Quota) call(scopes []fsm.Scope) (wait time.Duration) {
 		}
 		g.fill(now)
 		d := g.until(1)
-		if !now.Before(p.until) {
+		if p.lapsed(now) {
 			d = longest
 		}
 		if d > 0 {
@@ -328,7 +340,7 @@ func (q *Quota) purses(scopes []fsm.Scope) []*purse {
 // spend takes from every scope that has a budget, into debt if need be. The caller holds the lock.
 func spend(ps []*purse, unit int, n float64) {
 	for _, p := range ps {
-		if !p.bound {
+		if !p.bound && !p.pace {
 			continue
 		}
 		p.spent[unit] += n

@@ -1,6 +1,6 @@
 // Package throttle bounds how fast this node works, in two ways. A Limiter is one rate of bytes for what reads for one purpose, such as a
 // scan, so that the bound holds for the node and not for each reader. A Quota is this node's part of the cluster's budgets: jobs draw on
-// it with a Meter, their lanes with a Lane.
+// it with a Meter, their lanes with a Lane. Beside the budgets a Meter has a pace of its own, and notes what the target says of how it is.
 //
 // Invariants:
 //   - A nil *Limiter, *Meter or *Lane bounds nothing, and its wrappers return what they were given.
@@ -9,9 +9,10 @@
 //   - Nothing goes through a scope that has a budget and of which this node has no share, or one that has lapsed.
 //   - A wait ends with its context, and nobody waits for longer than a quarter of a second without looking again.
 //
-// What is not here: which part of a budget a node gets (cluster/quota), how a write is paced by its target (replay/engine).
+// What is not here: which part of a budget a node gets (cluster/quota), which pace a job has (replay/pace, replay/feedback), how a write is
+// paced by its target (replay/engine).
 //
-// Reading order: throttle.go, bucket.go; gauge.go, quota.go, meter.go, calls.go.
+// Reading order: throttle.go, bucket.go; gauge.go, quota.go, meter.go, pace.go, calls.go, senses.go.
 package throttle
 
 import (
