@@ -22,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // S3 is how an object store is reached. The zero value is AWS with the environment's region and credentials.
@@ -32,6 +34,8 @@ type S3 struct {
 	AccessKey Secret // both or none; none takes the environment's credentials
 	SecretKey Secret
 	HTTP      aws.HTTPClient // carries the requests, e.g. to a store in memory; nil for the library's own
+	// Answered is told the status of every answer, those included after which the library tries again by itself; nil tells nobody.
+	Answered func(status int)
 }
 
 // Toggle is on, off, or left to the rule of the option; its zero value is the rule.
@@ -95,6 +99,9 @@ func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
 		if s.HTTP != nil {
 			o.HTTPClient = s.HTTP
 		}
+		if s.Answered != nil {
+			o.APIOptions = append(o.APIOptions, s.listen)
+		}
 		o.UsePathStyle = s.PathStyle.or(s.Endpoint != "")
 		if s.Endpoint != "" {
 			o.BaseEndpoint = aws.String(s.Endpoint)
@@ -102,6 +109,18 @@ func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
 			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		}
 	}), nil
+}
+
+// listen puts Answered where each attempt of a request comes by.
+func (s S3) listen(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("backstitch.Answered",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			out, meta, err := next.HandleDeserialize(ctx, in)
+			if resp, ok := out.RawResponse.(*smithyhttp.Response); ok && resp != nil {
+				s.Answered(resp.StatusCode)
+			}
+			return out, meta, err
+		}), middleware.After)
 }
 
 // Bucket opens the bucket that rawURL names: s3://bucket/prefix, file:///path, or a plain path. A directory must be there.
