@@ -36,6 +36,10 @@ const (
 	DefaultWasmFunction   = "transform"
 	DefaultWasmMemory     = Bytes("16MiB")
 	DefaultWasmTime       = Duration("50ms")
+	FeedbackOn            = "on"
+	FeedbackOff           = "off"
+	DefaultFloor          = ByteRate("256KiB/s")
+	DefaultMaxLagIncrease = Records("10000 records")
 	PolicyRun             = "run"   // the policy that needs limits
 	RemapSchemas          = "remap" // schemas of a target by its own registry's names
 )
@@ -112,6 +116,9 @@ func (r *Recovery) WithDefaults() *Recovery {
 	}
 	if s.Transform != nil {
 		s.Transform = s.Transform.withDefaults()
+	}
+	if s.Throttle != nil {
+		s.Throttle = s.Throttle.withDefaults()
 	}
 	return &out
 }

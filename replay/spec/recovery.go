@@ -48,6 +48,8 @@ type Spec struct {
 	Select *Select `json:"select,omitempty"`
 	// How to write.
 	Write *Write `json:"write,omitempty"`
+	// For whom the job slows down. Left out, it slows down for its own target.
+	Throttle *Throttle `json:"throttle,omitempty"`
 	// When the job gets its turn.
 	Schedule *Schedule `json:"schedule,omitempty"`
 	// How big one piece of work is.

@@ -100,6 +100,8 @@ func generate(comments, name string) ([]byte, error) {
 		// The reflector drops the tags of fields whose type describes itself.
 		defaults["Write"] = map[string]any{"commitInterval": string(DefaultCommitInterval)}
 		defaults["Slices"] = map[string]any{"bytes": string(DefaultSliceBytes)}
+		defaults["Throttle"] = map[string]any{"floor": string(DefaultFloor)}
+		defaults["Spare"] = map[string]any{"maxLagIncrease": string(DefaultMaxLagIncrease)}
 		defaults["Wasm"] = map[string]any{"memory": string(DefaultWasmMemory), "time": string(DefaultWasmTime)}
 	}
 	for _, choice := range []string{"Source", "Target", "Step"} {

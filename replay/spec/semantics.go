@@ -27,6 +27,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.partitioner(r)
 	c.remapped(r)
 	c.bounds(r)
+	c.throttle(r)
 	c.units(r)
 	return c.problems
 }

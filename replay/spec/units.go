@@ -43,6 +43,8 @@ var unitHints = map[string]string{
 	sharePattern:      "write a share or a number with its word, such as 0.1% or 100 records",
 	keyPartPattern:    `write key, header.NAME, value.PATH or debezium, such as value.event_id; a dot in a name of a path is written \., a backslash \\`,
 	eventTimePattern:  `write timestamp, header.NAME or value.PATH, such as value.occurred_at; a dot in a name of a path is written \., a backslash \\`,
+	byteRatePattern:   "write bytes a second with their unit, such as 256KiB/s or 2MiB/s",
+	recordsPattern:    "write a number with its word, such as 10000 records",
 	partitionsPattern: `write numbers and ranges in quotes, such as "0-7,12"`,
 	namePattern:       "use lower-case letters, digits, dots and dashes, and begin and end with a letter or digit",
 	"^/":              "write an absolute path",
