@@ -85,6 +85,7 @@ type builder struct {
 	extent   map[int32]gap.Extent
 	report   *gap.Report
 	planning bool                  // what was scanned is to be written
+	unasked  string                // why nobody knows whether the groups are there that the job is to spare
 	readable *readers              // of the target, when planning; nil where no registries are named
 	writers  *writers              // that values in Avro name; nil where they are JSON
 	names    *remapper             // that the target has for schemas, when planning; nil where records keep theirs

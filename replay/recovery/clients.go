@@ -73,6 +73,12 @@ type End interface {
 	OffsetsAt(ctx context.Context, ms int64) (map[int32]int64, error)
 }
 
+// Grouped is an upgrade of End for targets that have consumer groups.
+type Grouped interface {
+	// MissingGroups says which of these groups there are not.
+	MissingGroups(ctx context.Context, names []string) ([]string, error)
+}
+
 // ErrNoReference and ErrNoTarget say that a topic, archive or directory is not there.
 var (
 	ErrNoReference = errors.New("no such reference")

@@ -47,6 +47,9 @@ func (b *builder) open(ctx context.Context, clients Clients) (e ends, err error)
 		return e, explainEnd(b.amid(err), CodeNoTarget, "the target "+targetName(b.recipe.Target)+" can not be described", "")
 	}
 	b.recipe.Target.ClusterID, b.recipe.Target.TopicID = b.state.ClusterID, b.state.TopicID
+	if err := b.spared(ctx, e.end); err != nil {
+		return e, err
+	}
 	e.ref, err = clients.Reference(ctx, b.recipe.Source)
 	if err != nil {
 		return e, explainEnd(err, CodeNoReference, "the reference "+sourceName(b.recipe.Source)+" is not there",

@@ -60,6 +60,7 @@ const (
 	CodeBlindTime   = "BST-E1206" // late records are to be told by a part of a record that the reference does not hold
 	CodeNoEventTime = "BST-E1207" // or by an event time that no record has
 	CodeManySlices  = "BST-E1208" // the plan has more slices than late records can be told for
+	CodeNoGroup     = "BST-E1209" // a consumer group that is to be spared is not there
 	CodeBlind       = "BST-E1155" // a rule looks at a part of a record that the reference does not hold
 )
 

@@ -46,6 +46,8 @@ const (
 	NoteOutput       = "BST-P247" // the target's latest schema can not read the output schema of steps over Avro
 	NoteOutputUnsure = "BST-P248" // or that is not known
 
+	NoteUnseenGroups = "BST-P256" // whether the groups are there that the job is to spare is not known
+
 	NoteSuperseded = "BST-P250" // change events would be appended behind newer ones of their rows
 	NoteSetBehind  = "BST-P251" // they are set aside
 	NoteNoOrder    = "BST-P252" // or which are newer can not be told
@@ -74,6 +76,7 @@ func (b *builder) preflight(p *Plan) error {
 	c.reshape()
 	c.schemas()
 	c.names()
+	c.groups()
 	return nil
 }
 

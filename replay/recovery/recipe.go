@@ -34,6 +34,8 @@ type Recipe struct {
 	Dedupe *Dedupe `json:"dedupe,omitempty"`
 	// Late says which records come later than is allowed; nil where none says so.
 	Late *Late `json:"late,omitempty"`
+	// Feedback says for whom the job slows down; nil is for its own target alone.
+	Feedback *Feedback `json:"feedback,omitempty"`
 }
 
 // Tally counts what the recipe bounds, in the range of its source; nil where it bounds nothing.

@@ -7,7 +7,7 @@ import (
 )
 
 // Versions of a recipe. A program that does not know what a recipe has would do something else: read past a transform and write values as
-// they were, past rules, a module, a format or a rule for partitions, prove that repetitions are missing, or stop in the middle of an archive.
+// they were, past rules, a module, a format or a rule for partitions, prove that repetitions are missing, stop in the middle of an archive, or hurt those who are to be spared.
 // So a recipe that has them says that it is another.
 const (
 	RecipeVersion    = 1
@@ -26,6 +26,7 @@ const (
 	ChangesVersion   = 15 // repetitions by the positions of change events
 	RowsVersion      = 16 // companions of an archive of others in Parquet, which would be cut into lines
 	ElsewhereVersion = 17 // steps over values that name their schema by a GUID or in a header
+	SpareVersion     = 20 // others that the job slows down for
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it. A program that knows a version knows
@@ -38,6 +39,7 @@ func (r *Recipe) Needs() int {
 		version int
 		has     bool
 	}{
+		{SpareVersion, r.Feedback != nil && !r.Feedback.Off}, // a program that does not know feedback has none
 		{ElsewhereVersion, values && t.Values.Elsewhere},
 		{RowsVersion, r.Source.Rows},
 		{ChangesVersion, r.Dedupe != nil && slices.Contains(r.Dedupe.Key, "debezium")},

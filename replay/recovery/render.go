@@ -16,6 +16,14 @@ type RenderOptions struct {
 	All  bool   // also partitions that need nothing
 	File string // "" when the plan was not saved
 	With string // flags that run needs beside the file, e.g. "--connections agent.yaml"
+	// Limits are those that the job would fall under if it ran now.
+	Limits []Limit
+}
+
+// Limit bounds what is written, and read back, in a second; 0 is no bound.
+type Limit struct {
+	Scope          string // as backstitch limits calls it
+	Bytes, Records int64
 }
 
 // maxParts is how many partitions are printed one by one.
@@ -55,7 +63,7 @@ func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 	}
 	b.WriteByte('\n')
 	p.writeParts(&b, opt)
-	p.writeSums(&b)
+	p.writeSums(&b, opt)
 	for _, n := range p.Notes {
 		if n == p.Notes[0] {
 			fmt.Fprintf(&b, "\nWarnings: %d\n", len(p.Notes))
@@ -145,14 +153,20 @@ func (p *Plan) writeParts(b *strings.Builder, opt RenderOptions) {
 	b.WriteByte('\n')
 }
 
-func (p *Plan) writeSums(b *strings.Builder) {
+func (p *Plan) writeSums(b *strings.Builder, opt RenderOptions) {
 	t := &p.Totals
 	line := func(name, text string) { fmt.Fprintf(b, "  %-12s %s\n", name, text) }
 	if p.Empty() {
 		fmt.Fprintf(b, "Plan: nothing to write. %s records were compared by content.\n", gap.Count(t.Compared))
 	} else {
 		fmt.Fprintf(b, "Plan: %s records to write, 0 to delete, %s not recoverable.\n", gap.Count(t.Records), plural(p.lost(), "place"))
-		line("Estimate", fmt.Sprintf("%s; %s to read, in %s", span(t.LowSeconds, t.HighSeconds), gap.Size(t.ReadBytes), plural(t.Objects, "object")))
+		least, by := p.under(opt.Limits)
+		line("Estimate", fmt.Sprintf("%s%s; %s to read, in %s", span(max(t.LowSeconds, least), max(t.HighSeconds, least)), by, gap.Size(t.ReadBytes), plural(t.Objects, "object")))
+		slower := p.Recipe.Feedback.Text()
+		if floor, seconds := p.Recipe.Feedback.floor(), p.atFloor(); floor > 0 {
+			slower += fmt.Sprintf("; at its floor of %s/s one node takes %s", gap.Size(floor), upTo(seconds))
+		}
+		line("Feedback", slower)
 		mode := "transactional, order per partition kept, timestamps kept, what appears meanwhile is not written twice"
 		if p.Recipe.Target.Reshape != nil {
 			mode = "transactional, order per key kept, timestamps kept"
@@ -193,6 +207,19 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%s %ss", gap.Count(int64(n)), noun)
+}
+
+// upTo prints seconds, rounded up.
+func upTo(n int64) string {
+	switch {
+	case n < 120:
+		return fmt.Sprintf("%d s", n)
+	case n < 7200:
+		return fmt.Sprintf("%d min", (n+59)/60)
+	case n < 48*3600:
+		return fmt.Sprintf("%d h", (n+3599)/3600)
+	}
+	return fmt.Sprintf("%d days", (n+86399)/86400)
 }
 
 // span prints an interval of seconds. It is never a single figure: nobody knows that well.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
+	"backstitch/replay/kgroup"
 	"backstitch/replay/klog"
 	"backstitch/replay/recovery"
 	"backstitch/replay/repartition"
@@ -55,6 +57,8 @@ type logs interface {
 	sink.Whole
 }
 
+var _ recovery.Grouped = (*kafkaEnd)(nil)
+
 type kafkaEnd struct {
 	logs
 	cl    *kgo.Client
@@ -70,6 +74,20 @@ func (e *kafkaEnd) Close() error {
 // OffsetsAt asks the brokers.
 func (e *kafkaEnd) OffsetsAt(ctx context.Context, ms int64) (map[int32]int64, error) {
 	return klog.OffsetsAt(ctx, e.cl, e.topic, ms)
+}
+
+// MissingGroups asks the brokers for all groups.
+func (e *kafkaEnd) MissingGroups(ctx context.Context, names []string) (out []string, err error) {
+	all, err := kgroup.List(ctx, e.cl)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(all, func(g kgroup.Group) bool { return g.Name == name && g.State != "Dead" }) {
+			out = append(out, name)
+		}
+	}
+	return out, nil
 }
 
 // Describe asks for identity, watermarks and the settings that decide about records.
