@@ -11,6 +11,7 @@ import (
 	"backstitch/replay/bucket"
 	"backstitch/replay/connect"
 	"backstitch/replay/engine"
+	"backstitch/replay/feedback"
 	"backstitch/replay/foreign"
 	"backstitch/replay/klog"
 	"backstitch/replay/late"
@@ -58,11 +59,18 @@ type Ends struct {
 	Targets sink.Targets
 	// Frames is how records of the two are told to be the same; nil takes every part as the bytes that it is.
 	Frames *record.Frames
+	// Look is how to see what those suffer whom the job is to spare; nil where it spares nobody that has to be looked at.
+	Look *feedback.Look
+
+	looks *kgo.Client // that Look asks with
 }
 
 // Close closes all of them.
 func (e *Ends) Close() error {
 	var errs []error
+	if e.looks != nil {
+		e.looks.Close()
+	}
 	if e.Source != nil {
 		errs = append(errs, e.Source.Close())
 	}
@@ -123,18 +131,43 @@ func (o *Opener) OpenMetered(ctx context.Context, job partition.JobID, recipe []
 	if ends.Frames, err = ends.Recipe.Frames(); err != nil {
 		return nil, fmt.Errorf("recipe of job %s: %w: %w", job, err, ErrRecipe)
 	}
-	if ends.Source, err = o.source(ctx, job, &ends.Recipe); err != nil {
+	if ends.Source, err = o.source(ctx, job, &ends.Recipe, meter); err != nil {
 		return nil, fmt.Errorf("open source of job %s: %w", job, err)
 	}
 	if err = o.target(ctx, job, ends, meter); err != nil {
 		_ = ends.Close()
 		return nil, fmt.Errorf("open target of job %s: %w", job, err)
 	}
+	if err = o.look(job, ends); err != nil {
+		_ = ends.Close()
+		return nil, fmt.Errorf("open target of job %s: %w", job, err)
+	}
 	return ends, nil
 }
 
+// look makes what a job needs to see whom it hurts.
+func (o *Opener) look(job partition.JobID, ends *Ends) error {
+	f, to := ends.Recipe.Feedback, &ends.Recipe.Target
+	if f == nil || f.Off || to.Kind != "kafka" || len(f.Groups) == 0 && !f.Replicas {
+		return nil
+	}
+	k, err := o.kafka(to.Connection, to.Brokers)
+	if err != nil {
+		return err
+	}
+	if ends.looks, err = k.Client(connect.ClientID(string(job)), o.cfg.Env, o.cfg.Client...); err != nil {
+		return err
+	}
+	topic := ""
+	if f.Replicas {
+		topic = to.Topic
+	}
+	ends.Look = feedback.KafkaLook(ends.looks, to.ClusterID+" "+to.Connection+" "+to.Brokers, f.Groups, topic)
+	return nil
+}
+
 // source opens the reference, with its records changed and judged if the recipe says so.
-func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Recipe) (source.Source, error) {
+func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Recipe, meter *throttle.Meter) (source.Source, error) {
 	tally, err := r.Tally()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
@@ -146,7 +179,7 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrRecipe)
 	}
-	src, err := o.plainSource(ctx, job, &r.Source)
+	src, err := o.plainSource(ctx, job, &r.Source, meter)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +193,7 @@ func (o *Opener) source(ctx context.Context, job partition.JobID, r *recovery.Re
 	return over, nil
 }
 
-func (o *Opener) plainSource(ctx context.Context, job partition.JobID, src *recovery.Source) (source.Source, error) {
+func (o *Opener) plainSource(ctx context.Context, job partition.JobID, src *recovery.Source, meter *throttle.Meter) (source.Source, error) {
 	if src.Layout == "kafka" {
 		k, err := o.kafka(src.Connection, src.Brokers)
 		if err != nil {
@@ -176,6 +209,7 @@ func (o *Opener) plainSource(ctx context.Context, job partition.JobID, src *reco
 	if err != nil {
 		return nil, err
 	}
+	store.Answered = meter.Answered
 	b, err := connect.Bucket(ctx, src.URL, store, o.cfg.Env)
 	if err != nil {
 		return nil, err
@@ -292,6 +326,7 @@ func (o *Opener) files(ctx context.Context, r *recovery.Recipe, meter *throttle.
 	if err != nil {
 		return nil, err
 	}
+	store.Answered = meter.Answered
 	b, err := connect.Bucket(ctx, to.Path, store, o.cfg.Env)
 	if errors.Is(err, bucket.ErrNoBucket) {
 		return nil, fmt.Errorf("%w: %w", sink.ErrNoTarget, err)

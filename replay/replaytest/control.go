@@ -59,6 +59,9 @@ func (c *Control) Grant(node partition.NodeID, slice partition.Slice, recipe []b
 	s := c.slots[slice.ID]
 	if s == nil {
 		s = &Slot{Work: fsm.Work{Slice: slice, Recipe: recipe}}
+		if !slice.Kind.Reads() {
+			s.Work.Scopes = []fsm.Scope{fsm.ScopeJob(slice.ID.Job)}
+		}
 		c.slots[slice.ID] = s
 	}
 	s.Owner = node

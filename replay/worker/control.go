@@ -61,6 +61,12 @@ type Sharer interface {
 	CheckpointShares(ctx context.Context, entries []fsm.SliceCheckpoint, wants []share.Want) ([]fsm.Refusal, share.Answer, error)
 }
 
+// Pacer is a Control that tells people what holds jobs back on this node beside budgets.
+type Pacer interface {
+	// ShowPaces takes those of all jobs that are held back, in place of the ones before.
+	ShowPaces(paces []share.Pace)
+}
+
 // Releaser is a Control that takes leases back, so that a worker that drains need not let them run out.
 type Releaser interface {
 	Release(ctx context.Context, leases []fsm.Lease) error

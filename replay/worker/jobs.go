@@ -10,6 +10,7 @@ import (
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/replay/engine"
+	"backstitch/replay/feedback"
 	"backstitch/replay/open"
 	"backstitch/replay/throttle"
 )
@@ -17,6 +18,8 @@ import (
 // jobs keeps the ends of the jobs that this node works on open, so that slices of one job share clients, and their counters.
 type jobs struct {
 	opener  Opener
+	looks   *feedback.Looks
+	now     func() time.Time
 	renewed atomic.Pointer[time.Time]
 
 	mu   sync.Mutex
@@ -32,13 +35,17 @@ type job struct {
 	id       partition.JobID
 	counters engine.Counters
 	meter    *throttle.Meter // nil for one that is in no scope
+	governor *feedback.Governor
 	verdicts [4]atomic.Int64 // by fsm.Verdict
 
-	mu   sync.Mutex // held while ends are opened
-	ends *open.Ends
+	mu     sync.Mutex // held while ends are opened
+	ends   *open.Ends
+	govern func() // ends the governor's run and waits for it; nil where none runs
 }
 
-func newJobs(o Opener) *jobs { return &jobs{opener: o, open: make(map[partition.JobID]*job)} }
+func newJobs(o Opener, now func() time.Time) *jobs {
+	return &jobs{opener: o, looks: feedback.NewLooks(now), now: now, open: make(map[partition.JobID]*job)}
+}
 
 // get returns the job of work with its ends open. A job that is new draws on quota.
 func (js *jobs) get(ctx context.Context, work fsm.Work, quota *throttle.Quota) (*job, error) {
@@ -47,6 +54,7 @@ func (js *jobs) get(ctx context.Context, work fsm.Work, quota *throttle.Quota) (
 	j := js.open[id]
 	if j == nil {
 		j = &job{id: id, meter: quota.Meter(work.Scopes)}
+		j.governor = feedback.New(j.meter, js.looks, js.now)
 		js.open[id] = j
 	}
 	js.mu.Unlock()
@@ -58,8 +66,24 @@ func (js *jobs) get(ctx context.Context, work fsm.Work, quota *throttle.Quota) (
 			return nil, err
 		}
 		j.ends = ends
+		j.start(ctx)
 	}
 	return j, nil
+}
+
+// start lets the governor run while the ends are open: longer than the slice that opened them.
+func (j *job) start(ctx context.Context) {
+	if j.governor == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	rules, look := j.ends.Recipe.Feedback.Rules(), j.ends.Look
+	group.Go(func() { j.governor.Run(ctx, rules, look) })
+	j.govern = func() {
+		cancel()
+		group.Wait()
+	}
 }
 
 // keepOnly closes the jobs that are not in keep. None of their slices may run.
@@ -88,6 +112,10 @@ func (j *job) close(log *slog.Logger) {
 	defer j.mu.Unlock()
 	if j.ends == nil {
 		return
+	}
+	if j.govern != nil {
+		j.govern()
+		j.govern = nil
 	}
 	if err := j.ends.Close(); err != nil {
 		log.Warn("close job", "job", string(j.id), "err", err)

@@ -160,6 +160,9 @@ func (l *loop) checkpoint(ctx context.Context) {
 		return
 	}
 	l.renewing = true
+	if pacer, ok := l.w.deps.Control.(Pacer); ok {
+		pacer.ShowPaces(l.w.jobs.paces())
+	}
 	n := renewal{sent: l.w.deps.Now(), entries: l.table.Entries(l.progress), wants: l.w.quota.Wants()}
 	l.group.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, l.w.cfg.LeaseTime)

@@ -6,6 +6,7 @@ import (
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/share"
+	"backstitch/replay/pace"
 	"backstitch/replay/throttle"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,12 +32,26 @@ var (
 		"What this node may do in a second of a scope that has a budget, by unit.", []string{"scope", "unit"}, nil)
 	descWaited = prometheus.NewDesc("backstitch_throttle_wait_seconds_total",
 		"Time that this node's slices have waited for a budget, all together.", []string{"scope", "unit"}, nil)
+	descPace = prometheus.NewDesc("backstitch_throttle_feedback_bytes_per_second",
+		"What feedback leaves a job on this node in a second; no series while it does not bound the job.", []string{"job"}, nil)
+	descFloor = prometheus.NewDesc("backstitch_throttle_feedback_floor_bytes_per_second",
+		"What feedback leaves a job on this node in any case.", []string{"job"}, nil)
+	descPaced = prometheus.NewDesc("backstitch_throttle_feedback_wait_seconds_total",
+		"Time that a job's slices have waited on this node because of feedback, all together.", []string{"job"}, nil)
+	descCuts = prometheus.NewDesc("backstitch_throttle_feedback_cuts_total",
+		"How often feedback has halved the rate of a job on this node, by the signal that asked for it.", []string{"job", "signal"}, nil)
+	descSignal = prometheus.NewDesc("backstitch_throttle_feedback_signal",
+		"What feedback sees: records, replicas, seconds or answers, by signal; beyond the limit it lowers the rate.", []string{"job", "signal", "object"}, nil)
+	descSignalLimit = prometheus.NewDesc("backstitch_throttle_feedback_signal_limit",
+		"The limits of these signals.", []string{"job", "signal", "object"}, nil)
+	descUnseen = prometheus.NewDesc("backstitch_throttle_feedback_unseen",
+		"1 for a signal that can not be seen, so that the rate does not rise.", []string{"job", "signal", "object"}, nil)
 	descAge = prometheus.NewDesc("backstitch_checkpoint_age_seconds",
 		"Time since the last checkpoint that the book took from this node.", nil, nil)
 )
 
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRecords, descRead, descWrite, descVerify, descLimit, descWaited, descAge} {
+	for _, d := range []*prometheus.Desc{descRecords, descRead, descWrite, descVerify, descLimit, descWaited, descPace, descFloor, descPaced, descCuts, descSignal, descSignalLimit, descUnseen, descAge} {
 		to <- d
 	}
 }
@@ -55,6 +70,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		for _, v := range []fsm.Verdict{fsm.Pass, fsm.Fail, fsm.Indeterminate} {
 			count(descVerify, j.verdicts[v].Load(), id, v.String())
 		}
+		feedbackOf(to, j)
 	}
 	for _, l := range c.quota.Limits() {
 		for i, unit := range partition.Units {
@@ -67,5 +83,33 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}
 	if at := c.jobs.renewed.Load(); at != nil {
 		to <- prometheus.MustNewConstMetric(descAge, prometheus.GaugeValue, c.now().Sub(*at).Seconds())
+	}
+}
+
+// feedbackOf tells what holds one job back beside budgets.
+func feedbackOf(to chan<- prometheus.Metric, j *job) {
+	s, on := j.governor.State()
+	if !on {
+		return
+	}
+	id := string(j.id)
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{id}, labels...)...)
+	}
+	if s.Bounded() {
+		gauge(descPace, s.Rate)
+	}
+	gauge(descFloor, float64(s.FloorBytes))
+	to <- prometheus.MustNewConstMetric(descPaced, prometheus.CounterValue, s.Waited.Seconds(), id)
+	for _, kind := range pace.Kinds {
+		to <- prometheus.MustNewConstMetric(descCuts, prometheus.CounterValue, float64(s.Cuts[kind]), id, kind.String())
+	}
+	for _, signal := range s.Signals {
+		if signal.Unseen != "" {
+			gauge(descUnseen, 1, signal.Kind.String(), signal.Object)
+			continue
+		}
+		gauge(descSignal, signal.Value, signal.Kind.String(), signal.Object)
+		gauge(descSignalLimit, signal.Limit, signal.Kind.String(), signal.Object)
 	}
 }

@@ -123,7 +123,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	deps.Log = deps.Log.With("node", string(cfg.Node))
-	w := &Worker{cfg: cfg, deps: deps, jobs: newJobs(deps.Opener), quota: throttle.NewQuota(deps.Now), drain: make(chan struct{}), begin: make(chan struct{}, 1)}
+	w := &Worker{cfg: cfg, deps: deps, jobs: newJobs(deps.Opener, deps.Now), quota: throttle.NewQuota(deps.Now), drain: make(chan struct{}), begin: make(chan struct{}, 1)}
 	w.begin <- struct{}{}
 	if deps.Metrics != nil {
 		if err := deps.Metrics.Register(&collector{jobs: w.jobs, quota: w.quota, now: deps.Now}); err != nil {
