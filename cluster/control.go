@@ -134,12 +134,18 @@ func (n *Node) renew(ctx context.Context, entries []fsm.SliceCheckpoint, wants [
 	if err := n.gate(ctx); err != nil {
 		return nil, share.Answer{}, fmt.Errorf("renew: %w", err)
 	}
+	paces, err := n.showing()
+	if err != nil {
+		return nil, share.Answer{}, fmt.Errorf("renew: %w", err)
+	}
 	var out share.Answer
 	renewal := wire.Renew{From: n.who(), Load: uint16(min(len(entries), 1<<16-1)), Data: data}
 	reply, err := n.untilDone(ctx, true, func(ctx context.Context, id, addr string) (wire.Message, error) {
 		var req wire.Message = &renewal
-		if len(wants) > 0 {
-			req = &wire.RenewShares{Renew: renewal, Seq: n.asked.Add(1), Wants: wants}
+		if shares := (wire.RenewShares{Renew: renewal, Seq: n.asked.Add(1), Wants: wants}); len(paces) > 0 {
+			req = &wire.RenewPaced{Shares: shares, Paces: paces}
+		} else if len(wants) > 0 {
+			req = &shares
 		}
 		var answer wire.Message
 		var err error

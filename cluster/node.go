@@ -19,6 +19,7 @@ import (
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/share"
 	"backstitch/storage"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -99,7 +100,8 @@ type Node struct {
 	seenMu sync.Mutex
 	seen   fsm.Assignment // the last one that Assignment returned
 
-	asked atomic.Uint64 // requests for parts of budgets so far
+	asked atomic.Uint64                // requests for parts of budgets so far
+	paces atomic.Pointer[[]share.Pace] // of jobs on this node
 
 	applies sync.WaitGroup
 	handed  handed

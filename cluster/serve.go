@@ -98,7 +98,11 @@ func (n *Node) answer(ctx context.Context, req wire.Message) (wire.Message, erro
 	case *wire.Renew:
 		return asMessage(n.renewed(ctx, r))
 	case *wire.RenewShares:
-		return asMessage(n.renewedShares(ctx, r))
+		return asMessage(n.renewedShares(ctx, r, nil))
+	case *wire.RenewPaced:
+		return asMessage(n.renewedShares(ctx, &r.Shares, r.Paces))
+	case *wire.PacesRequest:
+		return asMessage(n.pacesHere())
 	case *wire.SharesRequest:
 		return asMessage(n.sharesHere())
 	case *wire.StatusRequest:
@@ -163,6 +167,8 @@ func renewal(req wire.Message) *wire.Renew {
 		return r
 	case *wire.RenewShares:
 		return &r.Renew
+	case *wire.RenewPaced:
+		return &r.Shares.Renew
 	}
 	return nil
 }

@@ -7,13 +7,14 @@ import (
 	"backstitch/cluster/quota"
 	"backstitch/cluster/wire"
 	"backstitch/partition"
+	"backstitch/partition/share"
 )
 
 // This file is where parts of budgets are handed out and asked about. A part is handed out only with a renewal that was confirmed by a
 // quorum: a leader that was cut off gives nobody anything.
 
-// renewedShares is the leader's side of RenewShares.
-func (n *Node) renewedShares(ctx context.Context, r *wire.RenewShares) (*wire.RenewSharesReply, error) {
+// renewedShares is the leader's side of RenewShares, and of RenewPaced.
+func (n *Node) renewedShares(ctx context.Context, r *wire.RenewShares, paces []share.Pace) (*wire.RenewSharesReply, error) {
 	renewed, err := n.renewed(ctx, &r.Renew)
 	if err != nil {
 		return nil, err
@@ -26,7 +27,7 @@ func (n *Node) renewedShares(ctx context.Context, r *wire.RenewShares) (*wire.Re
 	if err != nil {
 		return nil, err
 	}
-	asked := quota.Request{Node: partition.NodeID(r.Renew.From.ID), Boot: r.Renew.From.Boot, Seq: r.Seq, Wants: r.Wants}
+	asked := quota.Request{Node: partition.NodeID(r.Renew.From.ID), Boot: r.Renew.From.Boot, Seq: r.Seq, Wants: r.Wants, Paces: paces}
 	grants, ok := lead.quota.Renew(n.deps.Clock(), asked, budgets, n.contacts.left)
 	if !ok {
 		return &wire.RenewSharesReply{Result: *renewed}, nil // index 0 says nothing of budgets

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -30,8 +31,12 @@ func (s *Server) listBudgets(ctx context.Context, in *BudgetsOf) (*indexed[clien
 	if err != nil {
 		s.log.Debug("who has which part of a budget is not known", "err", err)
 	}
+	paces, err := s.node.Paces(asking)
+	if err != nil {
+		s.log.Debug("what holds jobs back beside budgets is not known", "err", err)
+	}
 	return reading(s, func(view *fsm.View) (client.Budgets, error) {
-		out := client.Budgets{Budgets: []client.Budget{}}
+		out := client.Budgets{Budgets: []client.Budget{}, Feedback: []client.Pace{}}
 		budgets, err := view.Budgets()
 		if err != nil {
 			return out, err
@@ -50,6 +55,7 @@ func (s *Server) listBudgets(ctx context.Context, in *BudgetsOf) (*indexed[clien
 			if err != nil {
 				return out, err
 			}
+			paces = slices.DeleteFunc(paces, func(p quota.Pace) bool { return p.Pace.Job != string(j.ID) })
 			scopes := j.Scopes()
 			budgets = slices.DeleteFunc(budgets, func(b fsm.Budget) bool { return !slices.Contains(scopes, b.Scope) })
 		}
@@ -62,8 +68,18 @@ func (s *Server) listBudgets(ctx context.Context, in *BudgetsOf) (*indexed[clien
 			}
 			out.Budgets = append(out.Budgets, d)
 		}
+		for _, p := range paces {
+			out.Feedback = append(out.Feedback, describePace(p, names))
+		}
 		return out, err
 	})
+}
+
+func describePace(p quota.Pace, names map[partition.NodeID]string) client.Pace {
+	return client.Pace{
+		Job: p.Pace.Job, Node: cmp.Or(names[p.Node], string(p.Node)), BytesPerSecond: p.Pace.Rate, Floor: p.Pace.Floor,
+		Binds: p.Pace.Binds, Hurts: p.Pace.Hurts, Signal: p.Pace.Kind, Why: p.Pace.Why,
+	}
 }
 
 func describeBudget(b fsm.Budget, holdings []quota.Holding, names map[partition.NodeID]string) client.Budget {

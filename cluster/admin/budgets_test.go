@@ -21,6 +21,10 @@ func TestABudgetIsPutShownAndTakenAway(t *testing.T) {
 		{Node: "n9", Want: share.Want{Scope: "job/bs-a", Has: share.Share{9000, share.More, share.More}, Wants: share.Share{1000, 1, 1}, Lanes: 1}},
 		{Node: "n1", Want: share.Want{Scope: "cluster", Has: share.Share{1, 1, 1}}},
 	}
+	node.paces = []quota.Pace{
+		{Node: "n1", Pace: share.Pace{Job: "bs-a", Rate: 5, Floor: 1, Binds: true, Hurts: true, Kind: "lag", Why: "lag of group billing grew"}},
+		{Node: "n1", Pace: share.Pace{Job: "bs-other", Rate: 5}},
+	}
 	h := api(t, node)
 	var b client.Budgets
 	put := client.PutBudget{Scope: "job/orders", Rate: client.Rate{Bytes: 20 << 20}, Reason: "INC-1"}
@@ -41,6 +45,10 @@ func TestABudgetIsPutShownAndTakenAway(t *testing.T) {
 	var of client.Budgets
 	if ask(t, h, "GET", "/v1/budgets?job=orders", "", "", &of); len(of.Budgets) != 1 {
 		t.Errorf("budgets of the job: %+v", of)
+	}
+	held := []client.Pace{{Job: "bs-a", Node: "node-a", BytesPerSecond: 5, Floor: 1, Binds: true, Hurts: true, Signal: "lag", Why: "lag of group billing grew"}}
+	if diff := cmp.Diff(of.Feedback, held); diff != "" {
+		t.Errorf("what holds the job back (-got +want):\n%s", diff)
 	}
 	node.do(t, fsm.PutBudget{Scope: fsm.ScopeTarget("kafka:c"), Rate: partition.Rate{Bytes: 1}})
 	node.do(t, fsm.PutBudget{Scope: fsm.ScopeTarget("kafka:d"), Rate: partition.Rate{Bytes: 1}})

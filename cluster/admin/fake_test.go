@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type fakeNode struct {
 	left    string // reason given to Leave
 
 	holdings []quota.Holding
+	paces    []quota.Pace
 }
 
 func newFake(t *testing.T) *fakeNode {
@@ -147,4 +149,5 @@ func ask(t *testing.T, h http.Handler, method, path, key, body string, out any) 
 	return w
 }
 
+func (f *fakeNode) Paces(context.Context) ([]quota.Pace, error)       { return slices.Clone(f.paces), nil }
 func (f *fakeNode) Holdings(context.Context) ([]quota.Holding, error) { return f.holdings, nil }

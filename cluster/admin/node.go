@@ -25,6 +25,7 @@ type Node interface {
 	Health() cluster.Health
 	Alive() map[partition.NodeID]bool
 	Holdings(ctx context.Context) ([]quota.Holding, error)
+	Paces(ctx context.Context) ([]quota.Pace, error)
 	Join(ctx context.Context, addrs []string) (int, error)
 	Leave(ctx context.Context, reason string) error
 	TransferLeadership(ctx context.Context, to string) (cluster.Transferred, error)

@@ -32,9 +32,23 @@ type NodePart struct {
 	Held  []string           `json:"held" doc:"units in which it would do more if it might"`
 }
 
+// Pace is what feedback leaves one job on one node, because somebody suffers from it.
+type Pace struct {
+	Job            string `json:"job"`
+	Node           string `json:"node" doc:"its name"`
+	BytesPerSecond int64  `json:"bytesPerSecond" doc:"what the job may do there"`
+	Floor          int64  `json:"floor" doc:"bytes a second; it does not fall below that"`
+	Binds          bool   `json:"binds" doc:"whether the job would do more if it might"`
+	Hurts          bool   `json:"hurts" doc:"whether somebody suffers now; otherwise that is over, and the rate rises"`
+	Signal         string `json:"signal,omitempty" doc:"what somebody suffers from: lag, out-of-sync, produce-latency, broker-throttle or slow-down"`
+	Why            string `json:"why" doc:"for people"`
+}
+
 // Budgets is GET /v1/budgets, by scope.
 type Budgets struct {
 	Budgets []Budget `json:"budgets"`
+	// Feedback is what holds jobs back beside them at this moment, by job and node; empty while no leader answers.
+	Feedback []Pace `json:"feedback"`
 }
 
 // PutBudget is the body of POST /v1/budgets: a bound for a scope, or none when the rate is empty.
@@ -50,14 +64,14 @@ type SetPriority struct {
 	Reason   string `json:"reason,omitempty" maxLength:"1024"`
 }
 
-// Budgets lists the budgets of the cluster, with who has which part at the moment. With a job only those that it falls under.
-func (c *Client) Budgets(ctx context.Context, job string) ([]Budget, error) {
+// Budgets lists the budgets of the cluster, with who has which part at the moment, and what holds jobs back beside them. With a job only
+// those that it falls under.
+func (c *Client) Budgets(ctx context.Context, job string) (Budgets, error) {
 	var q url.Values
 	if job != "" {
 		q = url.Values{"job": {job}}
 	}
-	out, err := get[Budgets](ctx, c, "/v1/budgets", q)
-	return out.Budgets, err
+	return get[Budgets](ctx, c, "/v1/budgets", q)
 }
 
 // PutBudget bounds a scope, or gives it free when the rate is empty. It returns all budgets.

@@ -12,6 +12,8 @@
 //   - A lowered budget binds with the next renewal of each node, which is well under a second away.
 //   - A request that was overtaken by a later one of the same process changes nothing.
 //
+// What holds a job back on its node beside budgets (replay/pace) is told with the same renewals, and kept here for people to see.
+//
 // Crash windows: all is memory of one term. A leader that dies takes it along, and the next one learns it from the nodes; until then they go on
 // with what they have, for as long as their leases last.
 //

@@ -26,6 +26,7 @@ type holder struct {
 	seq   uint64
 	until time.Time // then it can not have any share of these any more
 	scope map[string]held
+	paces []share.Pace
 }
 
 type held struct {
@@ -41,6 +42,8 @@ type Request struct {
 	Seq  uint64   // rises with each request of the process
 	// Wants are for the scopes that the node works in; those without a budget are not answered.
 	Wants []share.Want
+	// Paces are what holds its jobs back beside budgets.
+	Paces []share.Pace
 }
 
 // New begins a term. A share is good for the lease time from the renewal on.
@@ -62,7 +65,7 @@ func (d *Divider) Renew(now time.Time, r Request, budgets []fsm.Budget, gone fun
 			delete(d.nodes, id)
 		}
 	}
-	next := &holder{boot: r.Boot, seq: r.Seq, until: now.Add(d.lease), scope: make(map[string]held, len(r.Wants))}
+	next := &holder{boot: r.Boot, seq: r.Seq, until: now.Add(d.lease), scope: make(map[string]held, len(r.Wants)), paces: r.Paces}
 	d.nodes[r.Node] = next
 	for _, w := range r.Wants {
 		i, ok := slices.BinarySearchFunc(budgets, w.Scope, func(b fsm.Budget, s string) int { return cmp.Compare(string(b.Scope), s) })

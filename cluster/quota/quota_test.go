@@ -204,3 +204,34 @@ func TestALoweredBudgetBindsWithTheNextRenewal(t *testing.T) {
 		}
 	}
 }
+
+func TestPacesAreToldForAsLongAsALease(t *testing.T) {
+	at := time.Unix(1000, 0)
+	d := New(lease, at)
+	told := func(now time.Time) (out []string) {
+		for _, p := range d.Paces(now) {
+			out = append(out, p.Pace.Job+" on "+string(p.Node))
+		}
+		return out
+	}
+	tell := func(node partition.NodeID, seq uint64, jobs ...string) {
+		r := Request{Node: node, Seq: seq}
+		for _, j := range jobs {
+			r.Paces = append(r.Paces, share.Pace{Job: j})
+		}
+		d.Renew(at, r, nil, none)
+	}
+	tell("b", 1, "bs-1", "bs-2")
+	tell("a", 1, "bs-2")
+	if got := fmt.Sprint(told(at)); got != "[bs-1 on b bs-2 on a bs-2 on b]" {
+		t.Error(got)
+	}
+	tell("b", 2)
+	tell("b", 1, "bs-3") // overtaken
+	if got := fmt.Sprint(told(at)); got != "[bs-2 on a]" {
+		t.Error(got)
+	}
+	if got := told(at.Add(lease)); len(got) != 0 {
+		t.Errorf("told after its lease: %s", got)
+	}
+}

@@ -235,6 +235,12 @@ func blank(t Type) (Message, error) {
 		return &SharesRequest{}, nil
 	case TypeSharesReply:
 		return &SharesReply{}, nil
+	case TypeRenewPaced:
+		return &RenewPaced{}, nil
+	case TypePaces:
+		return &PacesRequest{}, nil
+	case TypePacesReply:
+		return &PacesReply{}, nil
 	case TypeFailure:
 		return &Failure{}, nil
 	}
@@ -259,6 +265,10 @@ func From(m Message) *Who {
 	case *RenewShares:
 		return &m.Renew.From
 	case *SharesRequest:
+		return &m.From
+	case *RenewPaced:
+		return &m.Shares.Renew.From
+	case *PacesRequest:
 		return &m.From
 	case *StatusRequest:
 		return &m.From

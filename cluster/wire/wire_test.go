@@ -24,6 +24,8 @@ var who = Who{Cluster: "c1", ID: "n1", Name: "node-a", Instance: [16]byte{1}, Bo
 
 var anyWant = share.Want{Scope: "job/bs-a", Has: share.Share{1, 2, 3}, Wants: share.Share{share.More, 5, 6}, Lanes: 7}
 
+var anyPace = share.Pace{Job: "bs-a", Rate: 1, Floor: 2, Binds: true, Hurts: true, Kind: "lag", Why: "w"}
+
 // every is one message of each type with no field left empty.
 func every() []Message {
 	return []Message{
@@ -46,6 +48,9 @@ func every() []Message {
 		&RenewSharesReply{Result: ResultReply{Term: 5, Result: fsm.Result{Code: fsm.OK, Index: 6}}, Index: 6, Grants: []share.Grant{{Scope: "cluster", Share: share.Share{1, 2, share.More}}}},
 		&SharesRequest{From: who},
 		&SharesReply{Holdings: []Holding{{Node: "n1", Want: anyWant}}},
+		&RenewPaced{Shares: RenewShares{Renew: Renew{From: who, Load: 7, Data: []byte{4}}, Seq: 8, Wants: []share.Want{anyWant}}, Paces: []share.Pace{anyPace}},
+		&PacesRequest{From: who},
+		&PacesReply{Paces: []NodePace{{Node: "n1", Pace: anyPace}}},
 		&Failure{Reason: InUse, Code: "BST-E0402", Text: "t", Hint: "h", Leader: "n2", LeaderAt: "h:4"},
 	}
 }

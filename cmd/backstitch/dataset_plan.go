@@ -107,7 +107,7 @@ is a plan as any other.`,
 					return err
 				}
 			}
-			return a.printPlan(p, a.outFile, "")
+			return a.printPlan(cmd.Context(), p, a.outFile, "")
 		}),
 	}
 	cmd.Flags().StringVar(&a.outFile, "out", "", "`file` to save the plan to")

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/replay/recovery"
 	"backstitch/replay/spec"
@@ -50,7 +52,7 @@ world moved.
 					return err
 				}
 			}
-			if err := a.printPlan(p, a.outFile, about.where.again()); err != nil {
+			if err := a.printPlan(cmd.Context(), p, a.outFile, about.where.again()); err != nil {
 				return err
 			}
 			if detailed {
@@ -85,12 +87,38 @@ func (a *app) clusterID(ctx context.Context) string {
 	return s.ID
 }
 
+// limitsOf asks for the limits that p would fall under if it ran now. A plan is worth seeing without them.
+func (a *app) limitsOf(ctx context.Context, p *recovery.Plan) (out []recovery.Limit) {
+	if p.Cluster == "" || a.output != "" && a.output != "text" {
+		return nil
+	}
+	c, err := a.patientClient(0)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	short, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	all, err := c.Budgets(short, "")
+	if err != nil {
+		return nil
+	}
+	scopes := (&fsm.Job{Namespace: p.Spec.Metadata.Namespace, Locks: p.Locks()}).Scopes()
+	for _, b := range all.Budgets {
+		if slices.Contains(scopes, fsm.Scope(b.Scope)) {
+			out = append(out, recovery.Limit{Scope: b.Scope, Bytes: b.Rate.Bytes, Records: b.Rate.Records})
+		}
+	}
+	return out
+}
+
 // printPlan prints p as -o says; file is where it was saved, "" for nowhere, and with is what run needs beside it.
-func (a *app) printPlan(p *recovery.Plan, file, with string) error {
+func (a *app) printPlan(ctx context.Context, p *recovery.Plan, file, with string) error {
 	hash, err := p.Hash()
 	if err != nil {
 		return err
 	}
+	limits := a.limitsOf(ctx, p)
 	return a.print(answer{
 		value: struct {
 			Hash string         `json:"sha256"`
@@ -100,7 +128,7 @@ func (a *app) printPlan(p *recovery.Plan, file, with string) error {
 		}{fmt.Sprintf("%x", hash), file, string(recovery.JobID(hash)), p},
 		rows: anys(p.Parts), names: []string{string(recovery.JobID(hash))},
 		text: func(w io.Writer) error {
-			return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file, With: with})
+			return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file, With: with, Limits: limits})
 		},
 	})
 }

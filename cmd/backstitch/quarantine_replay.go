@@ -85,7 +85,7 @@ takes the file.`,
 					return err
 				}
 			}
-			return a.printPlan(p, a.outFile, where.again())
+			return a.printPlan(ctx, p, a.outFile, where.again())
 		},
 	}
 	f := cmd.Flags()

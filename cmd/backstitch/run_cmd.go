@@ -62,7 +62,7 @@ func (a *app) runPlan(cmd *cobra.Command, opt *runOptions, args []string) error 
 		return err
 	}
 	if opt.dryRun {
-		return a.printPlan(p, "", "")
+		return a.printPlan(ctx, p, "", "")
 	}
 	if len(p.Slices) == 0 {
 		err := a.print(answer{value: map[string]any{"job": nil, "reason": "nothing to write or to compare", "cannot": p.Totals.Cannot}, text: func(w io.Writer) error {

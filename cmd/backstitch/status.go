@@ -138,7 +138,7 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 	if err != nil {
 		return err
 	}
-	var limits []client.Budget
+	var limits client.Budgets
 	if !job.Terminal() {
 		limits, _ = c.Budgets(cmd.Context(), job.ID) // a node of an earlier program has none, and the rest is worth seeing
 	}
@@ -148,8 +148,9 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 			Dedupe      *recovery.Dedupe    `json:"dedupe,omitempty"`
 			Late        *recovery.Late      `json:"late,omitempty"`
 			Limits      []client.Budget     `json:"limits,omitempty"`
+			Feedback    []client.Pace       `json:"feedback,omitempty"`
 			SliceStates []client.SliceState `json:"sliceStates"`
-		}{job, recipe.Dedupe, recipe.Late, limits, slices},
+		}{job, recipe.Dedupe, recipe.Late, limits.Budgets, limits.Feedback, slices},
 		rows: append([]any{job}, anys(slices)...), names: []string{job.ID},
 		text: func(w io.Writer) error { return jobText(w, job, recipe, limits, slices, time.Now()) },
 	})
@@ -167,7 +168,7 @@ func recipeOf(ctx context.Context, c *client.Client, job string) (recipe recover
 	return recipe, nil
 }
 
-func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits []client.Budget, slices []client.SliceState, now time.Time) error {
+func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits client.Budgets, slices []client.SliceState, now time.Time) error {
 	fmt.Fprintf(w, "Job %s   %s/%s   %s", j.ID, j.Namespace, j.Name, j.State)
 	if j.Why != "" {
 		fmt.Fprintf(w, ": %s", j.Why)

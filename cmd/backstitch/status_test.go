@@ -17,7 +17,7 @@ func TestStatusSaysWhatWasLeftOut(t *testing.T) {
 	const want = "\n  dedupe       by value.id within 1h, 1,204 records left out as repetitions, 3 kept without a key\n"
 	for _, d := range []*recovery.Dedupe{dedupe, nil} {
 		var b strings.Builder
-		if err := jobText(&b, job, recovery.Recipe{Dedupe: d}, nil, nil, time.UnixMilli(0)); err != nil {
+		if err := jobText(&b, job, recovery.Recipe{Dedupe: d}, client.Budgets{}, nil, time.UnixMilli(0)); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(b.String(), want); got != (d != nil) || d == nil && strings.Contains(b.String(), "dedupe") {
@@ -37,11 +37,35 @@ func TestStatusSaysWhatIsLate(t *testing.T) {
 		"\n  late         by value.at, 0s allowed: 1 record, by up to 25,567 days\n": {Time: "value.at", Parts: []recovery.LatePart{{Records: 1, MostMs: 2_208_902_400_001}}},
 	} {
 		var b strings.Builder
-		if err := jobText(&b, job, recovery.Recipe{Late: l}, nil, nil, time.UnixMilli(0)); err != nil {
+		if err := jobText(&b, job, recovery.Recipe{Late: l}, client.Budgets{}, nil, time.UnixMilli(0)); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), want) || l == nil && strings.Contains(b.String(), "  late ") {
 			t.Errorf("asked for %+v:\n%s\nwant %q", l, b.String(), want)
+		}
+	}
+}
+
+// What holds a job back is told where people look for how far it is: the limits that it falls under, and what feedback leaves it.
+func TestStatusSaysWhatHoldsAJobBack(t *testing.T) {
+	var b strings.Builder
+	held := client.Budgets{
+		Budgets: []client.Budget{{Scope: "job/bs-a", Rate: client.Rate{Bytes: 20 << 20}, Jobs: []string{"bs-a"}, Nodes: []client.NodePart{{Node: "n1"}}}},
+		Feedback: []client.Pace{
+			{Job: "bs-a", Node: "n1", BytesPerSecond: 3251 << 10, Binds: true, Hurts: true, Why: "lag of group billing grew by 12,000 (limit 10,000)"},
+			{Job: "bs-a", Node: "n2", BytesPerSecond: 1 << 20, Why: "it began slowly, and nobody has suffered yet"},
+		},
+	}
+	if err := jobText(&b, client.Job{ID: "bs-a", State: "running"}, recovery.Recipe{}, held, nil, time.UnixMilli(0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"  feedback     held to 3.2 MiB/s on n1: lag of group billing grew by 12,000 (limit 10,000)\n",
+		"  feedback     would be held to 1.0 MiB/s on n2: it began slowly, and nobody has suffered yet\n",
+		"  limit        20 MiB/s of job/bs-a: does not bind on 1 node\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("status does not say %q:\n%s", want, b.String())
 		}
 	}
 }

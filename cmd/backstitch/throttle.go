@@ -112,7 +112,7 @@ Exit status: 0 it is bounded, 2 usage, 10 there is no such job, 11 the job has e
 			if err != nil {
 				return err
 			}
-			out := budgetsAnswer(all)
+			out := budgetsAnswer(client.Budgets{Budgets: all})
 			out.text = func(w io.Writer) error {
 				if b.off {
 					_, err := fmt.Fprintf(w, "%s is not bounded any more.\n", put.Scope)
@@ -198,15 +198,20 @@ func newLimits(a *app) *cobra.Command {
 	}
 }
 
-func budgetsAnswer(all []client.Budget) answer {
+func budgetsAnswer(b client.Budgets) answer {
+	all := b.Budgets
 	var names []string
 	var rows [][]string
 	for _, b := range all {
 		names = append(names, b.Scope)
 		rows = append(rows, []string{b.Scope, rateOf(b.Rate), partsText(b), dash(b.By), stamp(b.At), dash(b.Why)})
 	}
-	return answer{value: client.Budgets{Budgets: append([]client.Budget{}, all...)}, rows: anys(all), names: names, text: func(w io.Writer) error {
-		if len(all) == 0 {
+	for _, p := range b.Feedback {
+		rows = append(rows, []string{"job/" + p.Job, limitText(p.BytesPerSecond, true), boundText(p) + " on " + p.Node, "feedback", "-", p.Why})
+	}
+	value := client.Budgets{Budgets: append([]client.Budget{}, all...), Feedback: append([]client.Pace{}, b.Feedback...)}
+	return answer{value: value, rows: append(anys(all), anys(b.Feedback)...), names: names, text: func(w io.Writer) error {
+		if len(rows) == 0 {
 			_, err := fmt.Fprintln(w, "No bounds.  Next: backstitch throttle JOB --bytes 20MiB/s")
 			return err
 		}
@@ -230,9 +235,24 @@ func rateOf(r client.Rate) string {
 	return dash(strings.Join(out, ", "))
 }
 
-// limitLines are what status says of the budgets that a job falls under.
-func limitLines(w io.Writer, all []client.Budget) {
-	for _, b := range all {
+// boundText says whether a job would do more than feedback leaves it.
+func boundText(p client.Pace) string {
+	if p.Binds {
+		return "binds"
+	}
+	return "does not bind"
+}
+
+// limitLines are what status says of the budgets that a job falls under, and of what feedback leaves it.
+func limitLines(w io.Writer, all client.Budgets) {
+	for _, p := range all.Feedback {
+		held := "held to"
+		if !p.Binds {
+			held = "would be held to"
+		}
+		fmt.Fprintf(w, "  feedback     %s %s/s on %s: %s\n", held, bytesText(p.BytesPerSecond), p.Node, p.Why)
+	}
+	for _, b := range all.Budgets {
 		fmt.Fprintf(w, "  limit        %s of %s: %s%s\n", rateOf(b.Rate), b.Scope, partsText(b), because(b))
 	}
 }
