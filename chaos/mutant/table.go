@@ -745,6 +745,26 @@ var All = []Mutant{
 		Caught: room("replay/report", "TestOldReportsAreStillChecked"),
 	},
 
+	// Feedback.
+	{
+		Name: "hear-nobody-suffer", File: "replay/pace/controller.go",
+		Old: "		if !s.Over() {\n", New: "		if true || !s.Over() {\n",
+		Why:    "a group falls behind, and the job goes on",
+		Caught: room("replay/feedback", "TestTheRateFollowsTheLagOfAGroup"),
+	},
+	{
+		Name: "unseen-is-well", File: "replay/pace/controller.go",
+		Old: "			unseen = s\n", New: "			_ = unseen\n",
+		Why:    "a group that the broker does not show is taken for one that keeps up, and the rate rises without end",
+		Caught: room("replay/feedback", "TestAGroupThatCanNotBeSeenHoldsTheRate"),
+	},
+	{
+		Name: "a-pace-for-nobody", File: "replay/throttle/meter.go",
+		Old: "purses: append(scoped, m.pace)}", New: "purses: scoped}",
+		Why:    "the rate falls in what status says, and lanes never hear of it",
+		Caught: room("chaos/bubble", "TestJobsSlowDownForAGroupThatFallsBehind"),
+	},
+
 	// Telling others.
 	{
 		Name: "follow-any-address", File: "cluster/notify/guard.go",
