@@ -1,0 +1,60 @@
+package baseline
+
+// quiet is the part of its usual records that a source is held against: the evidence is how much likelier an hour is for a source that sends
+// a tenth than for one that sends as ever.
+const quiet = 0.1
+
+// priorSource is for a source what priorCount is for a series.
+const priorSource = 4
+
+// source is what is known of one sender: its share of all records, how that goes by hours of the day and by days of the week, and how
+// uneven it is. Seasons that all senders have in common are in the total.
+type source struct {
+	first, last int64 // hours; last is the newest that had records
+	level       pair
+	day         [hoursOfDay]pair
+	weekday     [7]pair
+	spread      pair
+	evidence    float32
+	missed      float32 // records that were expected since last
+	told        bool
+}
+
+func weekday(hour int64) int {
+	_, w := slots(hour)
+	return w / hoursOfDay
+}
+
+// share is the part of all records that it sends.
+func (s *source) share() float64 { return s.level.or(0, 0) }
+
+func (s *source) factors(hour int64) (day, days float64) {
+	d, _ := slots(hour)
+	return s.day[d].or(1, priorSource), s.weekday[weekday(hour)].or(1, priorSource)
+}
+
+// observe takes what the source and all of them have sent in an hour.
+func (s *source) observe(hour int64, count, total, limit float64) {
+	day, days := s.factors(hour)
+	flat := s.share() * total
+	mean := flat * day * days
+	uneven := max(s.spread.or(0.25, 2*mean*mean), 0)
+	step := min(silence(count, mean, uneven), limit/2) // two hours at least make an alarm
+	s.evidence = float32(min(max(float64(s.evidence)+step, 0), 2*limit))
+	if count > 0 {
+		s.last, s.missed = hour, 0
+	} else {
+		s.missed += float32(mean)
+	}
+	// What may be the beginning of silence is not learned.
+	if float64(s.evidence) > limit/2 {
+		return
+	}
+	s.level.add(count, total*day*days, keepLevel)
+	d, _ := slots(hour)
+	if flat > 0 {
+		s.day[d].add(count, flat*days, keepDay)
+		s.weekday[weekday(hour)].add(count, flat*day, keepDay)
+		s.spread.add((count-mean)*(count-mean)-mean, mean*mean, keepSpread)
+	}
+}
