@@ -57,6 +57,7 @@ const (
 	codeTrailsDiffer  = "BST-E4091" // nodes do not have one audit trail
 	codeNotTrail      = "BST-E4092" // a file is no audit trail
 	codeNoTrail       = "BST-E4093" // there was no record to check, or a node could not be asked
+	codeBaseline      = "BST-E4054" // a file of baselines is none, or not that of this topic
 	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 

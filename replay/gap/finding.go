@@ -27,6 +27,7 @@ const (
 	Extra         Kind = "extra"          // records that the target has and the reference has not
 	AtRisk        Kind = "at risk"        // records that are there and will be gone before they were read
 	Misplaced     Kind = "misplaced"      // an object of the reference that lies under the directory of another time
+	Anomaly       Kind = "anomaly"        // an hour has fewer or more records than such hours have; nothing is known to be lost
 	Schema        Kind = "schema"         // records name a schema that nobody expects; Range is the first of them
 )
 

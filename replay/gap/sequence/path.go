@@ -39,6 +39,9 @@ func ParsePath(s string) (Path, error) {
 // String returns what ParsePath read.
 func (p Path) String() string { return p.text }
 
+// Find returns the field as text, a JSON string without its quotes, and whether there is one that is not null.
+func (p Path) Find(r *record.Record) ([]byte, bool) { return p.find(r) }
+
 // find returns the field as text; a JSON string without its quotes. It reports whether there is one.
 func (p Path) find(r *record.Record) ([]byte, bool) {
 	switch {

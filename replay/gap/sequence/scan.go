@@ -72,6 +72,16 @@ func Scan(ctx context.Context, in Input, cfg Config) (*Report, error) {
 	return rep, nil
 }
 
+// Each reads every partition of the topic side by side, and calls f with each record, about in the order of time. It returns from when on, in
+// Kafka milliseconds, all partitions have all of their records: 0 where nothing was ever taken away, NowMs where a partition has none left.
+func Each(ctx context.Context, in Input, f func(part int32, r *record.Record) error) (wholeMs int64, err error) {
+	at, err := in.all(ctx, f)
+	if at.emptied {
+		return in.NowMs, err
+	}
+	return max(at.spread, at.from), err
+}
+
 // all reads every partition of the topic.
 func (in *Input) all(ctx context.Context, add func(part int32, r *record.Record) error) (edges, error) {
 	lanes, at, err := open(ctx, in)

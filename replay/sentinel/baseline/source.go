@@ -17,7 +17,9 @@ type source struct {
 	spread      pair
 	evidence    float32
 	missed      float32 // records that were expected since last
-	told        bool
+	told        bool    // is silent
+	replaced    bool    // and others have come for it
+	found       int64   // the hour in which it was told
 }
 
 func weekday(hour int64) int {

@@ -83,7 +83,7 @@ func (s *Sources) Observe(hour int64, counts map[string]int64) ([]Silent, error)
 		src := s.all[name]
 		src.observe(hour, float64(counts[name]), total, limit)
 		if src.told && counts[name] > 0 {
-			src.told, src.evidence = false, 0
+			src.told, src.replaced, src.evidence = false, false, 0
 		}
 		if hour-src.last > forgetHours {
 			delete(s.all, name)
@@ -94,14 +94,31 @@ func (s *Sources) Observe(hour int64, counts map[string]int64) ([]Silent, error)
 		if src == nil || src.told || float64(src.evidence) < limit || src.last == hour || src.last-src.first < WarmHours {
 			continue
 		}
-		src.told = true
-		if s.replaced(src) {
-			continue
+		src.told, src.found, src.replaced = true, hour, s.replaced(src)
+		if !src.replaced {
+			out = append(out, src.silent(name))
 		}
-		out = append(out, Silent{Name: name, SinceHour: src.last + 1, Hour: hour, Share: src.share(), Missed: float64(src.missed)})
 	}
-	slices.SortStableFunc(out, func(a, b Silent) int { return cmp.Compare(b.Share, a.Share) })
+	slices.SortStableFunc(out, larger)
 	return out, nil
+}
+
+// Silent are those of which nothing comes, told less than two weeks ago, the one with most records first.
+func (s *Sources) Silent() []Silent {
+	var out []Silent
+	for _, name := range slices.Sorted(maps.Keys(s.all)) {
+		if src := s.all[name]; src.told && !src.replaced {
+			out = append(out, src.silent(name))
+		}
+	}
+	slices.SortStableFunc(out, larger)
+	return out
+}
+
+func larger(a, b Silent) int { return cmp.Compare(b.Share, a.Share) }
+
+func (s *source) silent(name string) Silent {
+	return Silent{Name: name, SinceHour: s.last + 1, Hour: s.found, Share: s.share(), Missed: float64(s.missed)}
 }
 
 // replaced says whether new senders have what this one, and those that went with it, had sent: hosts get new names when they are

@@ -41,6 +41,9 @@ func TestS20AFewOfManySendersFallSilent(t *testing.T) {
 		}
 		found = append(found, fleet(t, s, h, 20, r, there...)...)
 	}
+	if now := s.Silent(); len(now) != 2 || now[0].SinceHour != begin+from || now[0].Missed < 20*2*hoursOfWeek*8/10 {
+		t.Errorf("at the end: got %+v", now)
+	}
 	if len(found) != 2 {
 		t.Fatalf("got %+v, want host-00 and host-01, once each", found)
 	}
