@@ -52,15 +52,15 @@ type packedLearned struct {
 }
 
 type packedSource struct {
-	Name             uint16 // bytes that follow
-	First, Last      int64
-	Level            pair
-	Day              [hoursOfDay]pair
-	Weekday          [7]pair
-	Spread           pair
-	Evidence, Missed float32
-	Told, Replaced   bool
-	Found            int64
+	Name                    uint16 // bytes that follow
+	First, Last             int64
+	Level                   pair
+	Day                     [hoursOfDay]pair
+	Weekday                 [7]pair
+	Spread                  pair
+	Evidence, Pause, Missed float32
+	Told, Replaced          bool
+	Found                   int64
 }
 
 type packedHour struct {
@@ -139,7 +139,7 @@ func (s *Sources) MarshalBinary() ([]byte, error) {
 	b := write(nil, packedSources{sourcesFormat, s.last, s.hours, s.others, int32(len(s.all))})
 	for _, name := range slices.Sorted(maps.Keys(s.all)) {
 		src := s.all[name]
-		b = write(b, packedSource{uint16(len(name)), src.first, src.last, src.level, src.day, src.weekday, src.spread, src.evidence, src.missed, src.told, src.replaced, src.found})
+		b = write(b, packedSource{uint16(len(name)), src.first, src.last, src.level, src.day, src.weekday, src.spread, src.evidence, src.pause, src.missed, src.told, src.replaced, src.found})
 		b = append(b, name...)
 	}
 	return b, nil
@@ -160,7 +160,7 @@ func (s *Sources) UnmarshalBinary(b []byte) error {
 		}
 		name := make([]byte, v.Name)
 		_, _ = r.Read(name) // as many are there
-		out.all[string(name)] = &source{v.First, v.Last, v.Level, v.Day, v.Weekday, v.Spread, v.Evidence, v.Missed, v.Told, v.Replaced, v.Found}
+		out.all[string(name)] = &source{v.First, v.Last, v.Level, v.Day, v.Weekday, v.Spread, v.Evidence, v.Pause, v.Missed, v.Told, v.Replaced, v.Found}
 	}
 	if r.Len() > 0 || len(out.all) != int(p.Sources) {
 		return fmt.Errorf("sources of %d bytes: %w", len(b), ErrState)

@@ -100,7 +100,18 @@ func TestBytesOfStates(t *testing.T) {
 			t.Errorf("a later format: got %v", err)
 		}
 	}
-	const golden = "testdata/series.hex"
+	senders := NewSources()
+	for h := range int64(30) {
+		if _, err := senders.Observe(begin+h, map[string]int64{"a": 8 - h%2, "host-b": 4}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state, err := senders.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.WriteString(hex.EncodeToString(state) + "\n")
+	const golden = "testdata/states.hex"
 	if *update {
 		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)

@@ -33,12 +33,14 @@ func TestAnOutageDoesNotBecomeUsual(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	s := New(Counts)
 	const from, to, end = 5 * hoursOfWeek, 5*hoursOfWeek + 5*hoursOfDay, 8 * hoursOfWeek
+	var expected [end]float64
 	for h := range end {
 		count := usual(r, h)
 		if h >= from && h < to {
 			count = math.Round(count / 2)
 		}
 		j := observe(t, s, h, count)
+		expected[h] = j.Expected
 		want := Usual
 		switch {
 		case h < WarmHours:
@@ -55,6 +57,13 @@ func TestAnOutageDoesNotBecomeUsual(t *testing.T) {
 			t.Fatalf("hour %d: since %d, want the first hour of the outage, %d", h-from, j.SinceHour-begin, from)
 		}
 	}
+	var before, after float64
+	for h := to; h < to+hoursOfDay; h++ {
+		before, after = before+expected[h-hoursOfWeek], after+expected[h]
+	}
+	if math.Abs(after/before-1) > 0.015 {
+		t.Errorf("expected %.0f on the day after the outage, and %.0f a week before", after, before)
+	}
 }
 
 func TestAQuietTopicIsNoAlarm(t *testing.T) {
@@ -65,8 +74,8 @@ func TestAQuietTopicIsNoAlarm(t *testing.T) {
 		was := Usual
 		for h := range 10 * hoursOfWeek {
 			count := 0.0
-			for range 20 { // in the mean 0.8
-				if r.Float64() < 0.04 {
+			for range 20 { // in the mean 0.8, or 0.3 after weeks of nothing
+				if seed%2 == 0 && r.Float64() < 0.04 || seed%2 == 1 && h > WarmHours && r.Float64() < 0.015 {
 					count++
 				}
 			}

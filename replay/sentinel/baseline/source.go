@@ -16,11 +16,21 @@ type source struct {
 	weekday     [7]pair
 	spread      pair
 	evidence    float32
+	pause       float32 // the longest so far, in hours, which fades
 	missed      float32 // records that were expected since last
 	told        bool    // is silent
 	replaced    bool    // and others have come for it
 	found       int64   // the hour in which it was told
 }
+
+// keepPause is what stays of the longest pause after one more hour: half after a month. longer is by how much silence must be longer.
+const (
+	keepPause = 0.999
+	longer    = 1.5
+)
+
+// away says whether the source has been without a record for clearly longer than it ever was.
+func (s *source) away(hour int64) bool { return float64(hour-s.last) > longer*float64(s.pause) }
 
 func weekday(hour int64) int {
 	_, w := slots(hour)
@@ -44,6 +54,9 @@ func (s *source) observe(hour int64, count, total, limit float64) {
 	step := min(silence(count, mean, uneven), limit/2) // two hours at least make an alarm
 	s.evidence = float32(min(max(float64(s.evidence)+step, 0), 2*limit))
 	if count > 0 {
+		if !s.told {
+			s.pause = max(s.pause*keepPause, float32(hour-1-s.last))
+		}
 		s.last, s.missed = hour, 0
 	} else {
 		s.missed += float32(mean)

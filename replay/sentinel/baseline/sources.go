@@ -91,7 +91,7 @@ func (s *Sources) Observe(hour int64, counts map[string]int64) ([]Silent, error)
 	}
 	for _, name := range names {
 		src := s.all[name]
-		if src == nil || src.told || float64(src.evidence) < limit || src.last == hour || src.last-src.first < WarmHours {
+		if src == nil || src.told || float64(src.evidence) < limit || !src.away(hour) || src.last-src.first < WarmHours {
 			continue
 		}
 		src.told, src.found, src.replaced = true, hour, s.replaced(src)

@@ -54,6 +54,26 @@ func TestS20AFewOfManySendersFallSilent(t *testing.T) {
 	}
 }
 
+// TestAPauseAsEverIsNoSilence is a sender that rests for a day now and then, and one day for good.
+func TestAPauseAsEverIsNoSilence(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	s := NewSources()
+	const from = 6 * hoursOfWeek
+	for h := range 7 * hoursOfWeek {
+		there := hosts(1, 20)
+		if h < from && h%(9*hoursOfDay) >= hoursOfDay {
+			there = hosts(0, 20)
+		}
+		found := fleet(t, s, h, 20, r, there...)
+		if len(found) > 0 && (h < from+hoursOfDay || h > from+2*hoursOfDay || found[0].Name != "host-00") {
+			t.Fatalf("hour %d: got %+v", h-from, found)
+		}
+	}
+	if len(s.Silent()) != 1 {
+		t.Errorf("at the end: got %+v, want host-00", s.Silent())
+	}
+}
+
 func TestARolloutIsNoSilence(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	s := NewSources()
