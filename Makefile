@@ -90,6 +90,11 @@ test-detect: kafka ## what detection finds of generated losses in every layout a
 	$(CHAOS) -timeout 4m -run TestSeeds ./chaos/detect -detect.seeds $(DETECT) -detect.from $(FROM)
 	$(CHAOS) -tags real -timeout 4m -run TestRealSeeds ./chaos/detect -detect.from $(FROM)
 
+.PHONY: test-anomaly
+test-anomaly: ## how many of the losses with labels are called anomalies, how soon, and what else is: on generated series and on real ones
+	deploy/testbed/flights.sh
+	$(GO) test -tags real -count=1 -timeout 3m -v ./chaos/anomaly -anomaly.series 100
+
 # Seeds run beside each other, twice as many as there are cores: each waits a little for its evidence to reach the disk. What they hold is
 # little and soon gone, so the collector may let it grow to ten times that.
 BESIDE ?= $(shell expr 2 \* $$(nproc))

@@ -765,6 +765,20 @@ var All = []Mutant{
 		Caught: room("chaos/bubble", "TestJobsSlowDownForAGroupThatFallsBehind"),
 	},
 
+	// Baselines.
+	{
+		Name: "learn-from-an-outage", File: "replay/sentinel/baseline/series.go",
+		Old: "	if j.State == Usual {\n		s.lasts", New: "	if s.learn(o, mean, dev); j.State == Usual {\n		s.lasts",
+		Why:    "what an outage leaves becomes what is expected, and the alarm ends before the outage does",
+		Caught: room("replay/sentinel/baseline", "TestAnOutageDoesNotBecomeUsual"),
+	},
+	{
+		Name: "few-are-an-alarm", File: "replay/sentinel/baseline/series.go",
+		Old: "return mean + 1 }", New: "return 1e-6 * (mean + 1) }",
+		Why:    "what comes now and then is an alarm each time it comes",
+		Caught: room("replay/sentinel/baseline", "TestAQuietTopicIsNoAlarm"),
+	},
+
 	// Telling others.
 	{
 		Name: "follow-any-address", File: "cluster/notify/guard.go",
