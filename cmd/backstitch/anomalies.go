@@ -83,6 +83,13 @@ func (n *anomalies) run(cmd *cobra.Command, args []string) error {
 	if errors.Is(err, anomaly.ErrState) {
 		return n.refused(err)
 	}
+	if errors.Is(err, anomaly.ErrCompacted) {
+		return &failure{
+			Code: codeCompacted, Title: err.Error(), Exit: client.ExitUsage, Err: err,
+			Detail: "Its older hours have lost records for which there are newer ones, so they do not say what an hour usually has.",
+			Next:   "name a topic that keeps all of its records for a time, like the one that this one is made of",
+		}
+	}
 	if err != nil {
 		return err
 	}

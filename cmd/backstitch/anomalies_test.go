@@ -145,12 +145,14 @@ func TestAnomaliesGoOn(t *testing.T) {
 }
 
 func TestAnomaliesRefuses(t *testing.T) {
-	b := newBroker(t, "orders")
+	b := newBroker(t, "orders", "accounts")
+	b.set("accounts", "cleanup.policy", "compact")
 	for _, row := range []struct {
 		args []string
 		want int
 		says string
 	}{
+		{[]string{"accounts"}, client.ExitUsage, "BST-E4055"},
 		{[]string{"no-such-topic"}, client.ExitNotFound, "BST-E4012"},
 		{[]string{"orders", "--days", "0"}, client.ExitUsage, "--days must be 1 to 98"},
 		{[]string{"orders", "--days", "99"}, client.ExitUsage, "--days must be 1 to 98"},

@@ -58,6 +58,7 @@ const (
 	codeNotTrail      = "BST-E4092" // a file is no audit trail
 	codeNoTrail       = "BST-E4093" // there was no record to check, or a node could not be asked
 	codeBaseline      = "BST-E4054" // a file of baselines is none, or not that of this topic
+	codeCompacted     = "BST-E4055" // hours of a compacted topic say nothing of others
 	codeFailed        = "BST-E4099" // anything without a code of its own
 )
 

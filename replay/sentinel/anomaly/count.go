@@ -8,8 +8,11 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"backstitch/replay/gap"
 	"backstitch/replay/gap/sequence"
+	"backstitch/replay/klog"
 	"backstitch/replay/record"
+	"backstitch/replay/sentinel"
 	"backstitch/replay/sentinel/baseline"
 )
 
@@ -57,6 +60,31 @@ func (in *Input) validate() error {
 		return fmt.Errorf("read %d hours: want 1 to %d", in.Hours, MaxHours)
 	}
 	return nil
+}
+
+// ErrCompacted says that older hours of a topic have lost the records for which there are newer ones, so that they say nothing of those to come.
+var ErrCompacted = errors.New("the topic is compacted")
+
+// unknown is whether a topic is compacted whose settings may not be seen.
+const unknown = "unknown"
+
+// compacted is an error where the topic is, and unknown where that can not be seen.
+func (in *Input) compacted(ctx context.Context) (string, error) {
+	values, _, err := klog.Settings(ctx, in.Client, in.Topic)
+	if errors.Is(err, klog.ErrDenied) {
+		return unknown, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	kept, err := sentinel.ParseRetention(values)
+	if err != nil {
+		return "", fmt.Errorf("settings of topic %s: %w", in.Topic, err)
+	}
+	if (gap.Facts{CleanupPolicy: kept.Policy}).Compacted() {
+		return "", fmt.Errorf("topic %s: %w", in.Topic, ErrCompacted)
+	}
+	return "", nil
 }
 
 // row is what one place has had, by hours from the first on.

@@ -75,6 +75,10 @@ func Look(ctx context.Context, in Input) (*Report, error) {
 			return nil, err
 		}
 	}
+	compacted, err := in.compacted(ctx)
+	if err != nil {
+		return nil, err
+	}
 	c, err := in.count(ctx)
 	if err != nil {
 		return nil, err
@@ -84,7 +88,11 @@ func Look(ctx context.Context, in Input) (*Report, error) {
 			c.parts[n] = c.row() // it had records, and has none now
 		}
 	}
-	return in.judge(c, id)
+	rep, err := in.judge(c, id)
+	if err == nil && compacted == unknown {
+		rep.NotChecked = append(rep.NotChecked, "whether the topic is compacted, so that older hours have lost records: its settings may not be seen (DescribeConfigs)")
+	}
+	return rep, err
 }
 
 func (in *Input) judge(c *counts, id string) (*Report, error) {
