@@ -23,6 +23,7 @@ var kinds = map[string]string{
 	"at risk":        "at-risk.md",
 	"misplaced":      "misplaced.md",
 	"schema":         "schema.md",
+	"anomaly":        "anomaly.md",
 }
 
 // alerts are those of deploy/alerts and those that agents raise by themselves.
