@@ -14,6 +14,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/replay/gap/sequence"
+	"backstitch/replay/gap"
 	"backstitch/replay/sentinel/anomaly"
 )
 
@@ -99,6 +100,7 @@ func (n *anomalies) run(cmd *cobra.Command, args []string) error {
 		}
 	}
 	text := func(w io.Writer) error { return rep.WriteText(w, anomaly.RenderOptions{All: n.all, Kept: n.state}) }
+	gap.NameRunbooks(rep.Findings)
 	if err := a.print(answer{value: rep, rows: anys(rep.Findings), names: ids(rep.Findings), text: text}); err != nil || !n.detailed {
 		return err
 	}

@@ -67,7 +67,7 @@ func TestAnomalies(t *testing.T) {
 	}
 	var rep anomaly.Report
 	stdout, _ = b.run(client.ExitOK, "anomalies", "orders", "-o", "json", "-q")
-	if err := json.Unmarshal([]byte(stdout), &rep); err != nil || len(rep.Findings) != 1 || rep.Findings[0].Kind != gap.Anomaly || rep.Findings[0].Count < 200 || rep.Findings[0].Count > 260 {
+	if err := json.Unmarshal([]byte(stdout), &rep); err != nil || len(rep.Findings) != 1 || rep.Findings[0].Kind != gap.Anomaly || rep.Findings[0].Runbook == "" || rep.Findings[0].Count < 200 || rep.Findings[0].Count > 260 {
 		t.Errorf("json: got %+v, %v", rep.Findings, err)
 	}
 	stdout, _ = b.run(client.ExitWork, "anomalies", "clicks", "--source", "header:host", "--null", "/id", "--detailed-exitcode", "-q")
