@@ -21,3 +21,14 @@ func RateOf(n [3]int64) Rate { return Rate{Bytes: n[0], Records: n[1], Requests:
 
 // Negative reports whether one of the numbers is below zero.
 func (r Rate) Negative() bool { return min(r.Bytes, r.Records, r.Requests) < 0 }
+
+// Within is what r and o allow together: of each unit the smaller one, of those that are limited.
+func (r Rate) Within(o Rate) Rate {
+	x, y := r.Of(), o.Of()
+	for i := range x {
+		if x[i] == 0 || y[i] != 0 && y[i] < x[i] {
+			x[i] = y[i]
+		}
+	}
+	return RateOf(x)
+}
