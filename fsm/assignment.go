@@ -6,7 +6,7 @@ import "backstitch/partition"
 type Assignment struct {
 	Index uint64
 	Work  []Work
-	// Budgets are all that the book has, by scope.
+	// Budgets are what a share is needed of, by scope: View.Bounds.
 	Budgets []Budget
 }
 
@@ -26,6 +26,8 @@ type Work struct {
 	Schemas []DatasetSchema
 	// Plan is what a plan slice makes, nil for others.
 	Plan *Plan
+	// Yield says that the slice is to be given back at its next checkpoint, or at once where it does not run.
+	Yield bool
 	// Quarantined are the positions that the fill slices of a verify slice's lane have set aside. Empty on fill slices.
 	Quarantined partition.Ranges
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"backstitch/fsm/wire"
 	"backstitch/partition"
@@ -54,6 +55,10 @@ var (
 	goldenMade = MadePlan{Job: "bs-7f3k2p", Name: "orders.refill", Hash: [32]byte{1, 31: 2}, Recipe: []byte(`{"v":1}`), Locks: []string{"kafka:abc/orders/0"},
 		Priority: 50, Records: 70_000, Bytes: 1 << 33, Slices: []partition.Slice{goldenFrozen}, Warnings: []string{"BST-P202 w"}, Document: []byte{0x28, 0xb5}}
 	goldenSchema = SeenSchema{Place: TargetValue, Name: "7", Print: [16]byte{6, 15: 7}, Subject: "orders-value", Version: 3, First: Position{7, 4711}, TimestampMs: 1_700_000_000_000}
+	goldenTerms  = Terms{Job: "bs-7f3k2m", Calendar: partition.Calendar{Zone: "Europe/Berlin",
+		Peaks:     []partition.Window{{Cron: "0 7 * * MON-FRI", Duration: 12 * time.Hour, Rate: partition.Rate{Bytes: 5 << 20, Records: 70_000, Requests: 300}}},
+		Blackouts: []partition.Window{{Cron: "55 23 L * *", Duration: 2 * time.Hour, Rate: partition.Rate{Bytes: 1, Records: 2, Requests: 3}}}},
+		DetectedUnixNanos: 1_700_000_000_000_000_000, DeadlineUnixNanos: 1_700_000_000_000_000_001, AlertPercent: 75, CompletePPM: 999_990}
 	goldenFrozen = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
 		Ranges:  partition.Ranges{{From: 100, To: 200}, {From: 300, To: 70_000}},
 		Objects: []partition.Object{{Key: "topics/a.json.gz", ETag: "9b2c", Size: 1 << 20, Base: 100, Count: -1}},
@@ -66,6 +71,9 @@ var goldenCommands = []Command{
 		Locks: []string{"kafka:abc/orders/0", "kafka:abc/orders/1"}, Priority: 50, Records: 70_000, Bytes: 5 << 32, Slices: 300},
 	StartJob{"bs-7f3k2m"}, PauseJob{"bs-7f3k2m"}, ResumeJob{"bs-7f3k2m"}, CancelJob{"bs-7f3k2m"}, BeginVerify{"bs-7f3k2m"},
 	FinishJob{ID: "bs-7f3k2m", State: JobSucceeded, Proof: "r-abc"}, RetryJob{"bs-7f3k2m"}, SetPriority{ID: "bs-7f3k2m", Priority: 70},
+	SubmitJobOnTerms{Submit: SubmitJob{ID: "bs-7f3k2m", Name: "refill orders", Namespace: "shop", Recipe: []byte("{}"), PlanHash: [32]byte{1, 31: 2},
+		Locks: []string{"kafka:abc/orders/0"}, Priority: 50, Records: 70_000, Bytes: 1 << 33, Slices: 300}, Terms: goldenTerms},
+	YieldLeases{[]Lease{{Slice: goldenSlice, Owner: "a", Epoch: 3}}},
 	AddSlices{Job: "bs-7f3k2m", Slices: []partition.Slice{goldenFrozen}},
 	FinishSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Comparison: &goldenComparison, Quarantine: goldenQuarantine},
 	FailSlice{Slice: goldenSlice, Owner: "a", Epoch: 3, Err: "BST-E0107: broker is gone", Retry: true, NotBeforeUnixNanos: 1_700_000_000_000_000_003},
@@ -108,6 +116,8 @@ var goldenValues = map[string]any{
 	"book_slice_state": SliceState{ID: goldenSlice, Kind: partition.SliceFill, Partition: 7, Status: SliceLeased, Owner: "a", Epoch: 3,
 		Checkpoint: goldenPoint, Attempts: 2, NotBeforeUnixNanos: 4, Err: "BST-E0107", Comparison: &goldenComparison,
 		Quarantine: goldenQuarantine, ModifyIndex: 300},
+	"book_terms": goldenTerms,
+	"book_yield": yielded{Epoch: 300},
 	"book_proof": goldenProof,
 	"book_proof_key": ProofKey{Key: [32]byte{6, 31: 7}, SinceIndex: 70_000, SinceUnixNanos: 1_700_000_000_000_000_004, By: "cli:root",
 		UntilIndex: 70_001, UntilUnixNanos: 1_700_000_000_000_000_005},

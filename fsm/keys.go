@@ -59,6 +59,8 @@ const (
 	kindAside       kind = 'X' // job -> aside
 	kindSchema      kind = 'G' // dataset, pair, place, name -> DatasetSchema
 	kindBudget      kind = 'R' // scope -> Budget
+	kindTerms       kind = 'K' // job -> Terms
+	kindYield       kind = 'Y' // job, number -> yielded, of a lease that is to be given back
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -243,6 +245,10 @@ func (k kind) String() string {
 		return "schema of a dataset"
 	case kindBudget:
 		return "budget"
+	case kindTerms:
+		return "terms of a job"
+	case kindYield:
+		return "lease to give back"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -332,6 +338,10 @@ func (k kind) newValue() any {
 		return new(DatasetSchema)
 	case kindBudget:
 		return new(Budget)
+	case kindTerms:
+		return new(Terms)
+	case kindYield:
+		return new(yielded)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

@@ -49,6 +49,7 @@ func (t *tx) dropLease(s SliceState) {
 	}
 	t.remove(ownedKey(s.Owner, s.ID))
 	t.remove(sliceKey(kindLeased, s.ID))
+	t.dropYield(s.ID)
 }
 
 // release lets a leased slice wait again. The epoch stays: the next owner gets a higher one.

@@ -7,7 +7,7 @@ import (
 )
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints, 05x
-// findings and proofs, 06x datasets and budgets, 07x schemas, what was set aside and what readers are sent to, 09x members, version and digest. A number
+// findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 09x members, version and digest. A number
 // that was released is never given to something else: an op that is not used any more stays here and applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
@@ -36,6 +36,7 @@ var opTable = [...]opSpec{
 	{16, "finish-job", 1, decodeOp[FinishJob]},
 	{17, "retry-job", 1, decodeOp[RetryJob]},
 	{18, "set-priority", 6, decodeOp[SetPriority]},
+	{19, "submit-job-on-terms", 7, decodeOp[SubmitJobOnTerms]},
 	{20, "add-slices", 1, decodeOp[AddSlices]},
 	{21, "finish-slice", 1, decodeOp[FinishSlice]},
 	{22, "fail-slice", 1, decodeOp[FailSlice]},
@@ -57,6 +58,7 @@ var opTable = [...]opSpec{
 	{65, "approve-plan", 4, decodeOp[ApprovePlan]},
 	{66, "reject-plan", 4, decodeOp[RejectPlan]},
 	{67, "put-budget", 6, decodeOp[PutBudget]},
+	{69, "yield-leases", 7, decodeOp[YieldLeases]},
 	{70, "save-schemas", 5, decodeOp[SaveSchemas]},
 	{71, "finish-slice-within", 5, decodeOp[FinishSliceWithin]},
 	{72, "discard-records", 5, decodeOp[DiscardRecords]},
@@ -89,6 +91,8 @@ const (
 	asideSince uint32 = 5
 	// budgetsSince is the version from which on the book has budgets.
 	budgetsSince uint32 = 6
+	// termsSince is the version from which on jobs have terms, and leases are asked for.
+	termsSince uint32 = 7
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.

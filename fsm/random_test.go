@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"backstitch/partition"
 )
@@ -113,7 +114,12 @@ func (g *generator) command() Command {
 			g.jobs++
 		}
 		id := jobName(g.jobs - 1)
-		return SubmitJob{ID: id, Name: g.datasetName(), Slices: slicesPerJob, Locks: []string{fmt.Sprintf("t/%d", g.r.IntN(g.jobs))}, Recipe: []byte(id)}
+		submit := SubmitJob{ID: id, Name: g.datasetName(), Slices: slicesPerJob, Locks: []string{fmt.Sprintf("t/%d", g.r.IntN(g.jobs))}, Recipe: []byte(id)}
+		if g.r.IntN(3) > 0 {
+			return submit
+		}
+		x := Terms{Job: id, Calendar: partition.Calendar{Zone: "UTC", Peaks: []partition.Window{{Cron: "0 7 * * *", Duration: time.Hour, Rate: partition.Rate{Bytes: 1}}}}}
+		return SubmitJobOnTerms{Submit: submit, Terms: x}
 	case n < 10:
 		job := g.job()
 		return AddSlices{Job: job, Slices: g.slices(job)}
@@ -156,6 +162,9 @@ func (g *generator) command() Command {
 		return FinishScan{g.scanJob()}
 	case n < 58:
 		id, owner, epoch := g.held()
+		if g.r.IntN(2) == 0 {
+			return YieldLeases{[]Lease{{id, owner, epoch}}}
+		}
 		return RevokeLeases{[]Lease{{id, owner, epoch}}}
 	case n < 61:
 		id, owner, epoch := g.held()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/google/go-cmp/cmp"
@@ -59,6 +60,7 @@ func promised() []string {
 		16: {UnknownJob, WrongState, UnknownProof, Incomplete, Invalid},
 		17: {UnknownJob, WrongState, Overlap},
 		18: {UnknownJob, WrongState, Invalid},
+		19: {Exists, Overlap, Invalid},
 		20: {UnknownJob, WrongState, Exists, Invalid},
 		21: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		22: {UnknownSlice, StaleEpoch, WrongState, Invalid},
@@ -80,6 +82,7 @@ func promised() []string {
 		65: {UnknownPlan, WrongState, Exists, Overlap},
 		66: {UnknownPlan, WrongState, Exists},
 		67: {UnknownJob, WrongState, Invalid},
+		69: {UnknownSlice, StaleEpoch, WrongState},
 		70: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		71: {UnknownSlice, StaleEpoch, WrongState, Invalid, TooManyAside},
 		72: {UnknownJob, WrongState, Invalid},
@@ -313,6 +316,22 @@ func (a args) command(name string) Command {
 			c.Locks = strings.Split(locks, ",")
 		}
 		return c
+	case "submit-job-on-terms":
+		submit, _ := a.command("submit-job").(SubmitJob)
+		x := Terms{Job: submit.ID, DetectedUnixNanos: a.num("detected"), DeadlineUnixNanos: a.num("deadline"),
+			AlertPercent: uint8(a.num("alert")), CompletePPM: uint32(a.num("complete"))}
+		if of := a.str("of"); of != "" {
+			x.Job = partition.JobID(of)
+		}
+		if cron := a.str("blackout"); cron != "" {
+			x.Calendar.Blackouts = []partition.Window{{Cron: strings.ReplaceAll(cron, "_", " "), Duration: time.Duration(a.num("span")) * time.Minute}}
+		}
+		if cron := a.str("peak"); cron != "" {
+			x.Calendar.Peaks = []partition.Window{{Cron: strings.ReplaceAll(cron, "_", " "), Duration: time.Duration(a.num("span")) * time.Minute, Rate: partition.Rate{Bytes: a.num("bytes")}}}
+		}
+		return SubmitJobOnTerms{Submit: submit, Terms: x}
+	case "yield-leases":
+		return YieldLeases{[]Lease{{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Epoch: partition.Epoch(a.num("epoch"))}}}
 	case "start-job":
 		return StartJob{a.job()}
 	case "pause-job":
@@ -683,6 +702,9 @@ func (s *scenario) showRest(v *View, b *strings.Builder) {
 		fmt.Fprintf(b, "member %s %s %s", m.ID, m.Name, m.State)
 		for _, w := range a.Work {
 			fmt.Fprintf(b, " holds %s@%d", w.Slice.ID, w.Epoch)
+			if w.Yield {
+				b.WriteString(" to give back")
+			}
 		}
 		b.WriteByte('\n')
 	}
@@ -705,9 +727,23 @@ func (s *scenario) showRest(v *View, b *strings.Builder) {
 }
 
 func (s *scenario) showBudgets(v *View, b *strings.Builder) {
+	for x, err := range v.activeTerms() {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		fmt.Fprintf(b, "terms of %s peaks %v blackouts %v detected %d deadline %d alert %d complete %d\n", x.Job, x.Calendar.Peaks, x.Calendar.Blackouts,
+			x.DetectedUnixNanos, x.DeadlineUnixNanos, x.AlertPercent, x.CompletePPM)
+	}
+	bounds, err := v.Bounds()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	budgets, err := v.Budgets()
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if len(bounds) > len(budgets) {
+		fmt.Fprintf(b, "bound by shares: %d scopes\n", len(bounds))
 	}
 	for _, c := range budgets {
 		fmt.Fprintf(b, "budget of %s %v by %s at %d\n", c.Scope, c.Rate.Of(), c.PutBy, c.PutUnixNanos)

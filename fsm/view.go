@@ -222,7 +222,7 @@ func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 	}
 	jobs := map[partition.JobID]*leasedJob{}
 	var err error
-	if a.Budgets, err = v.Budgets(); err != nil {
+	if a.Budgets, err = v.Bounds(); err != nil {
 		return a, err
 	}
 	for e, err := range v.scan(key(kindOwned, ended(node)), nil) {
@@ -270,6 +270,9 @@ func (v *View) work(id partition.SliceID, jobs map[partition.JobID]*leasedJob) (
 		return Work{}, v.failed(storage.Damaged("book of record, slice "+id.String(), fmt.Errorf("it is leased and parts of it are missing")))
 	}
 	w := Work{Slice: s, Epoch: st.Epoch, Recipe: j.Recipe, Seen: st.Checkpoint, Scopes: j.scopes}
+	if w.Yield, err = v.Yields(Lease{Slice: id, Epoch: st.Epoch}); err != nil {
+		return Work{}, err
+	}
 	if s.Kind == partition.SliceVerify {
 		w.Quarantined, err = v.Quarantined(s.Lane())
 	}
