@@ -36,6 +36,10 @@ func (b *book) Overview() (leader.Overview, error) {
 	if out.Schedules, err = schedules(v); err != nil {
 		return out, fmt.Errorf("read schedules: %w", err)
 	}
+	if out.Asked, err = v.Asked(); err != nil {
+		return out, fmt.Errorf("read leases that are asked for: %w", err)
+	}
+	out.Terms = map[partition.JobID]fsm.Terms{}
 	jobs, err := v.ActiveJobs()
 	if err != nil {
 		return out, fmt.Errorf("read jobs: %w", err)
@@ -43,6 +47,13 @@ func (b *book) Overview() (leader.Overview, error) {
 	for _, j := range jobs {
 		if j.State == fsm.JobRunning || j.State == fsm.JobVerifying {
 			out.Jobs = append(out.Jobs, j)
+			x, ok, err := v.Terms(j.ID)
+			if err != nil {
+				return out, fmt.Errorf("read terms of job %s: %w", j.ID, err)
+			}
+			if ok {
+				out.Terms[j.ID] = x
+			}
 		}
 	}
 	return out, nil

@@ -69,9 +69,9 @@ func (n *Node) leases() (fsm.Assignment, error) {
 	return a, nil
 }
 
-// sameLeases compares what is leased under which epoch; checkpoints move on without news for the worker.
+// sameLeases compares what is leased under which epoch, and what is to be given back; checkpoints move on without news for the worker.
 func sameLeases(a, b []fsm.Work) bool {
-	return slices.EqualFunc(a, b, func(x, y fsm.Work) bool { return x.Slice.ID == y.Slice.ID && x.Epoch == y.Epoch })
+	return slices.EqualFunc(a, b, func(x, y fsm.Work) bool { return x.Slice.ID == y.Slice.ID && x.Epoch == y.Epoch && x.Yield == y.Yield })
 }
 
 func (n *Node) tellLoad(load int) {
@@ -108,11 +108,11 @@ func (n *Node) CheckpointShares(ctx context.Context, entries []fsm.SliceCheckpoi
 	return refused, out, err
 }
 
-// budgets are those of this node's book, and as of which index.
+// budgets are what a share is needed of by this node's book, and as of which index.
 func (n *Node) budgets() ([]fsm.Budget, uint64, error) {
 	v := n.stores.machine.View()
 	defer v.Close()
-	b, err := v.Budgets()
+	b, err := v.Bounds()
 	if err != nil {
 		return nil, 0, fmt.Errorf("read budgets: %w", err)
 	}
@@ -262,4 +262,13 @@ func (n *Node) Fail(ctx context.Context, cmd fsm.FailSlice) (fsm.Result, error) 
 		return fsm.Result{}, err
 	}
 	return n.Propose(ctx, n.envelope(""), cmd)
+}
+
+// Yield gives back leases that the leader asked for. Those that are not ours any more are left alone.
+func (n *Node) Yield(ctx context.Context, leases []fsm.Lease) error {
+	if err := n.gate(ctx); err != nil {
+		return err
+	}
+	_, err := n.Propose(ctx, n.envelope("given back, as was asked for"), fsm.RevokeLeases{Leases: leases})
+	return err
 }

@@ -70,6 +70,26 @@ func (v *View) Yields(l Lease) (bool, error) {
 	return ok && y.Epoch == l.Epoch, err
 }
 
+// Asked returns the leases that are to be given back, by slice and epoch. Their owners are left empty.
+func (v *View) Asked() ([]Lease, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	var out []Lease
+	for e, err := range v.scan(key(kindYield), nil) {
+		var y yielded
+		if err == nil {
+			err = unseal(e.key, e.value, &y)
+		}
+		if err != nil {
+			return nil, v.failed(err)
+		}
+		id := partition.SliceID{Job: partition.JobID(e.key[1 : len(e.key)-5]), N: trailingNumber(e.key)}
+		out = append(out, Lease{Slice: id, Epoch: y.Epoch})
+	}
+	return out, nil
+}
+
 // Bounds returns what workers need a share of, by scope: all budgets, and each active job that has peak hours, whose rate is unlimited where it has no
 // budget of its own. Such a job works by shares at any time, so that no node has to know when its peak hours begin.
 func (v *View) Bounds() ([]Budget, error) {

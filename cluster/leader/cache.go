@@ -2,10 +2,13 @@ package leader
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/calendar"
 )
 
 // This file keeps what the leader knows about active jobs between turns. A job can have ten thousand slices and a turn
@@ -14,8 +17,12 @@ import (
 // jobs.
 
 type cache struct {
-	book Book
-	jobs map[partition.JobID]*cachedJob
+	book   Book
+	jobs   map[partition.JobID]*cachedJob
+	asked  map[fsm.Lease]time.Duration // since when this leader has seen that a lease is to be given back
+	days   calendar.Memo[partition.JobID]
+	rested map[partition.JobID]time.Duration // when this leader last saw that a job was not to run: waiting begins there
+	unread map[partition.JobID]bool          // calendars that were complained of
 }
 
 type cachedJob struct {
@@ -68,6 +75,56 @@ func (c *cache) refresh(active []fsm.Job, now time.Duration) ([]Job, error) {
 	}
 	c.jobs = fresh
 	return out, nil
+}
+
+// terms gives each job its calendar's word of wall, and each slice whether it is asked for. It returns the jobs whose calendars can not be read, each
+// once.
+func (c *cache) terms(jobs []Job, over Overview, now time.Duration, wall time.Time) (unread []Job) {
+	asked := make(map[fsm.Lease]time.Duration, len(over.Asked))
+	for _, l := range over.Asked {
+		since, known := c.asked[l]
+		if !known || since > now {
+			since = now
+		}
+		asked[l] = since
+	}
+	c.asked = asked
+	if c.rested == nil {
+		c.rested = map[partition.JobID]time.Duration{}
+	}
+	active, complained := map[partition.JobID]bool{}, map[partition.JobID]bool{}
+	for i := range jobs {
+		j := &jobs[i]
+		j.Terms, active[j.ID] = over.Terms[j.ID], true
+		if !j.Terms.Calendar.Empty() {
+			if j.Calendar, j.Unread = c.days.At(j.ID, j.Terms.Calendar, wall); j.Unread != nil {
+				if complained[j.ID] = true; !c.unread[j.ID] {
+					unread = append(unread, *j)
+				}
+			}
+		}
+		if _, rests := j.rests(); rests {
+			c.rested[j.ID] = now
+		}
+		rested, has := c.rested[j.ID]
+		if len(asked) == 0 && !has {
+			continue
+		}
+		j.Slices = slices.Clone(j.Slices)
+		for k := range j.Slices {
+			s := &j.Slices[k]
+			if has {
+				s.Idle = min(s.Idle, max(now-rested, 0))
+			}
+			if since, ok := asked[fsm.Lease{Slice: partition.SliceID{Job: j.ID, N: s.N}, Epoch: s.Epoch}]; ok && s.Status == fsm.SliceLeased {
+				s.Asked, s.Waits = true, now-since
+			}
+		}
+	}
+	c.unread = complained
+	maps.DeleteFunc(c.rested, func(id partition.JobID, _ time.Duration) bool { return !active[id] })
+	c.days.Keep(func(id partition.JobID) bool { return active[id] })
+	return unread
 }
 
 // held remembers who was given a slice, also when the slice is done before the next turn looks at it.

@@ -19,6 +19,7 @@ func Decide(in Input) []Proposal {
 	for _, j := range ranked(in.Jobs) {
 		d.job(j)
 	}
+	d.askFor()
 	d.grant(&d.jobs)
 	d.grant(&d.scans)
 	d.orderScans()
@@ -33,6 +34,8 @@ type decision struct {
 	jobs   pool // of jobs that write
 	scans  pool // of scans, so that one which takes hours never keeps a repair waiting
 	out    []Proposal
+	asks   map[string][]fsm.Lease // of jobs that rest, by the reason
+	taken  []fsm.Lease            // of jobs that rest, from owners that do not answer
 }
 
 // pool is lanes that share the slots of the members.
@@ -47,10 +50,14 @@ func (d *decision) propose(p Proposal) { d.out = append(d.out, p) }
 
 // ranked returns jobs in the order of their turn.
 func ranked(jobs []Job) []Job {
-	rank := func(j Job) plan.Rank {
-		return plan.Rank{Job: j.ID, Priority: j.Priority, CreatedUnixNanos: j.CreatedUnixNanos}
-	}
 	jobs = slices.Clone(jobs)
-	slices.SortFunc(jobs, func(a, b Job) int { return rank(a).Compare(rank(b)) })
+	slices.SortFunc(jobs, func(a, b Job) int { return a.turn(0).Compare(b.turn(0)) })
 	return jobs
+}
+
+// turn is what decides when j gets its turn, once it has waited for so many steps of Limits.AgeEvery.
+func (j Job) turn(age uint8) plan.Rank {
+	return plan.Rank{
+		Job: j.ID, Priority: plan.Aged(j.Priority, age), DeadlineUnixNanos: j.Terms.DeadlineUnixNanos, CreatedUnixNanos: j.CreatedUnixNanos,
+	}
 }

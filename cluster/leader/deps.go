@@ -32,8 +32,10 @@ type Overview struct {
 	Digest   [32]byte // as of Applied
 	Version  uint32
 	Members  []fsm.Member
-	ProofKey [32]byte  // the present one of the book, zero when there never was one
-	Jobs     []fsm.Job // running and verifying
+	ProofKey [32]byte                      // the present one of the book, zero when there never was one
+	Jobs     []fsm.Job                     // running and verifying
+	Terms    map[partition.JobID]fsm.Terms // of those jobs that have any
+	Asked    []fsm.Lease                   // that are to be given back, without their owners
 	// Schedules are those of scans, by name.
 	Schedules []Schedule
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -46,6 +47,9 @@ func (d *decision) grant(p *pool) {
 		}
 	}
 	d.proposeGrants(fresh, "free lanes")
+	if p == &d.jobs {
+		d.preempt(p, owners)
+	}
 }
 
 func (d *decision) proposeGrants(gs []fsm.Grant, why string) {
@@ -54,13 +58,10 @@ func (d *decision) proposeGrants(gs []fsm.Grant, why string) {
 	}
 }
 
-// sortWanted puts the lane whose turn it is first: by job, then lanes that were running before those that were not, then
-// the lane with most left to do, because the longest lane decides when the job ends.
+// sortWanted puts the lane whose turn it is first: by priority, in which a job that waits with nothing running counts as higher the longer it does;
+// then by deadline. Jobs that are equal in both share: the one with the fewest lanes is next. Inside a job those lanes are first that ran before,
+// then those with most left to do, because the longest lane decides when the job ends.
 func (d *decision) sortWanted(p *pool) {
-	rank := map[partition.JobID]plan.Rank{}
-	for _, j := range d.in.Jobs {
-		rank[j.ID] = plan.Rank{Job: j.ID, Priority: j.Priority, CreatedUnixNanos: j.CreatedUnixNanos}
-	}
 	moved := func(l lane) int {
 		if l.reason != "" {
 			return 0
@@ -68,13 +69,45 @@ func (d *decision) sortWanted(p *pool) {
 		return 1
 	}
 	slices.SortFunc(p.wanted, func(a, b lane) int {
-		return cmp.Or(
-			rank[a.Job].Compare(rank[b.Job]),
-			cmp.Compare(moved(a), moved(b)),
-			-cmp.Compare(a.bytes, b.bytes),
-			cmp.Compare(a.Partition, b.Partition),
-		)
+		return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(moved(a), moved(b)), -cmp.Compare(a.bytes, b.bytes), cmp.Compare(a.Partition, b.Partition))
 	})
+	ranks, lanes := d.ranks(p), map[partition.JobID]int{}
+	for _, l := range p.running {
+		lanes[l.Job]++
+	}
+	for i := range p.wanted {
+		l := &p.wanted[i]
+		l.turn = lanes[l.Job]
+		lanes[l.Job]++
+	}
+	slices.SortStableFunc(p.wanted, func(a, b lane) int {
+		x, y := ranks[a.Job], ranks[b.Job]
+		if x.Equal(y) {
+			return cmp.Or(cmp.Compare(a.turn, b.turn), x.Compare(y))
+		}
+		return x.Compare(y)
+	})
+}
+
+// ranks are those of the jobs, with how long they have waited.
+func (d *decision) ranks(p *pool) map[partition.JobID]plan.Rank {
+	idle, busy := map[partition.JobID]time.Duration{}, map[partition.JobID]bool{}
+	for _, l := range p.running {
+		busy[l.Job] = true
+	}
+	for _, l := range p.wanted {
+		idle[l.Job] = max(idle[l.Job], l.head.Idle)
+		busy[l.Job] = busy[l.Job] || l.reason != ""
+	}
+	out := make(map[partition.JobID]plan.Rank, len(d.in.Jobs))
+	for _, j := range d.in.Jobs {
+		age := uint8(0)
+		if !busy[j.ID] {
+			age = uint8(min(idle[j.ID]/d.in.Limits.AgeEvery, plan.MaxPriority+1))
+		}
+		out[j.ID] = j.turn(age)
+	}
+	return out
 }
 
 // freeSlots is how many more slices the members that take work can run.

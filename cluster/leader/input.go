@@ -5,6 +5,7 @@ import (
 
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/calendar"
 )
 
 // Input is all that a decision depends on.
@@ -34,6 +35,8 @@ type Input struct {
 	Applied    uint64   // index of the book
 	Digest     [32]byte // chained digest as of Applied
 	LastDigest DigestMark
+	// LastPreempt is when this leader last asked for a lease for the sake of another job, on the scale of Now; nil when it never did.
+	LastPreempt *time.Duration
 }
 
 // Schedule is a schedule of scans. Busy says that its last scan has not ended.
@@ -71,6 +74,10 @@ type DigestMark struct {
 type Job struct {
 	fsm.Job
 	Slices []Slice // all of the job, by number
+	Terms  fsm.Terms
+	// Calendar is what the job's says of Input.Wall, and Unread why that is not known: then nothing of the job runs.
+	Calendar calendar.State
+	Unread   error
 	// Writers says who may have written the job's partitions, once it verifies.
 	Writers fsm.Writers
 	// Comparisons are those of the verify slices, by slice number, once all verify slices are done; nil before.
@@ -108,6 +115,9 @@ type Slice struct {
 	Waited time.Duration
 	// Idle is how long this leader has seen the slice wait for an owner.
 	Idle time.Duration
+	// Asked says that the owner was asked to give the lease back, and Waits for how long this leader has seen that.
+	Asked bool
+	Waits time.Duration
 	// Held is who last held a lease of this slice or, while it was never leased, of the lane's slice before it. "" when this
 	// leader did not see it.
 	Held partition.NodeID
@@ -117,4 +127,6 @@ type Slice struct {
 type Proposal struct {
 	Command fsm.Command
 	Reason  string
+	// Preempts says that a lease is asked for for the sake of another job.
+	Preempts bool
 }

@@ -13,6 +13,7 @@ type lane struct {
 	head   Slice // the first slice that is not done
 	bytes  int64 // estimate of all that is left in the lane, head included
 	reason string
+	turn   int // of the job's lanes, those that run counted first
 	// writers may have written what a verify slice reads. It goes to somebody else as long as there is somebody.
 	writers []partition.NodeID
 }
@@ -66,12 +67,20 @@ func (d *decision) lanes(j Job, p *pool) {
 		}
 	}
 	var failed []lane
+	rest, rests := j.rests()
 	for _, l := range lanes {
+		if rests && l.head.Status != fsm.SliceFailed && !j.reads() {
+			d.rest(p, l, rest)
+			continue
+		}
 		switch l.head.Status {
 		case fsm.SliceFailed:
 			failed = append(failed, l)
 		case fsm.SliceLeased:
-			if l.reason = d.lossOf(l.head.Owner); l.reason != "" {
+			if l.reason = d.lossOf(l.head.Owner); l.reason == "" {
+				l.reason = d.overdue(l)
+			}
+			if l.reason != "" {
 				p.wanted = append(p.wanted, l)
 			} else {
 				p.running = append(p.running, l)

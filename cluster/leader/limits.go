@@ -21,6 +21,14 @@ type Limits struct {
 	// Witness is how long a verify slice waits for a node that did not write its partition, while there is one and it is full. Then
 	// whoever has room reads it.
 	Witness time.Duration
+	// Yield is how long the owner of a lease that was asked for may take to give it back. Then it is taken.
+	Yield time.Duration
+	// AgeEvery is how long a job waits with nothing running before it counts as one priority higher, up to MaxAge.
+	AgeEvery time.Duration
+	// PreemptMargin is by how much the priority of a waiting job has to be higher than that of a running one, so that it takes a lane away from it.
+	PreemptMargin uint8
+	// PreemptEvery is the shortest time between two such takings, so that nothing thrashes.
+	PreemptEvery time.Duration
 	// LanesPerWeight is how many slices a node runs at a time per unit of its weight, which is its number of lanes.
 	LanesPerWeight uint32
 	// ScanLanes is how many slices of scans a node runs beside those that write, whatever its weight.
@@ -35,7 +43,8 @@ type Limits struct {
 
 // DefaultLimits returns the limits of a production cluster. Lease is 2.5 s: longer than a stop-the-world pause that people
 // see in practice, and than the two seconds that gossip forgives. Silence is two renewals of 500 ms. Witness is about what a verify
-// slice takes: a place becomes free in that time, and a level of evidence is not worth much more of it.
+// slice takes: a place becomes free in that time, and a level of evidence is not worth much more of it. Yield is many commits. With AgeEvery a job of
+// priority 0 goes before all others after less than three and a half hours. PreemptMargin is such that the default, 50, stands back for 70.
 func DefaultLimits() Limits {
 	return Limits{
 		Lease:          2500 * time.Millisecond,
@@ -44,6 +53,10 @@ func DefaultLimits() Limits {
 		Stall:          time.Second,
 		MaxBackoff:     time.Minute,
 		Witness:        time.Minute,
+		Yield:          time.Minute,
+		AgeEvery:       2 * time.Minute,
+		PreemptMargin:  20,
+		PreemptEvery:   5 * time.Second,
 		LanesPerWeight: 1,
 		ScanLanes:      2,
 		SlackPercent:   25,
@@ -59,7 +72,7 @@ func (l Limits) Validate() error {
 		value time.Duration
 	}{
 		{"lease", l.Lease}, {"silence", l.Silence}, {"grace", l.Grace}, {"stall", l.Stall},
-		{"max backoff", l.MaxBackoff}, {"witness", l.Witness}, {"digest every", l.DigestEvery},
+		{"max backoff", l.MaxBackoff}, {"witness", l.Witness}, {"yield", l.Yield}, {"age every", l.AgeEvery}, {"preempt every", l.PreemptEvery}, {"digest every", l.DigestEvery},
 	} {
 		if d.value <= 0 {
 			return fmt.Errorf("leader limit %s is %s: want more than 0", d.name, d.value)
@@ -74,6 +87,8 @@ func (l Limits) Validate() error {
 		return fmt.Errorf("leader limit lanes per weight is 0: want at least 1")
 	case l.ScanLanes == 0:
 		return fmt.Errorf("leader limit scan lanes is 0: want at least 1")
+	case l.PreemptMargin == 0:
+		return fmt.Errorf("leader limit preempt margin is 0: want at least 1, or two jobs would take lanes from each other for ever")
 	case l.MaxGrants <= 0:
 		return fmt.Errorf("leader limit max grants is %d: want at least 1", l.MaxGrants)
 	}

@@ -21,9 +21,10 @@ type Loop struct {
 	watch *watch
 
 	// Owned by the goroutine of turns.
-	cache      *cache
-	lastDigest DigestMark
-	failing    bool // the last turn could not propose; says it once
+	cache       *cache
+	lastDigest  DigestMark
+	lastPreempt *time.Duration
+	failing     bool // the last turn could not propose; says it once
 }
 
 // New checks cfg and starts nothing.
@@ -123,8 +124,15 @@ func (l *Loop) Turn(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	wall := l.cfg.Wall()
+	for _, j := range l.cache.terms(jobs, over, now, wall) {
+		l.log.Error("nothing of a job runs, since its calendar can not be read", "job", string(j.ID), "err", j.Unread)
+	}
+	if l.lastPreempt != nil && now < *l.lastPreempt {
+		l.lastPreempt = nil
+	}
 	proposals := Decide(Input{
-		Now: now, Wall: l.cfg.Wall(), Self: l.cfg.Self,
+		Now: now, Wall: wall, LastPreempt: l.lastPreempt, Self: l.cfg.Self,
 		Jobs: jobs, Members: over.Members, Rumours: rumours, Limits: l.cfg.Limits,
 		Schedules: over.Schedules, Version: over.Version, Versions: l.cfg.Versions,
 		OwnProofKey: l.cfg.ProofKey, ProofKey: over.ProofKey,
@@ -172,6 +180,11 @@ func (l *Loop) propose(ctx context.Context, p Proposal, now time.Duration) error
 		log.Info("granted leases", "n", len(c.Grants)-len(res.Refused), "refused", len(res.Refused))
 	case fsm.RevokeLeases:
 		log.Info("revoked leases", "n", len(c.Leases)-len(res.Refused), "refused", len(res.Refused))
+	case fsm.YieldLeases:
+		if p.Preempts {
+			l.lastPreempt = &now
+		}
+		log.Info("asked for leases", "n", len(c.Leases)-len(res.Refused), "refused", len(res.Refused))
 	case fsm.FinishJob:
 		log.Info("finished a job", "job", string(c.ID), "state", c.State.String())
 	case fsm.BeginVerify:

@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,12 +16,12 @@ import (
 
 // TestScenarios runs testdata/scenarios: a state as text, and the commands that Decide finds due. Commands:
 //
-//	decide [now=DURATION] [lanes=N] [max-grants=N]
+//	decide [now=DURATION] [preempted=DURATION] [lanes=N] [max-grants=N]
 //	member ID [ZONE|-] [WEIGHT] [draining|left] [maxop=N]
 //	rumour ID [dead] [refused] [silent=DURATION] [before=DURATION]     (a member without a line is alive and was just heard)
 //	unheard ID
-//	job ID STATE [prio=N] [created=N]
-//	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [held=ID]
+//	job ID STATE [prio=N] [created=N] [deadline=N] [blackout=DURATION] [unread]
+//	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [idle=D] [held=ID] [asked=D]
 //	  result pass|fail|indeterminate RECORDS
 //	  recorded
 //	version N; step VERSION MAXOP; book APPLIED LASTINDEX LASTAT
@@ -43,6 +44,12 @@ func TestScenarios(t *testing.T) {
 			}
 			in.Limits.LanesPerWeight = 4 // of the members' weight of 1
 			d.MaybeScanArgs(t, "lanes", &in.Limits.LanesPerWeight)
+			var preempted string
+			d.MaybeScanArgs(t, "preempted", &preempted) // ago
+			if preempted != "" {
+				at := in.Now - duration(t, preempted)
+				in.LastPreempt = &at
+			}
 			d.MaybeScanArgs(t, "max-grants", &in.Limits.MaxGrants)
 			for line := range strings.Lines(d.Input) {
 				parseLine(t, &in, strings.Fields(line))
@@ -131,6 +138,15 @@ func parseLine(t *testing.T, in *Input, f []string) {
 		if v := opts["created"]; v != "" {
 			j.CreatedUnixNanos = number[int64](t, v)
 		}
+		if v := opts["deadline"]; v != "" {
+			j.Terms.DeadlineUnixNanos = number[int64](t, v)
+		}
+		if v := opts["blackout"]; v != "" { // for so long
+			j.Calendar.Blackout = in.Wall.Add(duration(t, v))
+		}
+		if has("unread") {
+			j.Unread = errors.New("there is no such zone")
+		}
 		in.Jobs = append(in.Jobs, j)
 	case "schedule": // schedule NAME every=1h next=SECONDS [busy]
 		s := Schedule{Busy: has("busy")}
@@ -163,6 +179,8 @@ func parseLine(t *testing.T, in *Input, f []string) {
 				s.NotBeforeUnixNanos = number[int64](t, v) * int64(time.Second)
 			case "idle":
 				s.Idle = duration(t, v)
+			case "asked":
+				s.Asked, s.Waits = true, duration(t, v)
 			case "waited":
 				s.Waited = duration(t, v)
 			}
@@ -233,6 +251,11 @@ func render(ps []Proposal) string {
 			}
 		case fsm.RevokeLeases:
 			fmt.Fprintf(&b, "revoke (%s)\n", p.Reason)
+			for _, l := range c.Leases {
+				fmt.Fprintf(&b, "  %s of %s, epoch %d\n", l.Slice, l.Owner, l.Epoch)
+			}
+		case fsm.YieldLeases:
+			fmt.Fprintf(&b, "ask for (%s)\n", p.Reason)
 			for _, l := range c.Leases {
 				fmt.Fprintf(&b, "  %s of %s, epoch %d\n", l.Slice, l.Owner, l.Epoch)
 			}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"backstitch/partition"
@@ -9,18 +10,43 @@ import (
 
 // Rank is what decides when a job gets its turn.
 type Rank struct {
-	Job              partition.JobID
-	Priority         uint8 // 0-100, higher first
-	CreatedUnixNanos int64 // older first
+	Job               partition.JobID
+	Priority          uint8 // 0-100, higher first
+	DeadlineUnixNanos int64 // earlier first, 0 for none, which is last
+	CreatedUnixNanos  int64 // older first
 }
 
-// Compare orders by priority, then age, then name, so that no two jobs are equal and every leader picks the same one.
+// MaxPriority is the highest that people can give. What has waited for long enough stands one above it.
+const MaxPriority = 100
+
+// Aged is a priority that has waited for so many steps: one higher for each, at most one above all that people can give, so that nothing starves.
+func Aged(priority, steps uint8) uint8 {
+	return uint8(min(int(priority)+int(steps), MaxPriority+1))
+}
+
+// Compare orders by priority, then deadline, then age, then name, so that no two jobs are equal and every leader picks the same one.
 func (r Rank) Compare(other Rank) int {
 	return cmp.Or(
 		-cmp.Compare(r.Priority, other.Priority),
+		r.compareDeadline(other),
 		cmp.Compare(r.CreatedUnixNanos, other.CreatedUnixNanos),
 		cmp.Compare(r.Job, other.Job),
 	)
+}
+
+// Equal reports whether two jobs have one priority and one deadline: these share.
+func (r Rank) Equal(other Rank) bool {
+	return r.Priority == other.Priority && r.DeadlineUnixNanos == other.DeadlineUnixNanos
+}
+
+func (r Rank) compareDeadline(other Rank) int {
+	never := func(n int64) int64 {
+		if n == 0 {
+			return math.MaxInt64
+		}
+		return n
+	}
+	return cmp.Compare(never(r.DeadlineUnixNanos), never(other.DeadlineUnixNanos))
 }
 
 // Order sorts rs in place, the job whose turn it is first.

@@ -66,6 +66,7 @@ func (c *Control) Grant(node partition.NodeID, slice partition.Slice, recipe []b
 	}
 	s.Owner = node
 	s.Work.Epoch++
+	s.Work.Yield = false
 	s.Work.Seen = s.Checkpoint
 	s.Work.Quarantined = c.quarantined(slice)
 	c.bump()
@@ -151,7 +152,7 @@ func (c *Control) Wait(ctx context.Context, done func(slot func(partition.SliceI
 // Node is the control plane as one node sees it.
 func (c *Control) Node(id partition.NodeID) *NodeControl { return &NodeControl{c: c, id: id} }
 
-// NodeControl satisfies worker.Control, worker.LedgerKeeper, worker.QuarantineKeeper and worker.Releaser.
+// NodeControl satisfies worker.Control, worker.LedgerKeeper, worker.QuarantineKeeper, worker.Releaser and worker.Yielder.
 type NodeControl struct {
 	c    *Control
 	id   partition.NodeID
@@ -161,6 +162,7 @@ type NodeControl struct {
 type lease struct {
 	slice partition.SliceID
 	epoch partition.Epoch
+	yield bool
 }
 
 // Assignment waits until the leases differ from those that it returned as of index after; 0 is answered at once.
@@ -202,7 +204,7 @@ func (n *NodeControl) read() (a fsm.Assignment, leases []lease) {
 	}
 	slices.SortFunc(a.Work, func(x, y fsm.Work) int { return x.Slice.ID.Compare(y.Slice.ID) })
 	for _, w := range a.Work {
-		leases = append(leases, lease{w.Slice.ID, w.Epoch})
+		leases = append(leases, lease{w.Slice.ID, w.Epoch, w.Yield})
 	}
 	return a, leases
 }
@@ -307,6 +309,17 @@ func (n *NodeControl) Fail(_ context.Context, cmd fsm.FailSlice) (fsm.Result, er
 	}
 	return fsm.Result{Code: code, Index: n.c.index}, nil
 }
+
+// Ask marks a lease as one to give back, as the leader does.
+func (c *Control) Ask(id partition.SliceID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slots[id].Work.Yield = true
+	c.bump()
+}
+
+// Yield takes leases back that were asked for.
+func (n *NodeControl) Yield(ctx context.Context, leases []fsm.Lease) error { return n.Release(ctx, leases) }
 
 // Release takes leases back.
 func (n *NodeControl) Release(_ context.Context, leases []fsm.Lease) error {

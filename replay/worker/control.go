@@ -71,3 +71,8 @@ type Pacer interface {
 type Releaser interface {
 	Release(ctx context.Context, leases []fsm.Lease) error
 }
+
+// Yielder is a Control that takes back leases which the leader asked for. Without one, the leader takes them by itself after a while.
+type Yielder interface {
+	Yield(ctx context.Context, leases []fsm.Lease) error
+}

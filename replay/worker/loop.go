@@ -23,8 +23,16 @@ type loop struct {
 
 	results  chan *run
 	renewals chan renewal
+	given    chan gift
 	renewing bool
+	offered  []fsm.Lease // since the last tick
 	group    sync.WaitGroup
+}
+
+// gift are leases that were offered to the leader, who asked for them.
+type gift struct {
+	leases []fsm.Lease
+	err    error
 }
 
 type renewal struct {
@@ -40,7 +48,7 @@ type renewal struct {
 func newLoop(w *Worker) *loop {
 	return &loop{
 		w: w, table: NewTable(w.cfg.Lanes, w.cfg.ScanLanes, w.cfg.LeaseTime, w.deps.Now()), runs: make(map[Lease]*run),
-		results: make(chan *run), renewals: make(chan renewal),
+		results: make(chan *run), renewals: make(chan renewal), given: make(chan gift),
 	}
 }
 
@@ -63,8 +71,15 @@ func (l *loop) run(ctx context.Context, assigned <-chan fsm.Assignment) error {
 		case n := <-l.renewals:
 			l.renewing = false
 			l.renew(n)
+		case g := <-l.given:
+			if g.err != nil {
+				l.w.deps.Log.Warn("leases that were asked for are not given back yet", "err", g.err, "n", len(g.leases))
+			}
+			l.offered = append(l.offered, g.leases...)
 		case <-tick.C:
 			l.checkpoint(ctx)
+			l.table.Given(l.offered) // those that the book still calls ours are offered again
+			l.offered = nil
 		case <-guard.C:
 			l.stop(l.table.Lapse(l.w.deps.Now()))
 		case <-drain:
@@ -80,6 +95,7 @@ func (l *loop) run(ctx context.Context, assigned <-chan fsm.Assignment) error {
 			return l.release(ctx)
 		}
 		l.start(ctx)
+		l.giveBack(ctx)
 	}
 }
 
@@ -94,6 +110,7 @@ func (l *loop) join() {
 		select {
 		case <-l.results:
 		case <-l.renewals:
+		case <-l.given:
 		case <-gone:
 			return
 		}
@@ -105,6 +122,10 @@ func (l *loop) stop(stops []Stop) {
 	for _, s := range stops {
 		r := l.runs[s.Lease]
 		if r == nil || r.stopping() {
+			continue
+		}
+		if errors.Is(s.Why, ErrYield) {
+			r.drain()
 			continue
 		}
 		if !errors.Is(s.Why, ErrMoved) {
@@ -236,6 +257,30 @@ func (l *loop) release(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// giveBack saves and offers what the leader asked for and what does not run any more. Progress is saved first: the next owner begins there.
+func (l *loop) giveBack(ctx context.Context) {
+	y, ok := l.w.deps.Control.(Yielder)
+	if !ok {
+		return // the leader takes them in the end
+	}
+	entries, leases := l.table.GiveBack(l.w.cfg.Node, l.progress)
+	if len(leases) == 0 {
+		return
+	}
+	l.group.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, l.w.cfg.LeaseTime)
+		defer cancel()
+		var err error
+		if len(entries) > 0 {
+			_, err = l.w.deps.Control.Checkpoint(ctx, entries)
+		}
+		if err == nil {
+			err = y.Yield(ctx, leases)
+		}
+		l.given <- gift{leases, err} // the loop takes it, or join does
+	})
 }
 
 // end says how a run ended.

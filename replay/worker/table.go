@@ -39,6 +39,8 @@ type task struct {
 	// known is the furthest progress that any run of this lease has told. A run that was stopped before its target opened
 	// knows none, and the book refuses a cursor that falls.
 	known fsm.Checkpoint
+	// yield says that the lease is to be given back; giving that it is being.
+	yield, giving bool
 	// gone says that the lease is not ours any more, and that only the run's end is waited for.
 	gone bool
 }
@@ -62,12 +64,13 @@ var (
 	ErrMoved   = errors.New("the lease is not ours any more")
 	ErrRefused = errors.New("the book refused a checkpoint")
 	ErrLapsed  = errors.New("the lease was not renewed in time")
+	ErrYield   = errors.New("the lease is to be given back")
 )
 
 // Stop is a run that has to stop. It is over only when Over was told.
 type Stop struct {
 	Lease Lease
-	Why   error // ErrMoved, ErrRefused or ErrLapsed
+	Why   error // ErrMoved, ErrRefused, ErrLapsed, or ErrYield: then it commits what it has first
 }
 
 // End is how a run ended.
@@ -104,8 +107,14 @@ func (t *Table) Assign(a fsm.Assignment) (stops []Stop) {
 		t.order = append(t.order, id)
 		k := t.tasks[id]
 		if k == nil {
-			t.tasks[id] = &task{work: work, known: work.Seen}
+			t.tasks[id] = &task{work: work, known: work.Seen, yield: work.Yield}
 			continue
+		}
+		if work.Yield && !k.yield {
+			k.yield = true
+			if k.state == running && !k.stopping {
+				stops = append(stops, Stop{id, ErrYield}) // not stopping: whatever else comes still has to stop it at once
+			}
 		}
 		// The book that the first assignment was read from may have been behind: that of a node that has just come back.
 		if work.Seen.Cursor > k.known.Cursor {
@@ -142,7 +151,7 @@ func (t *Table) Start() (work []fsm.Work) {
 	}
 	for _, id := range t.order {
 		k := t.tasks[id]
-		if k == nil || k.state != waiting || lanes[k.work.Slice.Lane()] || free[k.work.Slice.Kind.Reads()] <= 0 {
+		if k == nil || k.state != waiting || k.yield || lanes[k.work.Slice.Lane()] || free[k.work.Slice.Kind.Reads()] <= 0 {
 			continue
 		}
 		free[k.work.Slice.Kind.Reads()]--
@@ -266,6 +275,35 @@ func (t *Table) Lapse(now time.Time) (stops []Stop) {
 		}
 	}
 	return stops
+}
+
+// GiveBack returns what is to be given back and does not run, with what it saves for the last time. They count as being given back until Given.
+func (t *Table) GiveBack(node partition.NodeID, progress Progress) (entries []fsm.SliceCheckpoint, leases []fsm.Lease) {
+	if t.draining {
+		return nil, nil // Rest has them
+	}
+	for _, id := range t.order {
+		k := t.tasks[id]
+		if k == nil || !k.yield || k.giving || k.gone || k.reported || k.state == running {
+			continue
+		}
+		k.giving = true
+		leases = append(leases, fsm.Lease{Slice: id.Slice, Owner: node, Epoch: id.Epoch})
+		if c, ok := progress(id); ok && k.began && c.Cursor >= k.known.Cursor {
+			c.Epoch = id.Epoch
+			entries = append(entries, fsm.SliceCheckpoint{Slice: id.Slice, Checkpoint: c})
+		}
+	}
+	return entries, leases
+}
+
+// Given says that leases were offered. Those that are still ours after that, since nobody took them, are offered again.
+func (t *Table) Given(leases []fsm.Lease) {
+	for _, l := range leases {
+		if k := t.tasks[Lease{l.Slice, l.Epoch}]; k != nil {
+			k.giving = false
+		}
+	}
 }
 
 // Drain lets nothing start any more.

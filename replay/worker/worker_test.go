@@ -538,6 +538,51 @@ func TestDrainHandsOver(t *testing.T) {
 	})
 }
 
+// A lease that is asked for is given back behind the commit that is under way, with its progress, and the worker goes on with others. The next owner
+// begins there. What has not begun yet is given back at once.
+func TestGivesBackWhatIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t)
+		s, unbegun, other := p.slice(0, 0), p.slice(1, 1), p.slice(2, 2)
+		entered, gate := make(chan struct{}, 100), make(chan struct{})
+		p.gate = func(ctx context.Context) error {
+			entered <- struct{}{}
+			select {
+			case <-gate:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		p.control.Grant("n1", s, nil)
+		cfg := config("n1")
+		cfg.Lanes = 1
+		p.start(cfg)
+		<-entered
+		p.control.Grant("n1", unbegun, nil) // waits for the lane
+		p.control.Ask(unbegun.ID)
+		p.control.Ask(s.ID)
+		synctest.Wait()
+		if got := p.control.Slot(unbegun.ID); got.Owner != "" {
+			t.Errorf("what has not begun is still %s's", got.Owner)
+		}
+		if got := p.control.Slot(s.ID); got.Owner != "n1" {
+			t.Error("taken before its commit")
+		}
+		close(gate)
+		p.wait("lease given back", func(slot func(partition.SliceID) replaytest.Slot) bool { return slot(s.ID).Owner == "" })
+		if got := p.control.Slot(s.ID).Checkpoint; got.Cursor != 7 || got.Records != 7 {
+			t.Errorf("last checkpoint %+v, want the first batch of 7", got)
+		}
+		p.control.Grant("n1", other, nil)
+		p.wait("another is done", isDone(other.ID))
+		p.control.Grant("n2", s, nil)
+		p.start(config("n2"))
+		p.wait("done", isDone(s.ID))
+		p.want(0)
+	})
+}
+
 // One call per interval, whatever number of slices runs; and no more slices at a time than lanes.
 func TestCheckpointsAreBatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
