@@ -13,6 +13,7 @@ import (
 	"backstitch/cluster/quota"
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/calendar"
 
 	"github.com/hashicorp/raft"
 	autopilot "github.com/hashicorp/raft-autopilot"
@@ -32,6 +33,9 @@ type leading struct {
 	since time.Time
 	pilot *autopilot.Autopilot
 	quota *quota.Divider
+
+	mu        sync.Mutex
+	calendars calendar.Memo[partition.JobID] // guarded by mu; of jobs with peak hours, for one term
 }
 
 func (n *Node) currentLead() *leading {

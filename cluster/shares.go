@@ -3,10 +3,13 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"backstitch/cluster/quota"
 	"backstitch/cluster/wire"
+	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/calendar"
 	"backstitch/partition/share"
 )
 
@@ -27,12 +30,47 @@ func (n *Node) renewedShares(ctx context.Context, r *wire.RenewShares, paces []s
 	if err != nil {
 		return nil, err
 	}
+	if err := n.inPeakHours(lead, budgets); err != nil {
+		return nil, err
+	}
 	asked := quota.Request{Node: partition.NodeID(r.Renew.From.ID), Boot: r.Renew.From.Boot, Seq: r.Seq, Wants: r.Wants, Paces: paces}
 	grants, ok := lead.quota.Renew(n.deps.Clock(), asked, budgets, n.contacts.left)
 	if !ok {
 		return &wire.RenewSharesReply{Result: *renewed}, nil // index 0 says nothing of budgets
 	}
 	return &wire.RenewSharesReply{Result: *renewed, Index: index, Grants: grants}, nil
+}
+
+// inPeakHours lowers the budgets of jobs whose peak hours are on to what they allow. Jobs that have peak hours are among the budgets at any time.
+func (n *Node) inPeakHours(lead *leading, budgets []fsm.Budget) error {
+	v := n.stores.machine.View()
+	defer v.Close()
+	now := n.deps.Clock()
+	for i := range budgets {
+		b := &budgets[i]
+		id, ok := b.Scope.Job()
+		if !ok {
+			continue
+		}
+		x, ok, err := v.Terms(id)
+		if err != nil {
+			return fmt.Errorf("read terms of job %s: %w", id, err)
+		}
+		if !ok || len(x.Calendar.Peaks) == 0 {
+			continue
+		}
+		if s, err := lead.days(id, x.Calendar, now); err == nil { // one that can not be read keeps the job from running
+			b.Rate = b.Rate.Within(s.Rate)
+		}
+	}
+	return nil
+}
+
+// days is what a job's calendar says of now.
+func (l *leading) days(id partition.JobID, c partition.Calendar, now time.Time) (calendar.State, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calendars.At(id, c, now)
 }
 
 // sharesHere is what this node, if it leads, knows of who has what.
