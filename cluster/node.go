@@ -88,6 +88,7 @@ type Node struct {
 	metrics *metrics
 
 	contacts *contacts
+	pace     pace
 	state    atomic.Pointer[lifecycle]
 
 	mu       sync.Mutex

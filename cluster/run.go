@@ -167,6 +167,7 @@ func (n *Node) takePart(ctx context.Context) error {
 	}()
 	loop("join", n.keepJoining)
 	loop("watch", n.keepHouse)
+	loop("measure", n.measure)
 
 	<-ctx.Done()
 	n.handOver()

@@ -35,6 +35,7 @@ type fakeNode struct {
 	status  cluster.Status
 	left    string // reason given to Leave
 
+	rates    [2]float64 // of every job
 	holdings []quota.Holding
 	paces    []quota.Pace
 }
@@ -151,3 +152,7 @@ func ask(t *testing.T, h http.Handler, method, path, key, body string, out any) 
 
 func (f *fakeNode) Paces(context.Context) ([]quota.Pace, error)       { return slices.Clone(f.paces), nil }
 func (f *fakeNode) Holdings(context.Context) ([]quota.Holding, error) { return f.holdings, nil }
+
+func (f *fakeNode) Rates(partition.JobID) (low, high float64, ok bool) {
+	return f.rates[0], f.rates[1], f.rates[1] > 0
+}

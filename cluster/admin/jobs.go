@@ -36,7 +36,7 @@ func (s *Server) listJobs(ctx context.Context, in *struct{ Blocking }) (*indexed
 				}
 				continue // they are listed at /v1/scans, and with their dataset
 			}
-			shown, err := describeJob(view, job)
+			shown, err := s.describeJob(view, job)
 			if err != nil {
 				return out, err
 			}
@@ -59,7 +59,7 @@ func (s *Server) showJob(ctx context.Context, in *struct {
 		if err != nil {
 			return client.Job{}, err
 		}
-		return describeJob(view, job)
+		return s.describeJob(view, job)
 	})
 }
 
@@ -209,7 +209,7 @@ func findJob(view *fsm.View, ref string) (fsm.Job, error) {
 	return newest, nil
 }
 
-func describeJob(view *fsm.View, job fsm.Job) (client.Job, error) {
+func (s *Server) describeJob(view *fsm.View, job fsm.Job) (client.Job, error) {
 	out := client.Job{
 		ID: string(job.ID), Name: job.Name, Namespace: job.Namespace, State: job.State.String(), Why: job.Why,
 		PlanHash: fmt.Sprintf("%x", job.PlanHash), Locks: job.Locks, Priority: job.Priority, Records: job.Records, Bytes: job.Bytes,
@@ -245,6 +245,9 @@ func describeJob(view *fsm.View, job fsm.Job) (client.Job, error) {
 		if ok {
 			out.Verdict = proof.Verdict.String()
 		}
+	}
+	if err := s.describeTerms(view, &out, job); err != nil {
+		return out, err
 	}
 	return out, describeAfterlife(view, &out, job)
 }

@@ -26,6 +26,7 @@ type Node interface {
 	Alive() map[partition.NodeID]bool
 	Holdings(ctx context.Context) ([]quota.Holding, error)
 	Paces(ctx context.Context) ([]quota.Pace, error)
+	Rates(job partition.JobID) (low, high float64, ok bool)
 	Join(ctx context.Context, addrs []string) (int, error)
 	Leave(ctx context.Context, reason string) error
 	TransferLeadership(ctx context.Context, to string) (cluster.Transferred, error)

@@ -38,6 +38,7 @@ func (s *Server) submitJob(ctx context.Context, in *struct {
 // submission is a plan as commands.
 type submission struct {
 	submit fsm.SubmitJob
+	terms  *fsm.Terms // nil for none
 	slices []partition.Slice
 }
 
@@ -75,6 +76,9 @@ func (s *Server) accept(in client.Submission) (submission, error) {
 		}
 		out.slices = append(out.slices, made)
 	}
+	if out.terms, err = s.terms(id, in); err != nil {
+		return submission{}, err
+	}
 	return out, nil
 }
 
@@ -103,7 +107,14 @@ func (s *Server) checkIndex(in client.Submission) error {
 // carryOut proposes the commands of a submission in order and returns the result of the last one.
 func (s *Server) carryOut(ctx context.Context, k Keyed, plan submission) (fsm.Result, error) {
 	id := plan.submit.ID
-	result, err := s.propose(ctx, s.envelope(ctx, k, "submit", ""), plan.submit, string(id))
+	var first fsm.Command = plan.submit
+	if plan.terms != nil {
+		first = fsm.SubmitJobOnTerms{Submit: plan.submit, Terms: *plan.terms}
+		if err := s.allows(first); err != nil {
+			return fsm.Result{}, err
+		}
+	}
+	result, err := s.propose(ctx, s.envelope(ctx, k, "submit", ""), first, string(id))
 	if err != nil {
 		return result, err
 	}

@@ -21,6 +21,7 @@ type Submission struct {
 	Records    int64           `json:"records"`
 	Bytes      int64           `json:"bytes"`
 	Slices     []Slice         `json:"slices"`
+	Terms      *Terms          `json:"terms,omitempty"`
 }
 
 // Range is a half-open range of reference positions.
@@ -103,6 +104,9 @@ type Job struct {
 	Aliases []string `json:"aliases,omitempty"`
 	// Void says that the job was rolled back: what it wrote into files does not count.
 	Void *JobVoid `json:"void,omitempty"`
+	// Hours and Deadline are there of a job that has them.
+	Hours    *Hours    `json:"hours,omitempty"`
+	Deadline *Deadline `json:"deadline,omitempty"`
 }
 
 // Terminal reports whether nothing happens to the job any more.

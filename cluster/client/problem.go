@@ -25,6 +25,7 @@ const (
 	CodeOverlap        = "BST-E1101" // another job holds one of the locks
 	CodeStalePlan      = "BST-E1107" // the world moved since the plan
 	CodeOtherCluster   = "BST-E1108" // the plan was made for another cluster
+	CodeCalendar       = "BST-E1216" // the hours of a job can not be meant
 	CodeCheckIndex     = "BST-E1109" // --check-index does not match
 )
 
@@ -89,7 +90,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // ExitStatus is what a command that failed with e exits with. A known code decides, otherwise the HTTP status.
 func (e *Error) ExitStatus() int {
 	switch e.Code {
-	case CodeInvalid, CodeTooLarge:
+	case CodeInvalid, CodeTooLarge, CodeCalendar:
 		return ExitUsage
 	case CodeNotFound:
 		return ExitNotFound

@@ -128,7 +128,7 @@ func (a *app) printPlan(ctx context.Context, p *recovery.Plan, file, with string
 		}{fmt.Sprintf("%x", hash), file, string(recovery.JobID(hash)), p},
 		rows: anys(p.Parts), names: []string{string(recovery.JobID(hash))},
 		text: func(w io.Writer) error {
-			return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file, With: with, Limits: limits})
+			return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file, With: with, Limits: limits, Now: time.Now()})
 		},
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +77,7 @@ func (a *app) runPlan(cmd *cobra.Command, opt *runOptions, args []string) error 
 	}
 	if opt.about.file != "" {
 		if a.output == "text" {
-			if err := p.WriteText(a.stderr, recovery.RenderOptions{}); err != nil {
+			if err := p.WriteText(a.stderr, recovery.RenderOptions{Now: time.Now()}); err != nil {
 				return err
 			}
 		}
@@ -135,6 +136,7 @@ func submission(p *recovery.Plan) (client.Submission, error) {
 		ID: string(sub.ID), Name: sub.Name, Namespace: sub.Namespace, PlanHash: fmt.Sprintf("%x", sub.PlanHash), Cluster: sub.Cluster,
 		Recipe: sub.Recipe, Locks: sub.Locks, Priority: sub.Priority, Records: sub.Records, Bytes: sub.Bytes,
 	}
+	out.Terms = terms(sub.Terms)
 	for _, s := range sub.Slices {
 		out.Slices = append(out.Slices, client.NewSlice(s))
 	}

@@ -187,6 +187,7 @@ func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits client.Bu
 	fmt.Fprintf(w, "  slices       fill %d of %d done, verify %d of %d done, %d failed\n", j.FillDone, j.FillSlices,
 		j.VerifyDone, j.VerifySlices, j.FailedSlices)
 	fmt.Fprintf(w, "  suppressed   %s   quarantined %s\n", count(j.Progress.Suppressed), count(j.Progress.Quarantined))
+	termLines(w, j, now)
 	limitLines(w, limits)
 	if recipe.Dedupe != nil {
 		fmt.Fprintf(w, "  dedupe       %s\n", recipe.Dedupe.Text())

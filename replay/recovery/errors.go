@@ -52,6 +52,8 @@ const (
 	CodeWriters     = "BST-E1191" // what values in Avro are written with can not be told
 	CodeKeys        = "BST-E1193" // keys would name other schemas in the target's registry
 	CodeManySchemas = "BST-E1192" // the records name more schemas than a job takes along
+	CodeDeadline    = "BST-E1214" // the job can not be done in time
+	CodeIncomplete  = "BST-E1215" // or not as completely as is asked for
 	CodeNoOrder     = "BST-E1222" // which change events are superseded can not be told
 	CodeTornKeys    = "BST-E1172" // one registry alone has schemas of keys, and names are to be remapped
 	CodeNoName      = "BST-E1173" // the target's registry does not have a schema that records name

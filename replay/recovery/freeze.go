@@ -52,6 +52,9 @@ func (b *builder) plan(ctx context.Context, e ends) (*Plan, error) {
 	if err := b.preflight(p); err != nil {
 		return nil, err
 	}
+	if err := b.deadline(p); err != nil {
+		return nil, err
+	}
 	p.Recipe.Left, p.Recipe.LeftMore = p.left()
 	if err := b.validate(p); err != nil {
 		return nil, err

@@ -204,6 +204,7 @@ type Submission struct {
 	Records   int64
 	Bytes     int64
 	Slices    []partition.Slice
+	Terms     *Terms // nil where the job has none
 }
 
 // Submission makes the submission of p.
@@ -218,7 +219,7 @@ func (p *Plan) Submission() (*Submission, error) {
 	}
 	out := &Submission{
 		ID: JobID(hash), Name: p.Spec.Metadata.Name, Namespace: p.Spec.Metadata.Namespace, PlanHash: hash, Cluster: p.Cluster,
-		Recipe: recipe, Locks: p.Locks(), Priority: uint8(*p.Spec.Spec.Schedule.Priority),
+		Recipe: recipe, Locks: p.Locks(), Priority: uint8(*p.Spec.Spec.Schedule.Priority), Terms: p.Recipe.Terms,
 	}
 	for i := range p.Slices {
 		s, err := p.Slices[i].thaw(out.ID)

@@ -36,6 +36,8 @@ type Recipe struct {
 	Late *Late `json:"late,omitempty"`
 	// Feedback says for whom the job slows down; nil is for its own target alone.
 	Feedback *Feedback `json:"feedback,omitempty"`
+	// Terms are when the job may work and until when it has to be done; nil where it has neither.
+	Terms *Terms `json:"terms,omitempty"`
 }
 
 // Tally counts what the recipe bounds, in the range of its source; nil where it bounds nothing.

@@ -74,6 +74,9 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	if out.Feedback, err = newFeedback(s.Throttle); err != nil {
 		return out, gap.Scope{}, err
 	}
+	if out.Terms, err = newTerms(s); err != nil {
+		return out, gap.Scope{}, err
+	}
 	out.Version = out.Needs()
 	var scope gap.Scope
 	if g := s.Range; g != nil {

@@ -27,6 +27,7 @@ const (
 	RowsVersion      = 16 // companions of an archive of others in Parquet, which would be cut into lines
 	ElsewhereVersion = 17 // steps over values that name their schema by a GUID or in a header
 	SpareVersion     = 20 // others that the job slows down for
+	TermsVersion     = 21 // hours and a deadline
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it. A program that knows a version knows
@@ -39,6 +40,7 @@ func (r *Recipe) Needs() int {
 		version int
 		has     bool
 	}{
+		{TermsVersion, r.Terms != nil},
 		{SpareVersion, r.Feedback != nil && !r.Feedback.Off}, // a program that does not know feedback has none
 		{ElsewhereVersion, values && t.Values.Elsewhere},
 		{RowsVersion, r.Source.Rows},

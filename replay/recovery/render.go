@@ -7,15 +7,17 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"backstitch/replay/gap"
 )
 
 // RenderOptions are what a person asked for, and where the plan was saved.
 type RenderOptions struct {
-	All  bool   // also partitions that need nothing
-	File string // "" when the plan was not saved
-	With string // flags that run needs beside the file, e.g. "--connections agent.yaml"
+	All  bool      // also partitions that need nothing
+	File string    // "" when the plan was not saved
+	Now  time.Time // from which windows are listed that a run meets; zero lists none
+	With string    // flags that run needs beside the file, e.g. "--connections agent.yaml"
 	// Limits are those that the job would fall under if it ran now.
 	Limits []Limit
 }
@@ -29,7 +31,7 @@ type Limit struct {
 // maxParts is how many partitions are printed one by one.
 const maxParts = 40
 
-// WriteText prints p for people. It is a pure function of the plan.
+// WriteText prints p for people. It is a pure function of the plan and opt.
 func (p *Plan) WriteText(w io.Writer, opt RenderOptions) error {
 	hash, err := p.Hash()
 	if err != nil {
@@ -178,6 +180,7 @@ func (p *Plan) writeSums(b *strings.Builder, opt RenderOptions) {
 	}
 	line("Compared", fmt.Sprintf("%s records in %s", gap.Count(t.Compared), plural(len(p.Parts), "partition")))
 	line("Slices", fmt.Sprintf("%d, priority %d", t.Slices, *p.Spec.Spec.Schedule.Priority))
+	p.writeTerms(line, opt.Now)
 	for _, c := range p.Checks {
 		text := c.Text
 		if c.Status != "ok" {

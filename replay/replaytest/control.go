@@ -319,7 +319,9 @@ func (c *Control) Ask(id partition.SliceID) {
 }
 
 // Yield takes leases back that were asked for.
-func (n *NodeControl) Yield(ctx context.Context, leases []fsm.Lease) error { return n.Release(ctx, leases) }
+func (n *NodeControl) Yield(ctx context.Context, leases []fsm.Lease) error {
+	return n.Release(ctx, leases)
+}
 
 // Release takes leases back.
 func (n *NodeControl) Release(_ context.Context, leases []fsm.Lease) error {

@@ -19,6 +19,9 @@ const (
 const (
 	DefaultNamespace      = "default"
 	DefaultPriority       = 50
+	DefaultTimezone       = "UTC"
+	DefaultCompleteness   = Percent("100%")
+	DefaultAlertAt        = Percent("75%")
 	DefaultCommitRecords  = 20_000
 	DefaultCommitInterval = Duration("1s")
 	DefaultSliceBytes     = Bytes("256MiB")
@@ -81,6 +84,19 @@ func (r *Recovery) WithDefaults() *Recovery {
 	if sched.Priority == nil {
 		p := DefaultPriority
 		sched.Priority = &p
+	}
+	if sched.Timezone == "" && len(sched.PeakHours)+len(sched.Blackout) > 0 {
+		sched.Timezone = DefaultTimezone
+	}
+	if s.SLA != nil {
+		sla := *s.SLA
+		if sla.Completeness == "" {
+			sla.Completeness = DefaultCompleteness
+		}
+		if sla.AlertAt == "" {
+			sla.AlertAt = DefaultAlertAt
+		}
+		s.SLA = &sla
 	}
 	if size.Bytes == "" {
 		size.Bytes = DefaultSliceBytes

@@ -20,6 +20,8 @@ const (
 	CodeTogether  = "BST-E2013" // fields that exclude each other
 	CodeDuplicate = "BST-E2014" // a key is there twice
 	CodeTwice     = "BST-E2016" // two entries of a list are the same, or have one name
+	CodeCalendar  = "BST-E2018" // windows that nobody can have meant
+	CodeDeadline  = "BST-E2019" // a deadline that can not be meant
 	CodeSecret    = "BST-E2017" // a secret itself where a reference belongs
 
 	CodeExpression   = "BST-E1152" // an expression can not be compiled

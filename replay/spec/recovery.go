@@ -52,6 +52,8 @@ type Spec struct {
 	Throttle *Throttle `json:"throttle,omitempty"`
 	// When the job gets its turn.
 	Schedule *Schedule `json:"schedule,omitempty"`
+	// Until when the job has to be done.
+	SLA *SLA `json:"sla,omitempty"`
 	// How big one piece of work is.
 	Slices *Slices `json:"slices,omitempty"`
 }
@@ -228,6 +230,50 @@ type Write struct {
 type Schedule struct {
 	// Priority from 0 to 100; higher goes first.
 	Priority *int `json:"priority,omitempty" jsonschema:"minimum=0,maximum=100,default=50"`
+	// Time zone of the windows below, an IANA name such as Europe/Berlin. Left out, it is UTC.
+	Timezone string `json:"timezone,omitempty" jsonschema:"minLength=1,maxLength=64"`
+	// Hours in which the job keeps below a limit.
+	PeakHours []PeakHours `json:"peakHours,omitempty" jsonschema:"minItems=1,maxItems=32"`
+	// Hours in which nothing of the job runs. What runs when one begins commits, and goes on when it is over.
+	Blackout []Blackout `json:"blackout,omitempty" jsonschema:"minItems=1,maxItems=32"`
+}
+
+// PeakHours is a time that comes again, in which the job is slow.
+type PeakHours struct {
+	// When it begins: minute, hour, day of month, month and day of week, such as "0 7 * * MON-FRI". L is the last day of the month. A time that clocks skip is when they have been set; one that comes twice begins twice.
+	Cron string `json:"cron" jsonschema:"minLength=1,maxLength=128"`
+	// How long it takes, such as 12h.
+	Duration Duration `json:"duration"`
+	// What the job may do to its target in a second, at most. The smaller one holds of this and a limit of the job.
+	Throttle WindowThrottle `json:"throttle"`
+}
+
+// Blackout is a time that comes again, in which the job does not run.
+type Blackout struct {
+	// When it begins: minute, hour, day of month, month and day of week, such as "55 23 L * *". L is the last day of the month. A time that clocks skip is when they have been set; one that comes twice begins twice.
+	Cron string `json:"cron" jsonschema:"minLength=1,maxLength=128"`
+	// How long it takes, such as 2h.
+	Duration Duration `json:"duration"`
+}
+
+// WindowThrottle is what a job may do in a second, all nodes together. At least one of its members is set.
+type WindowThrottle struct {
+	// Keys, values and headers, uncompressed, such as 5MiB.
+	BytesPerSecond Bytes `json:"bytesPerSecond,omitempty"`
+	// Records, such as 5k/s.
+	RecordsPerSecond PerSecond `json:"recordsPerSecond,omitempty"`
+	// Calls of the target's protocol, such as 300/s.
+	RequestsPerSecond PerSecond `json:"requestsPerSecond,omitempty"`
+}
+
+// SLA says until when the job has to be done, and how much of it.
+type SLA struct {
+	// Time from the detection of the loss to the proof that it is mended, such as 2h. The loss counts as detected when the first scan ended that found it, of those that are called as the job and ran since the last one that succeeded; without one, when the job is submitted.
+	RecoverWithin Duration `json:"recoverWithin"`
+	// Share of the planned records that has to be in the target in the end.
+	Completeness Percent `json:"completeness,omitempty" jsonschema:"default=100%"`
+	// Share of the time after which people hear that it is running out, in whole percent.
+	AlertAt Percent `json:"alertAt,omitempty" jsonschema:"default=75%"`
 }
 
 // Slices says how big one piece of work is. Smaller ones spread better, larger ones cost less.

@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +21,9 @@ type Duration string
 // Bytes is a size with its unit: 512KiB, 64MiB, 1GiB.
 type Bytes string
 
+// PerSecond is a number in a second: 300/s, 5k/s, 1M/s.
+type PerSecond string
+
 // Time is a moment in RFC 3339 with its zone: 2026-11-20T02:00:00Z.
 type Time string
 
@@ -28,6 +33,7 @@ type Partitions string
 const (
 	durationPattern   = `^[0-9]+(\.[0-9]+)?(ms|s|m|h)$`
 	bytesPattern      = `^[0-9]+(B|KiB|MiB|GiB|TiB)$`
+	perSecondPattern  = `^[0-9]+[kM]?/s$`
 	timePattern       = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`
 	partitionsPattern = `^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$`
 )
@@ -35,6 +41,7 @@ const (
 // unitHints says, for each pattern that the schema has, what to write instead.
 var unitHints = map[string]string{
 	durationPattern:   "write a number and its unit, such as 500ms, 2s or 5m",
+	perSecondPattern:  "write a number in a second, such as 300/s or 5k/s",
 	bytesPattern:      "write a number and its unit, such as 64MiB or 1GiB",
 	timePattern:       `write a moment with its zone, such as "2026-11-20T02:00:00Z"`,
 	versionPattern:    `write a name in quotes, such as "v3": letters, digits, dots, underscores and dashes`,
@@ -66,6 +73,9 @@ func (Duration) JSONSchema() *jsonschema.Schema { return text(durationPattern) }
 
 // JSONSchema describes the text form.
 func (Bytes) JSONSchema() *jsonschema.Schema { return text(bytesPattern) }
+
+// JSONSchema describes the text form.
+func (PerSecond) JSONSchema() *jsonschema.Schema { return text(perSecondPattern) }
 
 // JSONSchema describes the text form.
 func (Time) JSONSchema() *jsonschema.Schema { return text(timePattern) }
@@ -105,6 +115,28 @@ func (b Bytes) Parse() (int64, error) {
 		return 0, fmt.Errorf("%q is more than can be counted", string(b))
 	}
 	return n << shift, nil
+}
+
+// Parse returns the number. "" is 0.
+func (p PerSecond) Parse() (int64, error) {
+	if p == "" {
+		return 0, nil
+	}
+	digits, ok := strings.CutSuffix(string(p), "/s")
+	factor := int64(1)
+	if d, k := strings.CutSuffix(digits, "k"); k {
+		digits, factor = d, 1000
+	} else if d, m := strings.CutSuffix(digits, "M"); m {
+		digits, factor = d, 1_000_000
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case !ok || err != nil && !errors.Is(err, strconv.ErrRange) || n < 0:
+		return 0, fmt.Errorf("%q is not a number in a second: %s", string(p), unitHints[perSecondPattern])
+	case err != nil || n > math.MaxInt64/factor:
+		return 0, fmt.Errorf("%q is more than can be counted", string(p))
+	}
+	return n * factor, nil
 }
 
 // Parse returns the moment in UTC. "" is the zero time.

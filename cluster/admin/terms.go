@@ -1,0 +1,147 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"backstitch/cluster/client"
+	"backstitch/cluster/forecast"
+	"backstitch/fsm"
+	"backstitch/partition"
+	"backstitch/partition/calendar"
+)
+
+// When a job may work, and how it stands with its deadline. The book keeps the words, and each node says what they mean of now.
+
+// terms are those of a submission as the book keeps them, nil for none. They are looked at here, since the book reads no cron line.
+func (s *Server) terms(id partition.JobID, in client.Submission) (*fsm.Terms, error) {
+	t := in.Terms
+	if t == nil {
+		return nil, nil
+	}
+	out := &fsm.Terms{Job: id, Calendar: partition.Calendar{Zone: t.Timezone, Peaks: windows(t.PeakHours), Blackouts: windows(t.Blackout)}}
+	if out.Calendar.Zone == "" {
+		out.Calendar.Zone = "UTC"
+	}
+	now := s.clock()
+	if _, err := calendar.Check(out.Calendar, now); err != nil {
+		return nil, newProblem(http.StatusUnprocessableEntity, client.CodeCalendar, "the hours of the job can not be meant", err.Error(),
+			"mend spec.schedule and make a new plan: backstitch plan -f SPEC")
+	}
+	if t.SLA == nil {
+		return out, nil
+	}
+	view, err := s.node.View()
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	defer view.Close()
+	found, err := detected(view, in.Namespace, in.Name, now.UnixNano())
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	out.DetectedUnixNanos, out.AlertPercent, out.CompletePPM = found, t.SLA.AlertPercent, t.SLA.CompletePPM
+	out.DeadlineUnixNanos = found + t.SLA.RecoverWithinMs*int64(time.Millisecond)
+	return out, nil
+}
+
+func windows(ws []client.Window) (out []partition.Window) {
+	for _, w := range ws {
+		d := partition.Window{Cron: w.Cron, Duration: time.Duration(w.DurationMs) * time.Millisecond}
+		if r := w.Rate; r != nil {
+			d.Rate = partition.Rate{Bytes: r.Bytes, Records: r.Records, Requests: r.Requests}
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// detected is when it was known that something of what a job mends is missing: when the first scan ended that found it, of those that are called as the
+// job is and ended after the last job of that name that succeeded. Without one it is now.
+func detected(view *fsm.View, namespace, name string, now int64) (int64, error) {
+	scans, mended, found := map[partition.JobID]bool{}, int64(0), now
+	for scan, err := range view.Scans() {
+		if err != nil {
+			return 0, err
+		}
+		scans[scan.Job] = scan.Counts.Missing > 0
+	}
+	for _, want := range [...]bool{false, true} { // jobs that mend, then scans
+		for j, err := range view.Jobs() {
+			if err != nil {
+				return 0, err
+			}
+			lossy, scan := scans[j.ID]
+			switch {
+			case j.Namespace != namespace || j.Name != name || j.State != fsm.JobSucceeded || scan != want:
+			case !scan:
+				mended = max(mended, j.FinishedUnixNanos)
+			case lossy && j.FinishedUnixNanos > mended:
+				found = min(found, j.FinishedUnixNanos)
+			}
+		}
+	}
+	return found, nil
+}
+
+// describeTerms adds what a job's hours and its deadline are at now.
+func (s *Server) describeTerms(view *fsm.View, out *client.Job, job fsm.Job) error {
+	x, ok, err := view.Terms(job.ID)
+	if err != nil || !ok {
+		return err
+	}
+	now := s.clock()
+	cal, err := calendar.New(x.Calendar)
+	if !x.Calendar.Empty() && !job.State.Terminal() {
+		out.Hours = describeHours(x.Calendar.Zone, cal, err, now)
+	}
+	if x.DeadlineUnixNanos == 0 {
+		return nil
+	}
+	if err != nil {
+		cal = nil
+	}
+	low, high, measured := s.node.Rates(job.ID)
+	d := forecast.Judge(forecast.Case{
+		Now: now, Terms: x, Calendar: cal, Job: job, Done: out.Progress.Written + out.Progress.Suppressed, Gone: out.Progress.Quarantined,
+		Low: low, High: high, Measured: measured,
+	})
+	out.Deadline = &client.Deadline{
+		DetectedAt: time.Unix(0, x.DetectedUnixNanos).UTC(), At: time.Unix(0, x.DeadlineUnixNanos).UTC(), AlertAt: d.AlertAt.UTC(),
+		State: d.State.String(), Why: d.Why, CompletePPM: x.CompletePPM, Earliest: moment(d.Earliest), Latest: moment(d.Latest),
+	}
+	return nil
+}
+
+func describeHours(zone string, cal *calendar.Calendar, err error, now time.Time) *client.Hours {
+	out := &client.Hours{Timezone: zone}
+	if err != nil {
+		if wrong := (*calendar.Error)(nil); errors.As(err, &wrong) {
+			out.Problem = fmt.Sprintf("%v", wrong)
+		}
+		return out
+	}
+	st := cal.At(now)
+	out.Blackout, out.Peak, out.Next = moment(st.Blackout), moment(st.Peak), moment(st.Next)
+	if !st.Rate.Unlimited() {
+		out.Rate = &client.Rate{Bytes: st.Rate.Bytes, Records: st.Rate.Records, Requests: st.Rate.Requests}
+	}
+	if out.Next != nil {
+		out.NextKind = calendar.Peaks
+		if st.NextIsBlackout {
+			out.NextKind = calendar.Blackouts
+		}
+	}
+	return out
+}
+
+// moment is nil for the zero time.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
