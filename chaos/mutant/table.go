@@ -710,6 +710,26 @@ var All = []Mutant{
 		Caught: room("replay/engine", "TestS28AReferenceThatTricklesLeavesFewFiles"),
 	},
 
+	// Turns.
+	{
+		Name: "blackout-ignored", File: "cluster/leader/yield.go",
+		Old: "	case !j.Calendar.Blackout.IsZero():", New: "	case false:",
+		Why:    "a job runs in its blackout",
+		Caught: room("cluster/leader", "TestScenarios"),
+		Also:   room("chaos/bubble", "TestAJobKeepsItsHours"),
+	},
+	{
+		Name: "no-aging", File: "partition/plan/order.go",
+		Old: "int(priority)+int(steps)", New: "int(priority)+0*int(steps)",
+		Why:    "a job of low priority starves",
+		Caught: room("cluster/leader", "TestNothingStarves"),
+	},
+	{
+		Name: "latest-deadline-first", File: "partition/plan/order.go",
+		Old: "return cmp.Compare(never(r.DeadlineUnixNanos), never(other.DeadlineUnixNanos))", New: "return cmp.Compare(never(other.DeadlineUnixNanos), never(r.DeadlineUnixNanos))",
+		Why:    "of jobs of one priority the most urgent is last",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
 	// Budgets.
 	{
 		Name: "give-away-what-others-have", File: "cluster/quota/quota.go",

@@ -11,6 +11,11 @@
 //
 //   - At most the first unfinished slice of a lane is granted; slices of a lane never run side by side.
 //
+//   - In a blackout of a job nothing of it is granted, and what runs is asked for. A lease that is asked for stays its owner's until it is given back, so nothing is
+//     taken between the beginning of a transaction and its commit, unless the owner does not answer for Limits.Yield.
+//
+//   - Nothing starves: a job that waits with nothing running rises by one priority each Limits.AgeEvery, in the end above all others.
+//
 //   - A running lease is never moved for balance, only because its owner is lost, draining, gone or unknown. Balance acts
 //     between slices, which is soon, because slices are short.
 //
@@ -37,6 +42,7 @@
 //  3. grant.go: leases of lost owners are moved (a grant of a leased slice to its next owner at epoch+1, never revoke and
 //     wait), free lanes are granted in the order of plan.Order while slots last, placed by partition/assign.
 //     Scans have lanes of their own.
+//     yield.go asks for leases, for a blackout and for a job of higher priority.
 //  4. scans.go: scans that are due by a schedule.
 //  5. upkeep.go: raise the cluster version, compare digests.
 //
@@ -45,11 +51,11 @@
 // of lanes (cache.go).
 //
 // Crash windows: a leader that dies after proposing and before anything else leaves either nothing or the applied command;
-// the next one starts from the book. What is lost with a leader is memory that only improves choices: who failed a slice (a retry prefers somebody else), how long a slice has waited.
+// the next one starts from the book. What is lost with a leader is memory that only improves choices: who failed a slice (a retry prefers somebody else), how long a slice has waited, also for its aging.
 //
 // Not here: joining and removing raft peers (cluster), what a worker does with a lease (replay/worker), arithmetic of
 // placement (partition/assign) and of order (partition/plan), and the rules that the book enforces (fsm).
 //
-// Reading order: input.go, limits.go, decide.go, health.go, jobs.go, proof.go, grant.go, scans.go, upkeep.go, deps.go, cache.go, watch.go,
+// Reading order: input.go, limits.go, decide.go, health.go, jobs.go, proof.go, grant.go, yield.go, scans.go, upkeep.go, deps.go, cache.go, watch.go,
 // loop.go.
 package leader

@@ -270,10 +270,10 @@ type WindowThrottle struct {
 type SLA struct {
 	// Time from the detection of the loss to the proof that it is mended, such as 2h. The loss counts as detected when the first scan ended that found it, of those that are called as the job and ran since the last one that succeeded; without one, when the job is submitted.
 	RecoverWithin Duration `json:"recoverWithin"`
-	// Share of the planned records that has to be in the target in the end.
-	Completeness Percent `json:"completeness,omitempty" jsonschema:"default=100%"`
-	// Share of the time after which people hear that it is running out, in whole percent.
-	AlertAt Percent `json:"alertAt,omitempty" jsonschema:"default=75%"`
+	// Share of the planned records that has to be in the target in the end. Left out, it is 100%.
+	Completeness Percent `json:"completeness,omitempty"`
+	// Share of the time after which people hear that it is running out, in whole percent. Left out, it is 75%.
+	AlertAt Percent `json:"alertAt,omitempty"`
 }
 
 // Slices says how big one piece of work is. Smaller ones spread better, larger ones cost less.
