@@ -48,6 +48,7 @@ test-drawn: ## flipped bits, histories of the book, deaths of nodes, worlds of a
 	$(GO) test -count=1 -run MayDie ./cluster -cluster.step 1
 	$(GO) test -count=1 -run Flipped ./replay/report -report.step 1
 	$(GO) test -count=1 -run TestAScanWithALedgerIsTheSame ./replay/ledger -ledger.seeds 40
+	$(GO) test -count=1 -run TestManyJobsOnManyNodes ./cluster/leader -leader.large -rapid.checks 20
 	$(GO) test -count=1 -run TestEveryDifferenceIsFound ./replay/gap/objects -objects.seeds 100
 
 .PHONY: test-process

@@ -719,8 +719,8 @@ var All = []Mutant{
 		Also:   room("chaos/bubble", "TestAJobKeepsItsHours"),
 	},
 	{
-		Name: "no-aging", File: "partition/plan/order.go",
-		Old: "int(priority)+int(steps)", New: "int(priority)+0*int(steps)",
+		Name: "no-aging", File: "cluster/leader/grant.go",
+		Old: "if steps[j.ID] >= plan.Overdue {", New: "if false {",
 		Why:    "a job of low priority starves",
 		Caught: room("cluster/leader", "TestNothingStarves"),
 	},

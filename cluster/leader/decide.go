@@ -51,13 +51,11 @@ func (d *decision) propose(p Proposal) { d.out = append(d.out, p) }
 // ranked returns jobs in the order of their turn.
 func ranked(jobs []Job) []Job {
 	jobs = slices.Clone(jobs)
-	slices.SortFunc(jobs, func(a, b Job) int { return a.turn(0).Compare(b.turn(0)) })
+	slices.SortFunc(jobs, func(a, b Job) int { return a.turn().Compare(b.turn()) })
 	return jobs
 }
 
-// turn is what decides when j gets its turn, once it has waited for so many steps of Limits.AgeEvery.
-func (j Job) turn(age uint8) plan.Rank {
-	return plan.Rank{
-		Job: j.ID, Priority: plan.Aged(j.Priority, age), DeadlineUnixNanos: j.Terms.DeadlineUnixNanos, CreatedUnixNanos: j.CreatedUnixNanos,
-	}
+// turn is what decides when j gets its turn, as long as nobody has waited.
+func (j Job) turn() plan.Rank {
+	return plan.Rank{Job: j.ID, Priority: j.Priority, DeadlineUnixNanos: j.Terms.DeadlineUnixNanos, CreatedUnixNanos: j.CreatedUnixNanos}
 }

@@ -14,7 +14,7 @@
 //   - In a blackout of a job nothing of it is granted, and what runs is asked for. A lease that is asked for stays its owner's until it is given back, so nothing is
 //     taken between the beginning of a transaction and its commit, unless the owner does not answer for Limits.Yield.
 //
-//   - Nothing starves: a job that waits with nothing running rises by one priority each Limits.AgeEvery, in the end above all others.
+//   - Nothing starves: a job that waits with nothing running lifts its priority by one each Limits.AgeEvery, and goes before all others in the end.
 //
 //   - A running lease is never moved for balance, only because its owner is lost, draining, gone or unknown. Balance acts
 //     between slices, which is soon, because slices are short.

@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -24,6 +25,8 @@ type fakeBook struct {
 	slices  map[partition.JobID][]Slice
 	states  map[partition.SliceID]*fsm.SliceState
 	proofs  map[fsm.ProofID]fsm.Proof
+	terms   map[partition.JobID]fsm.Terms
+	asked   map[fsm.Lease]bool // without their owners
 	wrote   map[partition.Lane][]partition.NodeID
 	owners  map[fsm.Lease]bool // every lease ever granted; Owner is "" in the key
 	stolen  int                // leased slices that were granted or revoked
@@ -36,7 +39,7 @@ func newFakeBook(t interface{ Errorf(string, ...any) }, nodes int) *fakeBook {
 	b := &fakeBook{
 		t: t, changed: make(chan struct{}), jobs: map[partition.JobID]*fsm.Job{}, slices: map[partition.JobID][]Slice{},
 		states: map[partition.SliceID]*fsm.SliceState{}, proofs: map[fsm.ProofID]fsm.Proof{}, owners: map[fsm.Lease]bool{},
-		wrote: map[partition.Lane][]partition.NodeID{},
+		wrote: map[partition.Lane][]partition.NodeID{}, terms: map[partition.JobID]fsm.Terms{}, asked: map[fsm.Lease]bool{},
 	}
 	for i := range nodes {
 		b.members = append(b.members, fsm.Member{ID: partition.NodeID(fmt.Sprintf("node-%d", i)), State: fsm.MemberActive, Weight: 4, MaxOp: 94})
@@ -77,7 +80,12 @@ func (b *fakeBook) bump() {
 func (b *fakeBook) Overview() (Overview, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	o := Overview{Applied: b.index, Version: 1, Members: slices.Clone(b.members)}
+	o := Overview{Applied: b.index, Version: 1, Members: slices.Clone(b.members), Terms: maps.Clone(b.terms)}
+	for l := range b.asked {
+		if st := b.states[l.Slice]; st.Status == fsm.SliceLeased && st.Epoch == l.Epoch {
+			o.Asked = append(o.Asked, l)
+		}
+	}
 	for _, j := range b.jobs {
 		if j.State == fsm.JobRunning || j.State == fsm.JobVerifying {
 			o.Jobs = append(o.Jobs, *j)
@@ -178,6 +186,14 @@ func (b *fakeBook) apply(cmd fsm.Command) fsm.Result {
 			}
 			b.stolen++
 			st.Status, st.Owner = fsm.SliceWaiting, ""
+		}
+	case fsm.YieldLeases:
+		for _, l := range c.Leases {
+			if st := b.states[l.Slice]; st.Status != fsm.SliceLeased || st.Epoch != l.Epoch || st.Owner != l.Owner {
+				res.Refused = append(res.Refused, fsm.Refusal{Slice: l.Slice, Code: fsm.StaleEpoch})
+				continue
+			}
+			b.asked[fsm.Lease{Slice: l.Slice, Epoch: l.Epoch}] = true
 		}
 	case fsm.BeginVerify:
 		j := b.jobs[c.ID]

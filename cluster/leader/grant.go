@@ -58,8 +58,8 @@ func (d *decision) proposeGrants(gs []fsm.Grant, why string) {
 	}
 }
 
-// sortWanted puts the lane whose turn it is first: by priority, in which a job that waits with nothing running counts as higher the longer it does;
-// then by deadline. Jobs that are equal in both share: the one with the fewest lanes is next. Inside a job those lanes are first that ran before,
+// sortWanted puts the lane whose turn it is first: by priority, which rises with how long one of its jobs waits with nothing running; then by
+// deadline. Jobs that are equal in both share: the one with the fewest lanes is next. Inside a job those lanes are first that ran before,
 // then those with most left to do, because the longest lane decides when the job ends.
 func (d *decision) sortWanted(p *pool) {
 	moved := func(l lane) int {
@@ -89,7 +89,9 @@ func (d *decision) sortWanted(p *pool) {
 	})
 }
 
-// ranks are those of the jobs, with how long they have waited.
+// ranks are those of the jobs, with how long they have waited with nothing running. Who waits lifts the whole priority: if it rose alone, it would soon pass those of
+// its own priority whose deadlines are earlier, and deadlines would mean nothing. Only one that has waited for very long goes before all others, the
+// oldest first: there is no end of jobs with deadlines, but one of those that are older.
 func (d *decision) ranks(p *pool) map[partition.JobID]plan.Rank {
 	idle, busy := map[partition.JobID]time.Duration{}, map[partition.JobID]bool{}
 	for _, l := range p.running {
@@ -99,13 +101,21 @@ func (d *decision) ranks(p *pool) map[partition.JobID]plan.Rank {
 		idle[l.Job] = max(idle[l.Job], l.head.Idle)
 		busy[l.Job] = busy[l.Job] || l.reason != ""
 	}
+	steps, lift := map[partition.JobID]uint8{}, map[uint8]uint8{}
+	for _, j := range d.in.Jobs {
+		if !busy[j.ID] {
+			steps[j.ID] = uint8(min(idle[j.ID]/d.in.Limits.AgeEvery, plan.Overdue))
+			lift[j.Priority] = max(lift[j.Priority], steps[j.ID])
+		}
+	}
 	out := make(map[partition.JobID]plan.Rank, len(d.in.Jobs))
 	for _, j := range d.in.Jobs {
-		age := uint8(0)
-		if !busy[j.ID] {
-			age = uint8(min(idle[j.ID]/d.in.Limits.AgeEvery, plan.MaxPriority+1))
+		r := j.turn()
+		r.Priority = plan.Aged(j.Priority, lift[j.Priority])
+		if steps[j.ID] >= plan.Overdue {
+			r.Priority, r.DeadlineUnixNanos = plan.Overdue, 0
 		}
-		out[j.ID] = j.turn(age)
+		out[j.ID] = r
 	}
 	return out
 }

@@ -23,7 +23,8 @@ type Limits struct {
 	Witness time.Duration
 	// Yield is how long the owner of a lease that was asked for may take to give it back. Then it is taken.
 	Yield time.Duration
-	// AgeEvery is how long a job waits with nothing running before it counts as one priority higher, up to MaxAge.
+	// AgeEvery is how long a job waits with nothing running before its priority counts as one higher, up to plan.MaxPriority. After plan.Overdue times that
+	// it goes before all others.
 	AgeEvery time.Duration
 	// PreemptMargin is by how much the priority of a waiting job has to be higher than that of a running one, so that it takes a lane away from it.
 	PreemptMargin uint8
@@ -43,8 +44,8 @@ type Limits struct {
 
 // DefaultLimits returns the limits of a production cluster. Lease is 2.5 s: longer than a stop-the-world pause that people
 // see in practice, and than the two seconds that gossip forgives. Silence is two renewals of 500 ms. Witness is about what a verify
-// slice takes: a place becomes free in that time, and a level of evidence is not worth much more of it. Yield is many commits. With AgeEvery a job of
-// priority 0 goes before all others after less than three and a half hours. PreemptMargin is such that the default, 50, stands back for 70.
+// slice takes: a place becomes free in that time, and a level of evidence is not worth much more of it. Yield is many commits. With AgeEvery a job
+// goes before all others after less than three and a half hours. PreemptMargin is such that the default, 50, stands back for 70.
 func DefaultLimits() Limits {
 	return Limits{
 		Lease:          2500 * time.Millisecond,

@@ -93,7 +93,7 @@ func (d *decision) preempt(p *pool, owners map[partition.Lane]partition.NodeID) 
 		case l.head.Asked:
 			waiting--
 		case l.head.Kind != partition.SliceFill || !d.health[l.head.Owner].takes:
-		case victim == nil || jobs[l.Job].turn(0).Compare(jobs[victim.Job].turn(0)) > 0:
+		case victim == nil || jobs[l.Job].turn().Compare(jobs[victim.Job].turn()) > 0:
 			victim = l
 		}
 	}

@@ -16,12 +16,15 @@ type Rank struct {
 	CreatedUnixNanos  int64 // older first
 }
 
-// MaxPriority is the highest that people can give. What has waited for long enough stands one above it.
-const MaxPriority = 100
+// MaxPriority is the highest that people can give. A job that has waited for Overdue steps stands above it, whatever its own is.
+const (
+	MaxPriority = 100
+	Overdue     = MaxPriority + 1
+)
 
-// Aged is a priority that has waited for so many steps: one higher for each, at most one above all that people can give, so that nothing starves.
+// Aged is a priority one of whose jobs has waited for so many steps: one higher for each, at most the highest that people can give.
 func Aged(priority, steps uint8) uint8 {
-	return uint8(min(int(priority)+int(steps), MaxPriority+1))
+	return uint8(min(int(priority)+int(steps), MaxPriority))
 }
 
 // Compare orders by priority, then deadline, then age, then name, so that no two jobs are equal and every leader picks the same one.
