@@ -7,8 +7,9 @@ import (
 )
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints, 05x
-// findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 09x members, version and digest. A number
-// that was released is never given to something else: an op that is not used any more stays here and applies to nothing.
+// findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 09x
+// members, version and digest. A number that was released is never given to something else: an op that is not used any more stays here and
+// applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
 type op interface {

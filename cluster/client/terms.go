@@ -13,13 +13,13 @@ type Terms struct {
 // Window is a time that comes again.
 type Window struct {
 	Cron       string `json:"cron" maxLength:"128" doc:"when it begins: minute, hour, day of month, month, day of week"`
-	DurationMs int64  `json:"durationMs" minimum:"60000"`
+	DurationMs int64  `json:"durationMs" minimum:"60000" maximum:"31622400000"`
 	Rate       *Rate  `json:"rate,omitempty" doc:"of peak hours"`
 }
 
 // SLA is how much of a job has to be done when.
 type SLA struct {
-	RecoverWithinMs int64  `json:"recoverWithinMs" minimum:"1000" doc:"from the detection of the loss"`
+	RecoverWithinMs int64  `json:"recoverWithinMs" minimum:"1000" maximum:"31622400000" doc:"from the detection of the loss"`
 	AlertPercent    uint8  `json:"alertPercent" minimum:"1" maximum:"100" doc:"of that time, after which people hear of it"`
 	CompletePPM     uint32 `json:"completePPM" minimum:"1" maximum:"1000000" doc:"millionths of the planned records that have to be in the target"`
 }

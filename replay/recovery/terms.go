@@ -131,8 +131,8 @@ func (b *builder) deadline(p *Plan) error {
 	}
 	now, within := b.opt.Now(), time.Duration(t.RecoverWithinMs)*time.Millisecond
 	if end := p.ends(c, now, p.Totals.LowSeconds); end.Sub(now) > within {
-		return &Error{Code: CodeDeadline, Title: fmt.Sprintf("the job can not be done within %s", short2(within)), Exit: exitUsage,
-			Why: fmt.Sprintf("Of %s to write and its hours, it ends %s from now at the earliest, at %s.", size(p), short2(end.Sub(now)),
+		return &Error{Code: CodeDeadline, Title: fmt.Sprintf("the job can not be done within %s", lasting(within)), Exit: exitUsage,
+			Why: fmt.Sprintf("Of %s to write and its hours, it ends %s from now at the earliest, at %s.", size(p), lasting(end.Sub(now)),
 				calendar.Moment(end.Truncate(time.Second), c.Zone())),
 			Hint: "give it more time in spec.sla.recoverWithin, or other hours in spec.schedule"}
 	}
@@ -149,8 +149,8 @@ func (b *builder) deadline(p *Plan) error {
 
 func size(p *Plan) string { return plural(int(p.Totals.Records), "record") }
 
-// short2 is a length of time with its two greatest units.
-func short2(d time.Duration) string {
+// lasting is a length of time with its two greatest units.
+func lasting(d time.Duration) string {
 	switch d = d.Round(time.Second); {
 	case d >= 48*time.Hour:
 		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
@@ -179,7 +179,7 @@ func (p *Plan) writeTerms(line func(name, text string), now time.Time) {
 	}
 	if t.RecoverWithinMs > 0 {
 		within := time.Duration(t.RecoverWithinMs) * time.Millisecond
-		line("SLA", fmt.Sprintf("%s %% within %s of the detection, alert after %d %%", ppmText(t.CompletePPM), short2(within), t.AlertPercent))
+		line("SLA", fmt.Sprintf("%s %% within %s of the detection, alert after %d %%", ppmText(t.CompletePPM), lasting(within), t.AlertPercent))
 	}
 	if now.IsZero() || p.Empty() {
 		return
@@ -201,7 +201,7 @@ func (p *Plan) writeTerms(line func(name, text string), now time.Time) {
 		line("Ends", fmt.Sprintf("between %s and %s, started now", calendar.Moment(low, c.Zone()), calendar.Moment(high, c.Zone())))
 	}
 	if t.RecoverWithinMs > 0 && high.Sub(now) > time.Duration(t.RecoverWithinMs)*time.Millisecond {
-		line("At risk", fmt.Sprintf("at the slow end of the estimate it takes %s", short2(high.Sub(now))))
+		line("At risk", fmt.Sprintf("at the slow end of the estimate it takes %s", lasting(high.Sub(now))))
 	}
 }
 
