@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"backstitch/cluster/client"
-	"backstitch/replay/gap/sequence"
 	"backstitch/replay/gap"
+	"backstitch/replay/gap/sequence"
 	"backstitch/replay/sentinel/anomaly"
 )
 
