@@ -26,6 +26,7 @@ type demo struct {
 	plan  string // file
 	job   string
 	began time.Time
+	quiet bool // the story is another's: nothing is told
 
 	survivors map[int32]int64 // records per partition before the repair
 	refilled  orders.Place    // a record that the repair wrote
@@ -84,6 +85,9 @@ one byte is changed behind its back and verify has to fail. It needs nothing but
 
 // tell prints one line of the story: to stdout for people, to stderr when stdout is for the result.
 func (d *demo) tell(format string, args ...any) {
+	if d.quiet {
+		return
+	}
 	w := d.app.stdout
 	if d.app.output != "text" {
 		w = d.app.stderr

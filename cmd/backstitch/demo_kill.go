@@ -40,7 +40,10 @@ func (d *demo) repair(ctx context.Context) error {
 		out, status := d.command(ctx, "run", d.plan, "--yes", "-o", "json", "-q")
 		ended <- runEnd{out, status}
 	}()
-	job, end, err := d.kills(ctx, c, ended)
+	job, end, err := d.kills(ctx, c, ended, []killMark{
+		{killBusiestAt, d.busiest, "the busiest node"},
+		{killLeaderAt, d.leader, "the leader"},
+	})
 	if err != nil {
 		return err
 	}
@@ -72,16 +75,15 @@ type runEnd struct {
 	status int
 }
 
-// kills watches the job and kills at the two marks. It returns the end of run when that came first.
-func (d *demo) kills(ctx context.Context, c *client.Client, ended chan runEnd) (client.Job, *runEnd, error) {
-	marks := []struct {
-		percent int64
-		pick    func([]client.Member) *siteNode
-		what    string
-	}{
-		{killBusiestAt, d.busiest, "the busiest node"},
-		{killLeaderAt, d.leader, "the leader"},
-	}
+// killMark is a point of the repair, in percent of the records, and whom to kill there.
+type killMark struct {
+	percent int64
+	pick    func([]client.Member) *siteNode
+	what    string
+}
+
+// kills watches the job and kills at the marks. It returns the end of run when that came first.
+func (d *demo) kills(ctx context.Context, c *client.Client, ended chan runEnd, marks []killMark) (client.Job, *runEnd, error) {
 	var job client.Job
 	for len(marks) > 0 {
 		select {

@@ -64,8 +64,8 @@ func TestWhatWritesSaysSo(t *testing.T) {
 	want := []string{
 		"agent", "archive", "cancel", "chaos replay", "chaos run", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster leader transfer",
 		"cluster leave", "cluster proof-key create", "cluster proof-key use", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon",
-		"dataset apply", "dataset approve", "dataset delete", "dataset reject", "demo", "dev", "groups apply", "groups undo", "pause", "priority", "publish", "quarantine discard", "quarantine restore", "resume",
-		"retry", "rollback", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule", "schema copy", "schema register", "throttle",
+		"dataset apply", "dataset approve", "dataset delete", "dataset reject", "demo", "dev", "groups apply", "groups undo", "pause", "priority", "publish", "quarantine discard", "quarantine restore", "rehearse", "resume",
+		"retry", "rollback", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule", "schema copy", "schema register", "synth generate", "throttle",
 	}
 	var got []string
 	walk(tree(), func(cmd *cobra.Command) {
@@ -86,6 +86,7 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue,
 		codeFragmented, codeNothingPaired, codeNoOffsets, codeIncompatible, codeUndecided,
 		codeNoSubject, codeNotASchema, codeSchemaRefused, codeDiscarded, codeReadBack, codeSameRegistry, codeCopyStopped, codeFailed,
+		codeProfile, codeTopicExists, codeNothingToLearn, codeNoRehearsal, codeRehearsal, codeRehearsalSLA,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)

@@ -10,7 +10,7 @@ import (
 	"backstitch/chaos/door"
 )
 
-// control is the door for the demo: is it up, change a byte, slow down.
+// control is the door for the demo: is it up, change a byte, slow down, what was asked of the store.
 func (s *Sandbox) control() http.Handler {
 	mux := door.New()
 	mux.HandleFunc("POST /tamper", func(w http.ResponseWriter, r *http.Request) {
@@ -28,6 +28,10 @@ func (s *Sandbox) control() http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out)
+	})
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(s.s3.requests())
 	})
 	mux.HandleFunc("POST /pace", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.ParseInt(r.URL.Query().Get("bytes"), 10, 64)
@@ -68,4 +72,17 @@ func (c Control) Tamper(ctx context.Context, topic string, partition int32, offs
 func (c Control) Pace(ctx context.Context, bytesPerSecond int64) error {
 	_, err := c.door().Ask(ctx, http.MethodPost, fmt.Sprintf("/pace?bytes=%d", bytesPerSecond), nil)
 	return err
+}
+
+// Requests is what the object store was asked since it is up.
+func (c Control) Requests(ctx context.Context) (Requests, error) {
+	var out Requests
+	body, err := c.door().Ask(ctx, http.MethodGet, "/requests", nil)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(body, &out); err != nil {
+		return out, fmt.Errorf("decode answer: %w", err)
+	}
+	return out, nil
 }

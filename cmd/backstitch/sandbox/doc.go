@@ -8,5 +8,5 @@
 //
 // Not here: the process around it and its command (cmd/backstitch), the story that uses it (demo).
 //
-// Reading order: sandbox.go, tamper.go, pace.go, control.go.
+// Reading order: sandbox.go, tamper.go, pace.go, count.go, control.go.
 package sandbox

@@ -43,6 +43,7 @@ type Sandbox struct {
 	cfg Config
 	log *slog.Logger
 	in  *pace
+	s3  counter
 
 	mu     sync.Mutex
 	broker *kfake.Cluster // nil while it is stopped
@@ -70,7 +71,7 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	}
 	store := gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0))
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.S3Port), store.Server()) })
+	group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.S3Port), s.s3.over(store.Server())) })
 	group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.ControlPort), s.control()) })
 	s.log.Info("sandbox is up", "kafka", s.cfg.KafkaPort, "s3", s.cfg.S3Port, "control", s.cfg.ControlPort)
 	return group.Wait()

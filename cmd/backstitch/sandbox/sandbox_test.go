@@ -118,6 +118,10 @@ func TestTheBucketIsThere(t *testing.T) {
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("bucket: got %s, want 200", resp.Status)
 	}
+	asked, err := Control{Addr: fmt.Sprintf("127.0.0.1:%d", cfg.ControlPort)}.Requests(ctx)
+	if err != nil || asked.Get+asked.List != 1 || asked.Put != 0 || asked.BytesOut == 0 {
+		t.Errorf("requests: got %+v, %v, want one that reads", asked, err)
+	}
 }
 
 func TestConfigIsChecked(t *testing.T) {

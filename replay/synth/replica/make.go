@@ -124,6 +124,7 @@ func Remove(ctx context.Context, cl *kgo.Client, topic string, id klog.TopicID) 
 	if _, err := kadm.NewClient(cl).DeleteTopic(ctx, topic); err != nil {
 		return fmt.Errorf("delete topic %s: %w", topic, err)
 	}
+	cl.PurgeTopicsFromProducing(topic) // the client would go on writing to the old id
 	ctx, cancel := context.WithTimeout(ctx, goneWait)
 	defer cancel()
 	for {

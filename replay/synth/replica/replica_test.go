@@ -114,6 +114,12 @@ func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 	if err := Remove(ctx, cl, "copy", id); err != nil {
 		t.Error(err)
 	}
+	if again, err := Make(ctx, cl, "copy", g, nil); err != nil || again == id {
+		t.Errorf("made anew: got id %s, %v, want another than %s", again, err, id)
+	}
+	if v, err = Judge(ctx, cl, "copy", g, fates); err != nil || v.Records != 2000 {
+		t.Errorf("made anew: got %+v, %v, want 2000 records", v, err)
+	}
 }
 
 func TestATopicThatExistsIsNotWrittenTo(t *testing.T) {
