@@ -99,6 +99,9 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 				Spec: file, Topic: r.spec.Spec.Target.Kafka.Topic, Seed: seed, Nodes: nodes, Records: planted.Records, Real: p.Records,
 				Lost: planted.Missing(), Chaos: chaos, SLAMs: sla.Milliseconds(),
 			}
+			if chaos != "" {
+				inPieces(r.spec, planted.Missing())
+			}
 			keep := dir != ""
 			if !keep {
 				if dir, err = os.MkdirTemp("", "backstitch-rehearsal-"); err != nil {
@@ -118,6 +121,9 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 				if cmd.Context().Err() != nil {
 					return interrupted()
 				}
+				if chaos != "" {
+					return err // a node that has ended is what the story is about
+				}
 				return r.site.blame(cmd.Context(), err)
 			}
 			r.out.judge()
@@ -134,7 +140,7 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 	f.StringVarP(&file, "file", "f", "", "`file` of the job spec; required")
 	f.Var(&records, "records", "`number` of records of the replica, also as 250k or 1M")
 	f.Uint64Var(&seed, "seed", seed, "`number` that decides everything that is drawn")
-	f.IntVar(&nodes, "nodes", nodes, "`number` of agents, 1 to 9")
+	f.IntVar(&nodes, "nodes", nodes, "`number` of agents: 1, 3 or 5")
 	f.StringVar(&chaos, "chaos", "", "`story` to tell in the middle of the repair: kill-leader or kill-owner")
 	f.DurationVar(&sla, "sla", 0, "`time` that the recovery may take at the real size")
 	f.StringVar(&dir, "dir", "", "`directory` to keep logs, spec and plan in; without it nothing stays")

@@ -145,7 +145,7 @@ func (r *rehearsal) text(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "Proof       %s at %s\n", dash(r.Proof), dash(r.Evidence))
 	if r.Chaos != "" {
-		fmt.Fprintf(w, "Chaos       %s: %d kill(s), others wrote on after %s at most\n", r.Chaos, r.Kills, ms(r.FailoverMs))
+		fmt.Fprintf(w, "Chaos       %s: %d kill(s), others wrote on after %s at most; the broker was slowed down until then\n", r.Chaos, r.Kills, ms(r.FailoverMs))
 	}
 	fmt.Fprintf(w, "Store       %s GET, %s LIST, %s PUT, %s read, from finding to proving\n\n", count(r.Store.Get), count(r.Store.List), count(r.Store.Put),
 		bytesText(r.Store.BytesOut))

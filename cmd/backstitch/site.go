@@ -131,6 +131,9 @@ func newSite(dir string, ports sitePorts) (*site, error) {
 	}
 	var join []string
 	for _, p := range ports.nodes {
+		if len(ports.nodes) == 1 {
+			break // a node alone joins nobody, and its configuration is refused if it says so
+		}
 		join = append(join, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.1:%d", p+2)))
 	}
 	for i, p := range ports.nodes {
