@@ -87,7 +87,7 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 					return err
 				}
 			}
-			if r.g, r.fates, err = replicaOf(cmd, p, int64(records), seed, plant.loss); err != nil {
+			if r.g, r.fates, err = replicaOf(cmd, p, int64(records), seed, &plant); err != nil {
 				return err
 			}
 			r.bytes = max(1, int64((p.Values.Bytes.Bytes()+p.KeyBytes.Bytes())/float64(p.Records)))

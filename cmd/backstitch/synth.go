@@ -89,6 +89,12 @@ func (a *app) learn(ctx context.Context, where *places, kafka, topic string, r r
 			Detail: "A profile of nothing would make a replica of nothing.", Next: "give another --range, or none",
 		}
 	}
+	if errors.Is(err, synth.ErrSpan) {
+		return nil, &failure{
+			Code: codeNothingToLearn, Title: fmt.Sprintf("the times of topic %s can not be learnt", topic), Detail: err.Error(), Err: err,
+			Next: "leave out records with wrong times: backstitch synth learn " + quoted(topic) + " --kafka " + quoted(kafka) + " --range @-48h:end", Exit: client.ExitFailed,
+		}
+	}
 	return p, err
 }
 
@@ -190,15 +196,21 @@ func (p *planting) parse() error {
 	return nil
 }
 
-// replicaOf makes the generator and the planter of a replica. What does not fit together is the command line's fault.
-func replicaOf(cmd *cobra.Command, p *synth.Profile, records int64, seed uint64, loss synth.Loss) (*synth.Generator, *synth.Planter, error) {
+// replicaOf makes the generator and the planter of a replica. What does not fit together is the command line's fault, also a --lose that
+// no record is lost by: who plants something else wants to know.
+func replicaOf(cmd *cobra.Command, p *synth.Profile, records int64, seed uint64, plant *planting) (*synth.Generator, *synth.Planter, error) {
 	g, err := synth.NewGenerator(p, records, seed)
 	if err != nil {
 		return nil, nil, usage(cmd, fmt.Errorf("--records: %w", err))
 	}
-	fates, err := synth.NewPlanter(g, loss)
+	fates, err := synth.NewPlanter(g, plant.loss)
 	if err != nil {
 		return nil, nil, usage(cmd, err)
+	}
+	for i, s := range plant.lose {
+		if !fates.Hits(plant.loss.Windows[i]) {
+			return nil, nil, usage(cmd, fmt.Errorf("--lose %s: the replica has no record then", s))
+		}
 	}
 	return g, fates, nil
 }

@@ -63,7 +63,7 @@ single records.`,
 			if err != nil {
 				return err
 			}
-			g, fates, err := replicaOf(cmd, p, int64(records), seed, plant.loss)
+			g, fates, err := replicaOf(cmd, p, int64(records), seed, &plant)
 			if err != nil {
 				return err
 			}

@@ -135,6 +135,22 @@ func (p *Planter) lost(number int32, i int64) bool {
 	return false
 }
 
+// Hits reports whether a record is lost by w. It looks at records until one is.
+func (p *Planter) Hits(w Window) bool {
+	one := Planter{g: p.g, loss: Loss{Windows: []Window{w}}}
+	for _, number := range p.g.order {
+		if w.Partition >= 0 && w.Partition != number {
+			continue
+		}
+		for i := range p.g.Records(number) {
+			if one.lost(number, i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Fate of record i of a partition.
 func (p *Planter) Fate(number int32, i int64) Fate {
 	if p.lost(number, i) {

@@ -80,6 +80,9 @@ type Name struct {
 // ErrNothing is what learning from no record gives.
 var ErrNothing = errors.New("no record to learn from")
 
+// ErrSpan is that times lie too far apart: a single record with a wrong clock makes it so.
+var ErrSpan = errors.New("times lie more than ten years apart")
+
 // Encode returns the file of a profile.
 func (p *Profile) Encode() ([]byte, error) {
 	b, err := json.MarshalIndent(p, "", "  ")
@@ -114,8 +117,11 @@ func (p *Profile) check() error {
 	if len(p.Partitions) == 0 || len(p.Partitions) > MaxPartitions {
 		return fmt.Errorf("%d partitions, want 1 to %d", len(p.Partitions), MaxPartitions)
 	}
-	if span := p.To.Sub(p.From); span <= 0 || span > maxSpan || span%time.Hour != 0 || p.From.UnixMilli()%time.Hour.Milliseconds() != 0 {
-		return fmt.Errorf("from %s to %s: want whole hours, at most ten years", p.From.Format(time.RFC3339), p.To.Format(time.RFC3339))
+	if p.To.Sub(p.From) > maxSpan {
+		return fmt.Errorf("from %s to %s: %w", p.From.Format(time.RFC3339), p.To.Format(time.RFC3339), ErrSpan)
+	}
+	if span := p.To.Sub(p.From); span <= 0 || span%time.Hour != 0 || p.From.UnixMilli()%time.Hour.Milliseconds() != 0 {
+		return fmt.Errorf("from %s to %s: want whole hours", p.From.Format(time.RFC3339), p.To.Format(time.RFC3339))
 	}
 	var records, keys int64
 	for i := range p.Partitions {

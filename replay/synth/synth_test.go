@@ -2,6 +2,7 @@ package synth
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -276,6 +277,9 @@ func TestPlantedIsExactlyWhatIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !p.Hits(w) || p.Hits(Window{Partition: 1, From: 0, To: 8 * time.Hour}) {
+		t.Error("hits: want records in the window, and none in the night")
+	}
 	out := p.Planted()
 	if out.Records != 8000 || out.Lost < 400 || out.Corrupted != 12 || out.Doubled < 30 || out.Doubled > 150 {
 		t.Errorf("got %d lost, %d corrupt, %d twice of %d", out.Lost, out.Corrupted, out.Doubled, out.Records)
@@ -322,6 +326,13 @@ func TestWhatCanNotBeIsRefused(t *testing.T) {
 		if _, err := Decode([]byte(bad)); err == nil || bad == good {
 			t.Errorf("%s: got no error", row[1])
 		}
+	}
+	far := map[int32][]record.Record{0: {{TimestampMs: 0}, {TimestampMs: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC).UnixMilli()}}}
+	l := NewLearner(Options{})
+	l.Add(0, &far[0][0])
+	l.Add(0, &far[0][1])
+	if _, err := l.Profile(); !errors.Is(err, ErrSpan) {
+		t.Errorf("a record of 1970: got %v, want ErrSpan", err)
 	}
 	if _, err := NewLearner(Options{}).Profile(); err == nil {
 		t.Error("no records: got a profile")

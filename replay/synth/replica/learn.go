@@ -18,6 +18,11 @@ import (
 // Range is what to learn from, in Kafka's milliseconds; 0 for no limit.
 type Range struct{ FromMs, ToMs int64 }
 
+// has reports whether a time lies in the range. Offsets by time only say where the first such record is; others lie behind it.
+func (r Range) has(ms int64) bool {
+	return (r.FromMs == 0 || ms >= r.FromMs) && (r.ToMs == 0 || ms < r.ToMs)
+}
+
 // Learn reads committed records of a topic, one partition after the other, and returns its profile. It gives synth.ErrNothing where
 // there are none.
 func Learn(ctx context.Context, cl *kgo.Client, topic string, span Range, opt synth.Options) (*synth.Profile, error) {
@@ -49,7 +54,11 @@ func Learn(ctx context.Context, cl *kgo.Client, topic string, span Range, opt sy
 		if r.From >= r.To {
 			continue
 		}
-		if err := read(ctx, cl, topic, p, r, func(rec *record.Record) { l.Add(p, rec) }); err != nil {
+		if err := read(ctx, cl, topic, p, r, func(rec *record.Record) {
+			if span.has(rec.TimestampMs) {
+				l.Add(p, rec)
+			}
+		}); err != nil {
 			return nil, err
 		}
 	}

@@ -61,6 +61,12 @@ func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 	if p.Records != 3000 || p.Values.Format != synth.FormatJSON || p.Partitions[1].Records != 1500 || p.Partitions[0].Distinct != 20 {
 		t.Errorf("profile: got %d records of %s, %+v", p.Records, p.Values.Format, p.Partitions)
 	}
+	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "orders", Timestamp: time.UnixMilli(1), Value: []byte("x")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Learn(ctx, cl, "orders", Range{}, synth.Options{}); !errors.Is(err, synth.ErrSpan) {
+		t.Errorf("with a record of 1970: got %v, want ErrSpan", err)
+	}
 	half, err := Learn(ctx, cl, "orders", Range{
 		FromMs: time.Date(2026, 11, 20, 6, 0, 0, 0, time.UTC).UnixMilli(), ToMs: time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC).UnixMilli(),
 	}, synth.Options{})
