@@ -256,10 +256,11 @@ func fill(b []byte, alphabet string, drawn float64, rng *rand.Rand) []byte {
 // not compress worse than to three quarters; that is then what the replica does.
 func calibrate(v Values) float64 {
 	low, high := 0.0, 1.0
-	for range 12 {
+	var r ratio // one for all, since its writer is large
+	for range 8 {
 		drawn := (low + high) / 2
 		rng := rand.New(rand.NewPCG(1, 2))
-		var r ratio
+		r = ratio{block: r.block[:0], writer: r.writer}
 		for r.blocks < 2 {
 			size := v.Bytes.pick(rng.Float64())
 			if size == 0 && v.Bytes.Bytes() == 0 {
