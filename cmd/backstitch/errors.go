@@ -59,12 +59,12 @@ const (
 	codeNoTrail        = "BST-E4093" // there was no record to check, or a node could not be asked
 	codeBaseline       = "BST-E4054" // a file of baselines is none, or not that of this topic
 	codeCompacted      = "BST-E4055" // hours of a compacted topic say nothing of others
-	codeProfile        = "BST-E5410" // a file is no profile of a topic
-	codeTopicExists    = "BST-E5411" // a replica is not written into a topic that is there
-	codeNothingToLearn = "BST-E5412" // there is no record to learn from
-	codeNoRehearsal    = "BST-E5413" // a spec asks for what a rehearsal does not have
-	codeRehearsal      = "BST-E5414" // a rehearsal did not find, bring back or prove everything
-	codeRehearsalSLA   = "BST-E5415" // it did, and took too long
+	codeProfile        = "BST-E4110" // a file is no profile of a topic
+	codeTopicExists    = "BST-E4111" // a replica is not written into a topic that is there
+	codeNothingToLearn = "BST-E4112" // there is no record to learn from
+	codeNoRehearsal    = "BST-E4113" // a spec asks for what a rehearsal does not have
+	codeRehearsal      = "BST-E4114" // a rehearsal did not find, bring back or prove everything
+	codeRehearsalSLA   = "BST-E4115" // it did, and took too long
 	codeFailed         = "BST-E4099" // anything without a code of its own
 )
 

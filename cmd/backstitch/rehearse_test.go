@@ -270,10 +270,10 @@ func TestSynthLearnsGeneratesAndRefuses(t *testing.T) {
 		want int
 		says string
 	}{
-		{append(slices.Clone(args), other), client.ExitUsage, "BST-E5411"},
-		{[]string{"synth", "generate", "orders", "--like", "orders", "--like-kafka", "kafka", "--kafka", "kafka", "--out", other}, client.ExitUsage, "BST-E5411"},
-		{[]string{"synth", "generate", "x", "--like", planted, "--kafka", "kafka", "--out", other}, client.ExitUsage, "BST-E5410"},
-		{[]string{"synth", "learn", "orders", "--kafka", "kafka", "--range", "@2020-01-01T00:00:00Z:1h"}, client.ExitNotFound, "BST-E5412"},
+		{append(slices.Clone(args), other), client.ExitUsage, "BST-E4111"},
+		{[]string{"synth", "generate", "orders", "--like", "orders", "--like-kafka", "kafka", "--kafka", "kafka", "--out", other}, client.ExitUsage, "BST-E4111"},
+		{[]string{"synth", "generate", "x", "--like", planted, "--kafka", "kafka", "--out", other}, client.ExitUsage, "BST-E4110"},
+		{[]string{"synth", "learn", "orders", "--kafka", "kafka", "--range", "@2020-01-01T00:00:00Z:1h"}, client.ExitNotFound, "BST-E4112"},
 		{[]string{"synth", "generate", "x", "--like", profile, "--kafka", "kafka", "--out", other, "--lose", "p7"}, client.ExitUsage, "like p07:02:00-05:00"},
 		{[]string{"synth", "generate", "x", "--like", profile, "--kafka", "kafka", "--out", other, "--lose", "p07:02:00-02:01", "--records", "24"}, client.ExitUsage, "no record then"},
 		{[]string{"synth", "generate", "x", "--like", profile, "--kafka", "kafka", "--out", other, "--dup", "2"}, client.ExitUsage, "percentage"},
