@@ -74,6 +74,11 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 			if err != nil {
 				return err
 			}
+			if goal := original.Spec.SLA; goal != nil && !cmd.Flags().Changed("sla") {
+				if sla, err = goal.RecoverWithin.Parse(); err != nil {
+					return err
+				}
+			}
 			r := rehearsing{app: a}
 			if r.spec, err = rehearsed(original); err != nil {
 				return err
@@ -142,7 +147,7 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 	f.Uint64Var(&seed, "seed", seed, "`number` that decides everything that is drawn")
 	f.IntVar(&nodes, "nodes", nodes, "`number` of agents: 1, 3 or 5")
 	f.StringVar(&chaos, "chaos", "", "`story` to tell in the middle of the repair: kill-leader or kill-owner")
-	f.DurationVar(&sla, "sla", 0, "`time` that the recovery may take at the real size")
+	f.DurationVar(&sla, "sla", 0, "`time` that the recovery may take at the real size; without it what the spec's sla says")
 	f.StringVar(&dir, "dir", "", "`directory` to keep logs, spec and plan in; without it nothing stays")
 	return cmd
 }

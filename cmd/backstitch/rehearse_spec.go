@@ -25,6 +25,7 @@ func rehearsed(r *spec.Recovery) (*spec.Recovery, error) {
 		}
 	}
 	refuse(s.Target.Kafka == nil, "a target that is not kafka")
+	refuse(registryOf(&s.Source) != "", "source registry")
 	refuse(s.Transform != nil, "transform")
 	refuse(s.Validate != nil, "validate")
 	if k := s.Target.Kafka; k != nil {
@@ -36,6 +37,11 @@ func rehearsed(r *spec.Recovery) (*spec.Recovery, error) {
 		refuse(w.Superseded != "" && w.Superseded != "keep", "write.superseded")
 		refuse(w.Late != nil, "write.late")
 	}
+	if h := s.Schedule; h != nil { // a rehearsal is now, and not when the job will be
+		refuse(len(h.PeakHours) > 0, "schedule.peakHours")
+		refuse(len(h.Blackout) > 0, "schedule.blackout")
+	}
+	refuse(s.Throttle != nil && s.Throttle.Spare != nil, "throttle.spare") // nobody is there to be spared
 	refuse(s.Range != nil && s.Range.Offsets != nil, "range.offsets")
 	if len(not) > 0 {
 		return nil, &failure{
@@ -48,9 +54,21 @@ func rehearsed(r *spec.Recovery) (*spec.Recovery, error) {
 	out.Spec = spec.Spec{
 		Source: spec.Source{S3: &spec.S3Source{Connection: "s3", Bucket: siteBucket, Prefix: rehearsalPrefix}},
 		Target: spec.Target{Kafka: &spec.KafkaTarget{Connection: "kafka", Topic: s.Target.Kafka.Topic}},
-		Select: s.Select, Write: s.Write, Slices: s.Slices, Schedule: s.Schedule,
+		Select: s.Select, Write: s.Write, Slices: s.Slices, Schedule: s.Schedule, Throttle: s.Throttle,
 	}
 	return out, nil
+}
+
+func registryOf(s *spec.Source) string {
+	switch {
+	case s.S3 != nil:
+		return s.S3.Registry
+	case s.Dir != nil:
+		return s.Dir.Registry
+	case s.Kafka != nil:
+		return s.Kafka.Registry
+	}
+	return ""
 }
 
 // inPieces cuts a job small enough for a story of kills: with slices as large as what is lost nobody sees a middle to hit.

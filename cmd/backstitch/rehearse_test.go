@@ -156,7 +156,8 @@ source: {s3: {bucket: acme-archive, prefix: real, endpoint: "https://real-store:
 	}
 	for field, more := range map[string]string{
 		"transform": `, transform: {steps: [{set: {path: a, value: 1}}]}`, "write.dedupe": `, write: {dedupe: {key: [key]}}`,
-		"range.offsets": `, range: {offsets: {from: 1, to: 5}}`,
+		"range.offsets": `, range: {offsets: {from: 1, to: 5}}`, "schedule.blackout": `, schedule: {blackout: [{cron: "0 2 * * *", duration: 1h}]}`,
+		"schedule.peakHours": `, schedule: {peakHours: [{cron: "0 2 * * *", duration: 1h, throttle: {bytesPerSecond: 5MiB}}]}`, "throttle.spare": `, throttle: {spare: {groups: [billing]}}`,
 	} {
 		r := &spec.Recovery{}
 		if field == "transform" { // its own checks are the spec's
