@@ -47,6 +47,7 @@ const (
 	UnknownPlan     Code = 17 // no plan of the cluster's own
 	TooManyAside    Code = 18 // the slices of a job have set aside more than it allows; Object has the numbers
 	UnknownAlias    Code = 19 // no alias of that name
+	UnknownFlow     Code = 20 // no such flow, or no such step of it
 )
 
 // String returns the word that the API and logs use, e.g. "stale-epoch".
@@ -90,6 +91,8 @@ func (c Code) String() string {
 		return "unknown-plan"
 	case UnknownAlias:
 		return "unknown-alias"
+	case UnknownFlow:
+		return "unknown-flow"
 	case TooManyAside:
 		return "too-many-aside"
 	}

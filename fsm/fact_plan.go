@@ -141,13 +141,17 @@ func (m *MadePlan) invalid(n DatasetName) string {
 	if why := m.TooLarge(); why != "" {
 		return why
 	}
-	return m.invalidSlices()
+	fills, why := m.checkSlices()
+	if why == "" && !fills {
+		why = "a plan that writes nothing"
+	}
+	return why
 }
 
-func (m *MadePlan) invalidSlices() string {
+// checkSlices says why no job takes the slices, "" when one does, and whether one of them writes.
+func (m *MadePlan) checkSlices() (fills bool, invalid string) {
 	add := AddSlices{Job: m.Job}
 	lanes := map[int32]lane{}
-	fill := false
 	for i, s := range m.Slices {
 		why := add.invalid(Job{ID: m.Job, Slices: uint32(len(m.Slices))}, s)
 		if why == "" && s.ID.N != uint32(i) {
@@ -158,14 +162,11 @@ func (m *MadePlan) invalidSlices() string {
 			lanes[s.Partition], why = l.add(s, known)
 		}
 		if why != "" {
-			return fmt.Sprintf("slice %s: %s", s.ID, why)
+			return fills, fmt.Sprintf("slice %s: %s", s.ID, why)
 		}
-		fill = fill || s.Kind == partition.SliceFill
+		fills = fills || s.Kind == partition.SliceFill
 	}
-	if !fill {
-		return "a plan that writes nothing"
-	}
-	return ""
+	return fills, ""
 }
 
 func (m *MadePlan) submit(namespace string) SubmitJob {

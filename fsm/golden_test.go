@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"backstitch/fsm/flow"
 	"backstitch/fsm/wire"
 	"backstitch/partition"
 )
@@ -59,6 +60,8 @@ var (
 		Peaks:     []partition.Window{{Cron: "0 7 * * MON-FRI", Duration: 12 * time.Hour, Rate: partition.Rate{Bytes: 5 << 20, Records: 70_000, Requests: 300}}},
 		Blackouts: []partition.Window{{Cron: "55 23 L * *", Duration: 2 * time.Hour, Rate: partition.Rate{Bytes: 1, Records: 2, Requests: 3}}}},
 		DetectedUnixNanos: 1_700_000_000_000_000_000, DeadlineUnixNanos: 1_700_000_000_000_000_001, AlertPercent: 75, CompletePPM: 999_990}
+	goldenSteps = []flow.Step{{Name: "refill", Needs: []string{"fill"}, Gate: "fill", MayFail: true, TimeoutNanos: 1 << 40, Kind: "recovery", Body: []byte("{}"),
+		Retry: flow.Retry{Attempts: 5, InitialNanos: 1, MaxNanos: 1 << 33, Fixed: true, On: 6}}}
 	goldenFrozen = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
 		Ranges:  partition.Ranges{{From: 100, To: 200}, {From: 300, To: 70_000}},
 		Objects: []partition.Object{{Key: "topics/a.json.gz", ETag: "9b2c", Size: 1 << 20, Base: 100, Count: -1}},
@@ -102,6 +105,11 @@ var goldenCommands = []Command{
 	PutAlias{Name: "orders", Place: "kafka:abc/orders-v2", Topic: "orders-v2", Job: "bs-7f3k2m", From: "kafka:abc/orders", FromTopic: "orders",
 		Moves: []GroupMove{{Group: "billing", Plan: []byte("{}")}}, Seen: 300, Stage: true},
 	RevertAlias{Name: "orders", Job: "bs-7f3k2m", Seen: 300, Done: true}, VoidJob{Job: "bs-7f3k2m", Done: true, Records: 70_000},
+	SubmitFlow{ID: "fl-7f3k2m", Name: "november-outage", Namespace: "payments", Document: []byte("{}"), Steps: goldenSteps},
+	BeginStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Token: "9b2c", Wait: true, Why: "w"},
+	SettleStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Status: flow.Broken, Class: flow.Throttled, Why: "429", Again: true, NotBeforeUnixNanos: 1_700_000_000_000_000_016},
+	ApproveStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, No: true}, PauseFlow{"fl-7f3k2m"}, ResumeFlow{"fl-7f3k2m"}, CancelFlow{"fl-7f3k2m"}, RetryFlow{"fl-7f3k2m"},
+	PlanStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Made: &goldenMade}, FinishFlow{"fl-7f3k2m"},
 	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
 }
 
@@ -159,9 +167,13 @@ var goldenValues = map[string]any{
 	"book_discarded": Discarded{Job: "bs-7f3k2m", Position: Position{7, 4711}, Planned: true, By: "cli:ann", Why: "w", UnixNanos: 4, Index: 301},
 	"book_aside":     aside{Positions: 70_000},
 	"book_budget":    Budget{Scope: "job/bs-7f3k2m", Rate: partition.Rate{Bytes: 20 << 20, Records: 70_000, Requests: 300}, PutBy: "cli:ann", Why: "INC-4211", PutUnixNanos: 1_700_000_000_000_000_015, ModifyIndex: 300},
-	"book_version":   clusterVersion{Version: 2},
-	"book_mark":      mark{},
-	"book_slot":      slotRef{Slot: 1},
+	"book_flow": Flow{ID: "fl-7f3k2m", Name: "november-outage", Namespace: "payments", State: FlowPaused, Why: "w", Lost: 1, CreatedBy: "cli:ann",
+		CreatedUnixNanos: 1, FinishedUnixNanos: 2, CreateIndex: 70, ModifyIndex: 300, States: []flow.State{{Status: flow.Waiting, Attempt: 2, Tries: 1, Token: "9b2c",
+			Job: "bs-7f3k2m", Proof: "r-abc", Proved: true, Class: flow.Failed, Why: "w", By: "cli:ann", BegunUnixNanos: 3, EndedUnixNanos: 4, NotBeforeUnixNanos: 5}}},
+	"book_flow_graph": FlowGraph{Steps: goldenSteps, Document: []byte("{}")},
+	"book_version":    clusterVersion{Version: 2},
+	"book_mark":       mark{},
+	"book_slot":       slotRef{Slot: 1},
 }
 
 const goldenDir = "testdata/wire"

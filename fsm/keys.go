@@ -61,6 +61,10 @@ const (
 	kindBudget      kind = 'R' // scope -> Budget
 	kindTerms       kind = 'K' // job -> Terms
 	kindYield       kind = 'Y' // job, number -> yielded, of a lease that is to be given back
+	kindFlow        kind = 'F' // flow -> Flow
+	kindFlowGraph   kind = 'n' // flow -> FlowGraph
+	kindFlowActive  kind = 'V' // flow -> mark, as long as it has not ended
+	kindFlowWork    kind = 'U' // flow, step -> MadePlan without Document, while the step waits
 	kindVersion     kind = 'v' // -> clusterVersion
 	kindMeta        kind = 'z' // -> meta
 	lastKind        kind = 'z'
@@ -249,6 +253,12 @@ func (k kind) String() string {
 		return "terms of a job"
 	case kindYield:
 		return "lease to give back"
+	case kindFlow, kindFlowActive:
+		return "flow"
+	case kindFlowGraph:
+		return "steps of a flow"
+	case kindFlowWork:
+		return "plan of a flow's step"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -272,7 +282,7 @@ func (k kind) newValue() any {
 		return new(Job)
 	case kindJobFrozen:
 		return new(jobFrozen)
-	case kindJobActive, kindLaneSlice, kindOwned, kindAliasOf:
+	case kindJobActive, kindLaneSlice, kindOwned, kindAliasOf, kindFlowActive:
 		return new(mark)
 	case kindLock:
 		return new(lockHolder)
@@ -342,6 +352,12 @@ func (k kind) newValue() any {
 		return new(Terms)
 	case kindYield:
 		return new(yielded)
+	case kindFlow:
+		return new(Flow)
+	case kindFlowGraph:
+		return new(FlowGraph)
+	case kindFlowWork:
+		return new(MadePlan)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

@@ -7,7 +7,7 @@ import (
 )
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints, 05x
-// findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 09x
+// findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 08x flows, 09x
 // members, version and digest. A number that was released is never given to something else: an op that is not used any more stays here and
 // applies to nothing.
 
@@ -67,6 +67,16 @@ var opTable = [...]opSpec{
 	{74, "put-alias", 5, decodeOp[PutAlias]},
 	{75, "revert-alias", 5, decodeOp[RevertAlias]},
 	{76, "void-job", 5, decodeOp[VoidJob]},
+	{80, "submit-flow", 7, decodeOp[SubmitFlow]},
+	{81, "begin-step", 7, decodeOp[BeginStep]},
+	{82, "settle-step", 7, decodeOp[SettleStep]},
+	{83, "approve-step", 7, decodeOp[ApproveStep]},
+	{84, "pause-flow", 7, decodeOp[PauseFlow]},
+	{85, "resume-flow", 7, decodeOp[ResumeFlow]},
+	{86, "cancel-flow", 7, decodeOp[CancelFlow]},
+	{87, "retry-flow", 7, decodeOp[RetryFlow]},
+	{88, "plan-step", 7, decodeOp[PlanStep]},
+	{89, "finish-flow", 7, decodeOp[FinishFlow]},
 	{90, "raise-version", 1, decodeOp[RaiseVersion]},
 	{91, "compare-digest", 1, decodeOp[CompareDigest]},
 	{92, "put-member", 1, decodeOp[PutMember]},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"backstitch/fsm/flow"
 	"backstitch/partition"
 )
 
@@ -173,6 +174,8 @@ func (g *generator) command() Command {
 		return g.finish()
 	case n < 77 && g.r.IntN(2) == 0:
 		return g.alias()
+	case n < 77 && g.r.IntN(2) == 0:
+		return g.flow()
 	case n < 76 && g.r.IntN(2) == 0:
 		return g.discard()
 	case n < 77 && g.r.IntN(3) == 0:
@@ -332,6 +335,34 @@ func (g *generator) plan() Command {
 		n := g.r.Int64N(9)
 		c.Made = &MadePlan{Job: job, Name: short + ".refill", Hash: [32]byte{byte(n)}, Recipe: []byte("{}"), Locks: []string{fmt.Sprintf("t/%d", g.r.IntN(3))},
 			Records: n, Bytes: 10 * n, Slices: g.slices(job), Document: []byte("d")}
+	}
+	return c
+}
+
+// flow does something to one of a few flows.
+func (g *generator) flow() Command {
+	id, step, attempt := FlowID("fl-"+string(rune('a'+g.r.IntN(4)))), string(rune('a'+g.r.IntN(3))), uint32(g.r.IntN(3))
+	switch g.r.IntN(12) {
+	case 0, 1:
+		return SubmitFlow{ID: id, Name: "f", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "manual", Needs: []string{"a"}},
+			{Name: "c", Kind: "http", Needs: []string{"a"}, MayFail: true}}}
+	case 2:
+		return []Command{PauseFlow{id}, ResumeFlow{id}, ResumeFlow{id}, CancelFlow{id}, RetryFlow{id}, FinishFlow{id}}[g.r.IntN(6)]
+	case 3, 4, 5:
+		return BeginStep{Flow: id, Step: step, Attempt: attempt + 1, Token: "t", Wait: g.r.IntN(3) == 0}
+	case 6, 7:
+		job := partition.JobID(fmt.Sprintf("bs-f%c%c", 'a'+g.r.IntN(26), 'a'+g.r.IntN(26)))
+		m := MadePlan{Job: job, Name: "orders.refill", Recipe: []byte("{}"), Locks: []string{fmt.Sprintf("t/%d", g.r.IntN(3))}, Slices: g.slices(job)}
+		if g.r.IntN(3) == 0 {
+			m.Warnings = []string{"w"}
+		}
+		return PlanStep{Flow: id, Step: step, Attempt: attempt, Made: &m}
+	case 8:
+		return ApproveStep{Flow: id, Step: step, Attempt: attempt, No: g.r.IntN(2) == 0}
+	}
+	c := SettleStep{Flow: id, Step: step, Attempt: attempt, Status: flow.Succeeded + flow.Status(g.r.IntN(3))}
+	if c.Status == flow.Broken {
+		c.Class, c.Again = flow.Class(1+g.r.IntN(4)), g.r.IntN(2) == 0
 	}
 	return c
 }

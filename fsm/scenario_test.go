@@ -90,6 +90,16 @@ func promised() []string {
 		74: {UnknownJob, WrongState, Incomplete, Exists, Invalid},
 		75: {UnknownAlias, WrongState},
 		76: {UnknownJob, WrongState, Overlap, Invalid},
+		80: {Exists, Invalid},
+		81: {UnknownFlow, WrongState, Overlap},
+		82: {UnknownFlow, WrongState, Invalid},
+		83: {UnknownFlow, WrongState, Exists, Overlap},
+		84: {UnknownFlow, WrongState},
+		85: {UnknownFlow, WrongState},
+		86: {UnknownFlow, WrongState},
+		87: {UnknownFlow, WrongState},
+		88: {UnknownFlow, WrongState, Exists, Overlap, Invalid},
+		89: {UnknownFlow, WrongState, Incomplete},
 		90: {NeedsVersion, Invalid},
 		92: {OtherInstance, Exists, NeedsVersion, Invalid},
 		93: {UnknownMember, WrongState, Invalid},
@@ -119,6 +129,8 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 			out.WriteString(s.show())
 		case line == "aliases":
 			out.WriteString(s.showAliases())
+		case line == "flows":
+			out.WriteString(s.showFlows())
 		case line == "plans":
 			out.WriteString(s.showPlans())
 		case s.short(t, line, &out):
@@ -458,6 +470,9 @@ func (a args) command(name string) Command {
 			State: map[string]MemberState{"active": MemberActive, "draining": MemberDraining, "left": MemberLeft}[a.str("state")]}
 	case "remove-member":
 		return RemoveMember{partition.NodeID(a.str("node"))}
+	}
+	if c, ok := a.flowCommand(name); ok {
+		return c
 	}
 	a.t.Fatalf("no command %q", name)
 	return nil

@@ -1,0 +1,32 @@
+package fsm
+
+import "backstitch/fsm/flow"
+
+// FinishFlow ends a flow of which every step has ended. How is a matter of its steps: it failed if one failed that may not.
+//
+// Since: 7. Proposed by: the leader. Refused: UnknownFlow, WrongState (it has ended), Incomplete (a step has not).
+type FinishFlow struct{ ID FlowID }
+
+// Op returns 89.
+func (FinishFlow) Op() uint16 { return 89 }
+
+func (c FinishFlow) subject() string { return "flow " + string(c.ID) }
+
+func (c FinishFlow) apply(t *tx) Result {
+	return t.changeFlow(c.ID, func(f Flow, g FlowGraph) Result {
+		if f.State.Ended() {
+			return t.wrongFlow(f)
+		}
+		done, ok, lost := flow.Outcome(g.Steps, f.States)
+		if !done {
+			return t.refuse(Incomplete, c.subject())
+		}
+		state := FlowFailed
+		if ok {
+			state = FlowSucceeded
+			f.Lost = uint32(lost)
+		}
+		t.endFlow(f, state, t.env.Reason)
+		return t.ok()
+	})
+}

@@ -1,0 +1,112 @@
+package fsm
+
+import (
+	"fmt"
+	"strings"
+
+	"backstitch/fsm/flow"
+)
+
+// flowCommand reads the commands of flows.
+func (a args) flowCommand(name string) (Command, bool) {
+	a.t.Helper()
+	id := FlowID(a.str("flow"))
+	switch name {
+	case "submit-flow":
+		return SubmitFlow{ID: id, Name: a.str("name"), Document: make([]byte, a.num("document")), Steps: a.flowSteps()}, true
+	case "begin-step":
+		c := BeginStep{Flow: id, Step: a.str("step"), Attempt: uint32(a.num("attempt")), Wait: a.str("wait") != ""}
+		c.Token = flow.Token(string(c.Flow), c.Step, c.Attempt)
+		return c, true
+	case "settle-step":
+		status := map[string]flow.Status{"succeeded": flow.Succeeded, "failed": flow.Broken, "skipped": flow.Skipped, "running": flow.Running}
+		class := map[string]flow.Class{"transient": flow.Transient, "timeout": flow.TimedOut, "failed": flow.Failed, "gate": flow.Gated}
+		after := a.num("after")
+		return SettleStep{Flow: id, Step: a.str("step"), Attempt: uint32(a.num("attempt")), Status: status[a.str("as")], Class: class[a.str("class")],
+			Why: a.str("because"), Again: after != 0, NotBeforeUnixNanos: after}, true
+	case "approve-step":
+		return ApproveStep{Flow: id, Step: a.str("step"), Attempt: uint32(a.num("attempt")), No: a.str("no") != ""}, true
+	case "pause-flow":
+		return PauseFlow{id}, true
+	case "resume-flow":
+		return ResumeFlow{id}, true
+	case "cancel-flow":
+		return CancelFlow{id}, true
+	case "retry-flow":
+		return RetryFlow{id}, true
+	case "finish-flow":
+		return FinishFlow{id}, true
+	case "plan-step":
+		c := PlanStep{Flow: id, Step: a.str("step"), Attempt: uint32(a.num("attempt"))}
+		if _, ok := a.m["slices"]; ok {
+			a.m["slice"] = "bs-x/0" // of a KeepPlan, which has the same plan
+			c.Made = a.keepPlan().Made
+			c.Made.Document = nil
+		}
+		return c, true
+	}
+	return nil, false
+}
+
+// flowSteps reads steps=NAME[:NEED+NEED][!GATE][?][@TIMEOUT];..., where ? marks one that may fail.
+func (a args) flowSteps() (out []flow.Step) {
+	for _, text := range strings.FieldsFunc(a.str("steps"), func(r rune) bool { return r == ';' }) {
+		s := flow.Step{Kind: "recovery", Retry: flow.Retry{Attempts: 2, On: 1 << flow.Failed}}
+		if rest, bound, ok := strings.Cut(text, "@"); ok {
+			text = rest
+			fmt.Sscan(bound, &s.TimeoutNanos)
+		}
+		text, s.MayFail = strings.TrimSuffix(text, "?"), strings.HasSuffix(text, "?")
+		text, s.Gate, _ = strings.Cut(text, "!")
+		name, needs, _ := strings.Cut(text, ":")
+		s.Name, s.Needs = name, strings.FieldsFunc(needs, func(r rune) bool { return r == '+' })
+		out = append(out, s)
+	}
+	return out
+}
+
+// showFlows prints all flows.
+func (s *scenario) showFlows() string {
+	var b strings.Builder
+	s.view(func(v *View) {
+		flows, err := v.Flows()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		active, err := v.ActiveFlows()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, f := range flows {
+			_, g, ok, err := v.Flow(f.ID)
+			if err != nil || !ok {
+				s.t.Fatal(ok, err)
+			}
+			fmt.Fprintf(&b, "flow %s %s %s lost %d\n", f.ID, f.Name, f.State, f.Lost)
+			for i, st := range f.States {
+				fmt.Fprintf(&b, "  %s %s attempt %d tries %d", g.Steps[i].Name, st.Status, st.Attempt, st.Tries)
+				if st.Job != "" {
+					fmt.Fprintf(&b, " job %s", st.Job)
+				}
+				if st.Proof != "" {
+					fmt.Fprintf(&b, " proof %s proved %t", st.Proof, st.Proved)
+				}
+				if st.Class != 0 {
+					fmt.Fprintf(&b, " for %s", st.Class)
+				}
+				if st.NotBeforeUnixNanos != 0 {
+					fmt.Fprintf(&b, " not before %d", st.NotBeforeUnixNanos)
+				}
+				if st.Why != "" {
+					fmt.Fprintf(&b, " because %q", st.Why)
+				}
+				if st.By != "" {
+					fmt.Fprintf(&b, " by %s", st.By)
+				}
+				b.WriteByte('\n')
+			}
+		}
+		fmt.Fprintf(&b, "active %v\n", active)
+	})
+	return b.String()
+}
