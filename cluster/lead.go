@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"syscall"
 	"time"
 
+	"backstitch/cluster/conductor"
 	"backstitch/cluster/leader"
 	"backstitch/cluster/notify"
 	"backstitch/cluster/quota"
@@ -123,6 +125,9 @@ func (n *Node) lead(ctx context.Context) error {
 	if err := n.tellEndpoints(ctx, &tasks); err != nil {
 		return err
 	}
+	if err := n.conduct(ctx, &tasks); err != nil {
+		return err
+	}
 	pilot.Start(ctx)
 	defer func() { <-pilot.Stop() }()
 	return loop.Run(ctx)
@@ -132,14 +137,8 @@ func (n *Node) lead(ctx context.Context) error {
 func (n *Node) tellEndpoints(ctx context.Context, tasks *sync.WaitGroup) error {
 	conf := notify.DefaultConfig()
 	conf.Self, conf.Cluster, conf.Program, conf.Book, conf.Proposer = n.id, n.ClusterID(), n.cfg.Version, n, n
-	conf.Client, conf.SecretDir, conf.Env = notify.NewClient(n.cfg.Notify.Allow), n.cfg.Notify.SecretDir, n.deps.Env
+	conf.Client, conf.SecretDir, conf.Env = n.strangers(), n.cfg.Notify.SecretDir, n.env()
 	conf.Runbooks = n.cfg.Notify.Runbooks
-	if n.deps.Receivers != nil {
-		conf.Client.Transport = n.deps.Receivers
-	}
-	if conf.Env == nil {
-		conf.Env = func(string) (string, bool) { return "", false }
-	}
 	conf.Clock, conf.Logger = n.deps.Clock, n.log
 	loop, err := notify.New(conf)
 	if err != nil {
@@ -152,6 +151,42 @@ func (n *Node) tellEndpoints(ctx context.Context, tasks *sync.WaitGroup) error {
 		}
 	})
 	return nil
+}
+
+// conduct starts doing what is due for flows, until ctx ends.
+func (n *Node) conduct(ctx context.Context, tasks *sync.WaitGroup) error {
+	conf := conductor.DefaultConfig()
+	conf.Self, conf.Program, conf.Book, conf.Proposer, conf.Planner = n.id, n.cfg.Version, n, n, n.deps.Planner
+	conf.Client, conf.SecretDir, conf.Env = n.strangers(), n.cfg.Notify.SecretDir, n.env()
+	conf.Clock, conf.Logger = n.deps.Clock, n.log
+	loop, err := conductor.New(conf)
+	if err != nil {
+		return err
+	}
+	tasks.Go(func() {
+		defer conf.Client.CloseIdleConnections()
+		if err := loop.Run(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("flows are not conducted any more", "err", err) // as above
+		}
+	})
+	return nil
+}
+
+// strangers is the client for those that datasets and flows name.
+func (n *Node) strangers() *http.Client {
+	c := notify.NewClient(n.cfg.Notify.Allow)
+	if n.deps.Receivers != nil {
+		c.Transport = n.deps.Receivers
+	}
+	return c
+}
+
+// env is where secrets may come from.
+func (n *Node) env() func(string) (string, bool) {
+	if n.deps.Env != nil {
+		return n.deps.Env
+	}
+	return func(string) (string, bool) { return "", false }
 }
 
 // probeLost dials the ports of nodes that have no connection to this leader. A process that died leaves a port that refuses; one that is

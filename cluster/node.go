@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"backstitch/cluster/access"
+	"backstitch/cluster/conductor"
 	"backstitch/cluster/inject"
 	"backstitch/cluster/leader"
 	"backstitch/cluster/member"
@@ -37,7 +38,9 @@ type Deps struct {
 	Registerer prometheus.Registerer
 	// Env looks up an environment variable that a token comes from, as os.LookupEnv does; nil for none.
 	Env func(name string) (string, bool)
-	// Receivers takes what is posted to the endpoints of datasets; nil is the network.
+	// Planner makes the plans of recovery steps of flows, when this node leads; nil fails such steps.
+	Planner conductor.Planner
+	// Receivers takes what is posted to the endpoints of datasets, and what steps of flows call; nil is the network.
 	Receivers http.RoundTripper
 	// FS is where the data directory lies; nil is the disk.
 	FS vfs.FS

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"backstitch/cluster"
+	"backstitch/cluster/conductor"
 	"backstitch/fsm"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -31,9 +32,11 @@ type Cluster struct {
 	all []*Member
 	// Configure, if set, changes the configuration of each node before it is made.
 	Configure func(i int, c *cluster.Config)
-	// Receivers, if set, are who the endpoints of datasets are.
+	// Receivers, if set, are who the endpoints of datasets are, and whom steps of flows call.
 	Receivers http.RoundTripper
-	expect    int
+	// Planner, if set, makes the plans of recovery steps.
+	Planner conductor.Planner
+	expect  int
 }
 
 // Member is one host with its disk, and the node on it while it runs.
@@ -157,7 +160,7 @@ func (m *Member) Start() *Member {
 	node, err := cluster.New(conf, cluster.Deps{
 		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelInfo})).With("host", m.Host),
 		Clock:  clock, FS: disk, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
-		Receivers: m.c.Receivers,
+		Receivers: m.c.Receivers, Planner: m.c.Planner,
 	})
 	if err != nil {
 		_ = transport.Shutdown()

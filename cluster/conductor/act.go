@@ -1,0 +1,224 @@
+package conductor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"backstitch/fsm"
+	"backstitch/fsm/flow"
+)
+
+// proposal is a command that is due, and why.
+type proposal struct {
+	command fsm.Command
+	why     string
+	begins  *attempt // what the command begins
+	step    flow.Step
+	state   flow.State
+}
+
+// decided makes a command of a decision.
+func (l *Loop) decided(f fsm.Flow, g fsm.FlowGraph, d flow.Decision, now int64) proposal {
+	s, st := g.Steps[d.Step], f.States[d.Step]
+	switch d.Act {
+	case flow.Begin:
+		at := attempt{f.ID, s.Name, st.Attempt + 1}
+		c := fsm.BeginStep{Flow: f.ID, Step: s.Name, Attempt: at.n, Token: flow.Token(string(f.ID), s.Name, at.n), Wait: s.Kind == Manual}
+		if c.Wait {
+			var q Question
+			if json.Unmarshal(s.Body, &q) == nil {
+				c.Why = q.Prompt
+			}
+		}
+		return proposal{command: c, why: "what it needs has ended well", begins: &at, step: s, state: st}
+	case flow.Skip:
+		return proposal{command: fsm.SettleStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Status: flow.Skipped, Why: d.Why}, why: d.Why}
+	}
+	return settled(f, s, st, failed(d.Class, "%s", d.Why), now)
+}
+
+// settled makes the command that says what came of an attempt.
+func settled(f fsm.Flow, s flow.Step, st flow.State, out outcome, now int64) proposal {
+	c := fsm.SettleStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Status: flow.Succeeded, Class: out.class, Why: out.why}
+	if out.class != 0 {
+		c.Status = flow.Broken
+		if d, again := s.Again(st.Tries, out.class); again && st.Status != flow.Pending {
+			c.Again, c.NotBeforeUnixNanos = true, now+int64(max(d, out.after))
+		}
+	}
+	return proposal{command: c, why: out.why, step: s, state: st}
+}
+
+// running looks after an attempt that the book says is under way. It returns what there is to say about it, nil for nothing.
+func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.Step, st flow.State, at attempt) (*proposal, error) {
+	now := l.cfg.Clock().UnixNano()
+	settle := func(out outcome) (*proposal, error) {
+		p := settled(f, s, st, out, now)
+		return &p, nil
+	}
+	if st.Job != "" {
+		if t := l.tasks[at]; t != nil {
+			t.cancel()
+			delete(l.tasks, at) // the plan is a job now
+		}
+		j, ok, err := view.Job(st.Job)
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok:
+			return settle(failed(flow.Refused, "job %s is gone", st.Job))
+		case j.State == fsm.JobSucceeded:
+			return settle(outcome{})
+		case j.State == fsm.JobFailed:
+			return settle(failed(flow.Failed, "job %s failed: %s", j.ID, j.Why))
+		case j.State == fsm.JobCancelled:
+			return settle(failed(flow.Refused, "job %s was cancelled: %s", j.ID, j.Why))
+		}
+		return nil, nil
+	}
+	if t := l.tasks[at]; t != nil {
+		switch {
+		case !t.done:
+			return nil, nil
+		case t.out.made != nil:
+			return &proposal{command: fsm.PlanStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Made: t.out.made}, why: "the plan is made", step: s, state: st}, nil
+		}
+		return settle(t.out)
+	}
+	do, out := l.effect(s, st, at)
+	if do == nil {
+		return settle(out)
+	}
+	l.start(ctx, s, st, at, do, now)
+	return nil, nil
+}
+
+// effect is what there is to do for a step, nil when it has come to its end already.
+func (l *Loop) effect(s flow.Step, st flow.State, at attempt) (func(context.Context) outcome, outcome) {
+	if err := Check(s); err != nil {
+		return nil, failed(flow.Refused, "%v", err)
+	}
+	switch s.Kind {
+	case Recovery:
+		return func(ctx context.Context) outcome { return l.cfg.plan(ctx, s.Body) }, outcome{}
+	case HTTP:
+		var c Call
+		if err := json.Unmarshal(s.Body, &c); err != nil {
+			return nil, failed(flow.Refused, "%v", err)
+		}
+		if c.Once && !l.mine[at] {
+			return nil, failed(flow.Lost, "another leader began it and may have made the call; idempotent: false says not to make it again")
+		}
+		return func(ctx context.Context) outcome { return l.cfg.call(ctx, c, st.Token) }, outcome{}
+	}
+	return nil, outcome{} // verify: the gate was open
+}
+
+// longestCall bounds a call that has no bound of its own.
+const longestCall = 10 * time.Minute
+
+// start does an effect beside the loop, if there is room.
+func (l *Loop) start(ctx context.Context, s flow.Step, st flow.State, at attempt, do func(context.Context) outcome, now int64) {
+	plans := 0
+	for _, t := range l.tasks {
+		if t.plan && !t.done {
+			plans++
+		}
+	}
+	plan := s.Kind == Recovery
+	if len(l.tasks) >= l.cfg.Calls || plan && plans >= l.cfg.Plans {
+		return // the end of another task is another turn
+	}
+	var cancel context.CancelFunc
+	whole := ctx
+	if s.TimeoutNanos > 0 {
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(st.BegunUnixNanos+s.TimeoutNanos-now))
+	} else if plan {
+		ctx, cancel = context.WithCancel(ctx)
+	} else {
+		ctx, cancel = context.WithTimeout(ctx, longestCall)
+	}
+	l.tasks[at] = &task{plan: plan, cancel: cancel}
+	l.log.Info("a step of a flow is under way", "flow", string(at.flow), "step", at.step, "attempt", at.n, "kind", s.Kind)
+	l.work.Go(func() {
+		defer cancel()
+		out := do(ctx)
+		select {
+		case l.results <- result{at, out}:
+		case <-whole.Done(): // the loop ends
+		}
+	})
+}
+
+// plan makes the plan of a recovery step.
+func (c *Config) plan(ctx context.Context, spec []byte) outcome {
+	if c.Planner == nil {
+		return failed(flow.Refused, "this node makes no plans")
+	}
+	m, err := c.Planner.Plan(ctx, spec)
+	switch {
+	case err == nil && m == nil:
+		return outcome{why: "nothing to write and nothing to compare"}
+	case err == nil:
+		return outcome{made: m}
+	case errors.Is(err, context.DeadlineExceeded):
+		return failed(flow.TimedOut, "the plan was not made in time")
+	case errors.Is(err, ErrRefused):
+		return failed(flow.Refused, "%v", err)
+	}
+	return failed(flow.Transient, "%v", err)
+}
+
+// propose applies a command. What can not be applied now is decided anew in the next turn, and what was done is not done again: the task keeps
+// what came of it.
+func (l *Loop) propose(ctx context.Context, p proposal) {
+	env := fsm.Envelope{Actor: "leader:" + l.cfg.Self, Reason: clip(p.why), UnixNanos: l.cfg.Clock().UnixNano()}
+	r, err := l.cfg.Proposer.Propose(ctx, env, p.command)
+	switch {
+	case err != nil:
+		if ctx.Err() == nil {
+			l.log.Warn("what is due for a flow could not be proposed and will be decided anew", "op", fsm.OpName(p.command.Op()), "err", err)
+		}
+		return
+	case r.Code == fsm.OK && p.begins != nil:
+		l.mine[*p.begins] = true
+	}
+	if r.Code != fsm.OK {
+		l.refused(p, r)
+		return
+	}
+	l.log.Info("a flow went on", "op", fsm.OpName(p.command.Op()), "index", r.Index, "reason", env.Reason)
+}
+
+// holdFor is how long a step whose job can not have its target back is left alone.
+const holdFor = 5 * time.Second
+
+// refused makes a failure of a refusal that would come again: a plan that can not become a job, a job that can not run again. Any other one
+// says that the book has moved on, and the next turn sees where to.
+func (l *Loop) refused(p proposal, r fsm.Result) {
+	why := fmt.Sprintf("%s: %s", r.Code, r.Object)
+	l.log.Info("the book refused a step of a flow", "op", fsm.OpName(p.command.Op()), "reason", why)
+	if p.begins != nil && r.Code == fsm.Overlap {
+		l.held[*p.begins] = l.cfg.Clock().Add(holdFor)
+		return
+	}
+	c, ok := p.command.(fsm.PlanStep)
+	if !ok {
+		return
+	}
+	t := l.tasks[attempt{c.Flow, c.Step, c.Attempt}]
+	if t == nil {
+		return
+	}
+	class := flow.Refused
+	if r.Code == fsm.Overlap {
+		class = flow.Transient // whoever holds the target may be done with it the next time
+	}
+	t.out = failed(class, "%s", why)
+}
+
+// clip keeps a reason within what is kept of it.
+func clip(why string) string { return why[:min(len(why), 1024)] }
