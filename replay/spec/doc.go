@@ -11,5 +11,5 @@
 // What is not here: what the spec means for data that exists (replay/recovery), connections and their secrets (cmd and
 // replay/connect).
 //
-// Reading order: recovery.go, units.go, parse.go, semantics.go, files.go, dedupe.go, problem.go, explain.go, initial.go.
+// Reading order: recovery.go, units.go, parse.go, semantics.go, files.go, dedupe.go, flow.go, problem.go, explain.go, initial.go.
 package spec

@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// InitKinds are the templates that Init knows: what the source of a recovery is, or a dataset.
-func InitKinds() []string { return []string{"s3", "dir", "kafka", "confluent", "auto", "dataset"} }
+// InitKinds are the templates that Init knows: what the source of a recovery is, a dataset, or a flow.
+func InitKinds() []string {
+	return []string{"s3", "dir", "kafka", "confluent", "auto", "dataset", "flow"}
+}
 
 //go:embed templates/*.yaml
 var templates embed.FS
@@ -23,8 +25,11 @@ func Init(kind string) (string, error) {
 		return "", &pathError{p}
 	}
 	schema := SchemaName
-	if kind == "dataset" {
+	switch kind {
+	case "dataset":
 		schema = DatasetSchemaName
+	case "flow":
+		schema = FlowSchemaName
 	}
 	return "# yaml-language-server: $schema=./" + schema + "\n" + string(text), nil
 }

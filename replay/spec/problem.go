@@ -24,6 +24,13 @@ const (
 	CodeDeadline  = "BST-E2019" // a deadline that can not be meant
 	CodeSecret    = "BST-E2017" // a secret itself where a reference belongs
 
+	CodeCycle      = "BST-E1301" // steps of a flow need each other
+	CodeNoStep     = "BST-E1302" // a step that there is not
+	CodeGate       = "BST-E1303" // a gate on what is not needed, or leaves no proof
+	CodeStep       = "BST-E1304" // a step that does nothing, or several things
+	CodeRetry      = "BST-E1305" // pauses that contradict each other
+	CodeNoRecovery = "BST-E1306" // a step uses a file of another kind
+
 	CodeExpression   = "BST-E1152" // an expression can not be compiled
 	CodeModuleDigest = "BST-E1156" // a WebAssembly module has another digest than the spec says
 	CodeModule       = "BST-E1157" // a WebAssembly module can not be used

@@ -5,16 +5,18 @@ import (
 	_ "embed" // the schemas below
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// SchemaName and DatasetSchemaName are the file names under which editors find the schemas.
+// SchemaName, DatasetSchemaName and FlowSchemaName are the file names under which editors find the schemas.
 const (
 	SchemaName        = "recovery.v1.schema.json"
 	DatasetSchemaName = "dataset.v1.schema.json"
+	FlowSchemaName    = "flow.v1.schema.json"
 )
 
 var (
@@ -22,6 +24,8 @@ var (
 	schemaJSON []byte
 	//go:embed dataset.v1.schema.json
 	datasetJSON []byte
+	//go:embed flow.v1.schema.json
+	flowJSON []byte
 )
 
 // format is one kind of file: its schema, which validates, explains and knows the keys of each place.
@@ -35,6 +39,7 @@ type format struct {
 var (
 	recoveryFormat = newFormat(SchemaName, "recovery", schemaJSON)
 	datasetFormat  = newFormat(DatasetSchemaName, "dataset", datasetJSON)
+	flowFormat     = newFormat(FlowSchemaName, "flow", flowJSON)
 )
 
 func newFormat(name, word string, schema []byte) *format {
@@ -51,6 +56,9 @@ func newFormat(name, word string, schema []byte) *format {
 	})}
 }
 
+// Kinds are the kinds of files that there are.
+func Kinds() []string { return []string{Kind, KindDataset, KindFlow} }
+
 // formatOf returns the format of a kind, "" for Recovery.
 func formatOf(kind string) (*format, error) {
 	switch kind {
@@ -58,9 +66,11 @@ func formatOf(kind string) (*format, error) {
 		return recoveryFormat, nil
 	case KindDataset:
 		return datasetFormat, nil
+	case KindFlow:
+		return flowFormat, nil
 	}
-	p := Problem{Code: CodeValue, Message: fmt.Sprintf("there is no kind %q", kind), Hint: "kinds: " + Kind + ", " + KindDataset}
-	if near := nearest(kind, []string{Kind, KindDataset}); near != "" {
+	p := Problem{Code: CodeValue, Message: fmt.Sprintf("there is no kind %q", kind), Hint: "kinds: " + strings.Join(Kinds(), ", ")}
+	if near := nearest(kind, Kinds()); near != "" {
 		p.Hint = "did you mean " + near + "?"
 	}
 	return nil, &pathError{p}
@@ -68,8 +78,11 @@ func formatOf(kind string) (*format, error) {
 
 // flag is how a command line says which kind is meant.
 func (f *format) flag() string {
-	if f == datasetFormat {
+	switch f {
+	case datasetFormat:
 		return "--kind " + KindDataset + " "
+	case flowFormat:
+		return "--kind " + KindFlow + " "
 	}
 	return ""
 }
@@ -91,10 +104,15 @@ func generate(comments, name string) ([]byte, error) {
 	}
 	var s *jsonschema.Schema
 	defaults := map[string]map[string]any{}
-	if name == DatasetSchemaName {
+	switch name {
+	case DatasetSchemaName:
 		s = r.Reflect(&Dataset{})
 		s.Title = "backstitch dataset"
-	} else {
+	case FlowSchemaName:
+		s = r.Reflect(&Flow{})
+		s.Title = "backstitch flow"
+		defaults["FlowRetry"] = map[string]any{"initial": string(DefaultFlowInitial), "max": string(DefaultFlowMax), "retryOn": defaultRetryOn}
+	default:
 		s = r.Reflect(&Recovery{})
 		s.Title = "backstitch recovery"
 		// The reflector drops the tags of fields whose type describes itself.

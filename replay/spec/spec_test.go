@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write the schema file anew")
 
 func TestSchemaFileIsThatOfTheTypes(t *testing.T) {
-	for _, f := range []*format{recoveryFormat, datasetFormat} {
+	for _, f := range []*format{recoveryFormat, datasetFormat, flowFormat} {
 		got, err := generate("./", f.name)
 		if err != nil {
 			t.Fatal(err)
@@ -35,6 +35,10 @@ func TestSchemaFileIsThatOfTheTypes(t *testing.T) {
 func parseAny(name, text string) error {
 	if KindOf([]byte(text)) == KindDataset {
 		_, err := ParseDataset(name, []byte(text), Options{})
+		return err
+	}
+	if KindOf([]byte(text)) == KindFlow {
+		_, err := ParseFlow(name, []byte(text), Options{})
 		return err
 	}
 	_, err := Parse(name, []byte(text), Options{})
@@ -116,6 +120,9 @@ func TestScenarios(t *testing.T) {
 				if d.HasArg("dataset") {
 					kind = KindDataset
 				}
+				if d.HasArg("flow") {
+					kind = KindFlow
+				}
 				text, err := Explain(kind, strings.TrimSpace(d.Input))
 				if err != nil {
 					return err.Error() + "\n"
@@ -135,6 +142,12 @@ func TestScenarios(t *testing.T) {
 					var set *Dataset
 					if set, err = ParseDataset("job.yaml", []byte(d.Input), opts); err == nil {
 						name = set.Metadata.Name
+					}
+				}
+				if d.HasArg("flow") {
+					var f *Flow
+					if f, err = ParseFlow("job.yaml", []byte(d.Input), opts); err == nil {
+						name = f.Metadata.Name
 					}
 				}
 				var bad *Error
@@ -192,6 +205,11 @@ func FuzzParse(f *testing.F) {
 			_ = r.WithDefaults()
 		} else if errors.As(err, &bad) && len(bad.Problems) == 0 {
 			t.Error("got an error without problems")
+		}
+		if flow, err := ParseFlow("f", data, Options{}); err == nil {
+			if _, err := flow.WithDefaults().Graph(); err != nil {
+				t.Errorf("a flow that was accepted has no graph: %v", err)
+			}
 		}
 		set, err := ParseDataset("f", data, Options{})
 		if err == nil {

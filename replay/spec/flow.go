@@ -1,0 +1,199 @@
+package spec
+
+import (
+	"time"
+)
+
+// The comments of these types are read by people, as those in recovery.go are.
+
+// KindFlow is the value that kind has for a flow.
+const KindFlow = "Flow"
+
+// Flow is a graph of steps: recoveries, and what is to be told or asked between them. The cluster keeps it and does it, whoever leads.
+type Flow struct {
+	// Version of this format.
+	APIVersion string `json:"apiVersion" jsonschema:"enum=backstitch.dev/v1"`
+	// What the file describes.
+	Kind string `json:"kind" jsonschema:"enum=Flow"`
+	// What the flow is called.
+	Metadata FlowMetadata `json:"metadata"`
+	// Its steps.
+	Spec FlowSpec `json:"spec"`
+}
+
+// FlowMetadata names the flow.
+type FlowMetadata struct {
+	// Name of the flow: lower-case letters, digits and dashes.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
+	// Namespace of the flow and of the jobs that it starts.
+	Namespace string `json:"namespace,omitempty" jsonschema:"maxLength=63,pattern=^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$,default=default"`
+	// Annotations are kept with the flow: a ticket, a runbook.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// FlowSpec is the steps, and how often they are tried.
+type FlowSpec struct {
+	// How steps are tried again that say nothing else.
+	Retry *FlowRetry `json:"retry,omitempty"`
+	// What is done. The order of the list means nothing; needs does.
+	Steps []FlowStep `json:"steps" jsonschema:"minItems=1,maxItems=100"`
+}
+
+// FlowStep is one step. It does exactly one of uses, http, manual and verify.
+type FlowStep struct {
+	// Name of the step, unique in the flow.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
+	// Steps that have to end well before this one begins. One with critical: false ends well for those that need it even when it failed.
+	Needs []string `json:"needs,omitempty" jsonschema:"maxItems=100"`
+	// What has to be proved before this step begins.
+	Gate *FlowGate `json:"gate,omitempty"`
+	// Whether the flow fails with this step. A flow that ends without one that is not critical has exit status 3.
+	Critical *bool `json:"critical,omitempty" jsonschema:"default=true"`
+	// How long one attempt may take. Left out, it is a minute for http, and no bound for the others.
+	Timeout Duration `json:"timeout,omitempty"`
+	// How this step is tried again. What is left out is as spec.retry says.
+	Retry *FlowRetry `json:"retry,omitempty"`
+	// A recovery: the plan is made when the step begins, by the leader, and run as a job. A plan with warnings waits for a yes.
+	Uses *FlowUses `json:"uses,omitempty"`
+	// One HTTP request of the leader, with an Idempotency-Key that is the same for every repetition of an attempt.
+	HTTP *FlowHTTP `json:"http,omitempty"`
+	// A question to a person: backstitch flow approve or reject.
+	Manual *FlowManual `json:"manual,omitempty"`
+	// Fails unless the job of a step has a passing proof.
+	Verify *FlowVerify `json:"verify,omitempty"`
+}
+
+// FlowGate is a condition.
+type FlowGate struct {
+	// A step with uses, one of needs, whose job must have a passing proof. A recovery that compared nothing has none.
+	Verified string `json:"verified"`
+}
+
+// FlowRetry says how often a step is tried, and after which failures.
+type FlowRetry struct {
+	// Attempts in all, the first included.
+	Attempts int `json:"attempts,omitempty" jsonschema:"minimum=1,maximum=100,default=5"`
+	// exponential doubles the pause each time, fixed keeps it.
+	Backoff string `json:"backoff,omitempty" jsonschema:"enum=exponential,enum=fixed,default=exponential"`
+	// Pause before the second attempt.
+	Initial Duration `json:"initial,omitempty"`
+	// Longest pause.
+	Max Duration `json:"max,omitempty"`
+	// After which failures there is another attempt. transient: nobody answered, or 408, 409, 425 and 5xx. throttled: 429 and 503. timeout: the attempt took too long. failed: the job failed; it is taken up again.
+	RetryOn []string `json:"retryOn,omitempty" jsonschema:"enum=transient,enum=throttled,enum=timeout,enum=failed"`
+}
+
+// FlowUses names a recovery.
+type FlowUses struct {
+	// File with a spec of kind Recovery, beside this one. It is submitted along, so agents need its connections and no files.
+	File string `json:"file" jsonschema:"minLength=1,maxLength=1024"`
+}
+
+// FlowHTTP is one request. Redirects are not followed; 2xx is success.
+type FlowHTTP struct {
+	// Method of the request.
+	Method string `json:"method,omitempty" jsonschema:"enum=GET,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,default=POST"`
+	// URL to call. Agents never call metadata services of clouds, whatever a name resolves to.
+	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
+	// Headers beside Idempotency-Key.
+	Headers []FlowHeader `json:"headers,omitempty" jsonschema:"maxItems=32"`
+	// Body of the request.
+	Body string `json:"body,omitempty" jsonschema:"maxLength=65536"`
+	// Whether the other end does what it is asked twice under one Idempotency-Key only once. With false, a call that may have been made when the leader died is not made again, and the step fails.
+	Idempotent *bool `json:"idempotent,omitempty" jsonschema:"default=true"`
+}
+
+// FlowHeader is one header.
+type FlowHeader struct {
+	// Name of the header.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=128,pattern=^[A-Za-z0-9_-]+$"`
+	// Its value, which is no secret.
+	Value string `json:"value,omitempty" jsonschema:"maxLength=4096"`
+	// Where the agents find a secret value: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir. It is sent as it is, over https only.
+	SecretRef string `json:"secretRef,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
+}
+
+// FlowManual is a question.
+type FlowManual struct {
+	// What a person is asked.
+	Prompt string `json:"prompt" jsonschema:"minLength=1,maxLength=1024"`
+}
+
+// FlowVerify names what has to be proved.
+type FlowVerify struct {
+	// A step with uses, one of needs.
+	Step string `json:"step"`
+}
+
+// Defaults of flows.
+const (
+	DefaultFlowAttempts = 5
+	DefaultFlowInitial  = Duration("1s")
+	DefaultFlowMax      = Duration("5m")
+	DefaultFlowTimeout  = Duration("1m") // of http
+)
+
+var defaultRetryOn = []string{"transient", "throttled"}
+
+// WithDefaults returns a copy of f in which everything that was left out is written out.
+func (f *Flow) WithDefaults() *Flow {
+	out := *f
+	orText(&out.Metadata.Namespace, DefaultNamespace)
+	whole := f.Spec.Retry.over(nil)
+	out.Spec.Retry = whole
+	out.Spec.Steps = make([]FlowStep, len(f.Spec.Steps))
+	for i, s := range f.Spec.Steps {
+		yes := true
+		if s.Critical == nil {
+			s.Critical = &yes
+		}
+		if s.HTTP != nil {
+			h := *s.HTTP
+			orText(&h.Method, "POST")
+			if h.Idempotent == nil {
+				h.Idempotent = &yes
+			}
+			if s.HTTP = &h; s.Timeout == "" {
+				s.Timeout = DefaultFlowTimeout
+			}
+		}
+		s.Retry = s.Retry.over(whole)
+		out.Spec.Steps[i] = s
+	}
+	return &out
+}
+
+// over returns r with what it leaves out as below says, or the defaults.
+func (r *FlowRetry) over(below *FlowRetry) *FlowRetry {
+	if below == nil {
+		below = &FlowRetry{Attempts: DefaultFlowAttempts, Backoff: "exponential", Initial: DefaultFlowInitial, Max: DefaultFlowMax, RetryOn: defaultRetryOn}
+	}
+	if r == nil {
+		copied := *below
+		return &copied
+	}
+	out := *r
+	if out.Attempts == 0 {
+		out.Attempts = below.Attempts
+	}
+	orText(&out.Backoff, below.Backoff)
+	if out.Initial == "" {
+		out.Initial = below.Initial
+	}
+	if out.Max == "" {
+		out.Max = below.Max
+	}
+	if out.RetryOn == nil {
+		out.RetryOn = below.RetryOn
+	}
+	return &out
+}
+
+// bounds returns the pauses of r, which has its defaults.
+func (r *FlowRetry) bounds() (initial, most time.Duration, err error) {
+	if initial, err = r.Initial.Parse(); err != nil {
+		return 0, 0, err
+	}
+	most, err = r.Max.Parse()
+	return initial, most, err
+}

@@ -1,0 +1,214 @@
+package spec
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"backstitch/fsm/flow"
+)
+
+// ParseFlow reads a flow. name is how errors call the file. Everything that is wrong comes back in one *Error. The recoveries that it names are
+// files of their own: Recoveries reads them.
+func ParseFlow(name string, data []byte, opts Options) (*Flow, error) {
+	d := &document{format: flowFormat, name: name, text: string(data)}
+	var f Flow
+	if err := d.parse(data, &f); err != nil {
+		return nil, err
+	}
+	if d.problems = append(d.problems, f.semantics(opts)...); len(d.problems) > 0 {
+		return nil, d.error()
+	}
+	return &f, nil
+}
+
+// Recoveries reads the recoveries that the steps of f use, by the index of the step. Each is checked as a file of its own; those that name further
+// files are refused, since agents would not have them.
+func (f *Flow) Recoveries(read func(name string) ([]byte, error), opts Options) (map[int]*Recovery, error) {
+	out := map[int]*Recovery{}
+	for i, s := range f.Spec.Steps {
+		if s.Uses == nil {
+			continue
+		}
+		data, err := read(s.Uses.File)
+		if err != nil {
+			return nil, fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		if kind := KindOf(data); kind != Kind && kind != "" {
+			return nil, &pathError{Problem{Code: CodeNoRecovery, Message: fmt.Sprintf("step %s uses %s, which is a %s", s.Name, s.Uses.File, kind), Hint: "want a file of kind " + Kind}}
+		}
+		if out[i], err = Parse(s.Uses.File, data, Options{Connections: opts.Connections}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Graph returns the steps as the rules of flows see them, without what they do. f has its defaults and is valid.
+func (f *Flow) Graph() ([]flow.Step, error) {
+	out := make([]flow.Step, len(f.Spec.Steps))
+	for i, s := range f.Spec.Steps {
+		timeout, err := s.Timeout.Parse()
+		if err != nil {
+			return nil, err
+		}
+		initial, most, err := s.Retry.bounds()
+		if err != nil {
+			return nil, err
+		}
+		step := flow.Step{Name: s.Name, Needs: s.Needs, MayFail: !*s.Critical, TimeoutNanos: int64(timeout), Retry: flow.Retry{
+			Attempts: uint32(s.Retry.Attempts), InitialNanos: int64(initial), MaxNanos: int64(most), Fixed: s.Retry.Backoff == "fixed"}}
+		for _, word := range s.Retry.RetryOn {
+			c, _ := flow.ParseClass(word)
+			step.Retry.On |= 1 << c
+		}
+		if s.Gate != nil {
+			step.Gate = s.Gate.Verified
+		} else if s.Verify != nil {
+			step.Gate = s.Verify.Step
+		}
+		out[i] = step
+	}
+	return out, nil
+}
+
+// semantics finds what the schema can not say.
+func (f *Flow) semantics(Options) []Problem {
+	c := &checker{}
+	c.annotations(f.Metadata.Annotations)
+	c.flowRetry("spec.retry", f.Spec.Retry, f.Spec.Retry.over(nil))
+	steps := make([]flow.Step, len(f.Spec.Steps))
+	for i, s := range f.Spec.Steps {
+		path := fmt.Sprintf("spec.steps.%d", i)
+		steps[i] = flow.Step{Name: s.Name, Needs: s.Needs}
+		c.flowStep(path, s)
+		c.flowRetry(path+".retry", s.Retry, s.Retry.over(f.Spec.Retry.over(nil)))
+		switch {
+		case s.Gate != nil && s.Verify != nil:
+			c.add(CodeGate, path+".gate", "a step with verify is a gate itself", "leave gate out")
+		case s.Gate != nil:
+			steps[i].Gate = s.Gate.Verified
+		case s.Verify != nil:
+			steps[i].Gate = s.Verify.Step
+		}
+	}
+	proves := func(s flow.Step) bool {
+		return slices.ContainsFunc(f.Spec.Steps, func(o FlowStep) bool { return o.Name == s.Name && o.Uses != nil })
+	}
+	for _, fault := range flow.Check(steps, proves) {
+		c.fault(f.Spec.Steps[fault.Step], fault, steps)
+	}
+	return c.problems
+}
+
+// fault adds what is wrong with the graph.
+func (c *checker) fault(s FlowStep, fault flow.Fault, all []flow.Step) {
+	var names []string
+	for _, o := range all {
+		names = append(names, o.Name)
+	}
+	path := fmt.Sprintf("spec.steps.%d", fault.Step)
+	at, written := path+".gate.verified", ""
+	if s.Gate != nil {
+		written = s.Gate.Verified
+	} else if s.Verify != nil {
+		at, written = path+".verify.step", s.Verify.Step
+	}
+	if fault.Need >= 0 {
+		at, written = fmt.Sprintf("%s.needs.%d", path, fault.Need), s.Needs[fault.Need]
+	}
+	switch fault.Kind {
+	case flow.Twice:
+		c.add(CodeTwice, path+".name", fault.Text, "give each a name of its own")
+	case flow.Unknown:
+		hint := "write the name of another step"
+		if near := nearest(written, slices.DeleteFunc(names, func(n string) bool { return n == s.Name })); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		c.add(CodeNoStep, at, fault.Text, hint)
+	case flow.Cycle:
+		c.add(CodeCycle, at, fault.Text, "one of them has to begin without the others")
+	case flow.BadGate:
+		c.add(CodeGate, at, fault.Text, "name a step with uses, and name it in needs, too")
+	}
+}
+
+// flowStep refuses one that does nothing, or several things, and what its parts can not be.
+func (c *checker) flowStep(path string, s FlowStep) {
+	n := 0
+	for _, there := range []bool{s.Uses != nil, s.HTTP != nil, s.Manual != nil, s.Verify != nil} {
+		if there {
+			n++
+		}
+	}
+	if n != 1 {
+		c.add(CodeStep, path, fmt.Sprintf("step %s does %d things", s.Name, n), "write exactly one of uses, http, manual, verify")
+	}
+	for i, need := range s.Needs {
+		if slices.Contains(s.Needs[:i], need) {
+			c.add(CodeTwice, fmt.Sprintf("%s.needs.%d", path, i), need+" stands in the list twice", "keep one of them")
+		}
+	}
+	if d, err := s.Timeout.Parse(); err != nil || s.Timeout != "" && d <= 0 {
+		c.add(CodeUnit, path+".timeout", fmt.Sprintf("%s.timeout is %s", path, s.Timeout), unitHints[durationPattern])
+	}
+	if s.HTTP != nil {
+		c.flowHTTP(path+".http", s.HTTP)
+	}
+}
+
+func (c *checker) flowRetry(path string, written, whole *FlowRetry) {
+	if written == nil {
+		return
+	}
+	initial, most, err := whole.bounds()
+	switch {
+	case err != nil:
+		c.add(CodeUnit, path, err.Error(), unitHints[durationPattern])
+	case initial > most:
+		c.add(CodeRetry, path, fmt.Sprintf("the first pause is %s, and the longest %s", whole.Initial, whole.Max), "max: "+string(whole.Initial)+", or more")
+	}
+	for i, word := range written.RetryOn {
+		if slices.Contains(written.RetryOn[:i], word) {
+			c.add(CodeTwice, path+".retryOn", word+" stands in the list twice", "keep one of them")
+		}
+	}
+}
+
+// flowHTTP refuses what the conductor of flows would refuse, where it is written.
+func (c *checker) flowHTTP(path string, h *FlowHTTP) {
+	u, err := url.Parse(h.URL)
+	switch {
+	case err != nil || u.Hostname() == "":
+		// What the parser says repeats the URL, which may hold a secret.
+		c.add(CodeSecret, path+".url", path+".url is not a URL with a host", "write it as https://HOST:PORT/PATH")
+	case u.User != nil:
+		c.add(CodeSecret, path+".url", path+".url holds a user or a password", "take it out, and write a header with secretRef")
+	case u.Fragment != "":
+		c.add(CodeValue, path+".url", path+".url has a fragment, which is never sent", "leave out what begins with #")
+	}
+	for i, header := range h.Headers {
+		at := fmt.Sprintf("%s.headers.%d", path, i)
+		switch http.CanonicalHeaderKey(header.Name) {
+		case "Idempotency-Key", "Host", "Content-Length", "Transfer-Encoding", "Connection", "Te", "Trailer", "Upgrade":
+			c.add(CodeValue, at+".name", header.Name+" is not a header that a step sets", "leave it out")
+		case "Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key":
+			if header.Value != "" {
+				c.add(CodeSecret, at+".value", header.Name+" is a secret, and stands in the file", "secretRef: env:BACKSTITCH_NOTIFY_NAME")
+			}
+		}
+		switch {
+		case (header.Value == "") == (header.SecretRef == ""):
+			c.add(CodeTogether, at, "a header has either value or secretRef", "")
+		case header.SecretRef != "" && err == nil && u.Scheme != "https" && !loopback(u.Hostname()):
+			c.add(CodeTogether, at+".secretRef", "a secret would go over plain http, where anybody can read it", "use an https URL")
+		}
+		for _, r := range header.Value {
+			if r < ' ' && r != '\t' || r == 0x7f {
+				c.add(CodeValue, at+".value", "a value of a header is one line", "")
+				break
+			}
+		}
+	}
+}
