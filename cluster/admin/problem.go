@@ -69,6 +69,8 @@ func refused(result fsm.Result, object string) error {
 		return notFound("plan", object, "backstitch dataset list")
 	case fsm.UnknownAlias:
 		return notFound("alias", object, "backstitch alias list")
+	case fsm.UnknownFlow:
+		return notFound("flow or step", object, "backstitch flow list")
 	case fsm.StaleEpoch:
 		return newProblem(http.StatusConflict, client.CodeWrongState, "the lease has moved on", because, "backstitch status")
 	case fsm.WrongState, fsm.LaneBusy:

@@ -130,6 +130,9 @@ func (s *Server) routes() http.Handler {
 
 	read(api, "/v1/budgets", "list-budgets", "Budgets, and who has which part of them at the moment", s.listBudgets)
 
+	read(api, "/v1/flows", "list-flows", "The flows that are kept, newest first", s.listFlows)
+	read(api, "/v1/flows/{id}", "show-flow", "One flow, with its steps", s.showFlow)
+
 	read(api, "/v1/aliases", "list-aliases", "All aliases", s.listAliases)
 	read(api, "/v1/aliases/{name}", "show-alias", "Where readers are to go", s.showAlias)
 	read(api, "/v1/aliases/{name}/versions/{version}/groups", "show-alias-groups", "How the consumer groups of a version move", s.aliasMoves)
@@ -151,6 +154,15 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/jobs/{id}/void", "void-job", "Make what a job wrote into files void: begun, or done", s.voidJob)
 	write(api, "/v1/aliases/{name}/publish", "publish-alias", "Send readers to what a job has proved", s.putAlias)
 	write(api, "/v1/aliases/{name}/revert", "revert-alias", "Send readers back to the version before", s.revertAlias)
+	write(api, "/v1/flows", "submit-flow", "Hand in a flow", s.submitFlow)
+	write(api, "/v1/flows/{id}/pause", "pause-flow", "Let no step begin any more", s.steer("pause", func(id fsm.FlowID) fsm.Command { return fsm.PauseFlow{ID: id} }))
+	write(api, "/v1/flows/{id}/resume", "resume-flow", "Let a paused flow go on", s.steer("resume", func(id fsm.FlowID) fsm.Command { return fsm.ResumeFlow{ID: id} }))
+	write(api, "/v1/flows/{id}/cancel", "cancel-flow", "End a flow for good, with the jobs that it runs",
+		s.steer("cancel", func(id fsm.FlowID) fsm.Command { return fsm.CancelFlow{ID: id} }))
+	write(api, "/v1/flows/{id}/retry", "retry-flow", "Take a failed flow up again from what failed",
+		s.steer("retry", func(id fsm.FlowID) fsm.Command { return fsm.RetryFlow{ID: id} }))
+	write(api, "/v1/flows/{id}/steps/{step}/approve", "approve-step", "Say yes to a step that waits", s.decideStep("approve", false))
+	write(api, "/v1/flows/{id}/steps/{step}/reject", "reject-step", "Say no to a step that waits", s.decideStep("reject", true))
 	write(api, "/v1/scans", "submit-scan", "Start a scan", s.submitScan)
 	write(api, "/v1/scans/{id}/cancel", "cancel-scan", "End a scan for good", s.cancelScan)
 	write(api, "/v1/scan-schedules", "put-scan-schedule", "Make or replace a schedule of scans", s.putSchedule)

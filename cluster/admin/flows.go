@@ -1,0 +1,195 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"backstitch/cluster/client"
+	"backstitch/cluster/conductor"
+	"backstitch/fsm"
+	"backstitch/fsm/flow"
+)
+
+// Flows: graphs of steps, handed in whole, watched, and steered.
+
+type FlowPath struct {
+	ID string `path:"id" maxLength:"128" doc:"id of a flow, or its name, which is the newest of that name"`
+}
+
+func (p FlowPath) find(view *fsm.View) (fsm.Flow, fsm.FlowGraph, error) {
+	f, g, ok, err := view.Flow(fsm.FlowID(p.ID))
+	if err != nil || ok {
+		return f, g, err
+	}
+	all, err := view.Flows()
+	if err != nil {
+		return f, g, err
+	}
+	at := -1
+	for i, other := range all {
+		if other.Name == p.ID && (at < 0 || other.CreateIndex > all[at].CreateIndex) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return f, g, notFound("flow", p.ID, "backstitch flow list")
+	}
+	f, g, _, err = view.Flow(all[at].ID)
+	return f, g, err
+}
+
+func (s *Server) listFlows(context.Context, *struct{}) (*indexed[client.Flows], error) {
+	return reading(s, func(view *fsm.View) (client.Flows, error) {
+		out := client.Flows{Flows: []client.Flow{}}
+		all, err := view.Flows()
+		if err != nil {
+			return out, err
+		}
+		slices.SortFunc(all, func(a, b fsm.Flow) int { return cmp.Compare(b.CreateIndex, a.CreateIndex) })
+		for _, f := range all {
+			_, g, _, err := view.Flow(f.ID)
+			if err != nil {
+				return out, err
+			}
+			d := describeFlow(f, g)
+			d.Document = nil
+			out.Flows = append(out.Flows, d)
+		}
+		return out, nil
+	})
+}
+
+func (s *Server) showFlow(ctx context.Context, in *struct {
+	FlowPath
+	Blocking
+}) (*indexed[client.Flow], error) {
+	if err := s.await(ctx, in.Blocking); err != nil {
+		return nil, s.failed(err)
+	}
+	return reading(s, func(view *fsm.View) (client.Flow, error) {
+		f, g, err := in.find(view)
+		return describeFlow(f, g), err
+	})
+}
+
+func (s *Server) submitFlow(ctx context.Context, in *struct {
+	Keyed
+	Body client.SubmitFlow
+}) (*indexed[client.Flow], error) {
+	b := in.Body
+	cmd := fsm.SubmitFlow{ID: fsm.FlowID(b.ID), Name: b.Name, Namespace: b.Namespace, Document: b.Document}
+	for _, step := range b.Steps {
+		made := flow.Step{Name: step.Name, Needs: step.Needs, Gate: step.Gate, MayFail: step.MayFail, TimeoutNanos: step.TimeoutNanos, Kind: step.Kind, Body: step.Body,
+			Retry: flow.Retry{Attempts: step.Retry.Attempts, InitialNanos: step.Retry.InitialNanos, MaxNanos: step.Retry.MaxNanos, Fixed: step.Retry.Fixed}}
+		for _, word := range step.Retry.On {
+			c, ok := flow.ParseClass(word)
+			if !ok {
+				return nil, invalid(fmt.Sprintf("step %s: %q is not a class of failures", step.Name, word), "transient, throttled, timeout, failed")
+			}
+			made.Retry.On |= 1 << c
+		}
+		if err := conductor.Check(made); err != nil {
+			return nil, invalid(err.Error(), "backstitch spec validate FILE")
+		}
+		cmd.Steps = append(cmd.Steps, made)
+	}
+	if faults := flow.Check(cmd.Steps, conductor.Proves); len(faults) > 0 {
+		return nil, invalid(faults[0].Text, "backstitch spec validate FILE")
+	}
+	return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, cmd, b.ID)
+}
+
+// turnFlow proposes a command about a flow and answers with it.
+func (s *Server) turnFlow(ctx context.Context, k Keyed, step, reason string, cmd fsm.Command, id string) (*indexed[client.Flow], error) {
+	if err := s.allows(cmd); err != nil {
+		return nil, err
+	}
+	result, err := s.propose(ctx, s.envelope(ctx, k, step, reason), cmd, id)
+	if err != nil {
+		var p *problem
+		if errors.As(err, &p) && result.Code != fsm.UnknownFlow && result.Code != fsm.Invalid {
+			p.Next = "backstitch flow show " + id
+		}
+		return nil, err
+	}
+	if err := s.applied(ctx, result.Index); err != nil {
+		return nil, s.failed(err)
+	}
+	return reading(s, func(view *fsm.View) (client.Flow, error) {
+		f, g, err := FlowPath{id}.find(view)
+		return describeFlow(f, g), err
+	})
+}
+
+// flowID resolves an id or a name.
+func (s *Server) flowID(p FlowPath) (fsm.FlowID, error) {
+	view, err := s.node.View()
+	if err != nil {
+		return "", s.failed(err)
+	}
+	defer view.Close()
+	f, _, err := p.find(view)
+	if err != nil {
+		return "", s.failed(err)
+	}
+	return f.ID, nil
+}
+
+// steer makes the handler of a verb.
+func (s *Server) steer(verb string, command func(fsm.FlowID) fsm.Command) func(context.Context, *struct {
+	FlowPath
+	Keyed
+	Body client.Action
+}) (*indexed[client.Flow], error) {
+	return func(ctx context.Context, in *struct {
+		FlowPath
+		Keyed
+		Body client.Action
+	}) (*indexed[client.Flow], error) {
+		id, err := s.flowID(in.FlowPath)
+		if err != nil {
+			return nil, err
+		}
+		return s.turnFlow(ctx, in.Keyed, verb, in.Body.Reason, command(id), string(id))
+	}
+}
+
+// stepDecision is a person's yes or no to a step.
+type stepDecision struct {
+	FlowPath
+	Step string `path:"step" maxLength:"63" doc:"name of a step"`
+	Keyed
+	Body client.FlowDecision
+}
+
+func (s *Server) decideStep(verb string, no bool) func(context.Context, *stepDecision) (*indexed[client.Flow], error) {
+	return func(ctx context.Context, in *stepDecision) (*indexed[client.Flow], error) {
+		id, err := s.flowID(in.FlowPath)
+		if err != nil {
+			return nil, err
+		}
+		cmd := fsm.ApproveStep{Flow: id, Step: in.Step, Attempt: in.Body.Attempt, No: no}
+		return s.turnFlow(ctx, in.Keyed, verb, in.Body.Reason, cmd, string(id))
+	}
+}
+
+func describeFlow(f fsm.Flow, g fsm.FlowGraph) client.Flow {
+	out := client.Flow{
+		ID: string(f.ID), Name: f.Name, Namespace: f.Namespace, State: f.State.String(), Why: f.Why, Lost: f.Lost, CreatedBy: f.CreatedBy,
+		CreatedAt: time.Unix(0, f.CreatedUnixNanos).UTC(), FinishedAt: instant(f.FinishedUnixNanos), CreateIndex: f.CreateIndex, ModifyIndex: f.ModifyIndex,
+		Steps: []client.FlowStepState{}, Document: g.Document,
+	}
+	for i, st := range f.States {
+		s := g.Steps[i]
+		out.Steps = append(out.Steps, client.FlowStepState{
+			Name: s.Name, Kind: s.Kind, Needs: append([]string{}, s.Needs...), MayFail: s.MayFail, State: st.Status.String(), Attempt: st.Attempt, Token: st.Token,
+			Job: string(st.Job), Proof: st.Proof, Proved: st.Proved, Class: st.Class.String(), Why: st.Why, By: st.By,
+			BegunAt: instant(st.BegunUnixNanos), EndedAt: instant(st.EndedUnixNanos), NotBefore: instant(st.NotBeforeUnixNanos),
+		})
+	}
+	return out
+}
