@@ -1,0 +1,85 @@
+package admin
+
+import (
+	"net/http"
+	"testing"
+
+	"backstitch/cluster/client"
+	"backstitch/fsm"
+	"backstitch/fsm/flow"
+	"backstitch/partition"
+)
+
+// latest is a fake node at the newest cluster version.
+func latest(t *testing.T) *fakeNode {
+	t.Helper()
+	f := newFake(t)
+	f.do(t, fsm.PutMember{Member: fsm.Member{ID: partition.NodeID("n1"), Name: "node-a", Instance: [16]byte{1}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp}})
+	return f
+}
+
+func TestFlows(t *testing.T) {
+	f := latest(t)
+	h := api(t, f)
+	good := `{"id":"fl-a","name":"outage","namespace":"default","document":{"a":1},"reason":"INC-1","steps":[
+		{"name":"ask","kind":"manual","needs":[],"timeoutNanos":0,"retry":{"attempts":2,"initialNanos":1,"maxNanos":2,"on":["transient"]},"body":{"prompt":"?"}},
+		{"name":"tell","kind":"http","needs":["ask"],"mayFail":true,"timeoutNanos":5,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"method":"POST","url":"https://bi/x"}}]}`
+	if w := ask(t, h, "POST", "/v1/flows", "k1", good, nil); w.Code != http.StatusConflict {
+		t.Errorf("at version 1: got %d %s, want a conflict", w.Code, w.Body)
+	}
+	f.do(t, fsm.RaiseVersion{Version: fsm.LatestVersion})
+	var got client.Flow
+	if w := ask(t, h, "POST", "/v1/flows", "k2", good, &got); w.Code != http.StatusOK || got.State != "running" || len(got.Steps) != 2 || !got.Steps[1].MayFail || got.Why != "INC-1" {
+		t.Fatalf("got %d %+v", w.Code, got)
+	}
+	if w := ask(t, h, "POST", "/v1/flows", "k3", good, &got); w.Code != http.StatusOK {
+		t.Errorf("the same again: got %d", w.Code)
+	}
+	for name, body := range map[string]string{
+		"a cycle": `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"manual","needs":["a"],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"prompt":"?"}}]}`,
+		"a gate without a proof": `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"manual","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"prompt":"?"}},
+			{"name":"b","kind":"verify","needs":["a"],"gate":"a","timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{}}]}`,
+		"a kind that is not built": `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"exec","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{}}]}`,
+		"a metadata header":        `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"http","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"method":"POST","url":"https://bi","headers":[{"name":"Host","value":"x"}]}}]}`,
+	} {
+		if w := ask(t, h, "POST", "/v1/flows", "", body, nil); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: got %d %s, want 422", name, w.Code, w.Body)
+		}
+	}
+	f.do(t, fsm.BeginStep{Flow: "fl-a", Step: "ask", Attempt: 1, Token: "t", Wait: true, Why: "?"})
+	if w := ask(t, h, "POST", "/v1/flows/outage/steps/ask/approve", "", `{"attempt":2}`, nil); w.Code != http.StatusConflict {
+		t.Errorf("another attempt: got %d", w.Code)
+	}
+	if w := ask(t, h, "POST", "/v1/flows/outage/steps/gone/approve", "", `{"attempt":1}`, nil); w.Code != http.StatusNotFound {
+		t.Errorf("no such step: got %d", w.Code)
+	}
+	if w := ask(t, h, "POST", "/v1/flows/outage/steps/ask/approve", "", `{"attempt":1,"reason":"well"}`, &got); w.Code != http.StatusOK || got.Steps[0].State != "succeeded" || got.Steps[0].By == "" {
+		t.Errorf("approved: got %d %+v", w.Code, got)
+	}
+	for verb, want := range map[string]string{"pause": "paused"} {
+		if w := ask(t, h, "POST", "/v1/flows/fl-a/"+verb, "", `{}`, &got); w.Code != http.StatusOK || got.State != want {
+			t.Errorf("%s: got %d %s", verb, w.Code, got.State)
+		}
+	}
+	ask(t, h, "POST", "/v1/flows/fl-a/resume", "", `{}`, &got)
+	if got.State != "running" {
+		t.Errorf("resumed: got %s", got.State)
+	}
+	if w := ask(t, h, "POST", "/v1/flows/fl-a/retry", "", `{}`, nil); w.Code != http.StatusConflict {
+		t.Errorf("retry of one that runs: got %d", w.Code)
+	}
+	f.do(t, fsm.BeginStep{Flow: "fl-a", Step: "tell", Attempt: 1, Token: "t"})
+	f.do(t, fsm.SettleStep{Flow: "fl-a", Step: "tell", Attempt: 1, Status: flow.Broken, Class: flow.Throttled, Why: "429"})
+	f.do(t, fsm.FinishFlow{ID: "fl-a"})
+	ask(t, h, "GET", "/v1/flows/outage", "", "", &got)
+	if got.State != "succeeded" || got.Lost != 1 || got.Steps[1].Class != "throttled" || string(got.Document) != `{"a":1}` {
+		t.Errorf("at its end: got %+v", got)
+	}
+	var list client.Flows
+	if ask(t, h, "GET", "/v1/flows", "", "", &list); len(list.Flows) != 1 || list.Flows[0].Document != nil {
+		t.Errorf("list: got %+v", list)
+	}
+	if w := ask(t, h, "GET", "/v1/flows/gone", "", "", nil); w.Code != http.StatusNotFound {
+		t.Errorf("no such flow: got %d", w.Code)
+	}
+}
