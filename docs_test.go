@@ -206,11 +206,12 @@ type field struct {
 	Required    []string          `json:"required"`
 }
 
-// TestTheTableOfSpecFieldsIsThatOfTheSchema keeps the tables in docs/spec.md and docs/datasets.md, which are written by
+// TestTheTableOfSpecFieldsIsThatOfTheSchema keeps the tables in docs/spec.md, docs/datasets.md and docs/flows.md, which are written by
 // go test -run SpecFields -update . from the schemas that the files are checked against.
 func TestTheTableOfSpecFieldsIsThatOfTheSchema(t *testing.T) {
 	for page, file := range map[string]string{
 		"docs/spec.md": "replay/spec/recovery.v1.schema.json", "docs/datasets.md": "replay/spec/dataset.v1.schema.json",
+		"docs/flows.md": "replay/spec/flow.v1.schema.json",
 	} {
 		fieldTable(t, page, file)
 	}

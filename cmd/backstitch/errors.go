@@ -65,6 +65,9 @@ const (
 	codeNoRehearsal    = "BST-E4113" // a spec asks for what a rehearsal does not have
 	codeRehearsal      = "BST-E4114" // a rehearsal did not find, bring back or prove everything
 	codeRehearsalSLA   = "BST-E4115" // it did, and took too long
+	codeFlowFailed     = "BST-E3401"
+	codeFlowCancelled  = "BST-E3402"
+	codeFlowPartly     = "BST-E3403" // only steps failed that may
 	codeFailed         = "BST-E4099" // anything without a code of its own
 )
 

@@ -16,7 +16,7 @@ import (
 )
 
 func newSpec(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "spec", Short: "Write, check and explain job specs and datasets"}
+	cmd := &cobra.Command{Use: "spec", Short: "Write, check and explain job specs, datasets and flows"}
 	cmd.AddCommand(newSpecInit(a), newSpecValidate(a), newSpecExplain(a), newSpecSchema(a))
 	return cmd
 }
@@ -70,14 +70,21 @@ among those in that file.`,
 					return err
 				}
 				namespace, name, then := "", "", ""
-				if spec.KindOf(data) == spec.KindDataset {
+				switch spec.KindOf(data) {
+				case spec.KindFlow:
+					f, _, err := readFlow(file, data, &where)
+					if err != nil {
+						return err
+					}
+					all, namespace, name, then = append(all, f), f.Metadata.Namespace, f.Metadata.Name, "backstitch flow submit -f "+file
+				case spec.KindDataset:
 					d, err := spec.ParseDataset(file, data, spec.Options{Connections: where.kinds()})
 					if err != nil {
 						return err
 					}
 					d = d.WithDefaults()
 					all, namespace, name, then = append(all, d), d.Metadata.Namespace, d.Metadata.Name, "backstitch dataset apply -f "+file
-				} else {
+				default:
 					r, err := spec.Parse(file, data, spec.Options{Connections: where.kinds(), ReadFile: besideSpec(file)})
 					if err != nil {
 						return err
@@ -168,7 +175,7 @@ func newSpecExplain(a *app) *cobra.Command {
 			}})
 		},
 	}
-	cmd.Flags().StringVar(&kind, "kind", kind, "`kind` of file that has the field: "+spec.Kind+" or "+spec.KindDataset)
+	cmd.Flags().StringVar(&kind, "kind", kind, "`kind` of file that has the field: "+strings.Join(spec.Kinds(), ", "))
 	return cmd
 }
 
@@ -190,6 +197,6 @@ func newSpecSchema(a *app) *cobra.Command {
 			}})
 		},
 	}
-	cmd.Flags().StringVar(&kind, "kind", kind, "`kind` of file that the schema is of: "+spec.Kind+" or "+spec.KindDataset)
+	cmd.Flags().StringVar(&kind, "kind", kind, "`kind` of file that the schema is of: "+strings.Join(spec.Kinds(), ", "))
 	return cmd
 }

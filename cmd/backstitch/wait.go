@@ -12,11 +12,11 @@ import (
 
 func newWait(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "wait JOB",
-		Short: "Follow a job to its end",
+		Use:   "wait {JOB | FLOW}",
+		Short: "Follow a job, a scan or a flow to its end",
 		Long: `Follow a job until it has ended, and exit with what it came to: 0 complete and verified, 3 complete but for records in
 quarantine or places that the reference can not give, 4 the data differ, 5 nothing could be compared, 1 failed or cancelled.
-Ctrl-C stops watching; the job goes on.`,
+Of a flow, 3 is that only steps with critical: false failed. Ctrl-C stops watching; the job goes on.`,
 		Example:           "  backstitch wait bs-7f3k2m --timeout 2h",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
@@ -27,6 +27,9 @@ Ctrl-C stops watching; the job goes on.`,
 				return err
 			}
 			defer c.Close()
+			if isFlow(args[0]) {
+				return a.watchFlow(cmd.Context(), c, args[0])
+			}
 			if _, ok := scanCalled(cmd.Context(), c, args[0]); ok {
 				s, err := a.followScan(cmd, c, args[0])
 				if err == nil {

@@ -59,8 +59,9 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	defer listener.Close()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	planner := &flowPlanner{app: a, cfg: cfg}
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
-		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose, Env: a.lookup,
+		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose, Env: a.lookup, Planner: planner,
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)
@@ -70,6 +71,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
+	planner.cluster = node.ClusterID
 	serve := admin.Config{Listener: listener, Version: version, Logger: log, Clock: agentClock, Gatherer: metrics}
 	if files := node.TLS(); files != nil {
 		mine := files.Subject().Cluster

@@ -65,8 +65,8 @@ func planSpec(w fsm.Work, parts []int32) (*spec.Recovery, error) {
 // maxWarning bounds a reason to wait, in bytes; the plan itself has all of it.
 const maxWarning = 500
 
-// made is a plan as the book keeps it. One that the book has no room for is refused: somebody has to plan in steps.
-func made(p *recovery.Plan, scan partition.JobID) (*fsm.MadePlan, error) {
+// Freeze makes of a plan what the book starts a job of: everything but its document.
+func Freeze(p *recovery.Plan) (*fsm.MadePlan, error) {
 	sub, err := p.Submission()
 	if err != nil {
 		return nil, err
@@ -78,6 +78,15 @@ func made(p *recovery.Plan, scan partition.JobID) (*fsm.MadePlan, error) {
 	for _, n := range p.NeedsPerson() {
 		text := n.Code + " " + n.Text
 		m.Warnings = append(m.Warnings, strings.ToValidUTF8(text[:min(len(text), maxWarning)], ""))
+	}
+	return m, nil
+}
+
+// made is a plan as the book keeps it. One that the book has no room for is refused: somebody has to plan in steps.
+func made(p *recovery.Plan, scan partition.JobID) (*fsm.MadePlan, error) {
+	m, err := Freeze(p)
+	if err != nil {
+		return nil, err
 	}
 	if m.Document, err = p.Pack(); err != nil {
 		return nil, err

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"backstitch/cluster/client"
+	"backstitch/cluster/conductor"
+	"backstitch/fsm/flow"
+	"backstitch/replay/spec"
+)
+
+func newFlowSubmit(a *app) *cobra.Command {
+	var where places
+	file, reason, detach := "", "", false
+	cmd := changes(&cobra.Command{
+		Use:   "submit",
+		Short: "Hand in a flow and follow it",
+		Long: `Hand in a flow, with the recoveries that it names, and follow it to its end. Ctrl-C stops watching and never the flow. Each submission is
+a new flow.
+
+Exit status: 0 every step succeeded, 1 it failed or was cancelled, 2 a file is wrong, 3 only steps with critical: false failed.`,
+		Example: "  backstitch flow submit -f outage.yaml\n  backstitch flow submit -f outage.yaml --detach -o name",
+		Args:    cobra.NoArgs,
+	})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if file == "" {
+			return usage(cmd, errors.New("which flow? --file says it"))
+		}
+		if err := where.load(a); err != nil {
+			return err
+		}
+		sub, err := flowSubmission(file, &where)
+		if err != nil {
+			return err
+		}
+		sub.ID, sub.Reason = "fl-"+strings.ToLower(rand.Text()[:12]), reason
+		c, err := a.patientClient(12 * a.patience)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		f, err := c.SubmitFlow(cmd.Context(), sub)
+		if err != nil {
+			return err
+		}
+		if detach {
+			return a.printFlow(f)
+		}
+		a.say("Flow %s accepted, index %d.  Ctrl-C leaves it running.", f.ID, f.CreateIndex)
+		return a.watchFlow(cmd.Context(), c, f.ID)
+	}
+	f := cmd.Flags()
+	f.StringVarP(&file, "file", "f", "", "`file` with the flow; required")
+	f.BoolVar(&detach, "detach", false, "return once the flow is accepted")
+	f.StringVar(&reason, "reason", "", "`why`, for the audit trail")
+	where.flags(f)
+	return cmd
+}
+
+// readFlow reads a flow and the recoveries that it names.
+func readFlow(file string, data []byte, where *places) (*spec.Flow, map[int]*spec.Recovery, error) {
+	opts := spec.Options{Connections: where.kinds()}
+	f, err := spec.ParseFlow(file, data, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	recoveries, err := f.Recoveries(besideSpec(file), opts)
+	return f.WithDefaults(), recoveries, err
+}
+
+// flowSubmission is a flow as the cluster keeps it, but for its id.
+func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
+	data, err := readSpecFile(file)
+	if err != nil {
+		return client.SubmitFlow{}, err
+	}
+	f, recoveries, err := readFlow(file, data, where)
+	if err != nil {
+		return client.SubmitFlow{}, err
+	}
+	out := client.SubmitFlow{Name: f.Metadata.Name, Namespace: f.Metadata.Namespace}
+	if out.Document, err = json.Marshal(f); err != nil {
+		return out, fmt.Errorf("encode flow %s: %w", out.Name, err)
+	}
+	graph, err := f.Graph()
+	if err != nil {
+		return out, err
+	}
+	for i, s := range graph {
+		written := f.Spec.Steps[i]
+		step := client.FlowStep{
+			Name: s.Name, Needs: append([]string{}, s.Needs...), Gate: s.Gate, MayFail: s.MayFail, TimeoutNanos: s.TimeoutNanos,
+			Retry: client.FlowRetry{Attempts: s.Retry.Attempts, InitialNanos: s.Retry.InitialNanos, MaxNanos: s.Retry.MaxNanos, Fixed: s.Retry.Fixed, On: append([]string{}, written.Retry.RetryOn...)},
+		}
+		var body any
+		step.Kind, body = stepBody(written, recoveries[i])
+		if step.Body, err = json.Marshal(body); err != nil {
+			return out, fmt.Errorf("encode step %s: %w", s.Name, err)
+		}
+		if err := conductor.Check(flow.Step{Name: s.Name, Gate: s.Gate, Kind: step.Kind, Body: step.Body}); err != nil {
+			return out, err // a file that is valid is one that conductors take
+		}
+		out.Steps = append(out.Steps, step)
+	}
+	return out, nil
+}
+
+// stepBody is what a step does, as who does it reads it.
+func stepBody(s spec.FlowStep, r *spec.Recovery) (kind string, body any) {
+	switch {
+	case s.Uses != nil:
+		return conductor.Recovery, r
+	case s.HTTP != nil:
+		call := conductor.Call{Method: s.HTTP.Method, URL: s.HTTP.URL, Body: s.HTTP.Body, Once: !*s.HTTP.Idempotent}
+		for _, h := range s.HTTP.Headers {
+			call.Headers = append(call.Headers, conductor.Header{Name: h.Name, Value: h.Value, Secret: h.SecretRef})
+		}
+		return conductor.HTTP, call
+	case s.Manual != nil:
+		return conductor.Manual, conductor.Question{Prompt: s.Manual.Prompt}
+	}
+	return conductor.Verify, struct{}{}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"backstitch/cluster/client"
+	"backstitch/cluster/conductor"
+	"backstitch/replay/spec"
+)
+
+// What a file says is what is handed in, with its defaults; what it names is read from beside it.
+func TestFlowSubmission(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	text, err := spec.Init("flow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := write("flow.yaml", text)
+	if _, err := flowSubmission(file, &places{}); err == nil {
+		t.Error("a flow whose recovery is not there was taken")
+	}
+	write("ORDERS.yaml", "apiVersion: backstitch.dev/v1\nkind: Flow\n")
+	var coded interface{ ErrorCode() string }
+	if _, err := flowSubmission(file, &places{}); !errors.As(err, &coded) || coded.ErrorCode() != spec.CodeNoRecovery {
+		t.Errorf("a step that uses a flow: got %v", err)
+	}
+	recovery, err := spec.Init("dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("ORDERS.yaml", recovery)
+	got, err := flowSubmission(file, &places{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, s := range got.Steps {
+		kinds = append(kinds, s.Kind)
+	}
+	if len(kinds) != 4 || kinds[0] != conductor.Recovery || kinds[1] != conductor.HTTP || kinds[3] != conductor.Manual {
+		t.Fatalf("got kinds %q", kinds)
+	}
+	if s := got.Steps[1]; s.Gate != "fill-orders" || s.TimeoutNanos != 90*60e9 || s.Retry.Attempts != 5 || s.Retry.InitialNanos != 2e9 || len(s.Retry.On) != 2 {
+		t.Errorf("rebuild-silver: got %+v", s)
+	}
+	if s := got.Steps[2]; !s.MayFail || s.Retry.Attempts != 2 || s.Retry.MaxNanos != 300e9 || s.TimeoutNanos != 60e9 ||
+		string(s.Body) != `{"method":"POST","url":"https://HOST/refresh","headers":[{"name":"Authorization","secret":"env:BACKSTITCH_NOTIFY_BI"}]}` {
+		t.Errorf("warm-cache: got %+v with %s", s, s.Body)
+	}
+}
+
+func TestFlowOutcomes(t *testing.T) {
+	for _, row := range []struct {
+		flow client.Flow
+		exit int
+	}{
+		{client.Flow{State: "succeeded"}, 0},
+		{client.Flow{State: "succeeded", Lost: 1}, client.ExitPartly},
+		{client.Flow{State: "failed", Lost: 0}, client.ExitFailed},
+		{client.Flow{State: "cancelled"}, client.ExitFailed},
+	} {
+		got := 0
+		var f *failure
+		if err := flowOutcome(row.flow); errors.As(err, &f) {
+			got = f.Exit
+		}
+		if got != row.exit {
+			t.Errorf("%s without %d: got status %d, want %d", row.flow.State, row.flow.Lost, got, row.exit)
+		}
+	}
+}
