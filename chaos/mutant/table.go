@@ -824,4 +824,24 @@ var All = []Mutant{
 		Why:    "an alert that is repeated starts a scan each time",
 		Caught: room("cluster/admin", "TestAlertsStartScans"),
 	},
+
+	// Flows.
+	{
+		Name: "act-before-the-book-knows", File: "cluster/conductor/loop.go",
+		Old: "			if st.Status != flow.Running {", New: "			if st.Status != flow.Running && (st.Status != flow.Pending || !flow.Ready(g.Steps, f.States, i)) {",
+		Why:    "an effect is there of which the next leader knows nothing",
+		Caught: room("cluster/conductor", "TestTheLeaderDiesAtEveryTransition"),
+	},
+	{
+		Name: "another-token-for-the-same-attempt", File: "cluster/conductor/act.go",
+		Old: "l.cfg.call(ctx, c, st.Token)", New: "l.cfg.call(ctx, c, fmt.Sprintf(\"%s-%p\", st.Token, l))",
+		Why:    "what the next leader asks again is done again",
+		Caught: room("cluster/conductor", "TestTheLeaderDiesAfterTheEffect"),
+	},
+	{
+		Name: "a-gate-without-a-proof", File: "fsm/flow/decide.go",
+		Old: "if name == \"\" || states[find(steps, name)].Proved {", New: "if name == \"\" || states[find(steps, name)].Status == Succeeded {",
+		Why:    "a recovery that compared nothing opens the gates behind it",
+		Caught: room("cluster/conductor", "TestGatesStayShutWithoutAProof"),
+	},
 }
