@@ -15,7 +15,7 @@ type BeginStep struct {
 	Flow    FlowID
 	Step    string
 	Attempt uint32 // one more than the newest
-	Token   string // flow.Token
+	Token   string // flow.State.NextToken
 	Wait    bool
 	Why     string // what it waits for
 }

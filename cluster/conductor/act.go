@@ -26,7 +26,7 @@ func (l *Loop) decided(f fsm.Flow, g fsm.FlowGraph, d flow.Decision, now int64) 
 	switch d.Act {
 	case flow.Begin:
 		at := attempt{f.ID, s.Name, st.Attempt + 1}
-		c := fsm.BeginStep{Flow: f.ID, Step: s.Name, Attempt: at.n, Token: flow.Token(string(f.ID), s.Name, at.n), Wait: s.Kind == Manual}
+		c := fsm.BeginStep{Flow: f.ID, Step: s.Name, Attempt: at.n, Token: st.NextToken(string(f.ID), s.Name), Wait: s.Kind == Manual}
 		if c.Wait {
 			var q Question
 			if json.Unmarshal(s.Body, &q) == nil {
@@ -37,7 +37,17 @@ func (l *Loop) decided(f fsm.Flow, g fsm.FlowGraph, d flow.Decision, now int64) 
 	case flow.Skip:
 		return proposal{command: fsm.SettleStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Status: flow.Skipped, Why: d.Why}, why: d.Why}
 	}
-	return settled(f, s, st, failed(d.Class, "%s", d.Why), now)
+	out := failed(d.Class, "%s", d.Why)
+	if d.Class == flow.TimedOut && once(s) {
+		out.class = flow.Lost // the call is on its way, or was
+	}
+	return settled(f, s, st, out, now)
+}
+
+// once reports whether a step makes a call that must not be made twice.
+func once(s flow.Step) bool {
+	var c Call
+	return s.Kind == HTTP && json.Unmarshal(s.Body, &c) == nil && c.Once
 }
 
 // settled makes the command that says what came of an attempt.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,7 +30,16 @@ func (c *Config) call(ctx context.Context, call Call, token string) outcome {
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, answerKept) // lets the connection be used again
-	return judge(resp)
+	if out = judge(resp); call.Once && out.class == flow.Transient && resp.StatusCode/100 == 5 {
+		out.class = flow.Lost // it may have been done before it went wrong
+	}
+	return out
+}
+
+// dialling reports whether an error came before anything was sent.
+func dialling(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // send sends a request; without an answer it says what came of it.
@@ -62,6 +72,8 @@ func (c *Config) send(ctx context.Context, call Call, token string) (*http.Respo
 		return resp, outcome{}
 	case errors.Is(err, notify.ErrGuarded):
 		return nil, failed(flow.Refused, "%v", notify.Bare(err))
+	case call.Once && !dialling(err):
+		return nil, failed(flow.Lost, "nobody knows whether it was done, and idempotent: false says not to ask again: %v", notify.Bare(err))
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, failed(flow.TimedOut, "no answer in time")
 	}

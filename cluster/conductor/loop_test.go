@@ -44,6 +44,7 @@ type world struct {
 	jobFails          int // how many times a job fails before it succeeds
 	plans             int
 	warn              bool
+	slow              time.Duration // each call
 	nothing           bool
 	other             bool // each plan is another one, as when the world moves
 }
@@ -204,6 +205,12 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
 		_ = req.Body.Close()
+	}
+	w.mu.Lock()
+	slow := w.slow
+	w.mu.Unlock()
+	if slow > 0 && !pause(req.Context(), slow) {
+		return nil, req.Context().Err()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -376,16 +383,24 @@ func TestTheLeaderDiesAfterTheEffect(t *testing.T) {
 
 // Where the other end knows no tokens, a call that may have been made is not made again.
 func TestOnceMeansAtMostOnce(t *testing.T) {
-	for _, dies := range []string{"before the call", "after the call"} {
+	for _, dies := range []string{"before the call", "after the call", "no answer", "a bad answer", "no time"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
-			if dies == "before the call" {
+			switch dies {
+			case "before the call":
 				w.diesAt, w.after = 1, true // begun, and nothing done
-			} else {
+			case "no answer": // and the leader lives
+				w.answer = func(*http.Request, int) (int, error) { return 200, errDead }
+			case "no time":
+				w.slow = time.Hour
+			case "a bad answer":
+				w.answer = func(*http.Request, int) (int, error) { return 502, nil }
+			default:
 				w.answer = func(*http.Request, int) (int, error) { w.die(); return 200, errDead }
 			}
 			s := callStep("page")
 			s.Body = []byte(`{"method":"POST","url":"https://bi.internal/page","once":true}`)
+			s.TimeoutNanos, s.Retry.On = int64(10*time.Second), s.Retry.On|1<<flow.TimedOut
 			w.must(fsm.SubmitFlow{ID: "fl-a", Name: "outage", Steps: []flow.Step{s}})
 			w.lead(20 * time.Second)
 			w.lead(20 * time.Second)
@@ -397,7 +412,7 @@ func TestOnceMeansAtMostOnce(t *testing.T) {
 				t.Errorf("%s: called %v", dies, w.calls)
 			}
 			w.must(fsm.RetryFlow{ID: "fl-a"}) // a person knows
-			w.answer = nil
+			w.answer, w.slow = nil, 0
 			w.lead(20 * time.Second)
 			if f, _ := w.flow("fl-a"); f.State != fsm.FlowSucceeded {
 				t.Errorf("%s, retried: got %s", dies, f.State)
@@ -410,14 +425,14 @@ func TestRetriesClassesAndStepsThatMayFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.jobFails = 1
-		w.answer = func(req *http.Request, _ int) (int, error) {
-			switch attempts := len(w.calls); {
+		w.answer = func(req *http.Request, nth int) (int, error) {
+			switch {
 			case req.URL.Path == "/cache":
 				return 404, nil
-			case req.URL.Path == "/silver" && attempts == 1:
+			case req.URL.Path == "/silver" && nth == 1:
 				return 503, nil
-			case req.URL.Path == "/silver" && attempts == 2:
-				return 0, errors.New("connection refused")
+			case req.URL.Path == "/silver" && nth == 2:
+				return 200, errors.New("connection reset") // it was done
 			}
 			return 200, nil
 		}
@@ -432,8 +447,8 @@ func TestRetriesClassesAndStepsThatMayFail(t *testing.T) {
 		if st := states["fill"]; st.Attempt != 2 || w.done["job bs-fill"] != 1 || w.plans != 1 {
 			t.Errorf("fill: %+v with %d plans, want the same job at the second attempt", st, w.plans)
 		}
-		if st := states["silver"]; st.Attempt != 3 || len(w.calls) != 5 {
-			t.Errorf("silver: %+v, want the third attempt, each under a token of its own: %v", st, w.calls)
+		if st := states["silver"]; st.Attempt != 3 || len(w.calls) != 3 || w.done["/silver "+st.Token] != 1 {
+			t.Errorf("silver: %+v, want three attempts under one token, done once: %v", st, w.calls)
 		}
 		if st := states["cache"]; st.Status != flow.Broken || st.Class != flow.Refused || st.Attempt != 1 || !strings.Contains(st.Why, "404") {
 			t.Errorf("cache: %+v, want one attempt that is refused", st)

@@ -6,7 +6,8 @@
 //     those that need it even when it failed; it never opens a gate.
 //   - A step that failed for good, and may not, blocks what needs it and nothing else: the other branches go on to their end, so that a
 //     retry has as little left to do as possible.
-//   - Each attempt has a number that is never used again, and a Token that follows from flow, step and number alone.
+//   - Each attempt has a number that is never used again. Its token is a function of the states alone: a new one after what is known to have
+//     failed, the same as before after what may have been done.
 //   - Every flow ends, if its effects do: attempts are counted, and nothing but a new attempt leaves an ended state.
 //
 // What is not here: facts and commands (fsm), who acts on a decision (cluster/conductor), what a person writes (replay/spec).

@@ -82,6 +82,18 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+func TestNextTokens(t *testing.T) {
+	first := State{}.NextToken("fl-a", "b")
+	if first != Token("fl-a", "b", 1) {
+		t.Errorf("the first attempt has token %s", first)
+	}
+	for class, same := range map[Class]bool{Transient: true, Throttled: true, TimedOut: true, Failed: false, Lost: false, 0: false} {
+		if got := (State{Attempt: 1, Token: first, Class: class}).NextToken("fl-a", "b"); (got == first) != same {
+			t.Errorf("after %q: the same token %t, want %t", class, got == first, same)
+		}
+	}
+}
+
 // naive is the same rules in the words of the document, one step at a time and from nothing: what has become of a step, given what each
 // attempt of each step would come to. It knows no states and no order.
 func naive(all []Step, fate func(step string, attempt uint32) (Class, bool)) map[string]Status {

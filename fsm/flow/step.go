@@ -125,10 +125,23 @@ type State struct {
 	NotBeforeUnixNanos int64 // of the next attempt
 }
 
-// Token is what an attempt's effect is known by at its other end: 32 hex digits, the same whoever asks and however often.
+// Token is what the effect of an attempt is known by at its other end: 32 hex digits, the same whoever asks and however often. See NextToken.
 func Token(id, step string, attempt uint32) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "flow %s %d:%s %d", id, len(step), step, attempt))
 	return hex.EncodeToString(sum[:16])
+}
+
+// NextToken is the token of the attempt after st. As long as nobody knows whether the one before has done something (no answer, no time left), it
+// is the same: an other end that knows tokens then does it once, however many attempts it takes. What is known to have come to a bad
+// end is begun under a new one.
+func (st State) NextToken(id, step string) string {
+	switch st.Class {
+	case Transient, Throttled, TimedOut:
+		if st.Token != "" {
+			return st.Token
+		}
+	}
+	return Token(id, step, st.Attempt+1)
 }
 
 // Again says whether a step is tried again after a failure of class c, and how long after it. tries are those since the last retry of the
