@@ -123,6 +123,18 @@ func (l *Loop) effect(s flow.Step, st flow.State, at attempt) (func(context.Cont
 			return nil, failed(flow.Lost, "another leader began it and may have made the call; idempotent: false says not to make it again")
 		}
 		return func(ctx context.Context) outcome { return l.cfg.call(ctx, c, st.Token) }, outcome{}
+	case RunDatabricks:
+		var d Databricks
+		if err := json.Unmarshal(s.Body, &d); err != nil {
+			return nil, failed(flow.Refused, "%v", err)
+		}
+		return func(ctx context.Context) outcome { return l.cfg.run(ctx, d, st.Token) }, outcome{}
+	case RunAirflow:
+		var a Airflow
+		if err := json.Unmarshal(s.Body, &a); err != nil {
+			return nil, failed(flow.Refused, "%v", err)
+		}
+		return func(ctx context.Context) outcome { return l.cfg.run(ctx, a, st.Token) }, outcome{}
 	}
 	return nil, outcome{} // verify: the gate was open
 }
@@ -146,7 +158,7 @@ func (l *Loop) start(ctx context.Context, s flow.Step, st flow.State, at attempt
 	whole := ctx
 	if s.TimeoutNanos > 0 {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(st.BegunUnixNanos+s.TimeoutNanos-now))
-	} else if plan {
+	} else if s.Kind != HTTP {
 		ctx, cancel = context.WithCancel(ctx)
 	} else {
 		ctx, cancel = context.WithTimeout(ctx, longestCall)

@@ -12,5 +12,5 @@
 //
 // What is not here: the rules of the graph (fsm/flow), what a person writes (replay/spec), how a plan is made (cmd wires a Planner).
 //
-// Reading order: step.go, http.go, loop.go, act.go.
+// Reading order: step.go, http.go, run.go, loop.go, act.go.
 package conductor

@@ -45,6 +45,7 @@ type world struct {
 	plans             int
 	warn              bool
 	slow              time.Duration // each call
+	elsewhere         http.RoundTripper
 	nothing           bool
 	other             bool // each plan is another one, as when the world moves
 }
@@ -239,6 +240,9 @@ func (w *world) lead(d time.Duration) {
 	w.mu.Unlock()
 	c := DefaultConfig()
 	c.Self, c.Program, c.Book, c.Proposer, c.Planner, c.Client = "a", "v1", w, w, w, &http.Client{Transport: w}
+	if w.elsewhere != nil {
+		c.Client = &http.Client{Transport: w.elsewhere}
+	}
 	c.Env = func(name string) (string, bool) { return "s3cret", name == "BACKSTITCH_NOTIFY_BI" }
 	c.Clock, c.Logger = time.Now, slog.New(slog.DiscardHandler)
 	l, err := New(c)

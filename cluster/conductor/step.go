@@ -21,6 +21,9 @@ const (
 	HTTP     = "http"     // Body is a Call
 	Manual   = "manual"   // Body is a Question
 	Verify   = "verify"   // Body is {}: the gate is all that there is to it
+
+	RunDatabricks = "databricks" // Body is a Databricks
+	RunAirflow    = "airflow"    // Body is an Airflow
 )
 
 // Call is one HTTP request, with the attempt's token as its Idempotency-Key.
@@ -65,6 +68,24 @@ func Check(s flow.Step) error {
 			return fmt.Errorf("step %s: %w", s.Name, err)
 		}
 		return c.check(s.Name)
+	case RunDatabricks:
+		var d Databricks
+		if err := strict(s.Body, &d); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		if d.JobID <= 0 {
+			return fmt.Errorf("step %s: it names no job", s.Name)
+		}
+		return checkRun(s.Name, d.URL, d.Authorization)
+	case RunAirflow:
+		var a Airflow
+		if err := strict(s.Body, &a); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		if a.DAG == "" {
+			return fmt.Errorf("step %s: it names no DAG", s.Name)
+		}
+		return checkRun(s.Name, a.URL, a.Authorization)
 	case Manual:
 		return strict(s.Body, &Question{})
 	case Verify:

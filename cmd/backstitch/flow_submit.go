@@ -122,6 +122,10 @@ func stepBody(s spec.FlowStep, r *spec.Recovery) (kind string, body any) {
 			call.Headers = append(call.Headers, conductor.Header{Name: h.Name, Value: h.Value, Secret: h.SecretRef})
 		}
 		return conductor.HTTP, call
+	case s.Databricks != nil:
+		return conductor.RunDatabricks, conductor.Databricks(*s.Databricks)
+	case s.Airflow != nil:
+		return conductor.RunAirflow, conductor.Airflow(*s.Airflow)
 	case s.Manual != nil:
 		return conductor.Manual, conductor.Question{Prompt: s.Manual.Prompt}
 	}

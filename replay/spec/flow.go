@@ -39,7 +39,7 @@ type FlowSpec struct {
 	Steps []FlowStep `json:"steps" jsonschema:"minItems=1,maxItems=100"`
 }
 
-// FlowStep is one step. It does exactly one of uses, http, manual and verify.
+// FlowStep is one step. It does exactly one of uses, http, databricks, airflow, manual and verify.
 type FlowStep struct {
 	// Name of the step, unique in the flow.
 	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
@@ -57,6 +57,10 @@ type FlowStep struct {
 	Uses *FlowUses `json:"uses,omitempty"`
 	// One HTTP request of the leader, with an Idempotency-Key that is the same for every repetition of an attempt.
 	HTTP *FlowHTTP `json:"http,omitempty"`
+	// A run of a job of Databricks, started once under the attempt's token as its idempotency_token, and waited for.
+	Databricks *FlowDatabricks `json:"databricks,omitempty"`
+	// A run of a DAG of Airflow, started once under an id that is made of the attempt's token, and waited for.
+	Airflow *FlowAirflow `json:"airflow,omitempty"`
 	// A question to a person: backstitch flow approve or reject.
 	Manual *FlowManual `json:"manual,omitempty"`
 	// Fails unless the job of a step has a passing proof.
@@ -79,7 +83,7 @@ type FlowRetry struct {
 	Initial Duration `json:"initial,omitempty"`
 	// Longest pause.
 	Max Duration `json:"max,omitempty"`
-	// After which failures there is another attempt. transient: nobody answered, or 408, 409, 425 and 5xx. throttled: 429 and 503. timeout: the attempt took too long. failed: the job failed; it is taken up again.
+	// After which failures there is another attempt. transient: nobody answered, or 408, 409, 425 and 5xx. throttled: 429 and 503. timeout: the attempt took too long. failed: the job failed, and is taken up again; the run failed, and another one is started.
 	RetryOn []string `json:"retryOn,omitempty" jsonschema:"enum=transient,enum=throttled,enum=timeout,enum=failed"`
 }
 
@@ -111,6 +115,30 @@ type FlowHeader struct {
 	Value string `json:"value,omitempty" jsonschema:"maxLength=4096"`
 	// Where the agents find a secret value: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir. It is sent as it is, over https only.
 	SecretRef string `json:"secretRef,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
+}
+
+// FlowDatabricks is a job of a workspace: jobs/run-now of version 2.1 of its API.
+type FlowDatabricks struct {
+	// URL of the workspace, such as https://acme.cloud.databricks.com.
+	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
+	// Where the agents find the whole Authorization header, such as "Bearer dapi...": env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
+	Authorization string `json:"authorization" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
+	// Number of the job.
+	JobID int64 `json:"jobId" jsonschema:"minimum=1"`
+	// Its job_parameters.
+	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+// FlowAirflow is a DAG: dagRuns of version 1 of Airflow's API.
+type FlowAirflow struct {
+	// URL in front of /api/v1.
+	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
+	// Where the agents find the whole Authorization header, such as "Basic ...": env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
+	Authorization string `json:"authorization" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
+	// Id of the DAG.
+	DAG string `json:"dag" jsonschema:"minLength=1,maxLength=250"`
+	// Its conf.
+	Conf map[string]string `json:"conf,omitempty"`
 }
 
 // FlowManual is a question.

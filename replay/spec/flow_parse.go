@@ -137,13 +137,13 @@ func (c *checker) fault(s FlowStep, fault flow.Fault, all []flow.Step) {
 // flowStep refuses one that does nothing, or several things, and what its parts can not be.
 func (c *checker) flowStep(path string, s FlowStep) {
 	n := 0
-	for _, there := range []bool{s.Uses != nil, s.HTTP != nil, s.Manual != nil, s.Verify != nil} {
+	for _, there := range []bool{s.Uses != nil, s.HTTP != nil, s.Databricks != nil, s.Airflow != nil, s.Manual != nil, s.Verify != nil} {
 		if there {
 			n++
 		}
 	}
 	if n != 1 {
-		c.add(CodeStep, path, fmt.Sprintf("step %s does %d things", s.Name, n), "write exactly one of uses, http, manual, verify")
+		c.add(CodeStep, path, fmt.Sprintf("step %s does %d things", s.Name, n), "write exactly one of uses, http, databricks, airflow, manual, verify")
 	}
 	for i, need := range s.Needs {
 		if slices.Contains(s.Needs[:i], need) {
@@ -155,6 +155,21 @@ func (c *checker) flowStep(path string, s FlowStep) {
 	}
 	if s.HTTP != nil {
 		c.flowHTTP(path+".http", s.HTTP)
+	}
+	if d := s.Databricks; d != nil {
+		c.flowHTTP(path+".databricks", &FlowHTTP{URL: d.URL})
+		c.flowSecret(path+".databricks.authorization", d.URL)
+	}
+	if a := s.Airflow; a != nil {
+		c.flowHTTP(path+".airflow", &FlowHTTP{URL: a.URL})
+		c.flowSecret(path+".airflow.authorization", a.URL)
+	}
+}
+
+// flowSecret refuses a secret over plain http.
+func (c *checker) flowSecret(path, at string) {
+	if u, err := url.Parse(at); err == nil && u.Scheme != "https" && !loopback(u.Hostname()) {
+		c.add(CodeTogether, path, "a secret would go over plain http, where anybody can read it", "use an https URL")
 	}
 }
 
