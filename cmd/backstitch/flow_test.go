@@ -38,6 +38,12 @@ func TestFlowSubmission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, more := range []string{"sla: {recoverWithin: 6h}", `schedule: {blackout: [{cron: "0 2 * * *", duration: 1h}]}`} {
+		write("ORDERS.yaml", recovery+"  "+more+"\n")
+		if _, err := flowSubmission(file, &places{}); !errors.As(err, &coded) || coded.ErrorCode() != spec.CodeNoRecovery {
+			t.Errorf("a step whose recovery has %s, which nobody would keep to: got %v", more, err)
+		}
+	}
 	write("ORDERS.yaml", recovery)
 	got, err := flowSubmission(file, &places{})
 	if err != nil {

@@ -38,11 +38,30 @@ func (f *Flow) Recoveries(read func(name string) ([]byte, error), opts Options) 
 		if kind := KindOf(data); kind != Kind && kind != "" {
 			return nil, &pathError{Problem{Code: CodeNoRecovery, Message: fmt.Sprintf("step %s uses %s, which is a %s", s.Name, s.Uses.File, kind), Hint: "want a file of kind " + Kind}}
 		}
-		if out[i], err = Parse(s.Uses.File, data, Options{Connections: opts.Connections}); err != nil {
+		r, err := Parse(s.Uses.File, data, Options{Connections: opts.Connections})
+		if err != nil {
 			return nil, err
 		}
+		if word := r.timed(); word != "" {
+			return nil, &pathError{Problem{Code: CodeNoRecovery, Message: fmt.Sprintf("step %s uses %s, which has %s", s.Name, s.Uses.File, word),
+				Hint: "leave it out: a job of a flow begins when its step does, and has no hours and no deadline of its own"}}
+		}
+		out[i] = r
 	}
 	return out, nil
+}
+
+// timed names what of r says when it may run and until when it has to be done, "" for nothing. A job of a flow does not keep to it.
+func (r *Recovery) timed() string {
+	switch h := r.Spec.Schedule; {
+	case r.Spec.SLA != nil:
+		return "an sla"
+	case h != nil && len(h.PeakHours) > 0:
+		return "schedule.peakHours"
+	case h != nil && len(h.Blackout) > 0:
+		return "schedule.blackout"
+	}
+	return ""
 }
 
 // Graph returns the steps as the rules of flows see them, without what they do. f has its defaults and is valid.
