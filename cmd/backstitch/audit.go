@@ -107,6 +107,9 @@ func newAuditTail(a *app) *cobra.Command {
 		Example: "  backstitch audit tail\n  backstitch audit tail --refused -o jsonl --timeout 1h",
 		Args:    cobra.NoArgs,
 		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
+			if a.output == "json" || a.output == "yaml" {
+				return usage(cmd, fmt.Errorf("-o %s is one value, and records come as they are given: -o jsonl", a.output))
+			}
 			if f.q.Limit < 0 || f.q.Limit > 1000 {
 				return usage(cmd, fmt.Errorf("--last %d: want 0 to 1000", f.q.Limit))
 			}

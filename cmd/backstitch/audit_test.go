@@ -216,6 +216,9 @@ func TestAuditListAndTail(t *testing.T) {
 	if _, stderr, status = invoke(t, nil, "audit", "list", "--since", "yesterday", "--addr", addr); status != client.ExitUsage {
 		t.Errorf("--since: status %d\n%s", status, stderr)
 	}
+	if _, stderr, status = invoke(t, nil, "audit", "tail", "-o", "json", "--addr", addr); status != client.ExitUsage || !strings.Contains(stderr, "-o jsonl") {
+		t.Errorf("tail as one value: status %d\n%s", status, stderr)
+	}
 	asked := 0
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		all := trailOf(t, "node-a", 1, 4)
