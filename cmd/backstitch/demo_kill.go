@@ -196,7 +196,8 @@ func (d *demo) kill(ctx context.Context, c *client.Client, job string, victim *s
 }
 
 // newProgress waits until somebody else has written on behalf of a slice whose owner died. Progress is seen once it is in the
-// book, up to half a second after it is in the topic, so the time is never too short.
+// book, up to half a second after it is in the topic, so the time is never too short. A slice that its owner had ended before it died has no other one:
+// when that is so of all, there is nothing to wait for.
 func newProgress(ctx context.Context, c *client.Client, job string, orphans map[string]client.SliceState) error {
 	wait, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
@@ -207,9 +208,15 @@ func newProgress(ctx context.Context, c *client.Client, job string, orphans map[
 		}
 		for _, now := range slices {
 			old, ok := orphans[now.ID]
+			if ok && now.Epoch == old.Epoch && now.Status == "done" {
+				delete(orphans, now.ID)
+			}
 			if ok && now.Epoch > old.Epoch && (now.Status == "done" || dealtWith(now.Progress) > dealtWith(old.Progress)) {
 				return nil
 			}
+		}
+		if len(orphans) == 0 {
+			return nil
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):

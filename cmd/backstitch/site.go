@@ -264,7 +264,7 @@ func (s *site) blame(ctx context.Context, err error) error {
 	for _, p := range procs {
 		if p != nil && !p.Running() {
 			return &failure{
-				Code: codeSandbox, Title: p.Name() + " has ended", Detail: tail(s.log(p.Name()), 5),
+				Code: codeSandbox, Title: p.Name() + " has ended", Detail: err.Error() + "\n" + tail(s.log(p.Name()), 5),
 				Next: "run it again; if a port was taken, the next try takes another", Exit: client.ExitFailed, Err: err,
 			}
 		}
