@@ -12,5 +12,5 @@
 //
 // What is not here: random mutations. Those find tests that are missing; these hold the promises that must never be without one.
 //
-// Reading order: table.go, run.go.
+// Reading order: table.go, table_cluster.go, run.go.
 package mutant

@@ -1,0 +1,191 @@
+package mutant
+
+// ofTheCluster break what is promised of nodes together: who decides, who works on what and how fast, and who is told.
+var ofTheCluster = []Mutant{
+	// Making a cluster, and coming back to it.
+	{
+		Name: "promise-without-sync", File: "cluster/run.go",
+		Old: "	if err := writeMark(n.fs, n.cfg.DataDir, next); err != nil {\n", New: "	if len(next.Servers) > 0 {\n		n.mark = next\n		return nil\n	}\n	if err := writeMark(n.fs, n.cfg.DataDir, next); err != nil {\n",
+		Why:    "a promise is answered and forgotten, and given once more to others",
+		Caught: room("cluster", "TestAPromiseOutlivesAPowerCut"),
+	},
+	{
+		Name: "vote-with-other-data", File: "cluster/mark.go",
+		Old: "m.Generation == generation && generation > 0", New: "m.Generation > 0",
+		Why:    "a node that lost its data is as fresh as on the day of its promise, and votes",
+		Caught: room("cluster", "TestAVoterThatForgotIsNotTakenAsFresh"),
+	},
+	{
+		Name: "begin-uncounted", File: "storage/open.go",
+		Old: "	case whole:\n", New: "	case whole || format > 0:\n",
+		Why:    "a database that was taken out of its directory is made anew, and nobody can tell",
+		Caught: room("cluster", "TestAVoterThatForgotIsNotTakenAsFresh"),
+	},
+	{
+		Name: "join-unasked", File: "cluster/bootstrap.go",
+		Old: "m.Cluster, m.Servers, m.Generation = r.Who.Cluster, nil, 0", New: "m.Cluster, m.Servers, m.Generation = r.Who.Cluster, nil, n.identity.Generation",
+		Why:    "an empty disk under an old id has the old vote",
+		Caught: room("cluster", "TestAnIDThatVotedIsRefusedOnANewDisk"),
+	},
+	{
+		Name: "term-before-entry", File: "cluster/founding.go",
+		Old: "	l.key, l.value = key, value\n	return nil\n", New: "	return l.StableStore.SetUint64(key, value)\n",
+		Why:    "a node that dies while it makes a cluster makes none any more",
+		Caught: room("cluster", "TestAllMayDieAtTheirFirstStart"),
+	},
+	{
+		Name: "forget-met-damage", File: "cluster/open.go",
+		Old: "func(m *mark) { m.Rebuild = why }); failed != nil {", New: "func(m *mark) { _ = why }); failed != nil {",
+		Why:    "a node whose damaged block only a compaction reads ends at each start",
+		Caught: room("cluster", "TestDamageThatNoCheckReadsIsSetAside"),
+	},
+
+	// Leases.
+	{
+		Name: "owner-outlives-its-lease", File: "replay/worker/table.go",
+		Old: "	if !t.lapsed {\n		return nil\n", New: "	if t.lapsed || !t.lapsed {\n		return nil\n",
+		Why:    "an owner that was cut off goes on when its time is over",
+		Caught: room("replay/worker", "TestTableLapses"),
+	},
+	{
+		Name: "ask-nothing-after-a-refusal", File: "replay/worker/loop.go",
+		Old: "if n.err == nil && len(n.refused) > 0 {", New: "if n.err != nil && len(n.refused) > 0 {",
+		Why:    "a slice of which the book knows more stands still for ever",
+		Caught: room("replay/worker", "TestAnOldBookDoesNotStopASliceForEver"),
+	},
+	{
+		Name: "one-hint-is-enough", File: "cluster/leader/health.go",
+		Old: "len(hints) >= 2 ||", New: "len(hints) >= 1 ||",
+		Why:    "a node that one rumour speaks against loses its work",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
+
+	{
+		Name: "a-file-a-second", File: "replay/engine/few.go",
+		Old: "min(2*e.every, longestQuiet)", New: "min(e.every, longestQuiet)",
+		Why:    "a reference that trickles leaves a file each time a commit is due, thousands of them",
+		Caught: room("replay/engine", "TestS28AReferenceThatTricklesLeavesFewFiles"),
+	},
+
+	// Turns.
+	{
+		Name: "blackout-ignored", File: "cluster/leader/yield.go",
+		Old: "	case !j.Calendar.Blackout.IsZero():", New: "	case false:",
+		Why:    "a job runs in its blackout",
+		Caught: room("cluster/leader", "TestScenarios"),
+		Also:   room("chaos/bubble", "TestAJobKeepsItsHours"),
+	},
+	{
+		Name: "no-aging", File: "cluster/leader/grant.go",
+		Old: "if steps[j.ID] >= plan.Overdue {", New: "if false {",
+		Why:    "a job of low priority starves",
+		Caught: room("cluster/leader", "TestNothingStarves"),
+	},
+	{
+		Name: "latest-deadline-first", File: "partition/plan/order.go",
+		Old: "return cmp.Compare(never(r.DeadlineUnixNanos), never(other.DeadlineUnixNanos))", New: "return cmp.Compare(never(other.DeadlineUnixNanos), never(r.DeadlineUnixNanos))",
+		Why:    "of jobs of one priority the most urgent is last",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
+
+	// Budgets.
+	{
+		Name: "give-away-what-others-have", File: "cluster/quota/quota.go",
+		Old: "free -= min(h.has[unit], whole[unit])", New: "free -= 0",
+		Why:    "a node gets its fair part before the others have given theirs up",
+		Caught: room("cluster/quota", "TestSharesNeverExceedTheBudget"),
+	},
+	{
+		Name: "wait-for-the-dead", File: "cluster/contacts.go",
+		Old: "return k != nil && k.conns <= 0 && k.refused", New: "return k != nil && k.conns < 0 && k.refused",
+		Why:    "the part of a dead node lies idle until its leases would have ended",
+		Caught: room("chaos/bubble", "TestABudgetHoldsWhileANodeDies"),
+	},
+
+	{
+		Name: "believe-the-hash", File: "cmd/backstitch/audit_chain.go",
+		Old: "	if want != said || r.Name", New: "	if r.Name",
+		Why:    "a record of the audit trail that was changed counts as what was written",
+		Caught: room("cmd/backstitch", "TestEveryChangeOfARecordIsSeen"),
+	},
+
+	// Telling the incident.
+	{
+		Name: "blame-the-neighbour", File: "replay/report/timeline.go",
+		Old: "return when(held, rec.Subject+\" was changed\")", New: "return when(held || true, rec.Subject+\" was changed\")",
+		Why:    "a bound of another namespace stands in the incident of a job that never felt it",
+		Caught: room("replay/report", "TestAReportTellsTheIncident"),
+	},
+	{
+		Name: "smuggle-into-an-old-report", File: "replay/report/file.go",
+		Old: "case st.Version == Version1 && (len(", New: "case st.Version == Version1 && false && (len(",
+		Why:    "a report says that it is of version 1 and has decisions, which no reader of version 1 can show",
+		Caught: room("replay/report", "TestOldReportsAreStillChecked"),
+	},
+
+	// Feedback.
+	{
+		Name: "hear-nobody-suffer", File: "replay/pace/controller.go",
+		Old: "		if !s.Over() {\n", New: "		if true || !s.Over() {\n",
+		Why:    "a group falls behind, and the job goes on",
+		Caught: room("replay/feedback", "TestTheRateFollowsTheLagOfAGroup"),
+	},
+	{
+		Name: "unseen-is-well", File: "replay/pace/controller.go",
+		Old: "			unseen = s\n", New: "			_ = unseen\n",
+		Why:    "a group that the broker does not show is taken for one that keeps up, and the rate rises without end",
+		Caught: room("replay/feedback", "TestAGroupThatCanNotBeSeenHoldsTheRate"),
+	},
+	{
+		Name: "a-pace-for-nobody", File: "replay/throttle/meter.go",
+		Old: "purses: append(scoped, m.pace)}", New: "purses: scoped}",
+		Why:    "the rate falls in what status says, and lanes never hear of it",
+		Caught: room("chaos/bubble", "TestJobsSlowDownForAGroupThatFallsBehind"),
+	},
+
+	// Telling others.
+	{
+		Name: "follow-any-address", File: "cluster/notify/guard.go",
+		Old: "	if bad {\n", New: "	if bad && false {\n",
+		Why:    "a dataset's URL makes the leader ask a metadata service",
+		Caught: room("cluster/notify", "TestMetadataServicesAreNotDialled"),
+	},
+	{
+		Name: "settle-without-an-answer", File: "cluster/notify/loop.go",
+		Old: "	case r.err == nil:\n", New: "	case r.err == nil || errors.Is(r.err, context.DeadlineExceeded):\n",
+		Why:    "a notice that was on its way when its time was over counts as told",
+		Caught: room("cluster/notify", "TestSilenceIsNoAnswer"),
+	},
+	{
+		Name: "told-one-told-all", File: "fsm/fact_notice.go",
+		Old: "waits = waits || e.Hears(n.Kind) && settled[i] < n.Index", New: "waits = e.Hears(n.Kind) && settled[i] < n.Index",
+		Why:    "a notice goes as soon as the last endpoint of the list was told, and the others never are",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "scan-with-every-repeat", File: "cluster/admin/trigger.go",
+		Old: "fsm.TriggeredScanID(name, i, a.Fingerprint, a.StartsAt.UnixNano())", New: "fsm.TriggeredScanID(name, i, a.Fingerprint, s.clock().UnixNano()+int64(view.Applied()))",
+		Why:    "an alert that is repeated starts a scan each time",
+		Caught: room("cluster/admin", "TestAlertsStartScans"),
+	},
+
+	// Flows.
+	{
+		Name: "act-before-the-book-knows", File: "cluster/conductor/loop.go",
+		Old: "			if st.Status != flow.Running {", New: "			if st.Status != flow.Running && (st.Status != flow.Pending || !flow.Ready(g.Steps, f.States, i)) {",
+		Why:    "an effect is there of which the next leader knows nothing",
+		Caught: room("cluster/conductor", "TestTheLeaderDiesAtEveryTransition"),
+	},
+	{
+		Name: "another-token-for-the-same-attempt", File: "cluster/conductor/act.go",
+		Old: "l.cfg.call(ctx, c, st.Token)", New: "l.cfg.call(ctx, c, fmt.Sprintf(\"%s-%p\", st.Token, l))",
+		Why:    "what the next leader asks again is done again",
+		Caught: room("cluster/conductor", "TestTheLeaderDiesAfterTheEffect"),
+	},
+	{
+		Name: "a-gate-without-a-proof", File: "fsm/flow/decide.go",
+		Old: "if name == \"\" || states[find(steps, name)].Proved {", New: "if name == \"\" || states[find(steps, name)].Status == Succeeded {",
+		Why:    "a recovery that compared nothing opens the gates behind it",
+		Caught: room("cluster/conductor", "TestGatesStayShutWithoutAProof"),
+	},
+}
