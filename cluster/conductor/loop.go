@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"backstitch/cluster/turns"
 	"backstitch/fsm"
 	"backstitch/fsm/flow"
 )
@@ -111,7 +112,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer l.work.Wait()
 	defer stop()
 	changed := make(chan struct{}, 1)
-	l.work.Go(func() { l.watch(ctx, changed) })
+	l.work.Go(func() { turns.Watch(ctx, l.cfg.Book, l.cfg.Turn, changed) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -139,39 +140,9 @@ func (l *Loop) Run(ctx context.Context) error {
 			return fmt.Errorf("conductor: %w", err)
 		}
 		timer.Reset(max(wait, l.cfg.Turn))
-		if !pause(ctx, l.cfg.Turn) {
+		if !turns.Pause(ctx, l.cfg.Turn) {
 			return nil
 		}
-	}
-}
-
-// watch says when the book has something new.
-func (l *Loop) watch(ctx context.Context, changed chan<- struct{}) {
-	seen := uint64(0)
-	for ctx.Err() == nil {
-		at, err := l.cfg.Book.Wait(ctx, seen)
-		if err != nil {
-			return // the next turn reads the book and says why
-		}
-		seen = at
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-		if !pause(ctx, l.cfg.Turn) {
-			return
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

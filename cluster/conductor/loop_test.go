@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backstitch/cluster/turns"
 	"backstitch/fsm"
 	"backstitch/fsm/flow"
 	"backstitch/partition"
@@ -210,7 +211,7 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	slow := w.slow
 	w.mu.Unlock()
-	if slow > 0 && !pause(req.Context(), slow) {
+	if slow > 0 && !turns.Pause(req.Context(), slow) {
 		return nil, req.Context().Err()
 	}
 	w.mu.Lock()

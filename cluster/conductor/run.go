@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"backstitch/cluster/turns"
 	"backstitch/fsm/flow"
 )
 
@@ -164,7 +165,7 @@ func (c *Config) run(ctx context.Context, r remote, token string) outcome {
 		if out.class == flow.Refused {
 			return failed(flow.Lost, "the run was started, and can not be asked for: %s", out.why)
 		}
-		if !pause(ctx, max(pollEvery, out.after)) {
+		if !turns.Pause(ctx, max(pollEvery, out.after)) {
 			return failed(flow.TimedOut, "the run did not end in time; it may go on")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"backstitch/cluster/turns"
 	"backstitch/fsm"
 )
 
@@ -117,7 +118,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer l.posts.Wait()
 	defer stop()
 	changed := make(chan struct{}, 1)
-	l.posts.Go(func() { l.watch(ctx, changed) })
+	l.posts.Go(func() { turns.Watch(ctx, l.cfg.Book, l.cfg.Turn, changed) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -137,39 +138,9 @@ func (l *Loop) Run(ctx context.Context) error {
 			return fmt.Errorf("notify: %w", err)
 		}
 		timer.Reset(max(wait, l.cfg.Turn))
-		if !pause(ctx, l.cfg.Turn) {
+		if !turns.Pause(ctx, l.cfg.Turn) {
 			return nil
 		}
-	}
-}
-
-// watch says when the book has something new.
-func (l *Loop) watch(ctx context.Context, changed chan<- struct{}) {
-	seen := uint64(0)
-	for ctx.Err() == nil {
-		at, err := l.cfg.Book.Wait(ctx, seen)
-		if err != nil {
-			return // the next turn reads the book and says why
-		}
-		seen = at
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-		if !pause(ctx, l.cfg.Turn) {
-			return
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -224,6 +224,45 @@ func TestANoticeThatWasNotNotedIsSentAgainUnderItsID(t *testing.T) {
 	}
 }
 
+// lostOnTheWay is a network that loses the first message and carries the others: the sender hears nothing until its time is over.
+type lostOnTheWay struct {
+	mu    sync.Mutex
+	order []string
+}
+
+func (l *lostOnTheWay) RoundTrip(req *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	l.order = append(l.order, req.Header.Get("Idempotency-Key"))
+	first := len(l.order) == 1
+	l.mu.Unlock()
+	if first {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+}
+
+// TestSilenceIsNoAnswer: a notice whose time was over before anybody answered is not noted as told, and is sent again under its id.
+func TestSilenceIsNoAnswer(t *testing.T) {
+	b := newBook(t)
+	b.put("default/orders", fsm.Endpoint{Name: "bus", Format: fsm.FormatCloudEvents, URL: "https://bus.example", On: 1 << fsm.NoticeStarted})
+	b.start("bs-a", "orders")
+	h, way := drive(t, b), &lostOnTheWay{}
+	h.cfg.Client = &http.Client{Transport: way}
+	h.cfg.Timeout = time.Millisecond
+	h.round()
+	h.cfg.Timeout = time.Minute
+	h.now = h.now.Add(h.round())
+	h.round()
+	h.round()
+	if len(way.order) != 2 || way.order[0] != way.order[1] {
+		t.Errorf("got %v, want the same id twice", way.order)
+	}
+	if d := b.delivery("default/orders", "bus"); d.Sent != 1 || d.Dropped != 0 {
+		t.Errorf("got %+v, want one sent", d)
+	}
+}
+
 // TestADeadReceiverHoldsUpNobody: others are told meanwhile, tries come further apart, and after a day the notice is given up.
 func TestADeadReceiverHoldsUpNobody(t *testing.T) {
 	b := newBook(t)
