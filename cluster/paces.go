@@ -49,20 +49,12 @@ func (n *Node) pacesHere() (*wire.PacesReply, error) {
 
 // Paces asks the leader what holds jobs back beside budgets, by job and node. It is a matter of moments. A cluster of an older version has none.
 func (n *Node) Paces(ctx context.Context) ([]quota.Pace, error) {
-	if err := n.gate(ctx); err != nil {
+	leader, err := n.leaderNow(ctx)
+	if err != nil {
 		return nil, err
 	}
-	id := n.leaderID()
-	addr, _, err := n.resolve(id)
-	switch {
-	case id == n.id:
-		lead := n.currentLead()
-		if lead == nil {
-			return nil, ErrNoLeader
-		}
-		return lead.quota.Paces(n.deps.Clock()), nil
-	case id == "" || err != nil:
-		return nil, ErrNoLeader
+	if leader.here != nil {
+		return leader.here.quota.Paces(n.deps.Clock()), nil
 	}
 	v := n.stores.machine.View()
 	version, err := v.Version()
@@ -70,7 +62,7 @@ func (n *Node) Paces(ctx context.Context) ([]quota.Pace, error) {
 	if err != nil || version < pacesSince {
 		return nil, err
 	}
-	answer, err := n.pool.Call(ctx, id, addr, &wire.PacesRequest{From: n.who()}, nil, true)
+	answer, err := leader.ask(ctx, &wire.PacesRequest{From: n.who()})
 	if err != nil {
 		return nil, fmt.Errorf("ask the leader for paces: %w", err)
 	}

@@ -86,24 +86,43 @@ func (n *Node) sharesHere() (*wire.SharesReply, error) {
 	return out, nil
 }
 
-// Holdings asks the leader who has which part of which budget, by scope and node. It is a matter of moments, and in no book.
-func (n *Node) Holdings(ctx context.Context) ([]quota.Holding, error) {
+// leaderAt is who leads at the moment: this node, or one that is asked.
+type leaderAt struct {
+	here *leading // nil when it is another
+	ask  func(ctx context.Context, question wire.Message) (wire.Message, error)
+}
+
+// leaderNow finds the leader, for questions whose answers nobody decides by.
+func (n *Node) leaderNow(ctx context.Context) (leaderAt, error) {
 	if err := n.gate(ctx); err != nil {
-		return nil, err
+		return leaderAt{}, err
 	}
 	id := n.leaderID()
-	addr, _, err := n.resolve(id)
-	switch {
-	case id == n.id:
-		lead := n.currentLead()
-		if lead == nil {
-			return nil, ErrNoLeader
+	if id == n.id {
+		if lead := n.currentLead(); lead != nil {
+			return leaderAt{here: lead}, nil
 		}
-		return lead.quota.Holdings(n.deps.Clock()), nil
-	case id == "" || err != nil:
-		return nil, ErrNoLeader
+		return leaderAt{}, ErrNoLeader
 	}
-	answer, err := n.pool.Call(ctx, id, addr, &wire.SharesRequest{From: n.who()}, nil, true)
+	addr, _, err := n.resolve(id)
+	if id == "" || err != nil {
+		return leaderAt{}, ErrNoLeader
+	}
+	return leaderAt{ask: func(ctx context.Context, question wire.Message) (wire.Message, error) {
+		return n.pool.Call(ctx, id, addr, question, nil, true)
+	}}, nil
+}
+
+// Holdings asks the leader who has which part of which budget, by scope and node. It is a matter of moments, and in no book.
+func (n *Node) Holdings(ctx context.Context) ([]quota.Holding, error) {
+	leader, err := n.leaderNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if leader.here != nil {
+		return leader.here.quota.Holdings(n.deps.Clock()), nil
+	}
+	answer, err := leader.ask(ctx, &wire.SharesRequest{From: n.who()})
 	if err != nil {
 		return nil, fmt.Errorf("ask the leader for shares: %w", err)
 	}
