@@ -31,7 +31,7 @@ type AuditOf struct {
 
 func (s *Server) listAudit(ctx context.Context, in *AuditOf) (*indexed[client.AuditRecords], error) {
 	if err := s.await(ctx, in.Blocking); err != nil {
-		return nil, err
+		return nil, s.failed(err)
 	}
 	var since time.Time
 	if in.Since != "" {
