@@ -29,16 +29,11 @@ type named struct {
 	payload []byte // of the value, without what is in front
 }
 
-// Name returns what the value of r calls its schema, as far as a job looks that reads all ways; ok is false where nothing is named.
-func Name(r *record.Record) (name record.SchemaName, ok bool) {
+// Name returns what the value of r calls its schema, as far as a job looks that reads all ways; ok is false where nothing is named. elsewhere says
+// that it is not a number in front.
+func Name(r *record.Record) (name record.SchemaName, elsewhere, ok bool) {
 	x, why := look(r, true)
-	return x.name, why == nil
-}
-
-// InHeader reports whether a header names the schema of r's value.
-func InHeader(r *record.Record) bool {
-	_, n := record.Namings(r, record.AllFields, 0)
-	return n.OK
+	return x.name, x.name.ByGUID || x.header >= 0, why == nil
 }
 
 // look finds the name.

@@ -230,7 +230,7 @@ func FuzzNames(f *testing.F) {
 		if len(header) > 0 {
 			r.Headers = []record.Header{{Key: record.ValueSchemaHeader, Value: header}}
 		}
-		name, named := framed.Name(&r)
+		name, _, named := framed.Name(&r)
 		e := framed.NewEditor(steps(t, k.form, out, k.steps), framed.Pinned{{ID: writerID}: w, {ByGUID: true, GUID: writerGUID}: w}, framed.Names{Elsewhere: true, GUID: &outputGUID})
 		made, changed, err := e.Record([]byte("x"), &r)
 		switch {

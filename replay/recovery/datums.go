@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"backstitch/replay/framed"
 	"backstitch/replay/gap"
@@ -300,8 +301,8 @@ type writers struct {
 	mu        sync.RWMutex
 	met       map[record.SchemaName]framed.Schema
 	unknown   map[record.SchemaName]error
-	elsewhere bool  // a record names one by a GUID or in a header
-	failed    error // why what is written can not be told
+	elsewhere atomic.Bool // a record names one by a GUID or in a header
+	failed    error       // why what is written can not be told
 }
 
 var _ framed.Learner = (*writers)(nil)
@@ -345,23 +346,21 @@ func (w *writers) Writer(name record.SchemaName) (framed.Schema, error) {
 
 // Learn is framed.Learner's.
 func (w *writers) Learn(ctx context.Context, r *record.Record) error {
-	name, ok := framed.Name(r)
+	name, elsewhere, ok := framed.Name(r)
 	if !ok {
 		return nil
 	}
 	_, err := w.Writer(name)
-	if err == nil && (name.ByGUID || framed.InHeader(r)) {
-		w.mu.Lock()
-		w.elsewhere = true
-		w.mu.Unlock()
+	if errors.Is(err, framed.ErrNotMet) {
+		if err := w.ask(ctx, name); err != nil {
+			return err
+		}
+		_, err = w.Writer(name)
 	}
-	if !errors.Is(err, framed.ErrNotMet) {
-		return nil
+	if err == nil && elsewhere && !w.elsewhere.Load() { // most records have nothing new to say
+		w.elsewhere.Store(true)
 	}
-	if err := w.ask(ctx, name); err != nil {
-		return err
-	}
-	return w.Learn(ctx, r)
+	return nil
 }
 
 // ask asks for a schema that was not asked for before.
@@ -415,7 +414,7 @@ func (b *builder) pinWriters() error {
 	}
 	d, total := *b.datums(), 0
 	d.Writers = nil
-	d.Elsewhere = b.writers.elsewhere
+	d.Elsewhere = b.writers.elsewhere.Load()
 	for _, name := range slices.SortedFunc(maps.Keys(b.writers.met), inOrder) {
 		whole := b.writers.met[name].Whole()
 		text := compact(whole.Schema)
