@@ -123,6 +123,12 @@ func (t *teller) about(rec fsm.AuditRecord) string {
 		return when(rec.Subject == t.plan, "the plan was approved, and started")
 	case fsm.SubmitJob{}.Op():
 		return when(mine, "the plan was submitted")
+	case fsm.SubmitJobOnTerms{}.Op():
+		return when(mine, "the plan was submitted, with hours or a deadline")
+	case fsm.PlanStep{}.Op():
+		return when(rec.Index == t.job.CreateIndex, "the plan was made and started by "+rec.Subject)
+	case fsm.ApproveStep{}.Op():
+		return when(rec.Index == t.job.CreateIndex, "the plan was approved and started, of "+rec.Subject)
 	case fsm.StartJob{}.Op():
 		return when(mine, "the job was approved and started")
 	case fsm.PauseJob{}.Op():
