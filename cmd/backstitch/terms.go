@@ -49,12 +49,20 @@ func termLines(w io.Writer, j client.Job, now time.Time) {
 	fmt.Fprintf(w, "\n               %s %% until %s, detected %s", strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.4f", float64(d.CompletePPM)/1e4), "0"), "."),
 		stamp(d.At), stamp(d.DetectedAt))
 	if !j.Terminal() && now.Before(d.At) {
-		fmt.Fprintf(w, ", %s left", age(d.At.Sub(now)))
+		fmt.Fprintf(w, ", %s left", untilText(d.At.Sub(now)))
 	}
 	if d.Earliest != nil && d.Latest != nil {
 		fmt.Fprintf(w, "\n               written between %s and %s at the rates of its last minutes; the comparison comes after", stamp(*d.Earliest), stamp(*d.Latest))
 	}
 	fmt.Fprintln(w)
+}
+
+// untilText is hours and minutes, or seconds in the last minute.
+func untilText(d time.Duration) string {
+	if d < time.Minute {
+		return d.Truncate(time.Second).String()
+	}
+	return strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")
 }
 
 // hoursText says which window is on and until when, and which one is next.

@@ -25,7 +25,7 @@ func TestStatusSaysHoursAndDeadline(t *testing.T) {
 	termLines(&b, job, *at("2026-11-29T23:30:00Z"))
 	const want = `  hours        in a blackout until 2026-11-30 01:00 Europe/Berlin (00:00Z); next: peak hours at 2026-11-30 07:00 Europe/Berlin (06:00Z)
   sla          at risk: 75 % of the time are over
-               99.999 % until 2026-11-30T04:00:00Z, detected 2026-11-29T22:00:00Z, 4h left
+               99.999 % until 2026-11-30T04:00:00Z, detected 2026-11-29T22:00:00Z, 4h30m left
                written between 2026-11-30T01:00:00Z and 2026-11-30T03:30:00Z at the rates of its last minutes; the comparison comes after
 `
 	if b.String() != want {

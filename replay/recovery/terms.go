@@ -198,7 +198,12 @@ func (p *Plan) writeTerms(line func(name, text string), now time.Time) {
 		line("Started now", fmt.Sprintf("it meets %s until %s", what, calendar.Moment(m.To, c.Zone())))
 	}
 	if len(met) > 0 {
-		line("Ends", fmt.Sprintf("between %s and %s, started now", calendar.Moment(low, c.Zone()), calendar.Moment(high, c.Zone())))
+		from, to := calendar.Moment(low, c.Zone()), calendar.Moment(high, c.Zone())
+		when := "about " + from
+		if from != to {
+			when = "between " + from + " and " + to
+		}
+		line("Written", when+", started now; the comparison comes after, and keeps to the same limits")
 	}
 	if t.RecoverWithinMs > 0 && high.Sub(now) > time.Duration(t.RecoverWithinMs)*time.Millisecond {
 		line("At risk", fmt.Sprintf("at the slow end of the estimate it takes %s", lasting(high.Sub(now))))
