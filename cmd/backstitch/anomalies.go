@@ -66,7 +66,7 @@ Times are those of records, in UTC. Every record is read once, and nothing is wr
 	f.StringArrayVar(&n.except, "except", nil, "`day` like 2026-12-25 (UTC) that is neither judged nor learned, e.g. a holiday; may be repeated")
 	f.StringVar(&n.state, "state", "", "`FILE` that keeps what was learned; made when it is not there")
 	f.BoolVarP(&n.all, "all", "a", false, "also what is as usual")
-	f.BoolVar(&n.detailed, "detailed-exitcode", false, "exit with 8 when something is unusual, and with 5 when nothing is and something could not be judged")
+	f.BoolVar(&n.detailed, "detailed-exitcode", false, "exit with 8 when something is unusual, and with 5 when nothing is and something could not be judged; it is 5 without, too, when nothing at all was judged")
 	return cmd
 }
 
@@ -101,8 +101,14 @@ func (n *anomalies) run(cmd *cobra.Command, args []string) error {
 	}
 	text := func(w io.Writer) error { return rep.WriteText(w, anomaly.RenderOptions{All: n.all, Kept: n.state}) }
 	gap.NameRunbooks(rep.Findings)
-	if err := a.print(answer{value: rep, rows: anys(rep.Findings), names: ids(rep.Findings), text: text}); err != nil || !n.detailed {
+	if err := a.print(answer{value: rep, rows: anys(rep.Findings), names: ids(rep.Findings), text: text}); err != nil {
 		return err
+	}
+	if rep.Judged == 0 && len(rep.Findings) == 0 {
+		return exitStatus(client.ExitIndeterminate) // with and without: nothing judged is no pass
+	}
+	if !n.detailed {
+		return nil
 	}
 	return detailedStatus(len(rep.Findings) > 0, len(rep.Places)-rep.Judged)
 }

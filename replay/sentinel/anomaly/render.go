@@ -43,7 +43,7 @@ func (r *Report) WriteText(w io.Writer, opt RenderOptions) error {
 	b.WriteString(gap.NotCheckedText(r.NotChecked))
 	switch {
 	case r.Judged == 0 && len(r.Findings) == 0:
-		b.WriteString("\nNothing was judged: too few hours were seen.\n")
+		b.WriteString("\nNothing was judged: too few hours were seen, or --except leaves none.\n")
 	case len(r.Findings) == 0:
 		fmt.Fprintf(&b, "\nNothing is unusual: %s judged", gap.Plural(int64(r.Judged), "measure"))
 		if r.Source != "" {
