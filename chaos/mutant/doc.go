@@ -8,7 +8,8 @@
 //   - Old stands in its file exactly once. When the code moves on the mutant is stale, which fails an ordinary test at once.
 //   - A catch is an assertion of the named test: "--- FAIL" of that name. A program that does not build, a panic, a timeout and a
 //     failure of another test are no catch.
-//   - The same test, with the same arguments, passes on the program as it is. Otherwise it catches nothing by failing.
+//   - The same test, with the same arguments, passes on the program as it is. Otherwise it catches nothing by failing. For that, those
+//     of one package run in one binary, since to link it is most of a short test.
 //
 // What is not here: random mutations. Those find tests that are missing; these hold the promises that must never be without one.
 //

@@ -37,32 +37,23 @@ func TestMutants(t *testing.T) {
 	}
 	began := time.Now()
 	var hunted []Mutant
-	controls := map[string]func() (Result, error){} // each once, whoever asks first
 	for _, m := range All {
-		if *only != "" && m.Name != *only {
-			continue
-		}
-		hunted = append(hunted, m)
-		for _, test := range m.catchers() {
-			if controls[test.String()] == nil {
-				controls[test.String()] = sync.OnceValues(func() (Result, error) { return Control(t.Context(), module, test) })
-			}
+		if *only == "" || m.Name == *only {
+			hunted = append(hunted, m)
 		}
 	}
+	control := controls(t, module, hunted)
 	results := make([][]Result, len(hunted))
 	var g errgroup.Group
 	g.SetLimit(beside)
 	for i, m := range hunted {
 		g.Go(func() error {
 			for _, test := range m.catchers() {
-				r, err := controls[test.String()]()
-				if err != nil {
+				if err := control(test); err != nil {
 					return err
 				}
-				if r.Outcome != Passed {
-					t.Errorf("without any mutant, %s: got %q, want %q\n%s", test, r.Outcome, Passed, r.Output)
-				}
-				if r, err = Hunt(t.Context(), module, t.TempDir(), m, test); err != nil {
+				r, err := Hunt(t.Context(), module, t.TempDir(), m, test)
+				if err != nil {
 					return err
 				}
 				results[i] = append(results[i], r)
@@ -105,6 +96,32 @@ func TestMutants(t *testing.T) {
 	if f.MutantsTotal == 0 {
 		t.Errorf("no mutant is called %q; there are %s", *only, names())
 	}
+}
+
+// controls returns a function that runs a test on the program as it is, with all others of its binary, when the first of them is asked for.
+// A test that does not pass is reported once.
+func controls(t *testing.T, module string, hunted []Mutant) func(test Test) error {
+	together := map[string][]Test{}
+	for _, m := range hunted {
+		for _, test := range m.catchers() {
+			if group := test.control(); !slices.ContainsFunc(together[group], func(o Test) bool { return o.Run == test.Run }) {
+				together[group] = append(together[group], test)
+			}
+		}
+	}
+	run := map[string]func() error{}
+	for group, tests := range together {
+		run[group] = sync.OnceValue(func() error {
+			results, err := Control(t.Context(), module, tests)
+			for _, r := range results {
+				if r.Outcome != Passed {
+					t.Errorf("without any mutant, %s: got %q, want %q\n%s", r.Test, r.Outcome, Passed, r.Output)
+				}
+			}
+			return err
+		})
+	}
+	return func(test Test) error { return run[test.control()]() }
 }
 
 func names() string {

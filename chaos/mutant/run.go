@@ -111,33 +111,64 @@ func Hunt(ctx context.Context, root, dir string, m Mutant, by Test) (Result, err
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := run(ctx, root, by, "-overlay="+name)
-	r.Name = m.Name
+	began := time.Now()
+	out, ok, err := goTest(ctx, root, by.Package, []string{by.Run}, by.Args, "-overlay="+name)
+	r := Result{Name: m.Name, Test: by.String(), Seconds: time.Since(began).Seconds(), Output: tail(out)}
+	if err == nil {
+		r.Outcome = judge(string(out), by.Run, ok)
+	}
 	return r, err
 }
 
-// Control runs t against the program as it is.
-func Control(ctx context.Context, root string, t Test) (Result, error) { return run(ctx, root, t) }
+// control is what tests that run in one binary have in common. Most of a short test is the link of its binary, so those of one package
+// run together on the program as it is.
+func (t Test) control() string { return strings.Join(append([]string{t.Package}, t.Args...), " ") }
 
-func run(ctx context.Context, root string, t Test, flags ...string) (Result, error) {
+// Control runs tests against the program as it is, all of one package and with the same arguments, in one binary. It returns what came
+// of each, in their order.
+func Control(ctx context.Context, root string, tests []Test) ([]Result, error) {
+	var names []string
+	for _, t := range tests {
+		if t.control() != tests[0].control() {
+			return nil, fmt.Errorf("%s and %s do not run in one binary", tests[0], t)
+		}
+		names = append(names, t.Run)
+	}
+	began := time.Now()
+	out, ok, err := goTest(ctx, root, tests[0].Package, names, tests[0].Args, "-v")
+	if err != nil {
+		return nil, err
+	}
+	var results []Result
+	for _, t := range tests {
+		r := Result{Test: t.String(), Outcome: Passed, Seconds: time.Since(began).Seconds(), Output: tail(out)}
+		if !strings.Contains("\n"+string(out), "\n--- PASS: "+t.Run+" ") {
+			r.Outcome = judge(string(out), t.Run, false)
+		} else if !ok { // another test of the binary, or what the binary looks at behind its tests
+			r.Outcome = Other
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+// goTest runs tests of one package, and returns what they printed and whether all is well.
+func goTest(ctx context.Context, root, pkg string, names, testArgs []string, flags ...string) (out []byte, ok bool, err error) {
 	args := append([]string{"test", "-count=1", "-vet=off", "-timeout=" + testTimeout.String()}, flags...)
-	args = append(args, "-run=^"+t.Run+"$", "./"+t.Package)
-	if len(t.Args) > 0 {
-		args = append(append(args, "-args"), t.Args...)
+	args = append(args, "-run=^("+strings.Join(names, "|")+")$", "./"+pkg)
+	if len(testArgs) > 0 {
+		args = append(append(args, "-args"), testArgs...)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
 	// What a planted bug breaks is no violation of the program: its run keeps its figures to itself. Of two values the last counts.
 	cmd.Env = append(os.Environ(), report.FiguresEnv+"=")
-	began := time.Now()
-	out, err := cmd.CombinedOutput()
-	r := Result{Test: t.String(), Seconds: time.Since(began).Seconds(), Output: tail(out)}
+	out, err = cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
-		return r, fmt.Errorf("%s: %w", t, errors.Join(err, ctx.Err()))
+		return out, false, fmt.Errorf("./%s: %w", pkg, errors.Join(err, ctx.Err()))
 	}
-	r.Outcome = judge(string(out), t.Run, err == nil)
-	return r, nil
+	return out, err == nil, nil
 }
 
 // judge reads the output of go test.
