@@ -212,7 +212,7 @@ func TestTheDocumentNamesEveryRoute(t *testing.T) {
 	if !strings.HasPrefix(doc.OpenAPI, "3.1") {
 		t.Errorf("version: got %q, want 3.1", doc.OpenAPI)
 	}
-	for _, want := range []string{"get /v1/jobs", "post /v1/jobs", "get /v1/snapshot", "post /v1/snapshot", "delete /v1/raft/peers/{id}", "get /healthz/ready"} {
+	for _, want := range []string{"get /v1/jobs", "post /v1/jobs", "get /v1/snapshot", "post /v1/snapshot", "delete /v1/raft/peers/{id}", "get /healthz/ready", "get /v1/node/stacks"} {
 		method, path, _ := strings.Cut(want, " ")
 		if doc.Paths[path][method] == nil {
 			t.Errorf("%s is not in the document", want)
@@ -220,6 +220,9 @@ func TestTheDocumentNamesEveryRoute(t *testing.T) {
 	}
 	if w := ask(t, h, http.MethodGet, "/metrics", "", "", nil); w.Code != http.StatusOK {
 		t.Errorf("metrics: got %d", w.Code)
+	}
+	if w := ask(t, h, http.MethodGet, "/v1/node/stacks", "", "", nil); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "TestTheDocumentNamesEveryRoute") {
+		t.Errorf("stacks: got %d %.200s", w.Code, w.Body)
 	}
 	if w := ask(t, h, http.MethodGet, "/v1/snapshot", "", "", nil); w.Body.String() != "stream" || w.Header().Get(client.HeaderIndex) != "7" {
 		t.Errorf("snapshot: got %q at %s", w.Body, w.Header().Get(client.HeaderIndex))

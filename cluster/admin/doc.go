@@ -10,5 +10,6 @@
 //
 // Not here: the types of the API (cluster/client), who may call it (cluster/access), what a job does (replay).
 //
-// Reading order: server.go, problem.go, node.go, request.go, jobs.go, submit.go, proofs.go, datasets.go, trigger.go, members.go, group.go, snapshot.go, health.go.
+// Reading order: server.go, problem.go, node.go, request.go, jobs.go, submit.go, proofs.go, datasets.go, trigger.go, members.go, group.go, snapshot.go, health.go,
+// stacks.go.
 package admin

@@ -191,6 +191,7 @@ func (s *Server) routes() http.Handler {
 
 	s.snapshotRoutes(mux, api)
 	s.healthRoutes(mux, api)
+	s.stackRoutes(mux, api)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		deny(w, notFound("path", r.URL.Path, "the API is described at /v1/openapi.json"))

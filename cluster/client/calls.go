@@ -183,3 +183,17 @@ func (c *Client) Health(ctx context.Context, kind string) (Health, error) {
 	}
 	return out, nil
 }
+
+// Raw reads the answer to GET path as it is, at most limit bytes of it: for people who keep answers rather than read them.
+func (c *Client) Raw(ctx context.Context, path string, query url.Values, limit int64) ([]byte, error) {
+	resp, err := c.do(ctx, request{method: http.MethodGet, path: path, query: query})
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	if err != nil {
+		return nil, fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	return body, nil
+}
