@@ -151,6 +151,12 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/notify", "TestMetadataServicesAreNotDialled"),
 	},
 	{
+		Name: "secrets-by-value", File: "cmd/backstitch/bundle/redact.go",
+		Old: "		case secretName(name):\n", New: "		case secretName(v):\n",
+		Why:    "a bundle for strangers keeps what stands behind a name that says that it is secret",
+		Caught: room("cmd/backstitch", "TestADebugBundleHasNoSecrets"),
+	},
+	{
 		Name: "settle-without-an-answer", File: "cluster/notify/loop.go",
 		Old: "	case r.err == nil:\n", New: "	case r.err == nil || errors.Is(r.err, context.DeadlineExceeded):\n",
 		Why:    "a notice that was on its way when its time was over counts as told",
