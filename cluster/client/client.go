@@ -49,6 +49,8 @@ type Config struct {
 	TLS       *tls.Config   // nil for plain HTTP
 	Retry     time.Duration // how long to go round the addresses before giving up
 	Actor     string        // who asks, e.g. "root@host"; for the audit trail
+	// Transport carries requests, nil for the network. TLS is not looked at where there is one.
+	Transport http.RoundTripper
 }
 
 // DefaultConfig asks the node on this machine.
@@ -86,13 +88,17 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, usual: usualLimits, http: &http.Client{Transport: &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-		TLSClientConfig:     cfg.TLS,
-		TLSHandshakeTimeout: 5 * time.Second,
-		MaxIdleConnsPerHost: 4,
-		IdleConnTimeout:     30 * time.Second,
-	}}}
+	transport := cfg.Transport
+	if transport == nil {
+		transport = &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+			TLSClientConfig:     cfg.TLS,
+			TLSHandshakeTimeout: 5 * time.Second,
+			MaxIdleConnsPerHost: 4,
+			IdleConnTimeout:     30 * time.Second,
+		}
+	}
+	c := &Client{cfg: cfg, usual: usualLimits, http: &http.Client{Transport: transport}}
 	for _, a := range cfg.Addresses {
 		b, _ := base(a, cfg.TLS != nil)
 		c.bases = append(c.bases, b)
