@@ -1,0 +1,101 @@
+package ui
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"backstitch/cluster/client"
+)
+
+//go:embed templates/*.html static
+var files embed.FS
+
+// Prefix is below which all pages are.
+const Prefix = "/ui/"
+
+// Insight reads what only the data side understands. Its texts are those of the command line.
+type Insight interface {
+	// Found reads what a scan has kept.
+	Found(kept client.ScanFindings) (Found, error)
+	// Explain says why a finding says what it says, and errs with ErrNoFinding when there is none of that id.
+	Explain(kept client.ScanFindings, finding string) (string, error)
+	// Plan says what a plan would write.
+	Plan(doc client.PlanDocument) (string, error)
+	// Report makes the page of a report of the API.
+	Report(document []byte) ([]byte, error)
+}
+
+// ErrNoFinding says that a scan has no finding of that id.
+var ErrNoFinding = errors.New("no such finding")
+
+// Config is what pages are made of. All of it is required.
+type Config struct {
+	API     http.Handler // the node's own
+	Insight Insight
+	// Wait blocks until an index above after is applied, and returns the applied one. It also returns when ctx ends.
+	Wait   func(ctx context.Context, after uint64) (uint64, error)
+	Clock  func() time.Time
+	Logger *slog.Logger
+}
+
+// server answers for pages.
+type server struct {
+	Config
+	pages   *template.Template
+	streams chan struct{} // one for each page that follows
+}
+
+// maxStreams is how many pages may follow what happens at a time. One more looks every few seconds instead.
+const maxStreams = 256
+
+// New makes the handler of everything below Prefix.
+func New(c Config) (http.Handler, error) {
+	s := &server{Config: c, streams: make(chan struct{}, maxStreams)}
+	var err error
+	if s.pages, err = template.New("").Funcs(s.words()).ParseFS(files, "templates/*.html"); err != nil {
+		return nil, err
+	}
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /ui/static/", http.StripPrefix("/ui/static/", http.FileServerFS(static)))
+	page := func(path string, f func(*visit) error) { mux.HandleFunc("GET "+path, s.visit(f)) }
+	page("/ui/{$}", (*visit).overview)
+	page("/ui/datasets", (*visit).datasets)
+	page("/ui/datasets/{namespace}/{name}", (*visit).dataset)
+	page("/ui/datasets/{namespace}/{name}/plans/{plan}", (*visit).plan)
+	page("/ui/scans", (*visit).scans)
+	page("/ui/scans/{scan}", (*visit).scan)
+	page("/ui/scans/{scan}/map.json", (*visit).heatmap)
+	page("/ui/scans/{scan}/findings/{finding}", (*visit).finding)
+	page("/ui/jobs", (*visit).jobs)
+	page("/ui/jobs/{job}", (*visit).job)
+	page("/ui/flows", (*visit).flows)
+	page("/ui/flows/{flow}", (*visit).flow)
+	page("/ui/proofs/{proof}", (*visit).proof)
+	page("/ui/proofs/{proof}/report.json", (*visit).reportDocument)
+	page("/ui/proofs/{proof}/report.html", (*visit).reportPage)
+	page("/ui/cluster", (*visit).cluster)
+	page("/ui/audit", (*visit).audit)
+	page("/ui/settings", (*visit).settings)
+	page("/ui/live", (*visit).live)
+	page("/ui/", func(*visit) error { return errNoPage })
+
+	change := func(path string, f func(*visit) (back string, err error)) { mux.HandleFunc("POST "+path, s.change(f)) }
+	change("/ui/jobs/{job}/{verb}", (*visit).changeJob)
+	change("/ui/flows/{flow}/{verb}", (*visit).changeFlow)
+	change("/ui/flows/{flow}/steps/{step}/{verb}", (*visit).decideStep)
+	change("/ui/scans/{scan}/cancel", (*visit).cancelScan)
+	change("/ui/datasets/{namespace}/{name}/plans/{plan}/{verb}", (*visit).decidePlan)
+	change("/ui/members/{member}/{verb}", (*visit).changeMember)
+	change("/ui/settings", (*visit).set)
+	return guarded(mux), nil
+}

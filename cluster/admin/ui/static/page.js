@@ -1,0 +1,142 @@
+// What pages gain by a script: they follow what happens, commands can be copied, and a page finds another node when its own is gone.
+"use strict";
+
+const main = document.getElementById("main");
+const following = document.getElementById("following");
+
+function say(text, lost) {
+  following.hidden = false;
+  following.textContent = text;
+  following.classList.toggle("lost", Boolean(lost));
+}
+
+// busy is whether somebody is in the middle of something on this page: then it stays as it is.
+function busy() {
+  const at = document.activeElement;
+  return document.getSelection().type === "Range" || (at && main.contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) || document.querySelector(".heatmap.dragging");
+}
+
+// refresh takes the page anew, and leaves what is the same.
+async function refresh() {
+  if (busy() || document.hidden) return;
+  const answer = await fetch(location.href, {headers: {"X-Backstitch-Follow": "1"}});
+  if (answer.redirected || !answer.ok) {
+    if (answer.status === 401) location.reload();
+    return;
+  }
+  const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
+  if (!next || busy()) return;
+  const focus = document.activeElement && main.contains(document.activeElement) ? keyOf(document.activeElement) : "";
+  merge(main, next);
+  if (focus) [...main.querySelectorAll("a,button,[tabindex]")].find((e) => keyOf(e) === focus)?.focus({preventScroll: true});
+  main.dispatchEvent(new CustomEvent("refreshed"));
+  if (!next.dataset.live) {
+    delete main.dataset.live;
+    source?.close();
+    say("it has ended");
+  }
+}
+
+const keyOf = (e) => e.tagName + (e.getAttribute("href") || e.getAttribute("formaction") || e.textContent);
+
+// merge changes the children of a node to those of another, one by one, so that what is the same is not touched: pictures stay drawn.
+function merge(old, now) {
+  const a = [...old.children], b = [...now.children];
+  b.forEach((want, i) => {
+    const have = a[i];
+    if (!have) {
+      old.append(want);
+    } else if (!same(have, want)) {
+      have.replaceWith(want);
+    }
+  });
+  a.slice(b.length).forEach((gone) => gone.remove());
+}
+
+function same(have, want) {
+  if (have.dataset.map !== undefined || want.dataset.map !== undefined) {
+    return have.dataset.map === want.dataset.map && have.querySelector("canvas")?.getAttribute("aria-label") === want.querySelector("canvas")?.getAttribute("aria-label");
+  }
+  if (have.classList.contains("rate") && want.classList.contains("rate")) {
+    Object.assign(have.dataset, want.dataset);
+    return true;
+  }
+  return (have.dataset.html || have.outerHTML) === want.outerHTML;
+}
+
+let source, asked, failures = 0;
+
+function follow() {
+  if (!main.dataset.live) return;
+  source = new EventSource(main.dataset.live);
+  source.onmessage = () => {
+    if (failures) say("following again");
+    else say("following");
+    failures = 0;
+    if (asked) return;
+    asked = true;
+    refresh().catch(() => {}).finally(() => { asked = false; });
+  };
+  source.onerror = () => {
+    failures++;
+    say("this node does not answer", true);
+    source.close();
+    if (failures >= 3) elsewhere();
+    setTimeout(follow, 1000);
+  };
+}
+
+// elsewhere goes on at another node: pages have the same addresses everywhere.
+async function elsewhere() {
+  for (const origin of (document.body.dataset.nodes || "").split(" ").filter(Boolean)) {
+    try {
+      await fetch(origin + "/healthz/live", {mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout(1500)});
+      location.href = origin + location.pathname + location.search;
+      return;
+    } catch { /* the next one */ }
+  }
+}
+
+// copying: a command stands in a page to be typed elsewhere.
+function copying() {
+  if (!navigator.clipboard) return; // only where the page came safely
+  for (const p of document.querySelectorAll(".command:not(:has(button))")) {
+    p.dataset.html = p.outerHTML;
+    const b = document.createElement("button");
+    b.type = "button";
+    b.textContent = "Copy";
+    b.onclick = async () => {
+      await navigator.clipboard.writeText(p.querySelector("code").textContent);
+      b.textContent = "Copied";
+      setTimeout(() => { b.textContent = "Copy"; }, 2000);
+    };
+    p.append(b);
+  }
+}
+
+// rates: how fast a job goes, from what the page has seen itself.
+const seen = [];
+
+function rates() {
+  const figure = document.querySelector(".rate");
+  if (!figure) return;
+  const done = Number(figure.dataset.done), at = performance.now();
+  if (seen.length && at - seen[seen.length - 1].at < 900) return;
+  seen.push({at, done});
+  if (seen.length > 600) seen.shift();
+  if (seen.length < 2) return;
+  const speed = seen.slice(1).map((s, i) => Math.max(0, (s.done - seen[i].done) * 1000 / (s.at - seen[i].at)));
+  const top = Math.max(1, ...speed);
+  figure.hidden = false;
+  figure.querySelector("output").textContent = Math.round(speed[speed.length - 1]).toLocaleString("en") + " now, " + Math.round(top).toLocaleString("en") + " at most";
+  figure.querySelector("polyline").setAttribute("points", speed.map((s, i) => (600 * i / Math.max(1, speed.length - 1)).toFixed(1) + "," + (76 - 72 * s / top).toFixed(1)).join(" "));
+}
+
+function dressed() {
+  copying();
+  rates();
+}
+
+main.addEventListener("refreshed", dressed);
+dressed();
+follow();
