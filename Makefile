@@ -67,6 +67,12 @@ kafka: ## fetch the real Kafka, the S3 server, the judges in Java and the flight
 test-real: build kafka ## the main job on real servers with three agents, while nodes are killed and frozen
 	$(GO) test -tags real -count=1 -timeout 15m -v ./chaos/realtest
 
+.PHONY: test-browser
+test-browser: ## every page in a real Chromium: looks, keyboard, forms, following, another node; screenshots in bin/_artifacts
+	deploy/testbed/browser.sh fetch
+	@mkdir -p bin
+	$(GO) test -tags browser -count=1 -timeout 5m -artifacts -outputdir $(CURDIR)/bin -run 'Browser$$|Keyboard$$|Dragging|PagesFollow|FindsAnother|WithoutAScript|Largest' ./cluster/admin/ui
+
 # What the suites of chaos count is collected here; chaos-report adds it up.
 FIGURES ?= $(CURDIR)/bin/chaos-figures.jsonl
 CHAOS    = BACKSTITCH_BIN=$(CURDIR)/bin/backstitch BACKSTITCH_CHAOS_FIGURES=$(FIGURES) $(GO) test -count=1
@@ -174,6 +180,11 @@ JUDGE ?= true
 bench: ## the engine against a hand-written pipe, a first commit against one answer, the raft log against others
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./replay/bench ./replay/sink/kafka ./storage/raftlog
 
+.PHONY: bench-page
+bench-page: ## how long a browser takes to paint the largest heatmap
+	deploy/testbed/browser.sh fetch
+	$(GO) test -tags browser -count=1 -timeout 5m -v -run Largest ./cluster/admin/ui -browser.judge=$(JUDGE)
+
 .PHONY: bench-failover
 bench-failover: build ## how long work stands still when an owner or the leader is killed
 	$(GO) test -tags failover -count=1 -timeout 30m -v ./chaos/failover -judge=$(JUDGE)
@@ -208,7 +219,7 @@ fmt: ## format every Go file
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...
-	$(GO) vet -tags real,memory,failover,process,chaos,failpoint ./...
+	$(GO) vet -tags real,memory,failover,process,chaos,failpoint,browser ./...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod

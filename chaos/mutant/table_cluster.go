@@ -151,6 +151,18 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/notify", "TestMetadataServicesAreNotDialled"),
 	},
 	{
+		Name: "forms-from-anywhere", File: "cluster/admin/ui/headers.go",
+		Old: "	next = http.NewCrossOriginProtection().Handler(next)\n", New: "",
+		Why:    "a page of another site cancels a job with the browser of a person who may",
+		Caught: room("cluster/admin/ui", "TestFormsOfOthersChangeNothing"),
+	},
+	{
+		Name: "half-a-scan-is-clean", File: "cluster/admin/ui/found.go",
+		Old: "Whole: kept.Scan.Surveyed && kept.Scan.Done >= kept.Scan.Partitions", New: "Whole: kept.Scan.Surveyed",
+		Why:    "a page says of a scan that has not compared everything that nothing is missing",
+		Caught: room("cluster/admin/ui", "TestAScanThatIsNotWholeIsNotCalledClean"),
+	},
+	{
 		Name: "secrets-by-value", File: "cmd/backstitch/bundle/redact.go",
 		Old: "		case secretName(name):\n", New: "		case secretName(v):\n",
 		Why:    "a bundle for strangers keeps what stands behind a name that says that it is secret",

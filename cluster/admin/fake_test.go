@@ -124,10 +124,14 @@ var errPlanted = errors.New("planted")
 // api is a server over a fake node.
 func api(t *testing.T, node Node) http.Handler {
 	t.Helper()
-	return New(Config{
+	s, err := New(Config{
 		Version: "test", Logger: slog.New(slog.DiscardHandler), Gatherer: prometheus.NewRegistry(),
 		Clock: func() time.Time { return time.Unix(1_700_000_000, 0) },
-	}, node).Handler()
+	}, node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Handler()
 }
 
 // ask sends one request and decodes the answer into out, which may be nil.

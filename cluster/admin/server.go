@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"backstitch/cluster/accept"
+	"backstitch/cluster/admin/ui"
 	"backstitch/fsm"
 	"backstitch/partition"
 
@@ -35,6 +37,8 @@ type Config struct {
 	Gatherer prometheus.Gatherer
 	// Report makes the report of a proof from a view of the book: the bytes of a file. It errs with ErrNoReport when there is no such proof.
 	Report func(view *fsm.View, id fsm.ProofID) ([]byte, error)
+	// Insight reads for the web page what only the data side understands; nil serves no page.
+	Insight ui.Insight
 }
 
 // ErrNoReport says that the book has no such proof.
@@ -50,10 +54,33 @@ type Server struct {
 }
 
 // New makes a server. It starts nothing.
-func New(config Config, node Node) *Server {
+func New(config Config, node Node) (*Server, error) {
 	s := &Server{node: node, clock: config.Clock, log: config.Logger, config: config}
-	s.handler = withActor(s.refusing(s.routes()))
-	return s
+	api := withActor(s.routes())
+	s.handler = s.refusing(api)
+	if config.Insight == nil {
+		return s, nil
+	}
+	pages, err := ui.New(ui.Config{API: api, Insight: config.Insight, Wait: node.Wait, Clock: config.Clock, Logger: config.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("make the web page: %w", err)
+	}
+	s.handler = s.refusing(front(pages, api))
+	return s, nil
+}
+
+// front shares requests between pages for people and the API. A browser that asks for the door itself is led to the pages.
+func front(pages, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, ui.Prefix):
+			pages.ServeHTTP(w, r)
+		case r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
+			http.Redirect(w, r, ui.Prefix, http.StatusFound)
+		default:
+			api.ServeHTTP(w, r)
+		}
+	})
 }
 
 // Handler is the API without a listener, for tests.

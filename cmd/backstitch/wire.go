@@ -80,7 +80,11 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	serve.Report = func(view *fsm.View, id fsm.ProofID) ([]byte, error) {
 		return sealedReport(view, id, node.ClusterID(), node.ProofKey())
 	}
-	api := admin.New(serve, node)
+	serve.Insight = insight{}
+	api, err := admin.New(serve, node)
+	if err != nil {
+		return err
+	}
 	work := &workPart{app: a, cfg: cfg, node: node, log: log, metrics: metrics}
 	return runParts(ctx, []part{{"node", node.Run}, {"API", api.Run}, {"worker", work.run}})
 }

@@ -77,7 +77,11 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, node: &node{machine: m}, groups: &groups{at: map[string]int{"billing@orders": 150, "fraud@orders": 7}}, void: map[string]bool{}}
-	s := httptest.NewServer(admin.New(admin.Config{Logger: slog.New(slog.DiscardHandler), Clock: time.Now, Gatherer: prometheus.NewRegistry()}, w.node).Handler())
+	api, err := admin.New(admin.Config{Logger: slog.New(slog.DiscardHandler), Clock: time.Now, Gatherer: prometheus.NewRegistry()}, w.node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(api.Handler())
 	t.Cleanup(s.Close)
 	cfg := client.DefaultConfig()
 	cfg.Addresses = []string{s.URL}
