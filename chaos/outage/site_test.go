@@ -140,10 +140,10 @@ func (s *site) owner(t *testing.T, job string) *testbed.Node {
 // judge is what has to be true after every fault.
 func (s *site) judge(t *testing.T, job string) {
 	t.Helper()
-	seen := read(t, s.Topic(job))
+	seen := s.Topic(job).Committed(t)
 	for p := range int32(partitions) {
-		if got, want := seen[p], s.truth[p]; !slices.Equal(got, want) {
-			t.Errorf("%s: partition %d: %s", job, p, difference(got, want))
+		if d := traffic.Difference(seen[p], s.truth[p]); d != "" {
+			t.Errorf("%s: partition %d: %s", job, p, d)
 		}
 	}
 	s.Must(t, "verify", job, "-q")
