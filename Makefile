@@ -122,7 +122,7 @@ chaos: build ## real agents on a network, on disks and with limits that are hurt
 	@mkdir -p $(dir $(FIGURES))
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=v0.0.0-other' -o bin/backstitch-other ./cmd/backstitch
 	$(GO) test -count=1 -tags failpoint ./storage/failpoint
-	$(CHAOS) -tags chaos -timeout 10m -p 2 -v -skip InVirtualTime ./chaos/outage ./chaos/crashpoints ./chaos/upgrade ./chaos/staging ./chaos/stories ./chaos/disk ./chaos/limits ./chaos/netns
+	$(CHAOS) -tags chaos -timeout 10m -p 2 -v -skip InVirtualTime ./chaos/outage ./chaos/crashpoints ./chaos/disaster ./chaos/upgrade ./chaos/staging ./chaos/stories ./chaos/disk ./chaos/limits ./chaos/netns
 	$(CHAOS) -tags chaos -timeout 20m -parallel 3 -v -run TestMatrix ./chaos/matrix -matrix.set ci -matrix.other $(CURDIR)/bin/backstitch-other
 
 .PHONY: chaos-crashpoints
