@@ -151,6 +151,12 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/notify", "TestMetadataServicesAreNotDialled"),
 	},
 	{
+		Name: "remember-every-caller", File: "cluster/admin/door/door.go",
+		Old: "			delete(d.callers, d.order.Remove(d.order.Back()).(*caller).addr)\n", New: "			d.order.Remove(d.order.Back())\n",
+		Why:    "what a node keeps of those who asked grows for ever",
+		Caught: room("cluster/admin/door", "TestWhatIsKeptOfAddressesIsBounded"),
+	},
+	{
 		Name: "forms-from-anywhere", File: "cluster/admin/ui/headers.go",
 		Old: "	next = http.NewCrossOriginProtection().Handler(next)\n", New: "",
 		Why:    "a page of another site cancels a job with the browser of a person who may",

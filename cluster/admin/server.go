@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"backstitch/cluster/accept"
+	"backstitch/cluster/admin/door"
 	"backstitch/cluster/admin/ui"
+	"backstitch/cluster/client"
 	"backstitch/fsm"
 	"backstitch/partition"
 
@@ -57,15 +59,20 @@ type Server struct {
 func New(config Config, node Node) (*Server, error) {
 	s := &Server{node: node, clock: config.Clock, log: config.Logger, config: config}
 	api := withActor(s.routes())
-	s.handler = s.refusing(api)
-	if config.Insight == nil {
-		return s, nil
+	inner := api
+	if config.Insight != nil {
+		pages, err := ui.New(ui.Config{API: api, Insight: config.Insight, Wait: node.Wait, Clock: config.Clock, Logger: config.Logger})
+		if err != nil {
+			return nil, fmt.Errorf("make the web page: %w", err)
+		}
+		inner = front(pages, api)
 	}
-	pages, err := ui.New(ui.Config{API: api, Insight: config.Insight, Wait: node.Wait, Clock: config.Clock, Logger: config.Logger})
-	if err != nil {
-		return nil, fmt.Errorf("make the web page: %w", err)
+	bounds := door.Default()
+	bounds.Clock = config.Clock
+	bounds.Refuse = func(w http.ResponseWriter, why string) {
+		deny(w, newProblem(http.StatusTooManyRequests, client.CodeTooOften, "this node is asked too often", why, "come again a little later, or ask another node: --addr HOST:7420"))
 	}
-	s.handler = s.refusing(front(pages, api))
+	s.handler = door.New(bounds, s.refusing(inner))
 	return s, nil
 }
 

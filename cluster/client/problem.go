@@ -22,6 +22,7 @@ const (
 	CodeUnreachable    = "BST-E1011" // no address answered
 	CodeTooLarge       = "BST-E1012"
 	CodeNotReady       = "BST-E1013" // this node can not serve yet, or never again
+	CodeTooOften       = "BST-E1014" // an address asks too often, or too much is asked at a time
 	CodeOverlap        = "BST-E1101" // another job holds one of the locks
 	CodeStalePlan      = "BST-E1107" // the world moved since the plan
 	CodeOtherCluster   = "BST-E1108" // the plan was made for another cluster
