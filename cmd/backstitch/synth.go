@@ -32,8 +32,8 @@ func newSynthLearn(a *app) *cobra.Command {
 		Use:   "learn TOPIC",
 		Short: "Write a profile of a topic: counts, sizes and times, and none of its content",
 		Long: `Read a topic and write down what it looks like: records of each partition by the hour of the day, how often keys come again, sizes of
-keys, values and headers, how well values compress. No byte of a key, a value or a header's value is in the profile. A profile is a JSON
-file to read before it is passed on.`,
+keys, values and headers, how well values compress. No byte of a key, a value or a header's value is in the profile. With --keep-shape it also
+has the names and types of members of values in JSON. A profile is a JSON file to read before it is passed on.`,
 		Example: "  backstitch synth learn orders --kafka prod --connections agent.yaml --out orders.profile.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,6 +72,7 @@ file to read before it is passed on.`,
 	f.StringVar(&kafka, "kafka", "", "named connection or `host:port,...` of the brokers; required")
 	f.StringVar(&span, "range", "", "`@FROM:TO` in record time, like @-48h:-24h; without it everything")
 	f.BoolVar(&opt.KeepNames, "keep-names", false, "keep the names of headers; without it their number and lengths")
+	f.BoolVar(&opt.KeepShape, "keep-shape", false, "keep the names and types of members of values in JSON, of those that come again")
 	f.StringVar(&file, "out", "", "`file` to write the profile to")
 	return cmd
 }
@@ -108,6 +109,9 @@ func writeProfile(w io.Writer, p *synth.Profile, topic, file string) error {
 	}
 	fmt.Fprintf(w, "Keys        about %s distinct, %s null; %s\n", count(distinct), count(null), sizesText(p.KeyBytes))
 	fmt.Fprintf(w, "Values      %s, %s null; %s; compress to %.0f %%\n", v.Format, count(v.Null), sizesText(v.Bytes), 100*v.Compressed)
+	if v.Shape != nil {
+		fmt.Fprintf(w, "Shape       %d members of %s objects, %s members without a shape\n", len(v.Shape.Members), count(v.Shape.Count), count(v.Shape.Other))
+	}
 	_, err := fmt.Fprintf(w, "Headers     %s\n", count(p.Headers.NameBytes.Count()))
 	if err == nil && file != "" {
 		_, err = fmt.Fprintf(w, "Profile     %s\nNext: backstitch synth generate TOPIC --like %s --kafka HOST:9092\n", file, quoted(file))

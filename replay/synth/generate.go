@@ -125,7 +125,7 @@ func (g *Generator) Record(p int32, i int64) record.Record {
 	}
 	v := &g.p.Values
 	if n := v.Bytes.Count(); n > 0 && rng.Float64()*float64(n+v.Null) < float64(n) {
-		r.Value = value(v.Format, v.Bytes.pick(rng.Float64()), g.drawn, rng)
+		r.Value = v.make(v.Bytes.pick(rng.Float64()), g.drawn, rng)
 	}
 	r.Headers = g.headers(rng)
 	return r
@@ -204,6 +204,16 @@ func indexOf(c byte) int {
 	return 0
 }
 
+// make makes a value: of the shape of those that were learnt, where that was kept, and of a size otherwise.
+func (v *Values) make(size int, drawn float64, rng *rand.Rand) []byte {
+	if v.Shape == nil {
+		return value(v.Format, size, drawn, rng)
+	}
+	w := shaped{rng: rng, drawn: drawn, items: maxItems}
+	w.object(v.Shape)
+	return w.out
+}
+
 // value makes a value of a size. JSON is an object where there is room for one.
 func value(format string, size int, drawn float64, rng *rand.Rand) []byte {
 	out := make([]byte, size)
@@ -266,7 +276,7 @@ func calibrate(v Values) float64 {
 			if size == 0 && v.Bytes.Bytes() == 0 {
 				return 1
 			}
-			r.add(value(v.Format, min(size, 2*blockBytes), drawn, rng))
+			r.add(v.make(min(size, 2*blockBytes), drawn, rng))
 		}
 		if got := float64(r.out) / float64(r.in); got < v.Compressed {
 			low = drawn

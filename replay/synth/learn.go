@@ -19,6 +19,7 @@ import (
 // Options of learning.
 type Options struct {
 	KeepNames bool // the names of headers, which may say something themselves
+	KeepShape bool // the names and types of members of values in JSON, which may, too
 }
 
 // Learner is shown records and makes a profile of them. It keeps nothing that it was shown. It is used by one goroutine.
@@ -35,6 +36,7 @@ type Learner struct {
 	formats                                 map[string]int64
 	ratio                                   ratio
 	kept                                    map[string]int64
+	shape                                   shaping
 }
 
 // learning is one partition.
@@ -86,7 +88,11 @@ func (l *Learner) Add(p int32, r *record.Record) {
 		l.nullValues++
 	} else {
 		l.values.add(len(r.Value))
-		l.formats[formatOf(r.Value)]++
+		format := formatOf(r.Value)
+		l.formats[format]++
+		if l.opt.KeepShape && format == FormatJSON {
+			l.shape.add(r.Value)
+		}
 		l.ratio.add(r.Value)
 	}
 	l.headersOf(r.Headers)
@@ -127,6 +133,9 @@ func (l *Learner) Profile() (*Profile, error) {
 		KeyBytes: l.keys.sizes(),
 		Values:   Values{Null: l.nullValues, Format: l.format(), Bytes: l.values.sizes(), Compressed: l.ratio.value()},
 		Headers:  Headers{PerRecord: l.perRecord.sizes(), NameBytes: l.names.sizes(), Null: l.nullHeaders, ValueBytes: l.headers.sizes()},
+	}
+	if out.Values.Format == FormatJSON {
+		out.Values.Shape = l.shape.object()
 	}
 	for number, p := range l.partitions {
 		out.Partitions = append(out.Partitions, Partition{

@@ -60,6 +60,8 @@ type Values struct {
 	Format     string  `json:"format"`     // of nine in ten values; bytes where they differ
 	Bytes      Sizes   `json:"bytes"`      // of values that are not null
 	Compressed float64 `json:"compressed"` // compressed bytes per byte, values one after another, by deflate
+	// Shape is which members the objects have that values in JSON are, and of which types; only where it was asked for.
+	Shape *Object `json:"shape,omitempty"`
 }
 
 // Headers is what headers look like.
@@ -143,6 +145,15 @@ func (p *Profile) check() error {
 	}
 	if c := p.Values.Compressed; !(c >= 0 && c <= 1) {
 		return fmt.Errorf("values.compressed %g: want 0 to 1", c)
+	}
+	if o := p.Values.Shape; o != nil {
+		if p.Values.Format != FormatJSON || o.Count > p.Records {
+			return fmt.Errorf("values.shape: of %d objects among %d records of format %s", o.Count, p.Records, p.Values.Format)
+		}
+		left := maxMembers
+		if err := o.check("values.shape", &left, 0); err != nil {
+			return err
+		}
 	}
 	h := p.Headers
 	for _, s := range []struct {
