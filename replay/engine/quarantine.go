@@ -116,6 +116,9 @@ var reasons = map[string]string{
 	source.CodeNoPreset:     "it lacks a field that the output schema has no default for",
 	source.CodeNoForm:       "a part of it can not be said in the output schema's type",
 	source.CodeTooGrown:     "it becomes larger than a value may be",
+	source.CodeNoVersion:    "the spec gives no version of AWS Glue's schemas with its UUID",
+	source.CodeDeflated:     "in AWS Glue's frame, and not compressed as it says",
+	source.CodeInflated:     "decompressed it is larger than a value may be",
 
 	source.CodeModuleRefuses: "the module of a step refuses the value",
 	source.CodeModuleStopped: "the module of a step failed",

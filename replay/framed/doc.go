@@ -1,5 +1,5 @@
 // Package framed changes values that name the schema they were written with, as clients of a schema registry write them: by a number in front (a
-// byte 0 and 4 bytes big endian), by a GUID in front (a byte 1 and 16 bytes), or by either in a header. The name is taken off, the steps change
+// byte 0 and 4 bytes big endian), by a GUID in front (a byte 1 and 16 bytes), or by either in a header; or as those of AWS Glue do: by a byte 3, one for the compression, and the UUID of a version. The name is taken off, the steps change
 // the payload, and it comes out under one output schema with that schema's name in the same place. What the payload is, is the affair of a Form: Avro (replay/datum), Protobuf (replay/message), JSON
 // (replay/document).
 //
@@ -10,5 +10,5 @@
 //
 // What is not here: payloads and steps (the forms), asking a registry (replay/schema and replay/recovery), who quarantines (replay/engine).
 //
-// Reading order: form.go, name.go, editor.go, over.go, read.go, example.go.
+// Reading order: form.go, name.go, glue.go, editor.go, over.go, read.go, example.go.
 package framed

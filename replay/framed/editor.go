@@ -35,18 +35,20 @@ type Editor struct {
 	writers Writers
 	names   Names
 	id      uint32 // of the output schema
+	out     Schema
 	index   []byte // in front of its payloads, of Protobuf alone
 
 	last     Schema // that of lastName
 	lastName record.SchemaName
 	whole    []byte // of the value at hand: a payload with what its header holds of it
 	header   []byte // the last one that was made. It is not written to again
+	inflater inflater
 }
 
 // NewEditor makes an editor.
 func NewEditor(c Chain, w Writers, n Names) *Editor {
-	e := &Editor{changer: c.Changer(), writers: w, names: n, id: c.ID()}
-	if out, ok := c.Output().(Indexed); ok {
+	e := &Editor{changer: c.Changer(), writers: w, names: n, id: c.ID(), out: c.Output()}
+	if out, ok := e.out.(Indexed); ok {
 		e.index = out.Index()
 	}
 	return e
@@ -55,7 +57,7 @@ func NewEditor(c Chain, w Writers, n Names) *Editor {
 // Append appends value, which has the name of its schema in front, as it comes out to dst. changed is false when it comes out as it is: dst is then
 // as it was. err is a *transform.Refused. value is not kept.
 func (e *Editor) Append(dst, value []byte) (_ []byte, changed bool, err error) {
-	x, err := front(value, e.names.Elsewhere)
+	x, err := front(value, e.names)
 	if err != nil {
 		return dst, false, err
 	}
@@ -65,7 +67,7 @@ func (e *Editor) Append(dst, value []byte) (_ []byte, changed bool, err error) {
 // Record appends what becomes of r's value, as Append does. Where a header names the schema, that header gets the name of the output schema: r gets
 // other headers then, and those that it had are as they were.
 func (e *Editor) Record(dst []byte, r *record.Record) (_ []byte, changed bool, err error) {
-	x, err := look(r, e.names.Elsewhere)
+	x, err := look(r, e.names)
 	if err != nil {
 		return dst, false, err
 	}
@@ -77,6 +79,9 @@ func (e *Editor) Record(dst []byte, r *record.Record) (_ []byte, changed bool, e
 
 // front changes a value that has the name in front, and comes out with the output schema's in its place.
 func (e *Editor) front(dst, value []byte, x *named) (_ []byte, changed bool, err error) {
+	if x.name.Glue {
+		return e.glue(dst, x)
+	}
 	w, to, err := e.both(x.name)
 	if err != nil {
 		return dst, false, err
@@ -137,12 +142,17 @@ func (e *Editor) rename(r *record.Record, at int, to record.SchemaName, tail []b
 func (e *Editor) both(name record.SchemaName) (w Schema, to record.SchemaName, err error) {
 	if e.last == nil || e.lastName != name {
 		s, err := e.writers.Writer(name)
-		if err != nil {
+		switch {
+		case err != nil && name.Glue:
+			return nil, to, noVersion(name)
+		case err != nil:
 			return nil, to, Refuse(source.CodeNoWriter, "%s is not known: %w", name, err)
 		}
 		e.last, e.lastName = s, name
 	}
 	switch {
+	case name.Glue:
+		return e.last, record.GlueVersion(*e.names.Glue), nil
 	case !name.ByGUID:
 		return e.last, record.SchemaName{ID: e.id}, nil
 	case e.names.GUID == nil:

@@ -65,6 +65,16 @@ type Indexed interface {
 	Index() []byte
 }
 
+// Glued is an upgrade of Indexed whose payloads begin with something else in AWS Glue's frame: Protobuf.
+type Glued interface {
+	Indexed
+	// Unglue returns what stands in front of a payload elsewhere for what begins it in that frame, and how many bytes of it that is.
+	// The index must not be changed.
+	Unglue(payload []byte) (index []byte, n int, err error)
+	// GlueIndex is what payloads that come out begin with in that frame. It must not be changed.
+	GlueIndex() []byte
+}
+
 // Reader makes trees of payloads that came out. It is used by one goroutine.
 type Reader interface {
 	Parse(payload []byte) (tree.Doc, error)

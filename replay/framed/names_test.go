@@ -220,6 +220,8 @@ func FuzzNames(f *testing.F) {
 	f.Add(append(append([]byte{1}, writerGUID[:]...), 4, '4', '1'), []byte(nil), true)
 	f.Add([]byte{4, '4', '1'}, append([]byte{1}, writerGUID[:]...), true)
 	f.Add([]byte{0, 10, 2, '4', '1'}, []byte{0, 0, 0, 0, writerID, 0}, false)
+	f.Add(append([]byte{3, 0}, append(bytes.Clone(writerGUID[:]), 4, '4', '1')...), []byte(nil), true)
+	f.Add(append([]byte{3, 5}, append(bytes.Clone(writerGUID[:]), 0x78, 1, 1, 0, 0, 0xff, 0xff, 0, 0, 0, 1)...), []byte(nil), false)
 	f.Fuzz(func(t *testing.T, value, header []byte, avro bool) {
 		k := kinds["protobuf"]
 		if avro {
@@ -231,7 +233,8 @@ func FuzzNames(f *testing.F) {
 			r.Headers = []record.Header{{Key: record.ValueSchemaHeader, Value: header}}
 		}
 		name, _, named := framed.Name(&r)
-		e := framed.NewEditor(steps(t, k.form, out, k.steps), framed.Pinned{{ID: writerID}: w, {ByGUID: true, GUID: writerGUID}: w}, framed.Names{Elsewhere: true, GUID: &outputGUID})
+		e := framed.NewEditor(steps(t, k.form, out, k.steps), framed.Pinned{{ID: writerID}: w, {ByGUID: true, GUID: writerGUID}: w, record.GlueVersion(writerGUID): w},
+			framed.Names{Elsewhere: true, GUID: &outputGUID, Glue: &outputGUID})
 		made, changed, err := e.Record([]byte("x"), &r)
 		switch {
 		case !changed && string(made) != "x":

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"backstitch/replay/framed"
@@ -23,6 +24,9 @@ type Schema struct {
 	// root is the message that values come out as, and examples are of. Which one a record has, its indexes say.
 	root  protoreflect.MessageDescriptor
 	index []byte // of root
+	// In AWS Glue's frame (glue.go).
+	places []protoreflect.MessageDescriptor
+	glue   []byte // the place of root
 }
 
 const (
@@ -67,6 +71,10 @@ func Parse(t framed.Text, message string) (*Schema, error) {
 		return nil, fmt.Errorf("the schema has no message %q", message)
 	}
 	s.index = appendIndex(nil, s.root)
+	s.places = gluePlaces(s.file)
+	s.glue = binary.AppendUvarint(nil, uint64(slices.Index(s.places, s.root)))
+	s.places = gluePlaces(s.file)
+	s.glue = binary.AppendUvarint(nil, uint64(slices.Index(s.places, s.root)))
 	return s, nil
 }
 

@@ -46,20 +46,45 @@ const (
 // GlueFramed reports whether part looks as if it began with the version of a schema of AWS Glue: a byte 3, how the payload is compressed,
 // and a UUID. No registry of ours has such names, so the part is compared as the bytes that it is; it is never taken for one with a number.
 func GlueFramed(part []byte) bool {
-	return len(part) >= GlueLen && part[0] == 3 && (part[1] == glueStored || part[1] == glueDeflated)
+	_, _, ok := GlueName(part)
+	return ok
+}
+
+// GlueName returns the version that part names, if it looks as if it named one, and whether zlib has compressed the payload behind it.
+func GlueName(part []byte) (version SchemaName, deflated, ok bool) {
+	if len(part) < GlueLen || part[0] != 3 || part[1] != glueStored && part[1] != glueDeflated {
+		return version, false, false
+	}
+	return GlueVersion([16]byte(part[2:GlueLen])), part[1] == glueDeflated, true
+}
+
+// GlueVersion names the version of one of AWS Glue's schemas that has this UUID.
+func GlueVersion(uuid [16]byte) SchemaName { return SchemaName{ByGUID: true, Glue: true, GUID: uuid} }
+
+// AppendGlue appends what stands in front of a payload that is of a version, as it is or compressed.
+func AppendGlue(dst []byte, version SchemaName, deflated bool) []byte {
+	how := byte(glueStored)
+	if deflated {
+		how = glueDeflated
+	}
+	return append(append(dst, 3, how), version.GUID[:]...)
 }
 
 // SchemaName is what a record calls a schema: a number, or a GUID.
 type SchemaName struct {
 	ByGUID bool
+	Glue   bool // GUID is the UUID of a version of AWS Glue's schemas, which no registry of ours knows
 	ID     uint32
 	GUID   [16]byte // in the order of its text
 }
 
-// String is "schema 5", or "schema " and the GUID.
+// String is "schema 5", or "schema " and the GUID, or "version " and the UUID of AWS Glue.
 func (n SchemaName) String() string {
-	if !n.ByGUID {
+	switch {
+	case !n.ByGUID:
 		return fmt.Sprintf("schema %d", n.ID)
+	case n.Glue:
+		return "version " + n.Text() + " of AWS Glue's schemas"
 	}
 	return "schema " + n.Text()
 }

@@ -67,6 +67,9 @@ const (
 	CodeNoPreset  = "BST-Q364" // it lacks a field that the output schema has no default for
 	CodeNoForm    = "BST-Q365" // a part of it can not be said in the output schema's type
 	CodeTooGrown  = "BST-Q366" // it becomes larger than a value may be
+	CodeNoVersion = "BST-Q369" // the spec does not give the version of AWS Glue's schemas that it names
+	CodeDeflated  = "BST-Q370" // what AWS Glue's frame says of its compression is not so
+	CodeInflated  = "BST-Q371" // decompressed it is larger than a value may be
 )
 
 // Why a record can not be given the names that the target's registry has for its schemas.
