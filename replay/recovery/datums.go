@@ -47,6 +47,8 @@ type Datums struct {
 	Elsewhere bool `json:"elsewhere,omitempty"`
 	// Writers are the schemas that the plan's records name, by number and then by GUID.
 	Writers []Writer `json:"writers,omitempty"`
+	// Glue is what versions of AWS Glue's schemas are; nil where values in that frame are set aside.
+	Glue *GlueVersions `json:"glue,omitempty"`
 }
 
 // Writer is a schema that records name.
@@ -63,7 +65,10 @@ func newDatums(v *spec.TransformValues, r *Recipe) *Datums {
 		return nil
 	}
 	d := &Datums{As: v.As, Source: r.Source.Registry, Target: cmp.Or(r.Target.Registry, r.Source.Registry), Version: v.Schema.Version,
-		Schema: v.Text(&v.Schema), Message: v.Schema.Message, Subject: v.Schema.ValueSubject(r.Target.Topic), Drop: v.UnknownFields == "drop"}
+		Schema: v.Text(&v.Schema), Message: v.Schema.Message, Subject: v.Schema.ValueSubject(r.Target.Topic), Drop: v.UnknownFields == "drop", Glue: newGlue(v)}
+	if d.alone() {
+		d.Subject = ""
+	}
 	// What is compared is compared as bytes: the reference's come out with the target's numbers.
 	r.Source.Registry, r.Target.Registry = "", ""
 	return d
@@ -102,12 +107,19 @@ func (d *Datums) pinned() (framed.Pinned, error) {
 		}
 		out[name] = s
 	}
-	return out, nil
+	return out, d.glued(form, out)
 }
 
 // names is how values that come out name their schema.
 func (d *Datums) names() (framed.Names, error) {
 	out := framed.Names{Elsewhere: d.Elsewhere}
+	if d.Glue != nil {
+		name, err := glueName(d.Glue.Output)
+		if err != nil {
+			return out, fmt.Errorf("output schema: %w", err)
+		}
+		out.Glue = &name.GUID
+	}
 	if d.GUID == "" {
 		return out, nil
 	}
@@ -232,6 +244,9 @@ func (b *builder) output(ctx context.Context, clients Clients) error {
 	if err != nil {
 		return err
 	}
+	if d.alone() {
+		return b.outputOfGlue(form, d)
+	}
 	reg, err := clients.Registry(d.Target)
 	if err != nil {
 		return err
@@ -295,14 +310,16 @@ func unwritable(ctx context.Context, d *Datums, err error) error {
 
 // writers gets to know what numbers in front of values stand for.
 type writers struct {
-	reg  *schema.Registry
+	reg  *schema.Registry // nil where values are in AWS Glue's frame alone
 	form form
+	glue framed.Pinned // versions of AWS Glue's schemas, which nobody is asked for
 
 	mu        sync.RWMutex
 	met       map[record.SchemaName]framed.Schema
 	unknown   map[record.SchemaName]error
-	elsewhere atomic.Bool // a record names one by a GUID or in a header
-	failed    error       // why what is written can not be told
+	lacking   map[record.SchemaName]struct{} // versions that are not among glue
+	elsewhere atomic.Bool                    // a record names one by a GUID or in a header
+	failed    error                          // why what is written can not be told
 }
 
 var _ framed.Learner = (*writers)(nil)
@@ -323,16 +340,30 @@ func (b *builder) learnWriters(clients Clients) (closer func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	reg, err := clients.Registry(d.Source)
+	glue, err := b.glueVersions(form, d)
 	if err != nil {
 		return nil, err
 	}
-	b.writers = &writers{reg: reg, form: form, met: map[record.SchemaName]framed.Schema{}, unknown: map[record.SchemaName]error{}}
-	return reg.Close, nil
+	b.writers = &writers{form: form, glue: glue, met: map[record.SchemaName]framed.Schema{}, unknown: map[record.SchemaName]error{}}
+	if d.alone() {
+		return func() {}, nil
+	}
+	if b.writers.reg, err = clients.Registry(d.Source); err != nil {
+		return nil, err
+	}
+	return b.writers.reg.Close, nil
 }
+
+var errNoRegistry = errors.New("the spec names no registry of the source")
 
 // Writer is framed.Writers's.
 func (w *writers) Writer(name record.SchemaName) (framed.Schema, error) {
+	switch {
+	case name.Glue:
+		return w.glue.Writer(name)
+	case w.reg == nil:
+		return nil, errNoRegistry
+	}
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if s := w.met[name]; s != nil {
@@ -351,6 +382,12 @@ func (w *writers) Learn(ctx context.Context, r *record.Record) error {
 		return nil
 	}
 	_, err := w.Writer(name)
+	if name.Glue {
+		if err != nil {
+			w.lack(name)
+		}
+		return nil
+	}
 	if errors.Is(err, framed.ErrNotMet) {
 		if err := w.ask(ctx, name); err != nil {
 			return err
@@ -433,6 +470,11 @@ func (b *builder) pinWriters() error {
 			Why:  fmt.Sprintf("The records name %s of %s bytes in all; at most %s are kept.", plural(len(d.Writers), "schema"), gap.Count(int64(total)), gap.Count(maxWriterBytes)),
 			Hint: "narrow spec.range or spec.select.partitions and recover in steps"}
 	}
+	if size := d.Glue.size(); total+size > maxWriterBytes {
+		return &Error{Code: CodeManySchemas, Title: "the spec gives more schemas than a job takes along", Exit: exitUsage,
+			Why:  fmt.Sprintf("Those of spec.transform.values.glue.versions have %s bytes in all; a job takes %s along, with those of registries.", gap.Count(int64(size)), gap.Count(maxWriterBytes)),
+			Hint: "leave versions out that no record of the range names"}
+	}
 	b.setDatums(&d)
 	b.recipe.Version = b.recipe.Needs()
 	return nil
@@ -461,7 +503,7 @@ func (b *builder) noteDatums() []string {
 	if d == nil {
 		return nil
 	}
-	out := []string{fmt.Sprintf("values are %s; they come out as schema %d, version %d of subject %s of registry %s", formNoun(d.As), d.ID, d.Version, d.Subject, d.Target)}
+	out := []string{fmt.Sprintf("values are %s; they come out as %s", formNoun(d.As), d.outputs())}
 	if b.opt.Compare != nil {
 		out = append(out, "no ledger is used: which schemas the records name is seen in their values, which it does not keep")
 	}
@@ -471,7 +513,7 @@ func (b *builder) noteDatums() []string {
 // outputRead says whether readers of the target can read what comes out. It is for a person to know and no reason to refuse.
 func (b *builder) outputRead(ctx context.Context, clients Clients) error {
 	d := b.datums()
-	if d == nil || !b.planning {
+	if d == nil || !b.planning || d.alone() {
 		return nil
 	}
 	reg, err := clients.Registry(d.Target)
@@ -515,7 +557,7 @@ func (b *builder) outputRead(ctx context.Context, clients Clients) error {
 // that the source's registry has given.
 func (b *builder) sameKeys(ctx context.Context, clients Clients) error {
 	d := b.datums()
-	if d == nil || !b.planning || d.Source == d.Target {
+	if d == nil || !b.planning || d.Source == d.Target { // or both are "", and nobody is asked
 		return nil
 	}
 	from, err := clients.Registry(d.Source)

@@ -51,6 +51,7 @@ const (
 	CodeOutput      = "BST-E1190" // the output schema of steps over Avro has no number in the target's registry
 	CodeWriters     = "BST-E1191" // what values in Avro are written with can not be told
 	CodeKeys        = "BST-E1193" // keys would name other schemas in the target's registry
+	CodeGlue        = "BST-E1223" // what the spec says of a version of AWS Glue's schemas can not be read
 	CodeManySchemas = "BST-E1192" // the records name more schemas than a job takes along
 	CodeDeadline    = "BST-E1214" // the job can not be done in time
 	CodeIncomplete  = "BST-E1215" // or not as completely as is asked for

@@ -46,6 +46,9 @@ const (
 	NoteOutput       = "BST-P247" // the target's latest schema can not read the output schema of steps over Avro
 	NoteOutputUnsure = "BST-P248" // or that is not known
 
+	NoteGlueOutput  = "BST-P257" // values come out under a version of AWS Glue's schemas, which nobody was asked about
+	NoteGlueLacking = "BST-P258" // versions that records name are not in the spec
+
 	NoteUnseenGroups = "BST-P256" // whether the groups are there that the job is to spare is not known
 
 	NoteSuperseded = "BST-P250" // change events would be appended behind newer ones of their rows
@@ -75,6 +78,7 @@ func (b *builder) preflight(p *Plan) error {
 	}
 	c.reshape()
 	c.schemas()
+	c.glue()
 	c.names()
 	c.groups()
 	return nil

@@ -192,7 +192,11 @@ func (t *Transform) String() string {
 		noun = "step"
 	}
 	if d := t.Values; d != nil {
-		return fmt.Sprintf("Transform %s, %d %s over %s into %s@%d", t.Version, len(t.Steps), noun, formName(d.As), d.Subject, d.Version)
+		into := fmt.Sprintf("%s@%d", d.Subject, d.Version)
+		if d.alone() {
+			into = "version " + d.Glue.Output
+		}
+		return fmt.Sprintf("Transform %s, %d %s over %s into %s", t.Version, len(t.Steps), noun, formName(d.As), into)
 	}
 	return fmt.Sprintf("Transform %s, %d %s", t.Version, len(t.Steps), noun)
 }

@@ -28,6 +28,7 @@ const (
 	ElsewhereVersion = 17 // steps over values that name their schema by a GUID or in a header
 	SpareVersion     = 20 // others that the job slows down for
 	TermsVersion     = 21 // hours and a deadline
+	GlueVersion      = 22 // steps over values in AWS Glue's frame, which would be set aside
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it. A program that knows a version knows
@@ -40,6 +41,7 @@ func (r *Recipe) Needs() int {
 		version int
 		has     bool
 	}{
+		{GlueVersion, values && t.Values.Glue != nil},
 		{TermsVersion, r.Terms != nil},
 		{SpareVersion, r.Feedback != nil && !r.Feedback.Off}, // a program that does not know feedback has none
 		{ElsewhereVersion, values && t.Values.Elsewhere},

@@ -93,11 +93,11 @@ const (
 	CodeModuleAnswer  = "BST-Q359" // what it gave is no value: empty, not in its memory, too large, or no object
 )
 
-// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q350 to Q352, BST-Q36x, a module's), a rule
+// Refused reports whether code says that a record was read well, and that a step (BST-Q30x, BST-Q350 to Q352, BST-Q36x, Q370 and Q371, a module's), a rule
 // (BST-Q34x) or the names of its schemas (BST-Q367, BST-Q368) have refused it, or that it is superseded.
 func Refused(code string) bool {
 	switch code {
-	case CodeSuperseded, CodeNotFitting, CodeNotWhole, CodeNoMessage, CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
+	case CodeSuperseded, CodeNotFitting, CodeNotWhole, CodeNoMessage, CodeDeflated, CodeInflated, CodeModuleTime, CodeModuleMemory, CodeModuleAnswer:
 		return true
 	}
 	return strings.HasPrefix(code, "BST-Q30") || strings.HasPrefix(code, "BST-Q34") || strings.HasPrefix(code, "BST-Q36")

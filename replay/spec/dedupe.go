@@ -72,7 +72,11 @@ func (c *checker) dedupe(r *Recovery) {
 		if slices.Contains(w.Dedupe.Key[:i], p) {
 			c.add(CodeTwice, path, fmt.Sprintf("%q is there twice", string(p)), "each part once")
 		}
-		if name, _ := r.Spec.Source.registry(); (kind == KeyOfValue || kind == KeyOfDebezium) && name != "" {
+		switch name, _ := r.Spec.Source.registry(); {
+		case kind != KeyOfValue && kind != KeyOfDebezium:
+		case name == "" && r.framed():
+			c.add(CodeTogether, path, "a key in values and values that name their schema exclude each other", "it is looked for in JSON: take key, or a header")
+		case name != "":
 			c.add(CodeTogether, path, "a key in values and a registry exclude each other",
 				"it is looked for in JSON, and the number of a schema stands in front of other forms: leave registry out")
 		}

@@ -10,12 +10,14 @@ import (
 
 // TransformValues says that values are no JSON, and what they become.
 type TransformValues struct {
-	// avro, protobuf, json: a zero byte, the number of a schema, and the payload, as clients of a schema registry write it: a datum of Avro, message indexes and a message, or JSON that fits a JSON Schema. What a number stands for the registry of the source says, when the plan is made. What comes out has the number that the target's registry, or the source's where the target names none, has for the output schema.
+	// avro, protobuf, json: a zero byte, the number of a schema, and the payload, as clients of a schema registry write it, or with glue AWS Glue's frame: a datum of Avro, message indexes and a message, or JSON that fits a JSON Schema. What a number stands for the registry of the source says, when the plan is made. What comes out has the number that the target's registry, or the source's where the target names none, has for the output schema.
 	As string `json:"as" jsonschema:"enum=avro,enum=protobuf,enum=json"`
 	// Output schema: each value comes out under it, whatever it was written with.
 	Schema ValueSchema `json:"schema"`
 	// What becomes of a field that the output schema has no place for, and no step has dropped: refuse sets the record aside, drop leaves the field out. JSON has none: there the schema says what an object may have.
 	UnknownFields string `json:"unknownFields,omitempty" jsonschema:"enum=refuse,enum=drop,default=refuse"`
+	// Values in AWS Glue's frame: a byte 3, one for the compression, the UUID of a version of a schema, and the payload. Left out, they are set aside.
+	Glue *Glue `json:"glue,omitempty"`
 }
 
 // ValueSchema names a schema: by subject and version, or by its text.
@@ -89,8 +91,12 @@ func (c *checker) transformValues(r *Recovery) {
 		return
 	}
 	const path = "spec.transform.values"
-	if name, at := r.Spec.Source.registry(); name == "" {
-		c.add(CodeRequired, "spec.source."+at, "values that name a schema need the registry of the source: it knows what they were written with", "registry: NAME")
+	name, at := r.Spec.Source.registry()
+	switch {
+	case v.Glue != nil:
+		c.glue(path, r, v, name != "")
+	case name == "":
+		c.add(CodeRequired, "spec.source."+at, "values that name a schema need the registry of the source: it knows what they were written with", "registry: NAME, or for AWS Glue's frame glue: in transform.values")
 	}
 	if v.As == JSON && v.UnknownFields == "drop" {
 		c.add(CodeTogether, path+".unknownFields", "a JSON Schema has no places for fields that could be left out", "name them in drop steps, or allow them in the schema")
@@ -137,6 +143,13 @@ func (c *checker) readSchemas(t *Transform) {
 	}
 	if t.Values != nil {
 		c.readSchema("spec.transform.values.schema", t.Values.As, &t.Values.Schema)
+		if g := t.Values.Glue; g != nil {
+			for i := range g.Versions {
+				s := &ValueSchema{Inline: g.Versions[i].Inline, File: g.Versions[i].File}
+				c.readSchema(fmt.Sprintf("spec.transform.values.glue.versions.%d", i), t.Values.As, s)
+				g.Versions[i].Inline, g.Versions[i].File = s.Inline, s.File
+			}
+		}
 	}
 	for i := range t.Examples {
 		if s := t.Examples[i].Schema; s != nil {

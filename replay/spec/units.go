@@ -50,6 +50,7 @@ var unitHints = map[string]string{
 	sharePattern:      "write a share or a number with its word, such as 0.1% or 100 records",
 	keyPartPattern:    `write key, header.NAME, value.PATH or debezium, such as value.event_id; a dot in a name of a path is written \., a backslash \\`,
 	eventTimePattern:  `write timestamp, header.NAME or value.PATH, such as value.occurred_at; a dot in a name of a path is written \., a backslash \\`,
+	uuidPattern:       "write a UUID in its usual form, such as b7b4a7f0-9c96-4e4a-a687-fb5de9ef0c63",
 	byteRatePattern:   "write bytes a second with their unit, such as 256KiB/s or 2MiB/s",
 	recordsPattern:    "write a number with its word, such as 10000 records",
 	partitionsPattern: `write numbers and ranges in quotes, such as "0-7,12"`,

@@ -50,10 +50,7 @@ type reshaping struct {
 func reshape(t *testing.T) *reshaping {
 	l := &reshaping{lab: &lab{t: t, kafka: replaytest.NewKafka(t, "orders"), dir: t.TempDir()}, one: schematest.New(t), two: schematest.New(t),
 		bad: map[int64]string{}, places: map[int64][]string{}}
-	l.config = open.Config{Cluster: "test", Env: env, Registry: func(name string) (connect.Registry, bool) {
-		at, ok := map[string]string{"one": l.one.URL, "two": l.two.URL}[name]
-		return connect.Registry{URL: at}, ok
-	}}
+	l.config = open.Config{Cluster: "test", Env: env, Registry: l.both}
 	l.clients = reach.New(l.config)
 	for id, text := range map[int]string{1: orderV1, 2: orderV2, 3: orderV3} {
 		l.one.Put(id, sr.Schema{Schema: text})
@@ -97,6 +94,12 @@ func reshape(t *testing.T) *reshaping {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// both are the connections to the registries.
+func (l *reshaping) both(name string) (connect.Registry, bool) {
+	at, ok := map[string]string{"one": l.one.URL, "two": l.two.URL}[name]
+	return connect.Registry{URL: at}, ok
 }
 
 const fromAvro = "values: {as: avro, schema: {version: 2}}, "
