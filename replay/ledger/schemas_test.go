@@ -140,3 +140,50 @@ func TestALedgerBelievesNoOtherSchemas(t *testing.T) {
 	}
 	step("by schema, after a scan by bytes", 12, 0, "in another way")
 }
+
+// TestALedgerKnowsWhatStoodInFront: GUIDs in front of values are among what a ledger was made with, also those that are none.
+func TestALedgerKnowsWhatStoodInFront(t *testing.T) {
+	w := newTwin(t)
+	nobodys, text := guidOf(99)
+	at := w.nextMs + 1000
+	for p := range w.parts {
+		var rs []record.Record
+		for i := range int64(100) {
+			r := record.Record{Offset: 300 + i, TimestampMs: at + i, Key: fmt.Appendf(nil, "%d", i), Value: append([]byte{0, 0, 0, 0, byte(i % 2)}, "front"...)}
+			header, _ := guidOf(byte(i % 2))
+			if i%10 == 0 {
+				header = nobodys
+				r.Value = append(append([]byte{}, nobodys...), "front"...)
+			}
+			rs = append(rs, r)
+			r.Value = append(append([]byte{}, header...), "front"...)
+			w.target.Append(p, r)
+		}
+		w.put(p, thing{Object: partition.Object{Base: 300, Count: 100}, to: 400, records: rs})
+	}
+	const all = 2 * (400 + 394)
+	step := func(what string, wantLost, wantVouched int64, doubt string) {
+		t.Helper()
+		lost, use := w.sameAs(what)
+		var reasons []string
+		for _, d := range use.Doubts {
+			reasons = append(reasons, d.Reason)
+		}
+		if lost != wantLost || use.VouchedRecords != wantVouched || !strings.Contains(strings.Join(reasons, "\n"), doubt) {
+			t.Errorf("%s: got %d lost, %d vouched for, doubts %v; want %d, %d and %q", what, lost, use.VouchedRecords, reasons, wantLost, wantVouched, doubt)
+		}
+	}
+	step("first", 12, 0, "")
+	step("again", 12, all, "")
+	w.there.PutGUID(text, sr.Schema{Schema: `"string"`})
+	// One side's word is not enough, and which of the two is read first does not matter.
+	torn := w.with(func(in gap.Input) (*gap.Report, error) {
+		return ledger.New(w.dir).Scan(t.Context(), in, config(), w.anchors())
+	})
+	if lost, _ := torn.Lost(); lost != 0 || torn.Unknown() != int(w.parts) || torn.Ledger.VouchedRecords != 0 {
+		t.Errorf("what was none is one for the target: got %d lost, %d partitions not comparable and %d vouched for, want 0, all, and 0", lost, torn.Unknown(), torn.Ledger.VouchedRecords)
+	}
+	w.here.PutGUID(text, sr.Schema{Schema: `"string"`})
+	step("and for the reference", 12, 2*2*294, "") // of what was read before the first of them
+	step("and still is", 12, all, "")
+}

@@ -8,7 +8,8 @@ import (
 
 // How a record names the schema of its key or value. Clients of a schema registry have two ways:
 //
-//   - a byte 0 and a number, 4 bytes big endian, in front of the part. The number is the registry's own.
+//   - a byte 0 and a number, 4 bytes big endian, in front of the part, or a byte 1 and a GUID of 16 bytes. The number is the registry's own, and
+//     so is the GUID; that a part begins like either does not say that it does.
 //   - a header with a byte 1 and a GUID of 16 bytes, or with a byte 0 and such a number; the part is then the payload alone. What follows
 //     in the header would have followed in front of the payload: the message indexes of Protobuf.
 //
@@ -32,6 +33,23 @@ func FrameID(part []byte) (id uint32, ok bool) {
 		return 0, false
 	}
 	return binary.BigEndian.Uint32(part[1:]), true
+}
+
+// FrontName returns what part may name its schema by in front: a number, or a GUID. That it looks like one does not say that it is one.
+func FrontName(part []byte) (name SchemaName, ok bool) {
+	if len(part) >= guidLen && part[0] == 1 {
+		return SchemaName{ByGUID: true, GUID: [16]byte(part[1:guidLen])}, true
+	}
+	name.ID, ok = FrameID(part)
+	return name, ok
+}
+
+// length is how many bytes name a schema, in front of a part or in a header.
+func (n SchemaName) length() int {
+	if n.ByGUID {
+		return guidLen
+	}
+	return FrameLen
 }
 
 // GlueLen is the length of what AWS Glue's serialisers put in front of a part, in bytes.
@@ -118,7 +136,7 @@ type Naming struct {
 }
 
 // Namings returns how r names the schemas of its key and its value, as far as a comparison of fields sees it: without headers there are
-// none. prefixed are the parts that begin with a number when no header names their schema.
+// none. prefixed are the parts that begin with a number or a GUID when no header names their schema.
 func Namings(r *Record, fields, prefixed Fields) (key, value Naming) {
 	key.Header, value.Header = -1, -1
 	if fields&FieldHeaders != 0 {
@@ -158,8 +176,11 @@ func (n *Naming) prefix(part []byte, framed bool) {
 	if n.OK || !framed {
 		return
 	}
-	n.Name.ID, n.OK = FrameID(part)
+	n.Name, n.OK = FrontName(part)
 }
+
+// InFront reports whether the part itself seems to name the schema. Of a GUID only the registry knows.
+func (n *Naming) InFront() bool { return n.OK && n.Header < 0 }
 
 // Fits reports whether what the header holds besides the name is what a client writes for a schema of this kind.
 func (n *Naming) Fits(p Print) bool {
@@ -190,7 +211,9 @@ func wholeIndexes(b []byte) bool {
 
 // Frames says what stands for the names of schemas in the canonical form.
 type Frames struct {
-	Prefixed func() Fields // of FieldKey and FieldValue, those that begin with a number when no header names their schema
+	Prefixed func() Fields // of FieldKey and FieldValue, those that begin with a number or a GUID when no header names their schema
+	// Front reports whether the GUID that a part begins with is one; nil for whether Print knows it. It is safe for concurrent use.
+	Front func(SchemaName) bool
 	// Print returns the fingerprint of a schema. A part whose schema it does not know is hashed as the bytes that it is, and so is its
 	// header. It is safe for concurrent use.
 	Print func(SchemaName) (Print, bool)
@@ -207,9 +230,9 @@ type framed struct {
 func (f *Frames) look(r *Record, fields Fields) (key, value framed) {
 	key.naming, value.naming = Namings(r, fields, f.Prefixed())
 	for _, x := range []*framed{&key, &value} {
-		if x.naming.OK {
-			x.print, x.ok = f.Print(x.naming.Name)
-			x.ok = x.ok && x.naming.Fits(x.print)
+		if n := &x.naming; n.OK && (f.Front == nil || !n.InFront() || !n.Name.ByGUID || f.Front(n.Name)) {
+			x.print, x.ok = f.Print(n.Name)
+			x.ok = x.ok && n.Fits(x.print)
 		}
 	}
 	return key, value
@@ -227,7 +250,7 @@ func (x *framed) append(dst, b []byte) []byte {
 	dst = append(append(dst, 3), x.print.Sum[:]...)
 	switch {
 	case x.naming.Header < 0:
-		return appendPart(dst, b[FrameLen:])
+		return appendPart(dst, b[x.naming.Name.length():])
 	case b != nil && len(x.naming.Tail) > 0:
 		return appendPart(dst, append(append(make([]byte, 0, len(x.naming.Tail)+len(b)), x.naming.Tail...), b...))
 	}
@@ -240,7 +263,7 @@ func (x *framed) size(r *Record, b []byte, compared bool) int64 {
 	case !x.ok:
 		return 0
 	case x.naming.Header < 0:
-		return FrameLen
+		return int64(x.naming.Name.length())
 	}
 	h := &r.Headers[x.naming.Header]
 	n := len(h.Key) + len(h.Value)

@@ -33,7 +33,7 @@ type place struct {
 
 // find returns where part i of r is named, 0 for the key and 1 for the value. More than one header of a name is refused: readers do not agree
 // which counts.
-func find(i int, n *record.Naming, part []byte, framed bool) (place, error) {
+func find(i int, n *record.Naming) (place, error) {
 	header := [2]string{record.KeySchemaHeader, record.ValueSchemaHeader}[i]
 	switch {
 	case n.Headers > 1:
@@ -42,8 +42,6 @@ func find(i int, n *record.Naming, part []byte, framed bool) (place, error) {
 		return place{n.Name, n.Header, guidLen, true}, nil
 	case n.OK:
 		return place{n.Name, n.Header, numberLen, true}, nil
-	case framed && len(part) >= guidLen && part[0] == byGUID:
-		return place{record.SchemaName{ByGUID: true, GUID: [16]byte(part[1:guidLen])}, -1, guidLen, true}, nil
 	}
 	return place{}, nil
 }
@@ -55,8 +53,8 @@ func places(r *record.Record, keys bool) (out [2]place, naming [2]record.Naming,
 		prefixed |= record.FieldKey
 	}
 	naming[0], naming[1] = record.Namings(r, record.AllFields, prefixed)
-	for i, part := range [][]byte{r.Key, r.Value} {
-		if out[i], err = find(i, &naming[i], part, i == 1 || keys); err != nil {
+	for i := range out {
+		if out[i], err = find(i, &naming[i]); err != nil {
 			return out, naming, err
 		}
 	}

@@ -15,20 +15,38 @@ import (
 // Learnt is what the hashes of a side were made with, for whoever keeps them. They are those that would be made now while the registry
 // still says the same.
 type Learnt struct {
-	Keys    bool              `json:"keys"`    // keys begin with numbers
+	Keys    bool              `json:"keys"`    // keys begin with numbers or GUIDs
 	Schemas map[string]string `json:"schemas"` // by number or GUID, the fingerprint in hexadecimal
+	// Fronts says that GUIDs in front of parts were looked for. They are among Schemas behind inFrontOf, with "" for one that is none. Who
+	// does not know of them can not read such a name, and so believes nothing.
+	Fronts bool `json:"fronts,omitempty"`
 }
+
+// inFrontOf stands before what parts begin with that may be a GUID.
+const inFrontOf = "in front: "
 
 // Learnt is what the side has learnt so far, nil for a nil Side and before it has asked about keys.
 func (s *Side) Learnt() *Learnt {
 	if s == nil || s.keys.Load() == 0 {
 		return nil
 	}
-	out := &Learnt{Keys: !s.Bare(), Schemas: map[string]string{}}
+	out := &Learnt{Keys: !s.Bare(), Schemas: map[string]string{}, Fronts: true}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	s.reg.mu.RLock()
 	defer s.reg.mu.RUnlock()
 	for name, print := range s.reg.prints {
 		out.Schemas[name.Text()] = PrintText(print)
+	}
+	for name, f := range s.fronts {
+		if !f.settled || f.torn != nil {
+			continue // no part with it was hashed
+		}
+		print := ""
+		if f.known {
+			print = PrintText(s.reg.prints[name])
+		}
+		out.Schemas[inFrontOf+name.Text()] = print
 	}
 	return out
 }
@@ -62,15 +80,30 @@ func (s *Side) Differs(ctx context.Context, l *Learnt) (reason string, err error
 	if l.Keys == s.Bare() {
 		return fmt.Sprintf("%s has subject %s-key now and had not, or the other way round", s.reg.name, s.topic), nil
 	}
+	if !l.Fronts {
+		return "it was written when GUIDs in front of values were taken for bytes", nil
+	}
 	for _, key := range slices.Sorted(maps.Keys(l.Schemas)) {
-		name, err := ParseName(key)
+		text, front := strings.CutPrefix(key, inFrontOf)
+		name, err := ParseName(text)
 		if err != nil {
 			return err.Error(), nil
 		}
-		if err := s.reg.Learn(ctx, name); err != nil {
+		known := true
+		if front {
+			known, err = s.inFront(ctx, name)
+		} else {
+			err = s.reg.Learn(ctx, name)
+		}
+		if err != nil {
 			return err.Error(), nil
 		}
-		if now, _ := s.reg.Known(name); PrintText(now) != l.Schemas[key] {
+		now := ""
+		if known {
+			print, _ := s.reg.Known(name)
+			now = PrintText(print)
+		}
+		if now != l.Schemas[key] {
 			return fmt.Sprintf("%s of %s says something else than it did", name, s.reg.name), nil
 		}
 	}

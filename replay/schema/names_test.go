@@ -15,6 +15,7 @@ import (
 // TestSameNames: only what is equal by schema just when it is equal byte for byte may be written as it is.
 func TestSameNames(t *testing.T) {
 	value := func(id byte) record.Record { return record.Record{Value: framed(id, "x")} }
+	inFront := func(n record.SchemaName) record.Record { return record.Record{Value: front(n, "x")} }
 	inHeader := func(n record.SchemaName) record.Record {
 		return record.Record{Value: []byte("x"), Headers: []record.Header{valueHeader(n)}}
 	}
@@ -31,6 +32,10 @@ func TestSameNames(t *testing.T) {
 		"also on one side":                   {[]record.Record{value(1), value(5)}, nil, "schema 1 and schema 5 are one schema"},
 		"a number and a GUID":                {[]record.Record{value(1)}, []record.Record{inHeader(guid(1))}, "are one schema"},
 		"a number in front and in a header":  {[]record.Record{value(1)}, []record.Record{inHeader(number(1))}, "in front and others in a header"},
+		"the same GUIDs in front":            {[]record.Record{inFront(guid(1))}, []record.Record{inFront(guid(1))}, ""},
+		"a GUID in front and in a header":    {[]record.Record{inFront(guid(1))}, []record.Record{inHeader(guid(1))}, "in front and others in a header"},
+		"a number and a GUID in front":       {[]record.Record{value(1)}, []record.Record{inFront(guid(1))}, "are one schema"},
+		"bytes that are no GUID":             {[]record.Record{inFront(guid(91))}, []record.Record{inFront(guid(91)), value(1)}, ""},
 		"another schema only the target has": {[]record.Record{value(1)}, []record.Record{value(6)}, ""},
 	} {
 		one, two := schematest.New(t), schematest.New(t)

@@ -28,6 +28,7 @@ type Registry struct {
 	down    error                       // the registry does not answer: it is not waited for once per partition
 	refused map[record.SchemaName]error // what it says no to is not asked again
 	refs    map[place]printed           // of schemas that others refer to
+	has     map[record.SchemaName]bool  // what it was asked only whether it has it
 }
 
 // printed is a fingerprint, and how deep what it is of refers to others.
@@ -66,7 +67,7 @@ func Open(name, address string, client *http.Client) (*Registry, error) {
 	}
 	bound.Transport, bound.Timeout = bounded{bound.Transport}, askTimeout
 	r := &Registry{name: name, http: client, wait: pause, prints: map[record.SchemaName]record.Print{}, refused: map[record.SchemaName]error{},
-		refs: map[place]printed{}}
+		refs: map[place]printed{}, has: map[record.SchemaName]bool{}}
 	var err error
 	r.cl, err = sr.NewClient(sr.URLs(address), sr.HTTPClient(&bound), sr.UserAgent("backstitch"))
 	if err != nil {

@@ -19,8 +19,9 @@ type Side struct {
 	keys  atomic.Int32 // whether keys begin with numbers: 0 when nobody has asked yet
 	other *Side        // that this one is compared with; nil when it stands alone
 
-	mu   sync.RWMutex
-	seen map[record.SchemaName]sighting
+	mu     sync.RWMutex
+	seen   map[record.SchemaName]sighting
+	fronts map[record.SchemaName]front // what may be GUIDs in front of parts, at most MaxFront
 }
 
 // sighting is how records name a schema, and which of them did first, of keys and of values.
@@ -50,11 +51,11 @@ const (
 	keysAreFramed = 2
 )
 
-// NewSide makes the side that holds topic. It asks nothing yet. Values are taken to begin with numbers unless a header names their schema.
-// Keys are where the registry has the subject under which a client registers schemas of keys by default: keys of another make, such as
+// NewSide makes the side that holds topic. It asks nothing yet. Values are taken to begin with numbers, or with the GUIDs that the registry
+// has (front.go), unless a header names their schema. Keys are where the registry has the subject under which a client registers schemas of keys by default: keys of another make, such as
 // numbers of 8 bytes, begin with a byte 0, too.
 func NewSide(reg *Registry, topic string) *Side {
-	return &Side{reg: reg, topic: topic, seen: map[record.SchemaName]sighting{}}
+	return &Side{reg: reg, topic: topic, seen: map[record.SchemaName]sighting{}, fronts: map[record.SchemaName]front{}}
 }
 
 // Bare reports whether keys are known to begin with no number.
@@ -115,7 +116,7 @@ func (s *Side) Frames() *record.Frames {
 	if s == nil {
 		return nil
 	}
-	return &record.Frames{Prefixed: s.prefixed, Print: s.reg.Known}
+	return &record.Frames{Prefixed: s.prefixed, Front: s.isFront, Print: s.reg.Known}
 }
 
 // Learn asks for the schemas that the records of a batch name, as far as a comparison of fields sees them. Only then may they be hashed.
@@ -163,8 +164,10 @@ func (l *learner) record(ctx context.Context, r *record.Record) error {
 		}
 	}
 	key, value := record.Namings(r, l.fields, l.prefixed)
-	if _, looks := record.FrameID(r.Key); looks && l.torn && key.Header < 0 && l.fields&record.FieldKey != 0 {
-		return l.tornKeys()
+	if l.torn && key.Header < 0 && l.fields&record.FieldKey != 0 {
+		if err := l.tornKey(ctx, r.Key); err != nil {
+			return err
+		}
 	}
 	if err := l.part(ctx, 0, &key, r, record.KeySchemaHeader); err != nil {
 		return err
@@ -183,6 +186,21 @@ func unseen(r *record.Record) error {
 	return nil
 }
 
+// tornKey refuses a key that names a schema in front, where that counts on one side only.
+func (l *learner) tornKey(ctx context.Context, key []byte) error {
+	name, looks := record.FrontName(key)
+	if !looks {
+		return nil
+	}
+	if name.ByGUID {
+		// That only one registry knows it is the same trouble.
+		if known, err := l.s.inFront(ctx, name); err != nil && !errors.Is(err, ErrOneKnows) || err == nil && !known {
+			return err
+		}
+	}
+	return l.tornKeys()
+}
+
 func (l *learner) tornKeys() error {
 	with, without := l.s, l.s.other
 	if l.prefixed&record.FieldKey == 0 {
@@ -199,6 +217,11 @@ func (l *learner) part(ctx context.Context, i int, n *record.Naming, r *record.R
 	}
 	if !n.OK {
 		return nil
+	}
+	if n.InFront() && n.Name.ByGUID {
+		if known, err := l.s.inFront(ctx, n.Name); err != nil || !known {
+			return err // or it is a part like any other
+		}
 	}
 	last := &l.last[i]
 	if !last.known || last.name != n.Name {

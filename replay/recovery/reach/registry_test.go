@@ -129,6 +129,7 @@ func (m *mirror) scan(registries bool) (*gap.Report, error) {
 func TestTopicsOfTwoClustersAreComparedBySchema(t *testing.T) {
 	for name, pair := range map[string][2]naming{
 		"numbers": {byNumber(0), byNumber(50)}, "GUIDs": {byGUID(0), byGUID(50)}, "numbers and GUIDs": {byNumber(0), byGUID(50)}, "GUIDs and numbers": {byGUID(0), byNumber(50)},
+		"GUIDs in front": {byGUIDInFront(0), byGUIDInFront(50)}, "numbers and GUIDs in front": {byNumber(0), byGUIDInFront(50)}, "GUIDs in front and in headers": {byGUIDInFront(0), byGUID(50)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMirrorOf(t, pair[0], pair[1])
