@@ -24,6 +24,19 @@ func (e *entry) start() partition.Offset {
 	return 0
 }
 
+// after is where an object begins behind others that end at end. What can not be read of the last of those, which is hurt, is at least one record,
+// unless the name of this one leaves no room for it: then all of them were read, and what is damaged is behind them, such as a checksum.
+func (e *entry) after(end partition.Offset, hurt bool) partition.Offset {
+	start, said := e.start(), e.name.First >= 0 || e.name.Last >= 0
+	switch {
+	case start > end || start == end && said:
+		return start
+	case hurt:
+		return end + 1
+	}
+	return end
+}
+
 // stream is what one writer appends to.
 type stream struct {
 	part int32
@@ -82,9 +95,10 @@ func holes(files []*entry) []string {
 func (a *Archive) number(l *Listing, files []*entry) {
 	var end partition.Offset
 	var open *source.DamagedError // of the object before, which reaches to the next base
+	hurt := false
 	for i, e := range files {
 		if i > 0 && files[i-1].name.Partition != e.name.Partition {
-			end, open = 0, nil
+			end, open, hurt = 0, nil, false
 		}
 		base, span := e.start(), e.records
 		switch {
@@ -93,21 +107,21 @@ func (a *Archive) number(l *Listing, files []*entry) {
 		case e.base >= 0:
 			base = e.base
 		case !a.traits.Own:
-			base = max(end, base)
+			base = e.after(end, hurt)
 		}
-		if open != nil && open.Next < 0 && base > open.Offset {
+		if open != nil && open.Next < 0 && base >= open.Offset {
 			open.Next = base
 		}
 		obj := partition.Object{Key: e.in.Key, ETag: joinETag(e.in.ETag, a.traits.Companions, e.companions), Size: e.in.Size, Base: base, Count: span}
-		end = max(end, base+span)
-		if e.damage != nil {
+		end, hurt = max(end, base+span), e.damage != nil
+		if hurt {
 			obj.Count = -1
 			open = &source.DamagedError{Object: e.in.Key, Offset: base + span, Next: -1, Code: e.damage.Code, Err: e.damage.Err}
-			if e.name.Last >= base+span {
+			if e.name.Last >= 0 && e.name.Last+1 >= base+span {
 				open.Next = e.name.Last + 1
 			}
 			l.Damaged = append(l.Damaged, open)
-			end = max(end, base+span+1, open.Next) // what can not be read is at least one record
+			end = max(end, open.Next)
 		}
 		if e.disbelieved {
 			continue

@@ -27,13 +27,14 @@ func (a *Archive) overlaps(ctx context.Context, l *Listing, files []*entry) erro
 	}
 	reach := map[stream]*entry{}
 	var end partition.Offset
+	hurt := false
 	for i, e := range files {
 		if i > 0 && files[i-1].name.Partition != e.name.Partition {
-			end = 0
+			end, hurt = 0, false
 		}
 		at := e.stream()
 		before := reach[at]
-		e.base = max(end, e.start())
+		e.base = e.after(end, hurt)
 		if before != nil && before.damage == nil && e.damage == nil && e.records > 0 && before.reach() > e.start() {
 			k, err := a.align(ctx, before, e)
 			if err != nil {
@@ -44,7 +45,7 @@ func (a *Archive) overlaps(ctx context.Context, l *Listing, files []*entry) erro
 					end = e.start() // nothing of the one before counts any more
 				}
 				conflict(before, e)
-				end++
+				hurt = true
 				continue
 			}
 			e.base = before.base + k
@@ -53,10 +54,7 @@ func (a *Archive) overlaps(ctx context.Context, l *Listing, files []*entry) erro
 		if before == nil || e.base+e.records >= before.base+before.records {
 			reach[at] = e
 		}
-		end = max(end, e.base+e.records)
-		if e.damage != nil {
-			end++
-		}
+		end, hurt = max(end, e.base+e.records), e.damage != nil
 	}
 	return nil
 }

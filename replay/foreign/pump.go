@@ -128,13 +128,14 @@ func (p *pump) object(ctx context.Context, o partition.Object, end partition.Off
 	return nil
 }
 
-// judge tells damage from errors that end the read. pos is where the object could not be read any further.
+// judge tells damage from errors that end the read. pos is where the object could not be read any further. Where that is the
+// end of one that the listing has named, no position is lost, and reading goes on.
 func (p *pump) judge(o partition.Object, err error, pos, end partition.Offset) (*source.DamagedError, error) {
 	var damage *Damage
 	switch {
 	case errors.As(err, &damage) && damage.untrusted() && o.Count >= 0:
 		// All did fit when the plan counted the records, and some of those that do not may be out already.
-		return nil, fmt.Errorf("object %s: %w since the plan: %w", o.Key, source.ErrChanged, damage.Err)
+		return nil, fmt.Errorf("object %s: %w: %w", o.Key, source.ErrChanged, damage.Err)
 	case errors.As(err, &damage):
 	case errors.Is(err, source.ErrGone) && o.Count < 0:
 		damage = &Damage{Code: source.CodeGone, Err: errors.New("it was listed, and is gone")}
@@ -142,7 +143,7 @@ func (p *pump) judge(o partition.Object, err error, pos, end partition.Offset) (
 		return nil, fmt.Errorf("object %s: %w", o.Key, err)
 	}
 	next := end
-	if end <= pos {
+	if end < pos || end == pos && (o.Count >= 0 || pos == o.Base) {
 		next = -1
 	}
 	return &source.DamagedError{Object: o.Key, Offset: max(pos, p.cursor), Next: next, Code: damage.Code, Err: damage.Err}, nil
