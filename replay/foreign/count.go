@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"backstitch/partition"
 	"backstitch/replay/bucket"
@@ -174,6 +175,8 @@ func follows(last, next partition.Offset) error {
 	switch {
 	case next < 0:
 		return Foreign("a record has position %d", next)
+	case next == math.MaxInt64: // behind which there is no position
+		return Foreign("a record has position %d", next)
 	case next <= last:
 		return Foreign("position %d comes after %d", next, last)
 	}
@@ -186,6 +189,9 @@ func claims(n Name, own bool, records int64, first, last partition.Offset) error
 	case !own:
 		if n.First >= 0 && n.Last >= 0 && records > n.Last-n.First+1 {
 			return Foreign("it holds %d records, its name has room for %d", records, n.Last-n.First+1)
+		}
+		if said := max(n.First, n.Last); records == 0 && said >= 0 {
+			return &Damage{Code: source.CodeTruncated, Err: fmt.Errorf("it holds no record, its name says %d", said)}
 		}
 		return nil
 	case records == 0:

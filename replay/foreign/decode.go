@@ -1,11 +1,13 @@
 package foreign
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"backstitch/replay/record"
+	"backstitch/replay/source"
 )
 
 // Decoders that several layouts share: records that are cut from a stream, each parsed on its own.
@@ -76,7 +78,7 @@ func (n *Name) Values() (Split, Parse, error) {
 			return nil
 		}, nil
 	case n.Format == JSON:
-		return FullLines, jsonValue, nil
+		return jsonLines, jsonValue, nil
 	case n.Format == Bytes:
 		return Lines, func(line []byte, r *record.Record) error {
 			r.Value = line
@@ -86,6 +88,16 @@ func (n *Name) Values() (Split, Parse, error) {
 		return Values, jsonValue, nil
 	}
 	return nil, nil, fmt.Errorf("format %q has no values", n.Format)
+}
+
+// jsonLines cuts lines that are JSON values. The last one may have no line break behind it, as some sinks write it, or may be cut: then its ends say
+// too little, and all of it is looked at. A number that is cut is still a number, so of those nobody can tell.
+func jsonLines(data []byte, atEnd bool) (int, []byte, error) {
+	n, line, err := FullLines(data, atEnd)
+	if line != nil && data[n-1] != '\n' && !json.Valid(line) {
+		return 0, nil, &Damage{Code: source.CodeTruncated, Err: fmt.Errorf("%.20q... of %d bytes, the last without a line break, is not JSON", line, len(line))}
+	}
+	return n, line, err
 }
 
 func jsonValue(line []byte, r *record.Record) error {

@@ -12,6 +12,8 @@
 //   - Objects are read under the ETag that was listed. One that was replaced is source.ErrChanged, one that is gone is named.
 //   - An object that is cut short yields what comes before the cut, then a *source.DamagedError, then the next object. One
 //     whose checksum does not fit yields nothing, because nobody knows which of its records is wrong.
+//   - A record that says two things is damage: a member that stands twice, text that is no text, base64 that nobody writes. What is inside of
+//     a value that is JSON is its owner's, and stays as it is.
 //   - A name is not believed where the content can be asked: records of another topic or partition, or beyond the offsets of
 //     the name, make the whole object foreign (source.CodeForeign).
 //   - Objects of one directory that hold more records than there is room before the next one overlap. What is equal is given
@@ -24,5 +26,5 @@
 // What is not here: names (replay/source/*), which layout an archive has (replay/layout), comparing (replay/gap).
 //
 // Reading order: layout.go, name.go, archive.go, list.go, count.go, number.go, overlap.go, object.go, codec.go, cut.go,
-// decode.go, single.go, json.go, rendered.go, avro.go, parquet.go, envelope.go, pump.go, merge.go, reader.go.
+// decode.go, single.go, members.go, json.go, rendered.go, avro.go, parquet.go, envelope.go, pump.go, merge.go, reader.go.
 package foreign

@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"backstitch/replay/record"
 	"backstitch/replay/source"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // JSON as other writers use it for whole records. Bytes of a record that were JSON stay as they stand in the object; a record
@@ -30,24 +33,40 @@ func Opaque(raw json.RawMessage) ([]byte, error) {
 	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return inner[:len(inner):len(inner)], nil
 	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, fmt.Errorf("not a JSON string: %w", err)
+	text, err := jsontext.AppendUnquote(make([]byte, 0, len(inner)+1), raw) // never of no memory: that would be null
+	if err != nil {
+		return nil, fmt.Errorf("%.40q says no text: %w", raw, err)
 	}
-	return []byte(s), nil
+	return text, nil
+}
+
+// Base64 is the bytes that text says in base64, as writers pad it and without line breaks: a text that is cut or put together otherwise says
+// none.
+func Base64(text []byte) ([]byte, error) {
+	if bytes.ContainsAny(text, "\r\n") { // the decoder passes over them
+		return nil, errors.New("not base64: it has line breaks")
+	}
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(out, text)
+	if err != nil {
+		return nil, fmt.Errorf("not base64: %w", err)
+	}
+	return out[:n:n], nil
 }
 
 // Binary is Opaque for a string in base64.
 func Binary(raw json.RawMessage) ([]byte, error) {
+	if len(raw) == 0 || bytes.Equal(raw, null) {
+		return nil, nil
+	}
+	if raw[0] != '"' {
+		return nil, fmt.Errorf("%.40q is no string of base64", raw)
+	}
 	text, err := Opaque(raw)
-	if err != nil || text == nil {
+	if err != nil {
 		return nil, err
 	}
-	out, err := base64.StdEncoding.DecodeString(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("not base64: %w", err)
-	}
-	return out, nil
+	return Base64(text)
 }
 
 // Headers reads the headers of a record: a list of {"key","value"} or an object, whose order is that of the text.
@@ -56,42 +75,43 @@ func Headers(raw json.RawMessage) ([]record.Header, error) {
 	if len(raw) == 0 || bytes.Equal(raw, null) {
 		return nil, nil
 	}
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw), lenient...)
+	list := raw[0] == '['
+	if !list && raw[0] != '{' {
+		return nil, errors.New("headers are neither a list nor an object")
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, fmt.Errorf("headers: %w", whole(err))
+	}
 	var out []record.Header
-	if raw[0] == '[' {
-		var list []struct {
-			Key   string          `json:"key"`
-			Value json.RawMessage `json:"value"`
-		}
-		if err := json.Unmarshal(raw, &list); err != nil {
-			return nil, fmt.Errorf("headers: %w", err)
-		}
-		for _, h := range list {
-			v, err := Opaque(h.Value)
-			if err != nil {
-				return nil, fmt.Errorf("header %q: %w", h.Key, err)
-			}
-			out = append(out, record.Header{Key: h.Key, Value: v})
-		}
-		return out, nil
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("headers are neither a list nor an object")
-	}
-	for d.More() {
-		t, err := d.Token()
+	members := NewMembers("key", "value")
+	for d.PeekKind() != '}' && d.PeekKind() != ']' {
+		name, err := d.ReadValue()
 		if err != nil {
-			return nil, fmt.Errorf("headers: %w", err)
+			return nil, fmt.Errorf("headers: %w", whole(err))
 		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, fmt.Errorf("headers: %w", err)
+		var value []byte
+		if list {
+			parts, err := members.Read(name)
+			if err != nil {
+				return nil, fmt.Errorf("headers: %w", err)
+			}
+			name, value = parts[0], parts[1]
+		} else if value, err = d.ReadValue(); err != nil {
+			return nil, fmt.Errorf("headers: %w", whole(err))
+		}
+		if len(name) == 0 || name[0] != '"' {
+			return nil, errors.New("headers: one has no key that is a string")
+		}
+		key, err := Opaque(json.RawMessage(name))
+		if err != nil {
+			return nil, fmt.Errorf("headers: key: %w", err)
 		}
 		v, err := Opaque(value)
 		if err != nil {
-			return nil, fmt.Errorf("header %q: %w", t, err)
+			return nil, fmt.Errorf("header %q: %w", key, err)
 		}
-		out = append(out, record.Header{Key: t.(string), Value: v})
+		out = append(out, record.Header{Key: string(key), Value: v})
 	}
 	return out, nil
 }
@@ -117,10 +137,13 @@ func MillisText(text string) (int64, error) {
 		return 0, fmt.Errorf("no timestamp")
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		if t.Nanosecond()%int(time.Millisecond) != 0 {
+			return 0, fmt.Errorf("timestamp %.40q is finer than milliseconds, which Kafka has", text)
+		}
 		return t.UnixMilli(), nil
 	}
-	var ms int64
-	if err := json.Unmarshal([]byte(text), &ms); err != nil {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || text[0] == '+' {
 		return 0, fmt.Errorf("timestamp %.40q is neither milliseconds nor RFC 3339", text)
 	}
 	return ms, inMillis(ms)
@@ -134,17 +157,30 @@ func inMillis(ms int64) error {
 }
 
 // Values splits JSON values that follow each other with or without blanks between them, as a stream without line breaks has
-// them.
+// them. Where something begins that is none, nobody knows where it ends: it takes all up to the next line break, and whatever looks like a
+// value in there is not believed.
 func Values(data []byte, atEnd bool) (int, []byte, error) {
-	if data[0] <= ' ' {
+	if blank(data[0]) {
 		return 1, nil, nil
 	}
 	n, ok := valueLen(data, atEnd)
 	if !ok {
 		return 0, nil, nil
 	}
-	return n, data[:n:n], nil
+	if c := data[0]; c == '{' || c == '[' || c == '"' || json.Valid(data[:n]) {
+		return n, data[:n:n], nil
+	}
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i, data[:i:i], nil
+	}
+	if !atEnd {
+		return 0, nil, nil
+	}
+	return len(data), data, nil
 }
+
+// blank reports whether c may stand between values. Other bytes that nobody sees are part of one.
+func blank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
 // Elements splits the elements of one JSON array, which are no arrays themselves. End says whether it was closed.
 type Elements struct{ opened, closed bool }
@@ -152,7 +188,7 @@ type Elements struct{ opened, closed bool }
 // Split is a Split.
 func (e *Elements) Split(data []byte, atEnd bool) (int, []byte, error) {
 	switch c := data[0]; {
-	case c <= ' ':
+	case blank(c):
 		return 1, nil, nil
 	case !e.opened:
 		if c != '[' {
@@ -191,7 +227,7 @@ func valueLen(data []byte, atEnd bool) (n int, ok bool) {
 			if inString = c != '"'; !inString && depth == 0 {
 				return i + 1, true
 			}
-		case depth == 0 && i > 0 && (c <= ' ' || c == ',' || c == '"' || c == '{' || c == '[' || c == ']' || c == '}'):
+		case depth == 0 && i > 0 && (blank(c) || c == ',' || c == '"' || c == '{' || c == '[' || c == ']' || c == '}'):
 			return i, true // a number or a word ends here
 		case c == '"':
 			inString = true

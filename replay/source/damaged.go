@@ -21,11 +21,11 @@ type DamagedError struct {
 
 // What is wrong with an object. The codes are stable: they are kept in quarantine lists and printed in runbooks.
 const (
-	CodeTruncated    = "BST-Q101" // the object ends in the middle of compressed data or of a record
+	CodeTruncated    = "BST-Q101" // the object ends in the middle of compressed data or of a record, or holds none
 	CodeCorrupt      = "BST-Q102" // a checksum or a compressed stream does not fit
-	CodeBrokenLine   = "BST-Q103" // a line is not what its format says
+	CodeBrokenLine   = "BST-Q103" // a line is not what its format says, or says two things
 	CodeTooLarge     = "BST-Q104" // a record or a decompressed object is above the ceiling
-	CodeBadCompanion = "BST-Q105" // a .keys or .headers file does not pair with its value file
+	CodeBadCompanion = "BST-Q105" // a .keys or .headers file does not pair with its value file, or can not be read
 	CodeForeign      = "BST-Q106" // the object is not what its name says
 	CodeGone         = "BST-Q107" // the object was listed and is gone
 )

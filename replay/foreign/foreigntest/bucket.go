@@ -78,6 +78,11 @@ func lines(rs []record.Record, line func(*record.Record) string) []byte {
 	return b.Bytes()
 }
 
+// between is lines with line breaks between them, and none behind the last.
+func between(rs []record.Record, line func(*record.Record) string) []byte {
+	return bytes.TrimSuffix(lines(rs, line), []byte{'\n'})
+}
+
 func value(r *record.Record) string { return string(r.Value) }
 
 // Compress compresses as a key's ending says; ".snappy" is Google's framing.

@@ -129,7 +129,7 @@ func AivenCSV(fields ...string) Writer {
 		files := map[string][]byte{}
 		for _, c := range chunks(rs, n) {
 			key := fmt.Sprintf("%s-%d-%d.gz", Topic, part, c[0].Offset)
-			files[key] = Compress(key, lines(c, func(r *record.Record) string {
+			files[key] = Compress(key, between(c, func(r *record.Record) string {
 				var out []string
 				for _, f := range fields {
 					out = append(out, column(f, r))

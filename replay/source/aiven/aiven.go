@@ -5,6 +5,8 @@
 //   - The offset in a name is that of the first record.
 //   - With the field offset each record has its own position; without it, it is the name's and the place in the object.
 //   - In CSV nothing tells null from empty: both are empty. They are taken for null.
+//   - Line breaks stand between records and not behind the last one. So an object of values alone that ends with one has a null at its end.
+//   - A null value without an envelope is null in JSON, and never the text.
 //   - A timestamp in seconds has lost its milliseconds. It is refused, because every record would differ by it.
 //   - Headers in Avro and Parquet are a map, in no order: it and equal names are lost. They are read, and not said to be held.
 //   - A name says nothing of what is in it. One that ends as gzip does may hold Parquet, which compresses its own pages.
@@ -108,16 +110,17 @@ func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, 
 	switch {
 	case l.contained():
 		return l.container(o)
+	case l.Format == foreign.CSV && len(l.Fields) == 1:
+		return openValues(o)
 	case l.Format == foreign.CSV:
 		return o.Pieces(foreign.Lines, (&columns{names: l.Fields}).parse)
 	case l.Bare:
-		o.Name.Format = foreign.JSON
-		return o.Values()
+		return l.bare(o)
 	case l.Format == foreign.JSON:
-		return o.Pieces(foreign.FullLines, (&members{own: l.own, timed: l.fields&record.FieldTimestamp != 0}).parse)
+		return o.Pieces(foreign.FullLines, l.members().parse)
 	case l.Format == foreign.Array:
 		var e foreign.Elements
-		d, err := o.Pieces(e.Split, (&members{own: l.own, timed: l.fields&record.FieldTimestamp != 0}).parse)
+		d, err := o.Pieces(e.Split, l.members().parse)
 		if err != nil {
 			return nil, err
 		}

@@ -115,7 +115,7 @@ func (l *layout) Parse(key string) (foreign.Name, bool) {
 // Decode opens an object.
 func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, error) {
 	if failed(o.Name.Stream) {
-		return o.Pieces(foreign.FullLines, undelivered)
+		return o.Pieces(foreign.FullLines, (&undelivered{foreign.NewMembers("rawData")}).parse)
 	}
 	if o.Name.Format == foreign.Parquet {
 		return o.Parquet(l.Values)

@@ -6,6 +6,7 @@
 //   - .indexes/ and .temp-upload/ hold the connector's state and halves of objects. They are no data.
 //   - In an envelope a record has its own offset, topic and partition; an object with records of another topic or partition is
 //     foreign, and one that ends before the offset in its name is cut.
+//   - Names of members count as they are spelt, and one that stands twice makes the line damage.
 //   - A string is its text; with keyIsArray or valueIsArray it is base64; every other JSON value stays as it stands.
 //   - An object of bytes is one value, as the sink insists on now. Older versions wrote several to one, some with lengths in front, and
 //     nothing in it tells: so it is read only where Config says so (Single), and not where its name has two timestamps. An empty one was
@@ -92,8 +93,7 @@ func (l *layout) Decode(_ context.Context, o *foreign.Object) (foreign.Decoder, 
 	case !l.Envelope:
 		return o.Values()
 	}
-	e := &envelope{topic: l.Topic, part: o.Name.Partition}
-	return o.Pieces(foreign.FullLines, e.parse)
+	return o.Pieces(foreign.FullLines, newEnvelope(l.Topic, o.Name.Partition).parse)
 }
 
 // contained reports whether objects are containers that are read.
