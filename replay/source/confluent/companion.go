@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"backstitch/replay/foreign"
 	"backstitch/replay/record"
@@ -26,21 +25,51 @@ type companion struct {
 }
 
 func (p *pairs) open(ctx context.Context, o *foreign.Object, kind string, with func(*foreign.Object) (*companion, error)) (*companion, error) {
+	if err := proven(ctx, o, kind); err != nil {
+		return nil, beside(kind, err)
+	}
 	file, err := o.Companion(ctx, kind)
 	if err != nil {
 		return nil, err
 	}
 	c, err := with(file)
-	var bad *foreign.Damage
-	switch {
-	case errors.As(err, &bad) && bad.Code == source.CodeForeign:
-		// What is no companion says nothing against its value file.
-		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file: %w", kind, bad.Err)}
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, beside(kind, err)
 	}
 	c.kind = kind
 	return c, nil
+}
+
+// proven reads a companion that is compressed as a whole to its end, before anything of it is believed: its checksum stands there, and nobody
+// counts what is in it as the values are counted. Avro and Parquet have theirs in each part.
+func proven(ctx context.Context, o *foreign.Object, kind string) error {
+	file, err := o.Companion(ctx, kind)
+	if err != nil {
+		return err
+	}
+	if f := file.Name.Format; file.Name.Codec == "" || f == foreign.Avro || f == foreign.Parquet {
+		return nil
+	}
+	rs, err := file.Records(foreign.Lines)
+	if err != nil {
+		return err
+	}
+	defer rs.Close()
+	for err == nil {
+		_, err = rs.Next()
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// beside is err of a companion. What is wrong with one says nothing against its value file, and nothing of a change since a plan.
+func beside(kind string, err error) error {
+	if bad := new(foreign.Damage); errors.As(err, &bad) && bad.Code != source.CodeBadCompanion {
+		return &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file: %w", kind, bad.Err)}
+	}
+	return err
 }
 
 // keys opens a companion of keys. Avro and Parquet hold a string or bytes, which are the key.
@@ -54,6 +83,9 @@ func keys(file *foreign.Object) (*companion, error) {
 		return datums(file, foreign.AsPlain, set)
 	case foreign.Parquet:
 		return column(file, "key", foreign.AsPlain, set)
+	}
+	if file.Name.Format == foreign.Bytes {
+		return lines(file, set)
 	}
 	return lines(file, func(r *record.Record, line []byte) (err error) {
 		r.Key, err = keyOf(line)
@@ -143,15 +175,11 @@ func (p *pairs) skip() error {
 
 func (c *companion) part() ([]byte, error) {
 	part, err := c.next()
-	var bad *foreign.Damage
-	switch {
-	case err == io.EOF:
+	if err == io.EOF {
 		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file has fewer lines than its value file", c.kind)}
-	case errors.As(err, &bad) && bad.Record:
-		// A part that can not be read is none that pairs, and one that may stand for several pairs with nothing.
-		return nil, &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file: %w", c.kind, err)}
 	}
-	return part, err
+	// A part that can not be read is none that pairs, and one that may stand for several pairs with nothing.
+	return part, beside(c.kind, err)
 }
 
 // finish makes sure that the companions end where the value file does.
@@ -161,7 +189,7 @@ func (p *pairs) finish() error {
 		case err == nil:
 			return &foreign.Damage{Code: source.CodeBadCompanion, Err: fmt.Errorf("%s file has more lines than its value file", c.kind)}
 		case err != io.EOF:
-			return err
+			return beside(c.kind, err)
 		}
 	}
 	return nil
@@ -177,48 +205,31 @@ func keyOf(line []byte) ([]byte, error) {
 	if len(line) < 2 || line[0] != '"' || line[len(line)-1] != '"' {
 		return append([]byte{}, line...), nil
 	}
-	inner := line[1 : len(line)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && bytes.IndexByte(inner, '"') < 0 && utf8.Valid(inner) {
-		return append([]byte{}, inner...), nil
+	if !json.Valid(line) {
+		return nil, fmt.Errorf("key %.40q is no string of JSON", line)
 	}
-	var s string
-	if err := json.Unmarshal(line, &s); err != nil {
-		return nil, fmt.Errorf("key is not a JSON string: %w", err)
+	key, err := foreign.Opaque(line)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
 	}
-	return []byte(s), nil
+	return append([]byte{}, key...), nil
 }
 
 // headersOf turns a headers line into headers. A value that is not a string is kept as its JSON.
 func headersOf(line []byte) ([]record.Header, error) {
-	var doc struct {
-		Headers []struct {
-			Key   string          `json:"key"`
-			Value json.RawMessage `json:"value"`
-		} `json:"headers"`
-	}
 	if len(line) == 0 || bytes.Equal(line, null) {
 		return nil, nil
 	}
-	if line[0] == '[' {
-		line = append(append([]byte(`{"headers":`), line...), '}')
-	}
-	if err := json.Unmarshal(line, &doc); err != nil {
-		return nil, fmt.Errorf("headers are not JSON: %w", err)
-	}
-	var out []record.Header
-	for _, h := range doc.Headers {
-		value := []byte(h.Value)
-		switch {
-		case len(value) == 0 || bytes.Equal(value, null):
-			value = nil
-		case value[0] == '"':
-			var s string
-			if err := json.Unmarshal(value, &s); err != nil {
-				return nil, fmt.Errorf("header %q: %w", h.Key, err)
-			}
-			value = []byte(s)
+	if line[0] != '[' {
+		parts, err := foreign.NewMembers("headers").Read(line)
+		if err != nil {
+			return nil, fmt.Errorf("headers are not JSON: %w", err)
 		}
-		out = append(out, record.Header{Key: h.Key, Value: value})
+		line = parts[0]
 	}
-	return out, nil
+	hs, err := foreign.Headers(line)
+	for i := range hs {
+		hs[i].Value = bytes.Clone(hs[i].Value)
+	}
+	return hs, err
 }
