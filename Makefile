@@ -42,7 +42,7 @@ test-plain:
 
 # What make test draws a few of, many of; without the race detector, which makes each take many times as long.
 .PHONY: test-drawn
-test-drawn: ## flipped bits, histories of the book, deaths of nodes, worlds of a ledger: what make test draws a few of, many of
+test-drawn: ## flipped bits, histories of the book, deaths of nodes, worlds of a ledger, records in others' archives: what make test draws a few of, many of
 	$(GO) test -count=1 -run Flipped ./fsm ./storage/raftlog ./storage/snap -storagetest.flips 400
 	$(GO) test -count=1 -run 'TestDeterminism|TestEveryTruncation' ./fsm -fsm.times 10
 	$(GO) test -count=1 -run MayDie ./cluster -cluster.step 1
@@ -50,6 +50,7 @@ test-drawn: ## flipped bits, histories of the book, deaths of nodes, worlds of a
 	$(GO) test -count=1 -run TestAScanWithALedgerIsTheSame ./replay/ledger -ledger.seeds 40
 	$(GO) test -count=1 -run TestManyJobsOnManyNodes ./cluster/leader -leader.large -rapid.checks 20
 	$(GO) test -count=1 -run TestEveryDifferenceIsFound ./replay/gap/objects -objects.seeds 100
+	$(GO) test -count=1 -run 'Drawn|TwoThings|OtherSpelling|NoJSON' ./replay/source/lenses ./replay/source/aiven ./replay/source/firehose ./replay/source/confluent -rapid.checks 40
 
 .PHONY: test-process
 test-process: build ## bad input, from outside: the built program, three agents, a full disk, a corrupt log (root for the disk)

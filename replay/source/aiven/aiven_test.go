@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"backstitch/replay/foreign"
+	"backstitch/replay/foreign/drawntest"
 	"backstitch/replay/foreign/foreigntest"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
@@ -14,7 +15,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	drawntest.Few()
+	goleak.VerifyTestMain(m)
+}
 
 func config(format foreign.Format, fields ...string) aiven.Config {
 	cfg := aiven.DefaultConfig("orders")

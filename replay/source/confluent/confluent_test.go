@@ -16,6 +16,7 @@ import (
 	"backstitch/replay/bucket"
 	"backstitch/replay/bucket/dir"
 	"backstitch/replay/foreign"
+	"backstitch/replay/foreign/drawntest"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
 
@@ -25,7 +26,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	drawntest.Few()
+	goleak.VerifyTestMain(m)
+}
 
 // archive writes files into a directory, compressing by their extension.
 func archive(t testing.TB, files map[string]string) bucket.Bucket {

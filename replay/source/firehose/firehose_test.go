@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backstitch/replay/foreign"
+	"backstitch/replay/foreign/drawntest"
 	"backstitch/replay/foreign/foreigntest"
 	"backstitch/replay/source"
 	"backstitch/replay/source/firehose"
@@ -15,7 +16,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	drawntest.Few()
+	goleak.VerifyTestMain(m)
+}
 
 func at(text string) time.Time {
 	t, err := time.Parse("2006-01-02 15:04:05", text)

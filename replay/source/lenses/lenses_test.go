@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"backstitch/replay/foreign/drawntest"
 	"backstitch/replay/foreign/foreigntest"
 	"backstitch/replay/record"
 	"backstitch/replay/source"
@@ -15,7 +16,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	drawntest.Few()
+	goleak.VerifyTestMain(m)
+}
 
 func config(envelope bool) lenses.Config {
 	cfg := lenses.DefaultConfig("orders")
