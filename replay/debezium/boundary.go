@@ -37,6 +37,9 @@ func (r *Reader) Boundary(connector string, value []byte) (*Boundary, error) {
 		if name == "" || !ok || n < 0 {
 			return nil, fmt.Errorf("%w: a member of its data_collections has no name and event_count", ErrNotEnvelope)
 		}
+		if _, twice := b.Counts[name]; twice {
+			return nil, fmt.Errorf("%w: two members of its data_collections are of %.80s", ErrNotEnvelope, name)
+		}
 		b.Counts[name] = n
 	}
 	return b, nil

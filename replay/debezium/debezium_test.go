@@ -61,7 +61,8 @@ func TestBoundaries(t *testing.T) {
 	if err != nil || !b.End || b.ID != "571" || b.Counts["public.b"] != 2 {
 		t.Errorf("end: got %+v, %v", b, err)
 	}
-	for _, value := range []string{`{"status":"MIDDLE","id":"1"}`, `{"status":"END"}`, `{"status":"END","id":"1","data_collections":{}}`, `{"status":"END","id":"1","data_collections":[{"event_count":1}]}`} {
+	for _, value := range []string{`{"status":"MIDDLE","id":"1"}`, `{"status":"END"}`, `{"status":"END","id":"1","data_collections":{}}`, `{"status":"END","id":"1","data_collections":[{"event_count":1}]}`,
+		`{"status":"END","id":"1","data_collections":[{"data_collection":"a","event_count":1},{"data_collection":"a","event_count":2}]}`} {
 		if _, err := r.Boundary("mysql", []byte(value)); !errors.Is(err, debezium.ErrNotEnvelope) {
 			t.Errorf("%s: got %v", value, err)
 		}

@@ -60,6 +60,12 @@ func (r *Reader) Event(value []byte) (*Event, error) {
 	if source == nil || !Op(op).known() {
 		return nil, fmt.Errorf("%w: it has no op and source", ErrNotEnvelope)
 	}
+	for name, v := range source {
+		if _, twice := v.(tree.Twice); twice {
+			// What is not there is no part of an identity, and two changes must not have one because neither says it clearly.
+			return nil, fmt.Errorf("%w: two members of its source are called %.40s", ErrNotEnvelope, name)
+		}
+	}
 	e := &Event{Op: Op(op), Connector: text(source["connector"]), Name: text(source["name"]), source: source}
 	if e.Connector == "" {
 		return nil, fmt.Errorf("%w: its source names no connector", ErrNotEnvelope)
