@@ -3,6 +3,7 @@ package foreign_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,6 +48,66 @@ func TestValuesWithoutLineBreaks(t *testing.T) {
 	}
 }
 
+// What begins as no JSON takes all up to the line break: what looks like a value behind it may be a part of it.
+func TestWhatIsNoValueTakesTheLine(t *testing.T) {
+	for text, want := range map[string][]string{
+		"\x00\x00\x00\x00\x07{\"a\":1}{\"b\":2}\n{\"c\":3}": {"BST-Q103[0,1)", `1={"c":3}`},
+		"{\"a\":1}\x01{\"b\":2}":                            {`0={"a":1}`, "BST-Q103[1,2)"},
+		"{\"a\":1}nul{\"b\":2}":                             {`0={"a":1}`, "BST-Q103[1,2)"},
+		"12{\"a\":1}true[2]":                                {"0=12", `1={"a":1}`, "2=true", "3=[2]"},
+	} {
+		a, l := catalog(t, newShelf(map[string]string{"p/0.concat": text}))
+		if diff := cmp.Diff(want, values(t, a, l.Objects[0])); diff != "" {
+			t.Errorf("%q: want -, got +:\n%s", text, diff)
+		}
+	}
+}
+
+// The last line has no line break behind it, or was cut. The ends of what was cut may be those of a value.
+func TestALastLineIsJSONOrCut(t *testing.T) {
+	for last, whole := range map[string]bool{`{"a":{"b":1}}`: true, `{"a":{"b":1}`: false, `"a\"`: false, "12": true, `[[1]`: false} {
+		a, l := catalog(t, newShelf(map[string]string{"p/0.json": "{}\n" + last}))
+		got := values(t, a, l.Objects[0])
+		if whole != (len(l.Damaged) == 0) || whole != (len(got) == 2 && got[1] == "1="+last) {
+			t.Errorf("%s: got %q and %v", last, got, l.Damaged)
+		}
+		if !whole && (len(l.Damaged) == 0 || l.Damaged[0].Code != source.CodeTruncated) {
+			t.Errorf("%s: got %v, want %s", last, l.Damaged, source.CodeTruncated)
+		}
+	}
+}
+
+// Damage behind the last record takes no position where names leave no room for one. Where they do, or say nothing, it takes at least one.
+func TestDamageBehindTheLastRecord(t *testing.T) {
+	for next, want := range map[string][]string{
+		"p/2.json.gz": {"0=0", "1=1", "2=2"}, "p/4.json.gz": {"0=0", "1=1", "BST-Q101[2,4)", "4=2"},
+	} {
+		s := newShelf(map[string]string{"p/0.json.gz": "0\n1\n", next: "2\n"})
+		s.files["p/0.json.gz"] = s.files["p/0.json.gz"][:len(s.files["p/0.json.gz"])-4] // the length behind the checksum
+		a, l := catalog(t, s)
+		if diff := cmp.Diff(want, values(t, a, l.Objects[0])); diff != "" || len(l.Damaged) != 1 || l.Damaged[0].Object != "p/0.json.gz" {
+			t.Errorf("before %s: %v, want -, got +:\n%s", next, l.Damaged, diff)
+		}
+	}
+}
+
+func TestMembers(t *testing.T) {
+	m := foreign.NewMembers("a", "b")
+	for text, want := range map[string]string{
+		`{"a": 1, "A":2, "c":{"a":1,"a":2}}`: "[1 ]", `{"\u0061":"x","b":null}`: `["x" null]`, `{}`: "[ ]",
+		`{"a":1,"a":1}`: "error", `{"a":1,"\u0061":2}`: "error", `[1]`: "error", `{"a":1}{}`: "error", `{"a":1`: "error", ``: "error", `{"a" 1}`: "error",
+	} {
+		parts, err := m.Read([]byte(text))
+		got := fmt.Sprintf("%s", parts)
+		if err != nil {
+			got = "error"
+		}
+		if got != want {
+			t.Errorf("%s: got %s, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
 func TestMillis(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1795132800123": 1795132800123, `"2026-11-20T00:00:00.123Z"`: 1795132800123, `"2026-11-20T01:00:00.123+01:00"`: 1795132800123, "0": 0, "-5": -5,
@@ -55,7 +116,7 @@ func TestMillis(t *testing.T) {
 			t.Errorf("%s: got %d, %v, want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"1795132800", `"yesterday"`, "null", "1.5", `""`} {
+	for _, text := range []string{"1795132800", `"yesterday"`, "null", "1.5", `""`, `"null"`, `"+5"`, `"2026-11-20T00:00:00.1234Z"`} {
 		if got, err := foreign.Millis([]byte(text)); err == nil {
 			t.Errorf("%s: got %d, want it refused", text, got)
 		}
@@ -69,8 +130,10 @@ func TestHeadersKeepOrderAndRepeats(t *testing.T) {
 			t.Errorf("%s: got %v, %v", text, got, err)
 		}
 	}
-	if _, err := foreign.Headers([]byte(`7`)); err == nil {
-		t.Error("a number was taken for headers")
+	for _, text := range []string{`7`, `[{"value":"1"}]`, `[{"key":null}]`, `[{"key":"a","key":"b"}]`, `{"\ud800":"1"}`, "{\"h\":\"\xff\"}", `[`, `{"a"`} {
+		if got, err := foreign.Headers([]byte(text)); err == nil {
+			t.Errorf("%s was taken for headers %v", text, got)
+		}
 	}
 }
 

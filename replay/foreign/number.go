@@ -109,7 +109,7 @@ func (a *Archive) number(l *Listing, files []*entry) {
 		case !a.traits.Own:
 			base = e.after(end, hurt)
 		}
-		if open != nil && open.Next < 0 && base >= open.Offset {
+		if open != nil && open.Next < 0 && (base > open.Offset || base == open.Offset && !a.traits.Own) {
 			open.Next = base
 		}
 		obj := partition.Object{Key: e.in.Key, ETag: joinETag(e.in.ETag, a.traits.Companions, e.companions), Size: e.in.Size, Base: base, Count: span}
@@ -117,7 +117,7 @@ func (a *Archive) number(l *Listing, files []*entry) {
 		if hurt {
 			obj.Count = -1
 			open = &source.DamagedError{Object: e.in.Key, Offset: base + span, Next: -1, Code: e.damage.Code, Err: e.damage.Err}
-			if e.name.Last >= 0 && e.name.Last+1 >= base+span {
+			if e.name.Last >= base+span || !a.traits.Own && e.name.Last == base+span-1 && span > 0 {
 				open.Next = e.name.Last + 1
 			}
 			l.Damaged = append(l.Damaged, open)
