@@ -405,6 +405,24 @@ var ofRecords = []Mutant{
 		Caught: room("replay/source/aiven", "TestEnvelopesInAvro"),
 	},
 	{
+		Name: "last-member-wins", File: "replay/foreign/members.go",
+		Old: "		case m.parts[i] != nil:\n", New: "		case false:\n",
+		Why:    "a line that says two keys, values or offsets is one record",
+		Caught: room("replay/foreign", "TestMembers"),
+	},
+	{
+		Name: "controls-are-blanks", File: "replay/foreign/json.go",
+		Old: "{ return c == ' ' || c == '\\n' || c == '\\t' || c == '\\r' }", New: "{ return c <= ' ' }",
+		Why:    "JSON behind the number of a schema comes back without it",
+		Caught: room("replay/foreign", "TestWhatIsNoValueTakesTheLine"),
+	},
+	{
+		Name: "keys-before-their-checksum", File: "replay/source/confluent/companion.go",
+		Old: "	for err == nil {\n		_, err = rs.Next()\n	}\n", New: "	err = io.EOF\n",
+		Why:    "keys of a file whose checksum does not fit are handed over",
+		Caught: room("replay/source/confluent", "TestKeysAreNotBelievedBeforeTheirChecksum"),
+	},
+	{
 		Name: "eight-of-a-kind", File: "replay/parquetfile/page.go",
 		Old: "		return p.booleans(at, encoding, n)\n", New: "		return nil\n",
 		Why:    "booleans that another program wrote as runs become others",

@@ -9,9 +9,12 @@ import (
 	"backstitch/partition"
 	"backstitch/replay/foreign"
 	"backstitch/replay/foreign/drawntest"
+	"backstitch/replay/foreign/foreigntest"
 	"backstitch/replay/record"
+	"backstitch/replay/source"
 	"backstitch/replay/source/confluent"
 
+	"github.com/klauspost/compress/gzip"
 	"pgregory.net/rapid"
 )
 
@@ -100,4 +103,30 @@ func TestRawBytesDrawnAndHurt(t *testing.T) {
 		back := drawntest.Read(t, a, err, 3)
 		back.Hurt(t, rs, func(o partition.Offset) bool { return rs[first[i]].Offset <= o && o <= rs[first[i+1]-1].Offset })
 	})
+}
+
+// TestKeysAreNotBelievedBeforeTheirChecksum: a file of keys reads well up to its end, where a checksum says that one of them is another. None of them is
+// handed over, and the object is not called changed, which would end the read.
+func TestKeysAreNotBelievedBeforeTheirChecksum(t *testing.T) {
+	var zipped bytes.Buffer
+	w, err := gzip.NewWriterLevel(&zipped, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("one\ntwo\nten\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files := drawntest.Files{
+		"topics/orders/partition=3/orders+3+0000000000.bin":         []byte("1\n2\n10\n"),
+		"topics/orders/partition=3/orders+3+0000000000.keys.bin.gz": bytes.Replace(zipped.Bytes(), []byte("ten"), []byte("tin"), 1),
+	}
+	a, err := confluent.New(files, rawConfig(true))
+	l := foreigntest.Catalog(t, a, err)
+	rs, damaged := foreigntest.Read(t, a, 3, l.Objects[3])
+	if want := "[" + source.CodeBadCompanion + "[0,3)]"; len(rs) > 0 || fmt.Sprint(damaged) != want {
+		t.Errorf("got %v and %v, want %s", rs, damaged, want)
+	}
 }
