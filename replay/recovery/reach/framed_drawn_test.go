@@ -231,7 +231,7 @@ func (l *drawnWorld) same(what string, got []record.Record, at []int64) {
 // TestFramedValuesThroughQuarantineDrawn: values meet rules wherever they name their schema. Those that break one are set aside under its name and
 // at their place, the others are written as they were, and under mended rules exactly those that were set aside come back, byte for byte.
 func TestFramedValuesThroughQuarantineDrawn(t *testing.T) {
-	l := drawWorld(t, 300)
+	l := drawWorld(t, 150)
 	p, sub := l.submit(l.spec(asItIs, drawnRules))
 	var aside []recovery.Aside
 	var good, back []int64
@@ -287,7 +287,7 @@ func TestFramedValuesThroughQuarantineDrawn(t *testing.T) {
 
 // TestAJobSetsAsideFramedValuesDrawn is the same of a job that meets what its plan did not know: the place, the code and a reason that names the rule.
 func TestAJobSetsAsideFramedValuesDrawn(t *testing.T) {
-	l := drawWorld(t, 200)
+	l := drawWorld(t, 100)
 	_, sub := l.submit(l.spec(asItIs, ""))
 	p, strict := l.submit(l.spec(asItIs, drawnRules))
 	sub.Recipe = strict.Recipe
@@ -328,7 +328,7 @@ func TestAJobSetsAsideFramedValuesDrawn(t *testing.T) {
 
 // TestVersionsOverFramedValuesDrawn: what two versions of steps make of values is told apart field by field: those that differ, and no others.
 func TestVersionsOverFramedValuesDrawn(t *testing.T) {
-	l := drawWorld(t, 300)
+	l := drawWorld(t, 150)
 	kindOf := func(v any) string { return fmt.Sprintf("%T", v) }
 	for name, c := range map[string]struct {
 		steps string
