@@ -59,3 +59,30 @@ func (n *Node) Health() Health {
 	running := Check{Name: "running", OK: n.raft.State() != raft.Shutdown, Reason: "raft is " + n.raft.State().String()}
 	return Health{Live: live, Startup: startup, Ready: append(ready, leads, behind, running)}
 }
+
+// Pulse is what a watchdog looks at twice: whether this node gets on with what it has to apply.
+type Pulse struct {
+	Opened             bool   // its data are open
+	Turns              uint64 // of the book: odd while entries are applied, see fsm.Machine.Turns
+	Applied, Committed uint64 // last entry that Raft handed to the book, and last one that it may hand over
+}
+
+// StuckSince reports whether a node that had pulse before has something to apply and has got nowhere with it. A node with nothing to
+// apply is not stuck, however long: one without a leader must not be restarted.
+func (p Pulse) StuckSince(before Pulse) bool {
+	same := p.Turns%2 == 1 && p.Turns == before.Turns
+	behind := p.Applied < p.Committed && p.Applied == before.Applied && before.Applied < before.Committed
+	return same || behind
+}
+
+// Pulse asks nobody else and does not block. Before Raft runs there is nothing to apply.
+func (n *Node) Pulse() Pulse {
+	if !n.readable() {
+		return Pulse{}
+	}
+	p := Pulse{Opened: true, Turns: n.stores.machine.Turns()}
+	if closed(n.started) {
+		p.Applied, p.Committed = n.raft.AppliedIndex(), n.raft.CommitIndex()
+	}
+	return p
+}

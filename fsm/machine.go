@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/hashicorp/raft"
@@ -45,6 +46,8 @@ type Machine struct {
 	err     error
 	changed chan struct{} // closed and replaced when at changes, closed for good when the machine latches
 	latched chan struct{}
+
+	turns atomic.Uint64
 }
 
 // pastDigest is the digest after one entry.
@@ -123,6 +126,8 @@ func (m *Machine) Apply(l *raft.Log) any { return m.ApplyBatch([]*raft.Log{l})[0
 // error for which errors.Is(err, ErrLatched). Entries that the book holds already are skipped. When the machine latches
 // inside a batch, nothing of that batch is kept.
 func (m *Machine) ApplyBatch(logs []*raft.Log) []any {
+	m.turns.Add(1)
+	defer m.turns.Add(1)
 	out := make([]any, len(logs))
 	for done := 0; done < len(logs); {
 		n, err := m.applySome(logs[done:], out[done:])
@@ -256,6 +261,10 @@ func (m *Machine) Err() error {
 
 // Latched is closed when the machine stops.
 func (m *Machine) Latched() <-chan struct{} { return m.latched }
+
+// Turns counts the beginnings and the ends of ApplyBatch: it is odd while entries are applied. The same odd number twice means that
+// they are still the same ones, which a watchdog wants to know.
+func (m *Machine) Turns() uint64 { return m.turns.Load() }
 
 // Applied is the index of the newest command in the book, 0 when there is none. Raft's own entries are not counted.
 func (m *Machine) Applied() uint64 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -42,6 +43,31 @@ func running(n *node, job partition.JobID, count uint32) {
 		if r := n.apply(Envelope{Actor: "test"}, cmd); r.Code != OK || len(r.Refused) > 0 {
 			n.t.Fatalf("%T: %+v", cmd, r)
 		}
+	}
+}
+
+func TestTurnsAreOddWhileEntriesAreApplied(t *testing.T) {
+	n := newNode(t)
+	before := n.m.Turns()
+	if before%2 != 0 {
+		t.Fatalf("idle: got %d turns, want an even number", before)
+	}
+	n.m.mu.Lock() // what an apply needs first of all
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.m.ApplyBatch([]*raft.Log{{Type: raft.LogNoop, Index: 1 << 40}})
+	}()
+	for n.m.Turns() == before {
+		runtime.Gosched()
+	}
+	if got := n.m.Turns(); got != before+1 {
+		t.Errorf("in an apply: got %d, want %d", got, before+1)
+	}
+	n.m.mu.Unlock()
+	<-done
+	if got := n.m.Turns(); got != before+2 {
+		t.Errorf("after an apply: got %d, want %d", got, before+2)
 	}
 }
 
