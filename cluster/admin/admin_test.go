@@ -3,9 +3,14 @@ package admin
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"backstitch/cluster"
 	"backstitch/cluster/client"
@@ -176,6 +181,38 @@ func TestProbesTellTheirReasons(t *testing.T) {
 	}
 	if w := ask(t, h, http.MethodGet, "/healthz/ready", "", "", &ready); w.Code != http.StatusServiceUnavailable || ready.Checks[0].Reason != "nobody leads" {
 		t.Errorf("ready: got %d %v", w.Code, ready)
+	}
+}
+
+// TestTheDoorForProbesTellsAndDoesNothing: it needs no certificate, so nothing but health and metrics may be behind it.
+func TestTheDoorForProbesTellsAndDoesNothing(t *testing.T) {
+	node := newFake(t)
+	node.health = cluster.Health{
+		Live:  []cluster.Check{{Name: "process", OK: true}},
+		Ready: []cluster.Check{{Name: "leader", Reason: "nobody leads"}},
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "backstitch_disk_bytes", Help: "Bytes."}))
+	server, err := New(Config{Logger: slog.New(slog.DiscardHandler), Clock: time.Now, Gatherer: registry}, node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := server.Probes()
+	for ask, want := range map[string]int{
+		"GET /healthz/live": http.StatusOK, "GET /healthz/ready": http.StatusServiceUnavailable, "GET /healthz/startup": http.StatusOK, "GET /metrics": http.StatusOK,
+		"POST /metrics": http.StatusMethodNotAllowed, "POST /healthz/live": http.StatusMethodNotAllowed,
+		"GET /": http.StatusNotFound, "GET /v1/jobs": http.StatusNotFound, "GET /v1/cluster": http.StatusNotFound, "GET /v1/openapi.json": http.StatusNotFound,
+		"POST /v1/cluster/leave": http.StatusNotFound, "POST /v1/jobs": http.StatusNotFound, "GET /v1/snapshot": http.StatusNotFound,
+	} {
+		method, path, _ := strings.Cut(ask, " ")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader("{}")))
+		if w.Code != want {
+			t.Errorf("%s: got %d, want %d", ask, w.Code, want)
+		}
+		if path == "/metrics" && method == http.MethodGet && !strings.Contains(w.Body.String(), "\nbackstitch_disk_bytes 0\n") {
+			t.Errorf("metrics: %s", w.Body)
+		}
 	}
 }
 

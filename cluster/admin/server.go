@@ -23,7 +23,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // maxSubmission bounds the body of a plan, in bytes: about a million slices.
@@ -95,18 +94,23 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Run serves until ctx ends, then lets running requests finish for a moment. Blocking reads end with ctx.
 func (s *Server) Run(ctx context.Context) error {
+	return s.serve(ctx, "the API", s.config.Listener, s.config.TLS, s.handler)
+}
+
+// serve serves one door.
+func (s *Server) serve(ctx context.Context, what string, door net.Listener, secure *tls.Config, handler http.Handler) error {
 	server := &http.Server{
-		Handler:           s.handler,
-		TLSConfig:         s.config.TLS,
+		Handler:           handler,
+		TLSConfig:         secure,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
-	listener := accept.Listener(s.config.Listener, s.log)
-	if s.config.TLS != nil {
-		listener = tls.NewListener(listener, s.config.TLS)
+	listener := accept.Listener(door, s.log)
+	if secure != nil {
+		listener = tls.NewListener(listener, secure)
 	}
 	stopped := make(chan error, 1)
 	go func() {
@@ -120,7 +124,7 @@ func (s *Server) Run(ctx context.Context) error {
 		stopped <- err
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the API on %s: %w", listener.Addr(), err)
+		return fmt.Errorf("serve %s on %s: %w", what, listener.Addr(), err)
 	}
 	return <-stopped
 }
@@ -226,7 +230,7 @@ func (s *Server) routes() http.Handler {
 	s.snapshotRoutes(mux, api)
 	s.healthRoutes(mux, api)
 	s.stackRoutes(mux, api)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Gatherer, promhttp.HandlerOpts{}))
+	s.metricRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		deny(w, notFound("path", r.URL.Path, "the API is described at /v1/openapi.json"))
 	})
