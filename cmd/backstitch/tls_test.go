@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -44,17 +46,23 @@ func TestAClusterWithCertificatesFromTheCommandLine(t *testing.T) {
 	for _, p := range ports.nodes {
 		addrs, join = append(addrs, fmt.Sprintf("127.0.0.1:%d", p)), append(join, fmt.Sprintf("127.0.0.1:%d", p+2))
 	}
+	told := supervisor(t)
 	for i, p := range ports.nodes {
+		var more, env []string
+		if i == 0 {
+			more, env = []string{"--listen-probes", ports.controlAddr()}, []string{"NOTIFY_SOCKET=" + told.addr, "WATCHDOG_USEC=3000000"}
+		}
 		name := fmt.Sprintf("node-%d", i)
 		must("cluster", "cert", pki, name)
 		proc, err := process.Start(process.Spec{
 			Name: name, Path: exe, Log: filepath.Join(dir, name+".log"),
-			Args: []string{
+			Env: env,
+			Args: append([]string{
 				"agent", "--name", name, "--data-dir", filepath.Join(dir, name), "--listen-api", addrs[i],
 				"--listen-rpc", fmt.Sprintf("127.0.0.1:%d", p+1), "--listen-gossip", join[i], "--bootstrap-expect", "3",
 				"--retry-join", strings.Join(join, ","), "--gossip-key-file", filepath.Join(pki, "gossip.key"),
 				"--tls-ca", filepath.Join(pki, "ca.pem"), "--tls-cert", filepath.Join(pki, name+".pem"), "--tls-key", filepath.Join(pki, name+".key"),
-			},
+			}, more...),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -75,6 +83,20 @@ func TestAClusterWithCertificatesFromTheCommandLine(t *testing.T) {
 		return invoke(t, nil, append(args, more...)...)
 	}
 	awaitHealthy(t, 3, func() (string, string, int) { return status(pki, "ana") })
+
+	// A kubelet and systemd have no certificate.
+	for path, want := range map[string]int{"/healthz/live": http.StatusOK, "/healthz/startup": http.StatusOK, "/metrics": http.StatusOK, "/v1/jobs": http.StatusNotFound} {
+		answer, err := http.Get("http://" + ports.controlAddr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("door for probes, %s: got %d, want %d", path, answer.StatusCode, want)
+		}
+	}
+	told.await("READY=1")
+	told.await("WATCHDOG=1")
 
 	refused := func(says string, stdout, stderr string, exit int) {
 		t.Helper()
@@ -102,6 +124,45 @@ func TestAClusterWithCertificatesFromTheCommandLine(t *testing.T) {
 	// Doctor must not take a node that refuses us for one that is not there.
 	if stdout, _, exit := invoke(t, map[string]string{"BACKSTITCH_ADDR": addrs[0]}, "doctor", "--archive", t.TempDir()); exit != client.ExitFailed || !strings.Contains(stdout, "fail  BST-D200") {
 		t.Errorf("doctor: got %d, %s", exit, stdout)
+	}
+}
+
+// socket hears what an agent tells its supervisor.
+type socket struct {
+	t    *testing.T
+	addr string
+	conn *net.UnixConn
+}
+
+func supervisor(t *testing.T) *socket {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bs") // the path of a socket has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := filepath.Join(dir, "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: addr, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(); os.RemoveAll(dir) })
+	return &socket{t: t, addr: addr, conn: conn}
+}
+
+// await reads until message comes.
+func (l *socket) await(message string) {
+	l.t.Helper()
+	if err := l.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		l.t.Fatal(err)
+	}
+	for raw := make([]byte, 4096); ; {
+		n, err := l.conn.Read(raw)
+		if err != nil {
+			l.t.Fatalf("the supervisor never heard %s: %v", message, err)
+		}
+		if string(raw[:n]) == message {
+			return
+		}
 	}
 }
 

@@ -44,12 +44,15 @@ var agentClock = failpoint.Clock(time.Now)
 //  1. the API's port is bound: a port that is taken is known before anything else is touched
 //  2. the node: stores, gossip, Raft; everything below asks it
 //  3. the API: it answers health from the first moment on, also while the node still opens
+//     the door for probes, if there is one, likewise
 //  4. the worker: it needs leases, which need all of the above
+//  5. who tells the supervisor, if there is one
 //
 // Stop order:
-//  1. the worker: slices reach a commit and report it while there is somebody to report to
-//  2. the API: nobody is told any more that this node serves
-//  3. the node: it hands leadership over while it still runs, then closes the stores
+//  1. the supervisor is told that the node ends, which may take a while
+//  2. the worker: slices reach a commit and report it while there is somebody to report to
+//  3. the API: nobody is told any more that this node serves
+//  4. the node: it hands leadership over while it still runs, then closes the stores
 func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) error {
 	listener, err := net.Listen("tcp", cfg.Listen.API)
 	if err != nil {
@@ -57,6 +60,14 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 			Next: "is another agent running there? use another port: --listen-api HOST:PORT", Exit: client.ExitUsage, Err: err}
 	}
 	defer listener.Close()
+	var probes net.Listener
+	if cfg.Listen.Probes != "" {
+		if probes, err = net.Listen("tcp", cfg.Listen.Probes); err != nil {
+			return &failure{Code: codeConfig, Title: "probes can not be answered on " + cfg.Listen.Probes, Detail: err.Error(),
+				Next: "is another agent running there? use another port: --listen-probes HOST:PORT", Exit: client.ExitUsage, Err: err}
+		}
+		defer probes.Close()
+	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	planner := &flowPlanner{app: a, cfg: cfg}
@@ -86,7 +97,15 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 		return err
 	}
 	work := &workPart{app: a, cfg: cfg, node: node, log: log, metrics: metrics}
-	return runParts(ctx, []part{{"node", node.Run}, {"API", api.Run}, {"worker", work.run}})
+	parts := []part{{"node", node.Run}, {"API", api.Run}}
+	if probes != nil {
+		parts = append(parts, part{"probes", func(ctx context.Context) error { return api.RunProbes(ctx, probes) }})
+	}
+	told, err := a.supervisor(node, log)
+	if err != nil {
+		return err
+	}
+	return runParts(ctx, append(append(parts, part{"worker", work.run}), told...))
 }
 
 // endOnPurpose ends this process as a fault says. A crash runs nothing of what a process does at its end, and has the status of

@@ -12,7 +12,7 @@ type Agent struct {
 	Node        Node                  `yaml:"node" json:"node"`
 	Environment string                `yaml:"environment" json:"environment"` // production, staging or dev; only the last two let nodes be hurt on purpose
 	DataDir     string                `yaml:"dataDir" json:"dataDir"`
-	Listen      Addresses             `yaml:"listen" json:"listen"`
+	Listen      Listen                `yaml:"listen" json:"listen"`
 	Advertise   Addresses             `yaml:"advertise" json:"advertise"`
 	Cluster     Cluster               `yaml:"cluster" json:"cluster"`
 	TLS         TLS                   `yaml:"tls" json:"tls"`
@@ -32,7 +32,15 @@ type Node struct {
 	Role string `yaml:"role" json:"role"` // voter or worker
 }
 
-// Addresses are host:port for each door. An empty advertised address is the one that is listened on.
+// Listen is host:port for each door.
+type Listen struct {
+	API    string `yaml:"api" json:"api"`
+	RPC    string `yaml:"rpc" json:"rpc"`
+	Gossip string `yaml:"gossip" json:"gossip"`
+	Probes string `yaml:"probes" json:"probes"` // health and metrics without TLS and nothing else, "" for no such door
+}
+
+// Addresses are host:port of each door as others reach it. An empty one is the one that is listened on.
 type Addresses struct {
 	API    string `yaml:"api" json:"api"`
 	RPC    string `yaml:"rpc" json:"rpc"`
@@ -90,7 +98,7 @@ func Default() Agent {
 	return Agent{
 		Node:        Node{Role: "voter"},
 		Environment: "production",
-		Listen:      Addresses{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
+		Listen:      Listen{API: "127.0.0.1:7420", RPC: "127.0.0.1:7421", Gossip: "127.0.0.1:7422"},
 		Cluster:     Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
 		Notify:      Notify{Allow: []string{}},
 		Worker:      Worker{Lanes: 4, Memory: 64 << 20},
@@ -108,6 +116,7 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.Listen.API, "listen-api", a.Listen.API, "`host:port` of the HTTP API")
 	f.StringVar(&a.Listen.RPC, "listen-rpc", a.Listen.RPC, "`host:port` for Raft and RPC")
 	f.StringVar(&a.Listen.Gossip, "listen-gossip", a.Listen.Gossip, "`host:port` for gossip")
+	f.StringVar(&a.Listen.Probes, "listen-probes", a.Listen.Probes, "`host:port` that answers health and metrics, and nothing else, without TLS; without it there is none")
 	f.StringVar(&a.Advertise.API, "advertise-api", a.Advertise.API, "`host:port` of the HTTP API as others reach it")
 	f.StringVar(&a.Advertise.RPC, "advertise-rpc", a.Advertise.RPC, "`host:port` for Raft and RPC as others reach it")
 	f.StringVar(&a.Advertise.Gossip, "advertise-gossip", a.Advertise.Gossip, "`host:port` for gossip as others reach it")

@@ -39,6 +39,7 @@ cluster:
   bootstrapExpect: 3
   retryJoin: [a:1, b:2]
 worker: {memory: 64MiB}
+listen: {probes: "0.0.0.0:7423"}
 connections:
   prod: {kafka: {brokers: ["k:9092"], sasl: {mechanism: plain, user: "env:U", password: "env:P"}}}
   schemas: {registry: {url: "https://r:8081", tls: {ca: ca.pem}, token: "file:/run/token"}}
@@ -49,6 +50,7 @@ connections:
 	}
 	want := Default()
 	want.Node.Name, want.Node.Zone, want.DataDir = "from-flag", "z1", "/data"
+	want.Listen.Probes = "0.0.0.0:7423" // beyond this machine without TLS: it tells, and does nothing
 	want.Cluster = Cluster{BootstrapExpect: 3, RetryJoin: []string{"c:3", "d:4"}}
 	want.Worker.Memory = 32 << 20
 	want.Connections = map[string]Connection{"prod": {Kafka: &Kafka{Brokers: []string{"k:9092"}, SASL: &SASL{"plain", "env:U", "env:P"}}},
@@ -97,6 +99,8 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"worker bootstraps":  {func(a *Agent) { a.Node.Role = "worker" }, "cluster.bootstrapExpect"},
 		"open without TLS":   {func(a *Agent) { a.Listen.API = "0.0.0.0:7420" }, "listen.api"},
 		"one port twice":     {func(a *Agent) { a.Listen.RPC = a.Listen.API }, "listen.rpc"},
+		"probes as the API":  {func(a *Agent) { a.Listen.Probes = a.Listen.API }, "listen.probes"},
+		"probes nowhere":     {func(a *Agent) { a.Listen.Probes = "7423" }, "listen.probes"},
 		"no port":            {func(a *Agent) { a.Listen.Gossip = "localhost" }, "listen.gossip"},
 		"undialable":         {func(a *Agent) { a.Advertise.RPC = "0.0.0.0:7421" }, "advertise.rpc"},
 		"unknown role":       {func(a *Agent) { a.Node.Role = "boss" }, "node.role"},
@@ -142,7 +146,7 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		Node      Node      `yaml:"node"`
 		DataDir   string    `yaml:"dataDir"`
 		Env       string    `yaml:"environment"`
-		Listen    Addresses `yaml:"listen"`
+		Listen    Listen    `yaml:"listen"`
 		Advertise Addresses `yaml:"advertise"`
 		Cluster   Cluster   `yaml:"cluster"`
 		TLS       TLS       `yaml:"tls"`

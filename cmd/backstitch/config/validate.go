@@ -122,6 +122,9 @@ func (a Agent) addresses() []Problem {
 	check("listen.api", a.Listen.API, true)
 	check("listen.rpc", a.Listen.RPC, true)
 	check("listen.gossip", a.Listen.Gossip, true)
+	if a.Listen.Probes != "" {
+		check("listen.probes", a.Listen.Probes, true)
+	}
 	check("advertise.api", a.Advertise.API, false)
 	check("advertise.rpc", a.Advertise.RPC, false)
 	check("advertise.gossip", a.Advertise.Gossip, false)
