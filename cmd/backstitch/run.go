@@ -80,7 +80,7 @@ First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://B
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(newSandbox(a))
+	root.AddCommand(newSandbox(a), newMan(a))
 	help := newHelp()
 	help.GroupID = "node"
 	root.SetHelpCommand(help)
