@@ -13,6 +13,26 @@ help: ## print this list
 build: ## build bin/backstitch, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/backstitch ./cmd/backstitch
 
+# With SOURCE_DATE_EPOCH the pages of one commit are the same bytes each time.
+.PHONY: man
+man: build ## manual pages of every command, into bin/man
+	rm -rf bin/man
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) ./bin/backstitch man bin/man
+
+.PHONY: completions
+completions: build ## completions for bash, zsh and fish, into bin/completions
+	@mkdir -p bin/completions
+	for shell in bash zsh fish; do ./bin/backstitch completion $$shell > bin/completions/backstitch.$$shell || exit 1; done
+
+# A version that packages can have begins with a digit.
+PACKAGED = $(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0.0.0+$(VERSION))
+
+.PHONY: packages
+packages: man completions ## a deb and an rpm of this machine's architecture, into bin/packages
+	rm -rf bin/packages && mkdir -p bin/packages
+	$(GO) build -C deploy/check -o $(CURDIR)/bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	for kind in deb rpm; do ARCH=$$($(GO) env GOARCH) PACKAGE_VERSION='$(PACKAGED)' ./bin/nfpm package -f deploy/packages/nfpm.yaml -p $$kind -t bin/packages/ || exit 1; done
+
 .PHONY: demo
 demo: build ## lose a quarter of a million records on purpose and bring them back
 	./bin/backstitch demo
