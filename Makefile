@@ -78,6 +78,20 @@ test-drawn: ## flipped bits, histories of the book, deaths of nodes, worlds of a
 test-process: build ## bad input, from outside: the built program, three agents, a full disk, a corrupt log (root for the disk)
 	BACKSTITCH_BIN=$(CURDIR)/bin/backstitch $(GO) test -tags process -count=1 -timeout 4m ./chaos/refusals
 
+# The tests are a module of their own, deploy/check: Kubernetes, Helm and Prometheus stay out of the program. They look at what make packages built.
+.PHONY: test-deploy
+test-deploy: packages ## what starts and watches a cluster: service, packages, image, chart, manifests, dashboards; every alert fires and is silent
+	deploy/check/tools.sh
+	$(GO) mod tidy -C deploy/check -diff
+	$(GO) vet -C deploy/check ./...
+	$(GO) test -C deploy/check -vet=off -count=1 ./...
+	$$(deploy/check/tools.sh promtool) test rules deploy/alerts/tests/*.yaml
+
+.PHONY: fix-deploy
+fix-deploy: ## write deploy/kubernetes anew from the chart, and the list of metrics from the program
+	$(GO) test -count=1 -run ListOfMetrics . -update
+	$(GO) test -C deploy/check -count=1 -run Manifests ./chart -update
+
 .PHONY: kafka
 kafka: ## fetch the real Kafka, the S3 server, the judges in Java and the flights that test-real needs, pinned, into the cache
 	deploy/testbed/kafka.sh fetch

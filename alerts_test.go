@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"text/template"
 
 	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 )
 
 // rules is a Prometheus rule file, as far as ours use the format: any other key is refused.
@@ -36,13 +38,29 @@ type rule struct {
 // prometheus.*Opts, and those of a helper named gauge, which takes the name first.
 func metrics(t *testing.T) map[string][]string {
 	t.Helper()
-	out := map[string][]string{}
-	add := func(name ast.Expr, labels ast.Expr) {
+	out, _ := metricsAndKinds(t)
+	return out
+}
+
+// metricsAndKinds also says which are counters, gauges and histograms. A description has no kind of its own: it is a counter when its name
+// says so.
+func metricsAndKinds(t *testing.T) (out map[string][]string, kinds map[string]string) {
+	t.Helper()
+	out, kinds = map[string][]string{}, map[string]string{}
+	add := func(name ast.Expr, labels ast.Expr, maker string) {
 		n, ok := text(name)
 		if !ok || !strings.HasPrefix(n, "backstitch_") {
 			return
 		}
-		out[n] = []string{}
+		out[n], kinds[n] = []string{}, "gauge"
+		for _, kind := range []string{"Counter", "Gauge", "Histogram"} {
+			if strings.HasPrefix(maker, "New"+kind) {
+				kinds[n] = strings.ToLower(kind)
+			}
+		}
+		if maker == "NewDesc" && strings.HasSuffix(n, "_total") {
+			kinds[n] = "counter"
+		}
 		if list, ok := labels.(*ast.CompositeLit); ok {
 			for _, e := range list.Elts {
 				if l, ok := text(e); ok {
@@ -63,26 +81,47 @@ func metrics(t *testing.T) map[string][]string {
 			switch f := call.Fun.(type) {
 			case *ast.SelectorExpr:
 				if f.Sel.Name == "NewDesc" && len(call.Args) == 4 {
-					add(call.Args[0], call.Args[2])
+					add(call.Args[0], call.Args[2], f.Sel.Name)
 				}
 				if opts, ok := call.Args[0].(*ast.CompositeLit); ok && strings.HasPrefix(f.Sel.Name, "New") {
 					for _, e := range opts.Elts {
 						if kv, ok := e.(*ast.KeyValueExpr); ok {
 							if k, ok := kv.Key.(*ast.Ident); ok && k.Name == "Name" {
-								add(kv.Value, call.Args[len(call.Args)-1])
+								add(kv.Value, call.Args[len(call.Args)-1], f.Sel.Name)
 							}
 						}
 					}
 				}
 			case *ast.Ident:
 				if f.Name == "gauge" {
-					add(call.Args[0], nil)
+					add(call.Args[0], nil, f.Name)
 				}
 			}
 			return true
 		})
 	}
-	return out
+	return out, kinds
+}
+
+// listOfMetrics is what the tests of deploy/check, a module of its own, know of the program.
+const listOfMetrics = "deploy/check/promql/testdata/metrics.txt"
+
+// TestTheListOfMetricsIsWhatTheProgramRegisters keeps that list: a metric a line, with its kind and its labels. go test -run ListOfMetrics
+// -update . writes it.
+func TestTheListOfMetricsIsWhatTheProgramRegisters(t *testing.T) {
+	labels, kinds := metricsAndKinds(t)
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		b.WriteString(strings.TrimSpace(name+" "+kinds[name]+" "+strings.Join(labels[name], ",")) + "\n")
+	}
+	if *update {
+		if err := os.WriteFile(listOfMetrics, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(strings.Split(read(t, listOfMetrics), "\n"), strings.Split(b.String(), "\n")); diff != "" {
+		t.Errorf("%s is not what the program registers (-list +program); go test -run ListOfMetrics -update . writes it:\n%s", listOfMetrics, diff)
+	}
 }
 
 func text(e ast.Expr) (string, bool) {
