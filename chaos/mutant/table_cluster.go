@@ -40,6 +40,13 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster", "TestDamageThatNoCheckReadsIsSetAside"),
 	},
 
+	{
+		Name: "idle-is-stuck", File: "cluster/health.go",
+		Old: "p.Applied < p.Committed && p.Applied == before.Applied && before.Applied < before.Committed", New: "p.Applied == before.Applied",
+		Why:    "a node with nothing to apply, or without a leader, is killed by its watchdog over and over",
+		Caught: room("cmd/backstitch/supervise", "TestTheWatchdogIsFedWhileTheBookGetsOn"),
+	},
+
 	// Leases.
 	{
 		Name: "owner-outlives-its-lease", File: "replay/worker/table.go",
