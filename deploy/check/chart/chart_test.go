@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v3/pkg/chartutil"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -288,6 +289,15 @@ func TestBadValuesAreRefused(t *testing.T) {
 	}
 	if _, err := render(t, "prod", sample()); err != nil {
 		t.Errorf("good values are refused: %v", err)
+	}
+}
+
+func TestAnOldKubernetesIsRefused(t *testing.T) {
+	needs := load(t).Metadata.KubeVersion
+	for version, want := range map[string]bool{"v1.29.9": false, "v1.30.2": true, "v1.33.1-eks-1": true, "v1.37.2": true} {
+		if chartutil.IsCompatibleRange(needs, version) != want {
+			t.Errorf("%s: taken %t, want %t", version, !want, want)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ var wanted = map[string]int64{
 	"/usr/share/doc/backstitch/examples/agent.yaml":        0o644,
 	"/usr/share/doc/backstitch/copyright":                  0o644,
 	"/usr/share/backstitch/alerts/backstitch.yaml":         0o644,
+	"/usr/share/backstitch/dashboards/overview.json":       0o644,
 	"/usr/share/backstitch/runbooks/BackstitchNoLeader.md": 0o644,
 	"/usr/share/man/man1/backstitch.1":                     0o644,
 	"/usr/share/man/man1/backstitch-agent.1":               0o644,
