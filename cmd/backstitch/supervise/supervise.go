@@ -12,6 +12,7 @@ package supervise
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"backstitch/cluster"
@@ -95,11 +96,11 @@ func (t *Teller) tell(message string) bool {
 	return true
 }
 
-// line is the first reason against serving.
+// line is the first reason against serving. A message of the protocol is lines of assignments, so an error of several lines becomes one.
 func line(h cluster.Health) string {
 	for _, c := range h.Ready {
 		if !c.OK {
-			return c.Name + ": " + c.Reason
+			return strings.Join(strings.FieldsFunc(c.Name+": "+c.Reason, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 		}
 	}
 	return "serves"

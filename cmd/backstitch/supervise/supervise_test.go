@@ -130,6 +130,13 @@ func TestTheWatchdogIsFedWhileTheBookGetsOn(t *testing.T) {
 	}
 }
 
+func TestAReasonOfSeveralLinesAssignsNothing(t *testing.T) {
+	got := line(cluster.Health{Ready: checks("stopped: read it\nMAINPID=1\r\nagain")})
+	if want := "member: stopped: read it; MAINPID=1; again"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestAShortWatchdogIsFedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told, end := watch(t, &patient{}, 900*time.Millisecond)

@@ -258,7 +258,14 @@ func TestBadValuesAreRefused(t *testing.T) {
 	budget := func(replicas, n int) map[string]any {
 		return map[string]any{"replicas": replicas, "podDisruptionBudget": map[string]any{"maxUnavailable": n}}
 	}
+	expect := func(replicas, n int) map[string]any {
+		return map[string]any{"replicas": replicas, "bootstrapExpect": n}
+	}
 	for name, values := range map[string]map[string]any{
+		"each makes a cluster of its own":   expect(3, 1),
+		"nobody makes a cluster":            expect(3, 5),
+		"one waits for others":              expect(1, 3),
+		"an even number makes a cluster":    expect(5, 2),
 		"even voters":                       {"replicas": 2},
 		"no voters":                         {"replicas": 0},
 		"seven voters":                      {"replicas": 7},
@@ -286,6 +293,9 @@ func TestBadValuesAreRefused(t *testing.T) {
 		if _, err := render(t, "prod", values); err == nil {
 			t.Errorf("%s: %v was taken", name, values)
 		}
+	}
+	if o := must(t, "prod", expect(5, 3)); !strings.Contains(o.config.Data["agent.yaml"], "bootstrapExpect: 3\n") {
+		t.Errorf("three that became five:\n%s", o.config.Data["agent.yaml"])
 	}
 	if _, err := render(t, "prod", sample()); err != nil {
 		t.Errorf("good values are refused: %v", err)
