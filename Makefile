@@ -71,7 +71,7 @@ test-drawn: ## flipped bits, histories of the book, deaths of nodes, worlds of a
 	$(GO) test -count=1 -run TestManyJobsOnManyNodes ./cluster/leader -leader.large -rapid.checks 20
 	$(GO) test -count=1 -run TestEveryDifferenceIsFound ./replay/gap/objects -objects.seeds 100
 	$(GO) test -count=1 -run 'Drawn|TwoThings|OtherSpelling|NoJSON' ./replay/source/lenses ./replay/source/aiven ./replay/source/firehose ./replay/source/confluent -rapid.checks 40
-	$(GO) test -count=1 -run Drawn ./replay/debezium -rapid.checks 3000
+	$(GO) test -count=1 -run Drawn ./replay/debezium -rapid.checks 500
 	$(GO) test -count=4 -run Drawn ./replay/recovery/reach ./replay/rename
 
 .PHONY: test-process
