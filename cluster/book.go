@@ -39,6 +39,15 @@ func (b *book) Overview() (leader.Overview, error) {
 	if out.Asked, err = v.Asked(); err != nil {
 		return out, fmt.Errorf("read leases that are asked for: %w", err)
 	}
+	tokens, err := v.Tokens()
+	if err != nil {
+		return out, fmt.Errorf("read tokens: %w", err)
+	}
+	for _, k := range tokens {
+		if k.EndedUnixNanos == 0 && k.ExpiresUnixNanos != 0 {
+			out.Tokens = append(out.Tokens, k)
+		}
+	}
 	out.Terms = map[partition.JobID]fsm.Terms{}
 	jobs, err := v.ActiveJobs()
 	if err != nil {

@@ -48,6 +48,11 @@ const (
 	TooManyAside    Code = 18 // the slices of a job have set aside more than it allows; Object has the numbers
 	UnknownAlias    Code = 19 // no alias of that name
 	UnknownFlow     Code = 20 // no such flow, or no such step of it
+
+	UnknownToken        Code = 41 // no token of that accessor, or one that has ended
+	UnknownAccessPolicy Code = 42
+	UnknownConsent      Code = 43 // nobody asks for that
+	NotAllowed          Code = 44 // the actor may not; Object says why
 )
 
 // String returns the word that the API and logs use, e.g. "stale-epoch".
@@ -95,6 +100,14 @@ func (c Code) String() string {
 		return "unknown-flow"
 	case TooManyAside:
 		return "too-many-aside"
+	case UnknownToken:
+		return "unknown-token"
+	case UnknownAccessPolicy:
+		return "unknown-access-policy"
+	case UnknownConsent:
+		return "unknown-consent"
+	case NotAllowed:
+		return "not-allowed"
 	}
 	return fmt.Sprintf("code %d", uint16(c))
 }

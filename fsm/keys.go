@@ -17,60 +17,63 @@ import (
 type kind byte
 
 const (
-	kindAudit       kind = 'a' // number -> AuditRecord
-	kindAuditHead   kind = 'A' // -> auditHead
-	kindRequest     kind = 'd' // request id -> pastRequest
-	kindRequestAt   kind = 'e' // index -> requestAt
-	kindJob         kind = 'j' // job -> Job without Recipe and Locks
-	kindJobFrozen   kind = 'f' // job -> jobFrozen
-	kindJobActive   kind = 'J' // job -> mark, as long as it is not terminal
-	kindLock        kind = 'k' // lock -> lockHolder
-	kindLane        kind = 'l' // job, partition -> lane
-	kindLaneSlice   kind = 'L' // job, partition, number -> mark
-	kindMember      kind = 'm' // node -> Member
-	kindMemberName  kind = 'M' // name -> memberName
-	kindOwned       kind = 'o' // node, job, number -> mark
-	kindLeased      kind = 'O' // job, number -> leaseHolder
-	kindProof       kind = 'p' // proof -> Proof
-	kindProofOfJob  kind = 'P' // job, index -> proofRef
-	kindSlice       kind = 's' // job, number -> partition.Slice
-	kindSliceState  kind = 't' // job, number -> SliceState
-	kindProofKey    kind = 'q' // index -> ProofKey
-	kindLedger      kind = 'w' // job, number, epoch -> Ledger
-	kindDataset     kind = 'D' // dataset -> Dataset
-	kindNotice      kind = 'N' // dataset, index -> Notice
-	kindDelivery    kind = 'E' // dataset, endpoint -> Delivery
-	kindWriters     kind = 'W' // job, partition -> laneWriters; job -> mark of a job whose writers are noted
-	kindScan        kind = 'c' // job -> Scan
-	kindScanPart    kind = 'C' // job, number -> ScanPart
-	kindScanGroup   kind = 'g' // group, index -> scanRef
-	kindSchedule    kind = 'S' // name -> Schedule
-	kindPolicy      kind = 'y' // dataset -> Policy
-	kindPlan        kind = 'b' // job that makes it -> Plan
-	kindPlanOf      kind = 'B' // dataset, index -> planRef
-	kindPlanWork    kind = 'h' // job that makes it -> MadePlan without Document, while the plan waits
-	kindPlanText    kind = 'H' // job that makes it -> planText
-	kindTried       kind = 'T' // dataset, pair, partition -> tried
-	kindAlias       kind = 'i' // alias -> Alias
-	kindAliasOf     kind = 'I' // job, alias -> mark, while a version of that job was not taken back
-	kindAliasMoves  kind = 'u' // alias, version -> aliasMoves
-	kindVoid        kind = 'r' // job -> JobVoid
-	kindDiscarded   kind = 'x' // job, partition, offset -> Discarded
-	kindAside       kind = 'X' // job -> aside
-	kindSchema      kind = 'G' // dataset, pair, place, name -> DatasetSchema
-	kindBudget      kind = 'R' // scope -> Budget
-	kindTerms       kind = 'K' // job -> Terms
-	kindYield       kind = 'Y' // job, number -> yielded, of a lease that is to be given back
-	kindFlow        kind = 'F' // flow -> Flow
-	kindFlowGraph   kind = 'n' // flow -> FlowGraph
-	kindFlowActive  kind = 'V' // flow -> mark, as long as it has not ended
-	kindFlowWork    kind = 'U' // flow, step -> MadePlan without Document, while the step waits
-	kindVersion     kind = 'v' // -> clusterVersion
-	kindMeta        kind = 'z' // -> meta
-	lastKind        kind = 'z'
-	maxIDBytes           = 128 // of node ids, node names, lock names, proof ids
-	maxLockBytes         = 1024
-	slotPointerByte      = 0xff
+	kindAudit        kind = 'a' // number -> AuditRecord
+	kindAuditHead    kind = 'A' // -> auditHead
+	kindRequest      kind = 'd' // request id -> pastRequest
+	kindRequestAt    kind = 'e' // index -> requestAt
+	kindJob          kind = 'j' // job -> Job without Recipe and Locks
+	kindJobFrozen    kind = 'f' // job -> jobFrozen
+	kindJobActive    kind = 'J' // job -> mark, as long as it is not terminal
+	kindLock         kind = 'k' // lock -> lockHolder
+	kindLane         kind = 'l' // job, partition -> lane
+	kindLaneSlice    kind = 'L' // job, partition, number -> mark
+	kindMember       kind = 'm' // node -> Member
+	kindMemberName   kind = 'M' // name -> memberName
+	kindOwned        kind = 'o' // node, job, number -> mark
+	kindLeased       kind = 'O' // job, number -> leaseHolder
+	kindProof        kind = 'p' // proof -> Proof
+	kindProofOfJob   kind = 'P' // job, index -> proofRef
+	kindSlice        kind = 's' // job, number -> partition.Slice
+	kindSliceState   kind = 't' // job, number -> SliceState
+	kindProofKey     kind = 'q' // index -> ProofKey
+	kindLedger       kind = 'w' // job, number, epoch -> Ledger
+	kindDataset      kind = 'D' // dataset -> Dataset
+	kindNotice       kind = 'N' // dataset, index -> Notice
+	kindDelivery     kind = 'E' // dataset, endpoint -> Delivery
+	kindWriters      kind = 'W' // job, partition -> laneWriters; job -> mark of a job whose writers are noted
+	kindScan         kind = 'c' // job -> Scan
+	kindScanPart     kind = 'C' // job, number -> ScanPart
+	kindScanGroup    kind = 'g' // group, index -> scanRef
+	kindSchedule     kind = 'S' // name -> Schedule
+	kindPolicy       kind = 'y' // dataset -> Policy
+	kindPlan         kind = 'b' // job that makes it -> Plan
+	kindPlanOf       kind = 'B' // dataset, index -> planRef
+	kindPlanWork     kind = 'h' // job that makes it -> MadePlan without Document, while the plan waits
+	kindPlanText     kind = 'H' // job that makes it -> planText
+	kindTried        kind = 'T' // dataset, pair, partition -> tried
+	kindAlias        kind = 'i' // alias -> Alias
+	kindAliasOf      kind = 'I' // job, alias -> mark, while a version of that job was not taken back
+	kindAliasMoves   kind = 'u' // alias, version -> aliasMoves
+	kindVoid         kind = 'r' // job -> JobVoid
+	kindDiscarded    kind = 'x' // job, partition, offset -> Discarded
+	kindAside        kind = 'X' // job -> aside
+	kindSchema       kind = 'G' // dataset, pair, place, name -> DatasetSchema
+	kindBudget       kind = 'R' // scope -> Budget
+	kindTerms        kind = 'K' // job -> Terms
+	kindYield        kind = 'Y' // job, number -> yielded, of a lease that is to be given back
+	kindFlow         kind = 'F' // flow -> Flow
+	kindFlowGraph    kind = 'n' // flow -> FlowGraph
+	kindFlowActive   kind = 'V' // flow -> mark, as long as it has not ended
+	kindFlowWork     kind = 'U' // flow, step -> MadePlan without Document, while the step waits
+	kindToken        kind = '6' // accessor -> Token
+	kindAccessPolicy kind = '7' // name -> AccessPolicy
+	kindConsent      kind = '8' // id -> Consent
+	kindVersion      kind = 'v' // -> clusterVersion
+	kindMeta         kind = 'z' // -> meta
+	lastKind         kind = 'z'
+	maxIDBytes            = 128 // of node ids, node names, lock names, proof ids
+	maxLockBytes          = 1024
+	slotPointerByte       = 0xff
 )
 
 // Values that are not facts of their own.
@@ -259,6 +262,12 @@ func (k kind) String() string {
 		return "steps of a flow"
 	case kindFlowWork:
 		return "plan of a flow's step"
+	case kindToken:
+		return "token"
+	case kindAccessPolicy:
+		return "access policy"
+	case kindConsent:
+		return "consent"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -358,6 +367,12 @@ func (k kind) newValue() any {
 		return new(FlowGraph)
 	case kindFlowWork:
 		return new(MadePlan)
+	case kindToken:
+		return new(Token)
+	case kindAccessPolicy:
+		return new(AccessPolicy)
+	case kindConsent:
+		return new(Consent)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

@@ -198,6 +198,8 @@ func (t *tx) step(l *raft.Log, before meta) (*Result, error) {
 	var r Result
 	if since, _ := Since(number); since > FirstVersion && since > t.version() {
 		r = t.refuse(NeedsVersion, OpName(number))
+	} else if why := t.endedActor(); why != "" {
+		r = t.refuse(NotAllowed, why)
 	} else {
 		r = cmd.apply(t)
 	}

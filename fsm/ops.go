@@ -6,7 +6,7 @@ import (
 	"backstitch/fsm/wire"
 )
 
-// This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints, 05x
+// This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints and access, 05x
 // findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 08x flows, 09x
 // members, version and digest. A number that was released is never given to something else: an op that is not used any more stays here and
 // applies to nothing.
@@ -44,6 +44,12 @@ var opTable = [...]opSpec{
 	{30, "grant-leases", 1, decodeOp[GrantLeases]},
 	{31, "revoke-leases", 1, decodeOp[RevokeLeases]},
 	{40, "save-checkpoints", 1, decodeOp[SaveCheckpoints]},
+	{41, "create-token", 8, decodeOp[CreateToken]},
+	{42, "end-token", 8, decodeOp[EndToken]},
+	{43, "put-access-policy", 8, decodeOp[PutAccessPolicy]},
+	{44, "bootstrap-access", 8, decodeOp[BootstrapAccess]},
+	{45, "note-refusal", 8, decodeOp[NoteRefusal]},
+	{46, "put-consent", 8, decodeOp[PutConsent]},
 	{50, "record-proof", 1, decodeOp[RecordProof]},
 	{51, "put-proof-key", 2, decodeOp[PutProofKey]},
 	{52, "save-ledger", 2, decodeOp[SaveLedger]},
@@ -88,10 +94,10 @@ const (
 	// FirstVersion is the cluster version of a new cluster.
 	FirstVersion uint32 = 1
 	// LatestVersion is the highest cluster version that this program can take part in.
-	LatestVersion uint32 = 7
+	LatestVersion uint32 = 8
 	// MaxOp is what this program says of itself in Member.MaxOp: its highest op number, and one more with each cluster version
 	// that only fills gaps below it. It tells versions apart and is not itself an op.
-	MaxOp uint16 = 100
+	MaxOp uint16 = 101
 	// writersSince is the version from which on the book notes who may have written a partition.
 	writersSince uint32 = 2
 	// datasetsSince is the version from which on the book notes what happens to a dataset.
@@ -104,10 +110,12 @@ const (
 	budgetsSince uint32 = 6
 	// termsSince is the version from which on jobs have terms, and leases are asked for.
 	termsSince uint32 = 7
+	// accessSince is the version from which on the book knows tokens.
+	accessSince uint32 = 8
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
-var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97, 5: 98, 6: 99, 7: 100}
+var versionNeeds = [LatestVersion + 1]uint16{1: 94, 2: 95, 3: 96, 4: 97, 5: 98, 6: 99, 7: 100, 8: 101}
 
 // VersionNeeds returns the Member.MaxOp that a cluster version wants of every member.
 func VersionNeeds(version uint32) uint16 { return versionNeeds[version] }

@@ -181,6 +181,8 @@ func (g *generator) command() Command {
 	case n < 77 && g.r.IntN(3) == 0:
 		return g.budget()
 	case n < 77 && g.r.IntN(2) == 0:
+		return g.access()
+	case n < 77 && g.r.IntN(2) == 0:
 		id, owner, epoch := g.held()
 		return SaveSchemas{Slice: id, Owner: owner, Epoch: epoch, Schemas: []SeenSchema{{Place: ReferenceValue, Name: fmt.Sprint(g.r.IntN(4)), First: Position{int32(id.N % 3), g.r.Int64N(9)}}}}
 	case n < 76:
@@ -193,6 +195,24 @@ func (g *generator) command() Command {
 		return g.finishScanSlice()
 	}
 	return g.checkpoints()
+}
+
+// access makes and ends tokens, gives roles, and asks for a yes and says it.
+func (g *generator) access() Command {
+	accessor, hash := fmt.Sprintf("k%d", g.r.IntN(6)), [32]byte{1, byte(g.r.IntN(9))}
+	switch g.r.IntN(6) {
+	case 0:
+		return BootstrapAccess{Accessor: accessor, Hash: hash, Seen: uint64(g.r.IntN(2))}
+	case 1:
+		return CreateToken{Accessor: accessor, Hash: hash, Namespaces: [][]string{nil, {"n"}}[g.r.IntN(2)], Role: AccessRole(g.r.IntN(5)), ExpiresUnixNanos: 1 + g.r.Int64N(1<<41)}
+	case 2:
+		return EndToken{Accessor: accessor, Expired: g.r.IntN(2) == 0}
+	case 3:
+		return PutAccessPolicy{Name: fmt.Sprintf("p%d", g.r.IntN(3)), Subject: []string{TokenSubject(accessor), "cert:a"}[g.r.IntN(2)], Role: AccessRole(g.r.IntN(5)), Namespace: "n"}
+	case 4:
+		return NoteRefusal{Verb: "cancel-job", Namespace: "n", Needs: AccessOperator}
+	}
+	return PutConsent{ID: fmt.Sprintf("w%d", g.r.IntN(3)), Say: g.r.IntN(2) == 0, Verb: "void-job", Object: string(g.job()), Namespace: "n"}
 }
 
 // budget bounds a scope, gives it free, or moves a job in the queue.

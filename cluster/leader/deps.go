@@ -38,6 +38,8 @@ type Overview struct {
 	Asked    []fsm.Lease                   // that are to be given back, without their owners
 	// Schedules are those of scans, by name.
 	Schedules []Schedule
+	// Tokens are those that have not ended and will.
+	Tokens []fsm.Token
 }
 
 // Proposer applies a command through Raft. It returns once the command is applied here, or an error when that is not known.

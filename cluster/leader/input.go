@@ -24,7 +24,8 @@ type Input struct {
 	Rumours map[partition.NodeID]Rumour
 	Limits  Limits
 
-	Schedules []Schedule // of scans, by name
+	Schedules []Schedule  // of scans, by name
+	Tokens    []fsm.Token // that have not ended and will
 
 	OwnProofKey [32]byte // public half of this node's, zero when it has none
 	ProofKey    [32]byte // the present one of the book, zero when there never was one

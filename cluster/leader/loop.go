@@ -134,7 +134,7 @@ func (l *Loop) Turn(ctx context.Context) (uint64, error) {
 	proposals := Decide(Input{
 		Now: now, Wall: wall, LastPreempt: l.lastPreempt, Self: l.cfg.Self,
 		Jobs: jobs, Members: over.Members, Rumours: rumours, Limits: l.cfg.Limits,
-		Schedules: over.Schedules, Version: over.Version, Versions: l.cfg.Versions,
+		Schedules: over.Schedules, Tokens: over.Tokens, Version: over.Version, Versions: l.cfg.Versions,
 		OwnProofKey: l.cfg.ProofKey, ProofKey: over.ProofKey,
 		Applied: over.Applied, Digest: over.Digest, LastDigest: l.lastDigest,
 	})
@@ -195,6 +195,8 @@ func (l *Loop) propose(ctx context.Context, p Proposal, now time.Duration) error
 		log.Info("started a scan that was due", "job", string(c.ID), "schedule", c.Schedule)
 	case fsm.FinishScan:
 		log.Info("ended a scan", "job", string(c.ID))
+	case fsm.EndToken:
+		log.Info("a token came to its end", "accessor", c.Accessor)
 	case fsm.RaiseVersion:
 		log.Info("raised the cluster version", "version", c.Version)
 	case fsm.PutProofKey:

@@ -10,6 +10,7 @@ import (
 func (d *decision) upkeep() {
 	d.raiseVersion()
 	d.firstProofKey()
+	d.endTokens()
 	d.compareDigest()
 }
 
@@ -52,6 +53,16 @@ func (d *decision) firstProofKey() {
 		return
 	}
 	d.propose(Proposal{Command: fsm.PutProofKey{Key: d.in.OwnProofKey}, Reason: "the first proof key"})
+}
+
+// endTokens ends the tokens whose time is over. The leader's clock decides that for the whole cluster: nodes whose clocks differ must not let the
+// same token in here and refuse it there.
+func (d *decision) endTokens() {
+	for _, k := range d.in.Tokens {
+		if k.EndedUnixNanos == 0 && k.ExpiresUnixNanos != 0 && k.ExpiresUnixNanos <= d.in.Wall.UnixNano() {
+			d.propose(Proposal{Command: fsm.EndToken{Accessor: k.Accessor, Expired: true}, Reason: "it has come to its end"})
+		}
+	}
 }
 
 // compareDigest is due when its time has come and the book has changed since: beyond the last comparison's index lies at
