@@ -1,5 +1,5 @@
-// Package access says who is on the other end of a connection: certificates, the private CA for people who have none, and the
-// check of what a certificate may do.
+// Package access says who is on the other end of a connection, and what he may do: certificates, the private CA for people who have none,
+// tokens, and the table of what each request needs.
 //
 // Invariants:
 //   - TLS 1.3 on every door, certificates on both ends. A certificate names one thing in one cluster, as a URI:
@@ -8,9 +8,11 @@
 //     same cluster.
 //   - Files are read again when they change, so certificates are rotated without a restart. Files that are not usable are
 //     reported, and the last good ones stay in use.
+//   - A token's text is printed by Token.Reveal alone. The book has a hash, and everything else speaks of the accessor.
+//   - What is not in the table of verbs is not allowed, and a role is looked for in the namespace that the table names.
 //
-// Not here: what a person may do (roles are an issue of their own), gossip keys in use (cluster/member), the connections
-// (cluster).
+// Not here: which namespace an object is in and the routes (cluster/admin), policies and tokens as facts (fsm), gossip keys in use
+// (cluster/member), the connections (cluster).
 //
-// Reading order: subject.go, files.go, ca.go.
+// Reading order: subject.go, files.go, ca.go, token.go, verbs.go, identity.go.
 package access

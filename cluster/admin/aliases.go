@@ -26,11 +26,18 @@ func (p AliasPath) find(view *fsm.View) (fsm.Alias, error) {
 	return a, err
 }
 
-func (s *Server) listAliases(context.Context, *struct{}) (*indexed[client.Aliases], error) {
+func (s *Server) listAliases(ctx context.Context, _ *struct{}) (*indexed[client.Aliases], error) {
 	return reading(s, func(view *fsm.View) (client.Aliases, error) {
 		out := client.Aliases{Aliases: []client.Alias{}}
 		all, err := view.Aliases()
 		for _, a := range all {
+			where, err := aliasSpace(view, a)
+			if err != nil {
+				return out, err
+			}
+			if !sees(ctx, where[0]) {
+				continue
+			}
 			out.Aliases = append(out.Aliases, describeAlias(a))
 		}
 		return out, err
@@ -75,11 +82,13 @@ func (s *Server) aliasMoves(_ context.Context, in *struct {
 	})
 }
 
-func (s *Server) putAlias(ctx context.Context, in *struct {
+type putAliasInput struct {
 	AliasPath
 	Keyed
 	Body client.PutAlias
-}) (*indexed[client.Alias], error) {
+}
+
+func (s *Server) putAlias(ctx context.Context, in *putAliasInput) (*indexed[client.Alias], error) {
 	b := in.Body
 	id, err := s.jobID(b.Job)
 	if err != nil {
@@ -92,11 +101,13 @@ func (s *Server) putAlias(ctx context.Context, in *struct {
 	return s.changeAlias(ctx, in.AliasPath, in.Keyed, "publish", b.Reason, cmd)
 }
 
-func (s *Server) revertAlias(ctx context.Context, in *struct {
+type revertAliasInput struct {
 	AliasPath
 	Keyed
 	Body client.RevertAlias
-}) (*indexed[client.Alias], error) {
+}
+
+func (s *Server) revertAlias(ctx context.Context, in *revertAliasInput) (*indexed[client.Alias], error) {
 	id, err := s.jobID(in.Body.Job)
 	if err != nil {
 		return nil, err
@@ -130,11 +141,13 @@ func (s *Server) changeAlias(ctx context.Context, at AliasPath, k Keyed, step, r
 	return s.aliasNow(at)
 }
 
-func (s *Server) voidJob(ctx context.Context, in *struct {
+type voidJobInput struct {
 	JobPath
 	Keyed
 	Body client.VoidJob
-}) (*indexed[client.Job], error) {
+}
+
+func (s *Server) voidJob(ctx context.Context, in *voidJobInput) (*indexed[client.Job], error) {
 	id, err := s.jobID(in.ID)
 	if err != nil {
 		return nil, err

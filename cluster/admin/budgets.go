@@ -109,10 +109,12 @@ func describeBudget(b fsm.Budget, holdings []quota.Holding, names map[partition.
 	return out
 }
 
-func (s *Server) putBudget(ctx context.Context, in *struct {
+type putBudgetInput struct {
 	Keyed
 	Body client.PutBudget
-}) (*indexed[client.Budgets], error) {
+}
+
+func (s *Server) putBudget(ctx context.Context, in *putBudgetInput) (*indexed[client.Budgets], error) {
 	b := in.Body
 	cmd := fsm.PutBudget{Scope: fsm.Scope(b.Scope), Rate: partition.Rate{Bytes: b.Rate.Bytes, Records: b.Rate.Records, Requests: b.Rate.Requests}}
 	if ref, ok := cmd.Scope.Job(); ok { // by id or by name
@@ -136,11 +138,13 @@ func (s *Server) putBudget(ctx context.Context, in *struct {
 	return s.listBudgets(ctx, &BudgetsOf{})
 }
 
-func (s *Server) prioritise(ctx context.Context, in *struct {
+type prioritiseInput struct {
 	JobPath
 	Keyed
 	Body client.SetPriority
-}) (*indexed[client.Job], error) {
+}
+
+func (s *Server) prioritise(ctx context.Context, in *prioritiseInput) (*indexed[client.Job], error) {
 	id, err := s.jobID(in.ID)
 	if err != nil {
 		return nil, err

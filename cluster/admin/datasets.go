@@ -20,7 +20,7 @@ type DatasetPath struct {
 
 func (p DatasetPath) name() fsm.DatasetName { return fsm.DatasetName(p.Namespace + "/" + p.Name) }
 
-func (s *Server) listDatasets(context.Context, *struct{}) (*indexed[client.Datasets], error) {
+func (s *Server) listDatasets(ctx context.Context, _ *struct{}) (*indexed[client.Datasets], error) {
 	return reading(s, func(view *fsm.View) (client.Datasets, error) {
 		out := client.Datasets{Datasets: []client.Dataset{}}
 		all, err := view.Datasets()
@@ -28,6 +28,9 @@ func (s *Server) listDatasets(context.Context, *struct{}) (*indexed[client.Datas
 			return out, err
 		}
 		for _, d := range all {
+			if namespace, _ := d.Name.Split(); !sees(ctx, namespace) {
+				continue
+			}
 			shown, err := describeDataset(view, d)
 			if err != nil {
 				return out, err
@@ -55,11 +58,13 @@ func unknownDataset(n fsm.DatasetName) error {
 	return notFound("dataset", string(n), "backstitch dataset list")
 }
 
-// putDataset makes or replaces a dataset. When the first scan is due is computed here, as for any other schedule.
-func (s *Server) putDataset(ctx context.Context, in *struct {
+type putDatasetInput struct {
 	Keyed
 	Body client.PutDataset
-}) (*indexed[client.Dataset], error) {
+}
+
+// putDataset makes or replaces a dataset. When the first scan is due is computed here, as for any other schedule.
+func (s *Server) putDataset(ctx context.Context, in *putDatasetInput) (*indexed[client.Dataset], error) {
 	b := in.Body
 	cmd := fsm.PutDataset{
 		Name: fsm.DatasetName(b.Namespace + "/" + b.Name), Document: b.Document, Reference: fsm.Place(b.Reference), Cron: b.Cron, Seen: b.Seen,
@@ -153,11 +158,13 @@ func endpointFact(e client.DatasetEndpoint) (fsm.Endpoint, error) {
 	return out, nil
 }
 
-func (s *Server) deleteDataset(ctx context.Context, in *struct {
+type deleteDatasetInput struct {
 	DatasetPath
 	Keyed
 	Seen uint64 `query:"seen" doc:"modifyIndex of the version that is deleted"`
-}) (*indexed[client.Done], error) {
+}
+
+func (s *Server) deleteDataset(ctx context.Context, in *deleteDatasetInput) (*indexed[client.Done], error) {
 	cmd := fsm.DeleteDataset{Name: in.name(), Seen: in.Seen}
 	if err := s.allows(cmd); err != nil {
 		return nil, err

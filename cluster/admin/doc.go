@@ -7,9 +7,10 @@
 //     another node and after a change of leader.
 //   - Reads are local. A blocking read (`?index=&wait=`) answers as soon as the node has applied something newer.
 //   - Every answer that reflects the book carries the index that it reflects in X-Backstitch-Index.
+//   - Nothing is served that has no row in the table of verbs, and nothing is done before the caller has the role that the row names.
 //
-// Not here: the types of the API (cluster/client), who may call it (cluster/access), what a job does (replay).
+// Not here: the types of the API (cluster/client), which role a verb needs (cluster/access), what a job does (replay).
 //
-// Reading order: server.go, problem.go, node.go, request.go, jobs.go, submit.go, proofs.go, datasets.go, trigger.go, members.go, group.go, snapshot.go, health.go,
-// stacks.go.
+// Reading order: server.go, guard.go, concerns.go, access.go, problem.go, node.go, request.go, jobs.go, submit.go, proofs.go, datasets.go, trigger.go,
+// members.go, group.go, snapshot.go, health.go, stacks.go.
 package admin

@@ -42,7 +42,7 @@ func (p FlowPath) find(view *fsm.View) (fsm.Flow, fsm.FlowGraph, error) {
 	return f, g, err
 }
 
-func (s *Server) listFlows(context.Context, *struct{}) (*indexed[client.Flows], error) {
+func (s *Server) listFlows(ctx context.Context, _ *struct{}) (*indexed[client.Flows], error) {
 	return reading(s, func(view *fsm.View) (client.Flows, error) {
 		out := client.Flows{Flows: []client.Flow{}}
 		all, err := view.Flows()
@@ -51,6 +51,9 @@ func (s *Server) listFlows(context.Context, *struct{}) (*indexed[client.Flows], 
 		}
 		slices.SortFunc(all, func(a, b fsm.Flow) int { return cmp.Compare(b.CreateIndex, a.CreateIndex) })
 		for _, f := range all {
+			if !sees(ctx, f.Namespace) {
+				continue
+			}
 			_, g, _, err := view.Flow(f.ID)
 			if err != nil {
 				return out, err
@@ -76,10 +79,12 @@ func (s *Server) showFlow(ctx context.Context, in *struct {
 	})
 }
 
-func (s *Server) submitFlow(ctx context.Context, in *struct {
+type submitFlowInput struct {
 	Keyed
 	Body client.SubmitFlow
-}) (*indexed[client.Flow], error) {
+}
+
+func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[client.Flow], error) {
 	b := in.Body
 	cmd := fsm.SubmitFlow{ID: fsm.FlowID(b.ID), Name: b.Name, Namespace: b.Namespace, Document: b.Document}
 	for _, step := range b.Steps {
@@ -172,9 +177,32 @@ func (s *Server) decideStep(verb string, no bool) func(context.Context, *stepDec
 		if err != nil {
 			return nil, err
 		}
+		if err := s.notTheSubmitter(ctx, id, no); err != nil {
+			return nil, err
+		}
 		cmd := fsm.ApproveStep{Flow: id, Step: in.Step, Attempt: in.Body.Attempt, No: no}
 		return s.turnFlow(ctx, in.Keyed, verb, in.Body.Reason, cmd, string(id))
 	}
+}
+
+// notTheSubmitter refuses a yes of whoever submitted the flow, when access is controlled: a step that waits is there for a second person.
+func (s *Server) notTheSubmitter(ctx context.Context, id fsm.FlowID, no bool) error {
+	if no || !callerOf(ctx).controlled {
+		return nil
+	}
+	view, err := s.node.View()
+	if err != nil {
+		return s.failed(err)
+	}
+	defer view.Close()
+	f, _, _, err := view.Flow(id)
+	if err != nil {
+		return s.failed(err)
+	}
+	if f.CreatedBy == actorOf(ctx) {
+		return ownRequest("flow "+string(id), f.CreatedBy)
+	}
+	return nil
 }
 
 func describeFlow(f fsm.Flow, g fsm.FlowGraph) client.Flow {

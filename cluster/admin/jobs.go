@@ -30,6 +30,9 @@ func (s *Server) listJobs(ctx context.Context, in *struct{ Blocking }) (*indexed
 			if err != nil {
 				return out, err
 			}
+			if !sees(ctx, job.Namespace) {
+				continue
+			}
 			if reads, err := readsOnly(view, job.ID); err != nil || reads {
 				if err != nil {
 					return out, err

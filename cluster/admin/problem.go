@@ -71,6 +71,14 @@ func refused(result fsm.Result, object string) error {
 		return notFound("alias", object, "backstitch alias list")
 	case fsm.UnknownFlow:
 		return notFound("flow or step", object, "backstitch flow list")
+	case fsm.UnknownToken:
+		return notFound("token", object, "backstitch token list")
+	case fsm.UnknownAccessPolicy:
+		return notFound("policy", object, "backstitch policy list")
+	case fsm.UnknownConsent:
+		return notFound("request", object, "backstitch access requests")
+	case fsm.NotAllowed:
+		return newProblem(http.StatusForbidden, client.CodeForbidden, "not allowed", because, "backstitch access show")
 	case fsm.StaleEpoch:
 		return newProblem(http.StatusConflict, client.CodeWrongState, "the lease has moved on", because, "backstitch status")
 	case fsm.WrongState, fsm.LaneBusy:

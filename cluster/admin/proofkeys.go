@@ -18,9 +18,7 @@ type document struct {
 }
 
 // showReport answers with what this node makes of its own book. Nobody can hand in what is signed.
-func (s *Server) showReport(_ context.Context, in *struct {
-	ID string `path:"id" maxLength:"128"`
-}) (*document, error) {
+func (s *Server) showReport(_ context.Context, in *ProofPath) (*document, error) {
 	view, err := s.node.View()
 	if err != nil {
 		return nil, s.failed(err)

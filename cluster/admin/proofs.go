@@ -28,9 +28,11 @@ func (s *Server) listProofs(_ context.Context, in *JobPath) (*indexed[client.Pro
 	})
 }
 
-func (s *Server) showProof(_ context.Context, in *struct {
+type ProofPath struct {
 	ID string `path:"id" maxLength:"128"`
-}) (*indexed[client.Proof], error) {
+}
+
+func (s *Server) showProof(_ context.Context, in *ProofPath) (*indexed[client.Proof], error) {
 	return reading(s, func(view *fsm.View) (client.Proof, error) {
 		proof, ok, err := view.Proof(fsm.ProofID(in.ID))
 		if err != nil {
@@ -68,7 +70,5 @@ func (s *Server) recordProof(ctx context.Context, in *struct {
 	if err := s.applied(ctx, result.Index); err != nil {
 		return nil, s.failed(err)
 	}
-	return s.showProof(ctx, &struct {
-		ID string `path:"id" maxLength:"128"`
-	}{ID: string(fact.ID)})
+	return s.showProof(ctx, &ProofPath{ID: string(fact.ID)})
 }

@@ -70,7 +70,8 @@ func (s *Server) propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command,
 type actorKey struct{}
 
 // withActor notes who calls: the name in the client certificate where there is one, otherwise what the client says of
-// itself. The latter is a note for the audit trail and gives no rights.
+// itself. The latter is a note for the audit trail and gives no rights. Once access is controlled, the gate puts the subject in its place that it has
+// recognised.
 func withActor(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		actor := "http:" + r.RemoteAddr

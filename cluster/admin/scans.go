@@ -18,7 +18,7 @@ type ScanPath struct {
 	ID string `path:"id" maxLength:"128" doc:"id of a scan"`
 }
 
-func (s *Server) listScans(context.Context, *struct{}) (*indexed[client.Scans], error) {
+func (s *Server) listScans(ctx context.Context, _ *struct{}) (*indexed[client.Scans], error) {
 	return reading(s, func(view *fsm.View) (client.Scans, error) {
 		out := client.Scans{Scans: []client.Scan{}}
 		for scan, err := range view.Scans() {
@@ -29,7 +29,9 @@ func (s *Server) listScans(context.Context, *struct{}) (*indexed[client.Scans], 
 			if err != nil {
 				return out, err
 			}
-			out.Scans = append(out.Scans, shown)
+			if sees(ctx, shown.Namespace) {
+				out.Scans = append(out.Scans, shown)
+			}
 		}
 		slices.SortFunc(out.Scans, func(a, b client.Scan) int {
 			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
@@ -81,10 +83,12 @@ func (s *Server) scanFindings(_ context.Context, in *ScanPath) (*indexed[client.
 	})
 }
 
-func (s *Server) submitScan(ctx context.Context, in *struct {
+type submitScanInput struct {
 	Keyed
 	Body client.ScanSubmission
-}) (*indexed[client.Scan], error) {
+}
+
+func (s *Server) submitScan(ctx context.Context, in *submitScanInput) (*indexed[client.Scan], error) {
 	order := orderFact(in.Body.Order)
 	cmd := fsm.SubmitScan{ID: partition.JobID(in.Body.ID), Order: &order}
 	if err := s.allows(cmd); err != nil {
@@ -168,22 +172,26 @@ func describeScan(view *fsm.View, s fsm.Scan) (client.Scan, error) {
 	return out, nil
 }
 
-func (s *Server) listSchedules(context.Context, *struct{}) (*indexed[client.ScanSchedules], error) {
+func (s *Server) listSchedules(ctx context.Context, _ *struct{}) (*indexed[client.ScanSchedules], error) {
 	return reading(s, func(view *fsm.View) (client.ScanSchedules, error) {
 		out := client.ScanSchedules{Schedules: []client.ScanSchedule{}}
 		list, err := view.Schedules()
 		for _, x := range list {
-			out.Schedules = append(out.Schedules, describeSchedule(x))
+			if sees(ctx, x.Order.Namespace) {
+				out.Schedules = append(out.Schedules, describeSchedule(x))
+			}
 		}
 		return out, err
 	})
 }
 
-// putSchedule computes when the first scan is due: a cron line from now, a repetition one step from now.
-func (s *Server) putSchedule(ctx context.Context, in *struct {
+type putScheduleInput struct {
 	Keyed
 	Body client.ScanSchedule
-}) (*indexed[client.ScanSchedule], error) {
+}
+
+// putSchedule computes when the first scan is due: a cron line from now, a repetition one step from now.
+func (s *Server) putSchedule(ctx context.Context, in *putScheduleInput) (*indexed[client.ScanSchedule], error) {
 	rule := due.Rule{Cron: in.Body.Cron}
 	if in.Body.Every != "" {
 		var err error
@@ -218,10 +226,12 @@ func (s *Server) putSchedule(ctx context.Context, in *struct {
 	})
 }
 
-func (s *Server) removeSchedule(ctx context.Context, in *struct {
+type removeScheduleInput struct {
 	Name string `path:"name" maxLength:"128"`
 	Keyed
-}) (*indexed[client.Done], error) {
+}
+
+func (s *Server) removeSchedule(ctx context.Context, in *removeScheduleInput) (*indexed[client.Done], error) {
 	cmd := fsm.PutSchedule{Name: in.Name}
 	if err := s.allows(cmd); err != nil {
 		return nil, err

@@ -40,6 +40,10 @@ type Config struct {
 	Report func(view *fsm.View, id fsm.ProofID) ([]byte, error)
 	// Insight reads for the web page what only the data side understands; nil serves no page.
 	Insight ui.Insight
+	// AccessRequired serves nothing but what is open to everybody until there is a first token.
+	AccessRequired bool
+	// Recovery is the index that somebody wrote into this node's data directory to be let in again, 0 for none. nil is none.
+	Recovery func() (uint64, error)
 }
 
 // ErrNoReport says that the book has no such proof.
@@ -52,6 +56,7 @@ type Server struct {
 	log     *slog.Logger
 	config  Config
 	handler http.Handler
+	notes   notes
 }
 
 // New makes a server. It starts nothing.
@@ -139,7 +144,7 @@ func (s *Server) routes() http.Handler {
 	config.RejectUnknownQueryParameters = true
 	config.CreateHooks = nil // no $schema members in answers
 	config.Transformers = []huma.Transformer{validation}
-	api := humago.New(mux, config)
+	api := router{humago.New(mux, config), s}
 
 	read(api, "/v1/jobs", "list-jobs", "All jobs, newest first", s.listJobs)
 	read(api, "/v1/jobs/{id}", "show-job", "One job", s.showJob)
@@ -204,7 +209,7 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/scans", "submit-scan", "Start a scan", s.submitScan)
 	write(api, "/v1/scans/{id}/cancel", "cancel-scan", "End a scan for good", s.cancelScan)
 	write(api, "/v1/scan-schedules", "put-scan-schedule", "Make or replace a schedule of scans", s.putSchedule)
-	huma.Register(api, operation(http.MethodDelete, "/v1/scan-schedules/{name}", "remove-scan-schedule", "Remove a schedule of scans"), s.removeSchedule)
+	register(api, operation(http.MethodDelete, "/v1/scan-schedules/{name}", "remove-scan-schedule", "Remove a schedule of scans"), s.removeSchedule)
 	write(api, "/v1/members/{id}/drain", "drain-member", "Make a node hand over its slices", s.drain)
 	write(api, "/v1/members/{id}/uncordon", "uncordon-member", "Let a drained node take work again", s.uncordon)
 	write(api, "/v1/cluster/proof-keys", "use-proof-key", "Let another key sign for the cluster", s.useProofKey)
@@ -212,21 +217,22 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/cluster/leave", "leave-cluster", "Make this node leave for good", s.leave)
 	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)
 	write(api, "/v1/datasets", "put-dataset", "Make or replace a dataset", s.putDataset)
-	huma.Register(api, operation(http.MethodDelete, "/v1/datasets/{namespace}/{name}", "delete-dataset", "Forget a dataset; jobs about it stay"), s.deleteDataset)
+	register(api, operation(http.MethodDelete, "/v1/datasets/{namespace}/{name}", "delete-dataset", "Forget a dataset; jobs about it stay"), s.deleteDataset)
 	write(api, "/v1/datasets/{namespace}/{name}/plans/{id}/approve", "approve-plan", "Run a plan that waits",
 		s.decide("approve", func(id partition.JobID, hash [32]byte) fsm.Command { return fsm.ApprovePlan{ID: id, Hash: hash} }))
 	write(api, "/v1/datasets/{namespace}/{name}/plans/{id}/reject", "reject-plan", "Say no to a plan that waits",
 		s.decide("reject", func(id partition.JobID, hash [32]byte) fsm.Command { return fsm.RejectPlan{ID: id, Hash: hash} }))
 	triggers := operation(http.MethodPost, "/v1/triggers/alertmanager", "trigger-alertmanager", "Scan the datasets that firing alerts name")
 	triggers.MaxBodyBytes = maxTrigger
-	huma.Register(api, triggers, s.trigger)
-	huma.Register(api, operation(http.MethodDelete, "/v1/raft/peers/{id}", "remove-peer", "Take a node out of the Raft group"), s.removePeer)
+	register(api, triggers, s.trigger)
+	register(api, operation(http.MethodDelete, "/v1/raft/peers/{id}", "remove-peer", "Take a node out of the Raft group"), s.removePeer)
 
 	read(api, "/v1/chaos/faults", "list-faults", "What is done to this node on purpose; only in staging and dev", s.listFaults)
 	write(api, "/v1/chaos/faults", "inject-fault", "Hurt this node for a while; only in staging and dev", s.injectFault)
-	huma.Register(api, operation(http.MethodDelete, "/v1/chaos/faults", "heal-faults", "Take back every fault of this node"), s.healFaults)
-	huma.Register(api, operation(http.MethodDelete, "/v1/chaos/faults/{id}", "heal-fault", "Take back one fault of this node"), s.healFault)
+	register(api, operation(http.MethodDelete, "/v1/chaos/faults", "heal-faults", "Take back every fault of this node"), s.healFaults)
+	register(api, operation(http.MethodDelete, "/v1/chaos/faults/{id}", "heal-fault", "Take back one fault of this node"), s.healFault)
 
+	s.accessRoutes(api)
 	s.snapshotRoutes(mux, api)
 	s.healthRoutes(mux, api)
 	s.stackRoutes(mux, api)
@@ -234,19 +240,19 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		deny(w, notFound("path", r.URL.Path, "the API is described at /v1/openapi.json"))
 	})
-	return mux
+	return s.gate(mux, patterns(api))
 }
 
 func operation(method, path, id, summary string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: maxSubmission}
 }
 
-func read[I, O any](api huma.API, path, id, summary string, handler func(context.Context, *I) (*O, error)) {
-	huma.Register(api, operation(http.MethodGet, path, id, summary), handler)
+func read[I, O any](api router, path, id, summary string, handler func(context.Context, *I) (*O, error)) {
+	register(api, operation(http.MethodGet, path, id, summary), handler)
 }
 
-func write[I, O any](api huma.API, path, id, summary string, handler func(context.Context, *I) (*O, error)) {
-	huma.Register(api, operation(http.MethodPost, path, id, summary), handler)
+func write[I, O any](api router, path, id, summary string, handler func(context.Context, *I) (*O, error)) {
+	register(api, operation(http.MethodPost, path, id, summary), handler)
 }
 
 // reading answers with what read finds in one view of the book.

@@ -16,11 +16,13 @@ import (
 // last one. A submission that was cut off in the middle leaves a planned job behind; sending it again completes it, since
 // each command is harmless the second time.
 
-// submitJob accepts a frozen plan.
-func (s *Server) submitJob(ctx context.Context, in *struct {
+type submitJobInput struct {
 	Keyed
 	Body client.Submission
-}) (*indexed[client.Job], error) {
+}
+
+// submitJob accepts a frozen plan.
+func (s *Server) submitJob(ctx context.Context, in *submitJobInput) (*indexed[client.Job], error) {
 	plan, err := s.accept(in.Body)
 	if err != nil {
 		return nil, err

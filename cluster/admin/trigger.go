@@ -82,8 +82,10 @@ func (a firedAlert) dataset() fsm.DatasetName {
 	return fsm.DatasetOf("", name)
 }
 
+type triggerInput struct{ RawBody []byte }
+
 // trigger starts a scan of each dataset that a firing alert names.
-func (s *Server) trigger(ctx context.Context, in *struct{ RawBody []byte }) (*indexed[client.TriggerResults], error) {
+func (s *Server) trigger(ctx context.Context, in *triggerInput) (*indexed[client.TriggerResults], error) {
 	group, err := decodeAlerts(in.RawBody)
 	if err != nil {
 		return nil, invalid(err.Error(), "point a webhook_config of an Alertmanager here")

@@ -30,6 +30,19 @@ const (
 	CodeCheckIndex     = "BST-E1109" // --check-index does not match
 )
 
+// Codes of who may do what.
+const (
+	CodeUnauthorized = "BST-E4101" // who asks is not known
+	CodeForbidden    = "BST-E4102" // known, and without the role
+	CodeSecondPerson = "BST-E4103" // somebody else has to say yes first
+	CodeNoFirstToken = "BST-E4104" // tokens are wanted, and there is none yet
+	CodeFirstToken   = "BST-E4105" // there is a first token already
+	CodeTokenUnread  = "BST-E4106" // a token was made, and its text was in an answer that got lost
+	CodeOwnRequest   = "BST-E4107" // whoever asks for a yes says it
+	CodeClearToken   = "BST-E4108" // a token would travel in the clear
+	CodeNoToken      = "BST-E4109" // what is named as a token is none
+)
+
 // Exit statuses of the command line; the only list of them.
 const (
 	ExitOK            = 0
@@ -97,8 +110,12 @@ func (e *Error) ExitStatus() int {
 		return ExitNotFound
 	case CodeWrongState, CodeExists, CodeKeyReused, CodeOverlap, CodeStalePlan, CodeOtherCluster, CodeCheckIndex:
 		return ExitConflict
-	case CodeNotAllowed:
+	case CodeNotAllowed, CodeUnauthorized, CodeForbidden, CodeSecondPerson, CodeNoFirstToken, CodeOwnRequest:
 		return ExitNotAllowed
+	case CodeFirstToken, CodeTokenUnread:
+		return ExitConflict
+	case CodeClearToken, CodeNoToken:
+		return ExitUsage
 	case CodeNoLeader, CodeUnreachable, CodeNotReady:
 		return ExitNoLeader
 	case CodeOutcomeUnknown, CodeNeedsVersion, CodeInternal:
