@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"backstitch/cluster/access"
 )
 
 // Headers of the API.
@@ -49,6 +51,7 @@ type Config struct {
 	TLS       *tls.Config   // nil for plain HTTP
 	Retry     time.Duration // how long to go round the addresses before giving up
 	Actor     string        // who asks, e.g. "root@host"; for the audit trail
+	Token     access.Token  // the zero value sends none
 	// Transport carries requests, nil for the network. TLS is not looked at where there is one.
 	Transport http.RoundTripper
 }
@@ -64,8 +67,15 @@ func (c Config) Validate() error {
 		return errors.New("no address of a node")
 	}
 	for _, a := range c.Addresses {
-		if _, err := base(a, c.TLS != nil); err != nil {
+		b, err := base(a, c.TLS != nil)
+		if err != nil {
 			return err
+		}
+		if !c.Token.IsZero() && inTheClear(b) {
+			return &Error{Problem: Problem{
+				Title: "the token is not sent", Code: CodeClearToken, Detail: fmt.Sprintf("To %s it would travel in the clear.", b),
+				Next: "--ca-cert FILE switches to https; or unset BACKSTITCH_TOKEN and BACKSTITCH_TOKEN_FILE",
+			}}
 		}
 	}
 	if c.Retry < 0 {
@@ -98,7 +108,11 @@ func New(cfg Config) (*Client, error) {
 			IdleConnTimeout:     30 * time.Second,
 		}
 	}
-	c := &Client{cfg: cfg, usual: usualLimits, http: &http.Client{Transport: transport}}
+	c := &Client{cfg: cfg, usual: usualLimits, http: &http.Client{
+		// Nodes send nobody elsewhere, and a token is for them alone.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     transport,
+	}}
 	for _, a := range cfg.Addresses {
 		b, _ := base(a, cfg.TLS != nil)
 		c.bases = append(c.bases, b)
@@ -125,6 +139,16 @@ func base(addr string, secure bool) (string, error) {
 		u.Host = net.JoinHostPort(u.Hostname(), "7420")
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// inTheClear reports whether what is sent to base can be read on the way.
+func inTheClear(base string) bool {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme == "https" || u.Hostname() == "localhost" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return ip == nil || !ip.IsLoopback()
 }
 
 // request is one call before it is tied to an address.
@@ -224,6 +248,9 @@ func (c *Client) try(ctx context.Context, base string, r request, body []byte) (
 	}
 	if r.key != "" {
 		req.Header.Set(HeaderKey, r.key)
+	}
+	if !c.cfg.Token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+c.cfg.Token.Reveal())
 	}
 	if c.cfg.Actor != "" {
 		req.Header.Set("User-Agent", "backstitch-cli ("+c.cfg.Actor+")")

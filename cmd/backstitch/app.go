@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kslog"
 
+	"backstitch/cluster/access"
 	"backstitch/cluster/client"
 )
 
@@ -33,6 +34,8 @@ type app struct {
 	caCert     string
 	clientCert string
 	clientKey  string
+	tokenFile  string
+	tokenGiven bool // whether tokenFile came as a flag, which comes before BACKSTITCH_TOKEN
 	output     string
 	outFile    string // of plan
 	all        bool   // of plan
@@ -65,6 +68,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.caCert, "ca-cert", "", "`file` with the CA that signed the nodes' certificates; switches to https")
 	f.StringVar(&a.clientCert, "client-cert", "", "`file` with the certificate to show to a node")
 	f.StringVar(&a.clientKey, "client-key", "", "`file` with the key of --client-cert")
+	f.StringVar(&a.tokenFile, "token-file", "", "`file` with the token to show to a node; BACKSTITCH_TOKEN is the token itself, which is never a flag's value")
 	f.StringVarP(&a.output, "output", "o", "text", "`format` of what is printed: text, json, jsonl, yaml or name")
 	f.StringVar(&a.color, "color", "auto", "`when` to use colour: auto, always or never; NO_COLOR and CLICOLOR_FORCE are honoured")
 	f.DurationVar(&a.timeout, "timeout", 0, "give up after this `duration`, with exit status 124; 0 waits for ever")
@@ -77,6 +81,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 
 // before runs before every command: the environment fills in flags that were not given, then the global ones are checked.
 func (a *app) before(cmd *cobra.Command, _ []string) error {
+	a.tokenGiven = cmd.Flags().Changed("token-file")
 	if err := a.environment(cmd.Flags()); err != nil {
 		return usage(cmd, err)
 	}
@@ -162,11 +167,41 @@ func (a *app) patientClient(retry time.Duration) (*client.Client, error) {
 		}
 		cfg.TLS = conf
 	}
+	var err error
+	if cfg.Token, err = a.token(); err != nil {
+		return nil, err
+	}
 	c, err := client.New(cfg)
-	if err != nil {
+	var refused *client.Error
+	switch {
+	case errors.As(err, &refused):
+		return nil, err
+	case err != nil:
 		return nil, &failure{Code: codeUsage, Title: "bad --addr", Detail: err.Error(), Next: "--addr HOST:7420", Exit: client.ExitUsage}
 	}
 	return c, nil
+}
+
+// token is the one that is shown to nodes, the zero value for none. No error has any of its text.
+func (a *app) token() (access.Token, error) {
+	from, text := "BACKSTITCH_TOKEN", a.getenv("BACKSTITCH_TOKEN")
+	if a.tokenFile != "" && (a.tokenGiven || text == "") {
+		from = a.tokenFile
+		b, err := os.ReadFile(a.tokenFile)
+		if err != nil {
+			return access.Token{}, &failure{Code: client.CodeNoToken, Title: "the file of the token can not be read", Detail: err.Error(), Exit: client.ExitUsage, Err: err,
+				Next: "--token-file FILE, with what backstitch token create --out FILE has written"}
+		}
+		text = string(b)
+	} else if text == "" {
+		return access.Token{}, nil
+	}
+	t, err := access.ParseToken(text)
+	if err != nil {
+		return access.Token{}, &failure{Code: client.CodeNoToken, Title: from + " has no token", Detail: err.Error(), Exit: client.ExitUsage, Err: err,
+			Next: "what backstitch token create has shown, and nothing else: bst_..."}
+	}
+	return t, nil
 }
 
 // lookup finds a secret in the environment; an empty one is none.

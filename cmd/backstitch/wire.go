@@ -2,9 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -88,6 +94,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 		mine := files.Subject().Cluster
 		serve.TLS = files.Server(func(s access.Subject) error { return s.Allow(mine, "", access.Node, access.Client) })
 	}
+	serve.AccessRequired, serve.Recovery = cfg.Access.Required, func() (uint64, error) { return recoveryNumber(cfg.DataDir) }
 	serve.Report = func(view *fsm.View, id fsm.ProofID) ([]byte, error) {
 		return sealedReport(view, id, node.ClusterID(), node.ProofKey())
 	}
@@ -106,6 +113,23 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 		return err
 	}
 	return runParts(ctx, append(append(parts, part{"worker", work.run}), told...))
+}
+
+// recoveryNumber is what somebody who may write into the data directory has put there to be let in again, 0 for nothing. It is good for one first
+// token: the next one has another number.
+func recoveryNumber(dir string) (uint64, error) {
+	b, err := os.ReadFile(filepath.Join(dir, client.RecoveryFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", client.RecoveryFile, err)
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		return 0, nil // not the number, so nobody is let in; the answer says which one it is
+	}
+	return n, nil
 }
 
 // endOnPurpose ends this process as a fault says. A crash runs nothing of what a process does at its end, and has the status of

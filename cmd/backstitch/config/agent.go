@@ -17,6 +17,7 @@ type Agent struct {
 	Cluster     Cluster               `yaml:"cluster" json:"cluster"`
 	TLS         TLS                   `yaml:"tls" json:"tls"`
 	Gossip      Gossip                `yaml:"gossip" json:"gossip"`
+	Access      Access                `yaml:"access" json:"access"`
 	Proof       Proof                 `yaml:"proof" json:"proof"`
 	Notify      Notify                `yaml:"notify" json:"notify"`
 	Runbooks    Runbooks              `yaml:"runbooks" json:"runbooks"`
@@ -58,6 +59,11 @@ type TLS struct {
 	CA   string `yaml:"ca" json:"ca"`
 	Cert string `yaml:"cert" json:"cert"`
 	Key  string `yaml:"key" json:"key"`
+}
+
+// Access is about who may call the API.
+type Access struct {
+	Required bool `yaml:"required" json:"required"` // nobody is served before there is a first token
 }
 
 // Gossip is about the rumour between nodes.
@@ -125,6 +131,7 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.TLS.CA, "tls-ca", a.TLS.CA, "`file` with the cluster's CA")
 	f.StringVar(&a.TLS.Cert, "tls-cert", a.TLS.Cert, "`file` with this node's certificate")
 	f.StringVar(&a.TLS.Key, "tls-key", a.TLS.Key, "`file` with the key of --tls-cert")
+	f.BoolVar(&a.Access.Required, "access-required", a.Access.Required, "serve nobody before there is a first token: backstitch access bootstrap")
 	f.StringVar(&a.Gossip.KeyFile, "gossip-key-file", a.Gossip.KeyFile, "`file` with the key that encrypts gossip")
 	f.StringVar(&a.Proof.KeyFile, "proof-key-file", a.Proof.KeyFile, "`file` with the cluster's proof key, which signs reports")
 	f.StringVar(&a.Notify.SecretDir, "notify-secret-dir", a.Notify.SecretDir, "`directory` of the files that tokens for endpoints of datasets come from")

@@ -97,6 +97,9 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"even voters":        {func(a *Agent) { a.Cluster = Cluster{BootstrapExpect: 2, RetryJoin: []string{"a:1"}} }, "cluster.bootstrapExpect"},
 		"alone and joins":    {func(a *Agent) { a.Cluster.RetryJoin = []string{"a:1"} }, "cluster.bootstrapExpect"},
 		"worker bootstraps":  {func(a *Agent) { a.Node.Role = "worker" }, "cluster.bootstrapExpect"},
+		"open without tokens": {func(a *Agent) {
+			a.Listen.API, a.TLS, a.Gossip.KeyFile = "0.0.0.0:7420", TLS{"c", "c", "k"}, "g"
+		}, "listen.api"},
 		"open without TLS":   {func(a *Agent) { a.Listen.API = "0.0.0.0:7420" }, "listen.api"},
 		"one port twice":     {func(a *Agent) { a.Listen.RPC = a.Listen.API }, "listen.rpc"},
 		"probes as the API":  {func(a *Agent) { a.Listen.Probes = a.Listen.API }, "listen.probes"},
@@ -151,12 +154,13 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		Cluster   Cluster   `yaml:"cluster"`
 		TLS       TLS       `yaml:"tls"`
 		Gossip    Gossip    `yaml:"gossip"`
+		Access    Access    `yaml:"access"`
 		Proof     Proof     `yaml:"proof"`
 		Notify    Notify    `yaml:"notify"`
 		Runbooks  Runbooks  `yaml:"runbooks"`
 		Worker    Worker    `yaml:"worker"`
 		Log       Log       `yaml:"log"`
-	}{}))) - 11 // the eleven groups themselves
+	}{}))) - 12 // the twelve groups themselves
 	got := 0
 	flags(t).VisitAll(func(*pflag.Flag) { got++ })
 	if got != want {

@@ -131,7 +131,7 @@ func (a Agent) addresses() []Problem {
 	return out
 }
 
-// access checks TLS and gossip encryption. What listens beyond this machine has to have both.
+// access checks TLS, gossip encryption and tokens. What listens beyond this machine has to have them.
 func (a Agent) access() []Problem {
 	var out []Problem
 	given := 0
@@ -158,6 +158,10 @@ func (a Agent) access() []Problem {
 			out = append(out, Problem{door.path, fmt.Sprintf("%s can be reached from elsewhere, and gossip.keyFile is not set", door.addr),
 				"backstitch cluster ca DIR     makes a gossip key too"})
 		}
+	}
+	if !loopback(a.Listen.API) && !a.Access.Required {
+		out = append(out, Problem{"listen.api", fmt.Sprintf("%s can be reached from elsewhere, and access.required is not set: whoever reaches it could do everything", a.Listen.API),
+			"access.required: true, or --access-required     then, once it runs: backstitch access bootstrap"})
 	}
 	return out
 }
