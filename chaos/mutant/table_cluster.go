@@ -47,6 +47,26 @@ var ofTheCluster = []Mutant{
 		Caught: room("cmd/backstitch/supervise", "TestTheWatchdogIsFedWhileTheBookGetsOn"),
 	},
 
+	// Who may do what.
+	{
+		Name: "expired-token-let-in", File: "fsm/op042_end_token.go",
+		Old: "	t.write(tokenKey(c.Accessor), &k)\n", New: "	if !c.Expired {\n		t.write(tokenKey(c.Accessor), &k)\n	}\n",
+		Why:    "a token that has expired is let in",
+		Caught: room("cluster/admin", "TestATokenEndsForAllNodesAtOnce"),
+	},
+	{
+		Name: "viewer-writes", File: "cluster/access/identity.go",
+		Old: "if has < v.Needs {", New: "if has < min(v.Needs, fsm.AccessViewer) {",
+		Why:    "whoever may read may do everything",
+		Caught: room("cluster/admin", "TestEveryVerbWantsTheRoleOfItsRow"),
+	},
+	{
+		Name: "log-has-the-token", File: "cluster/admin/guard.go",
+		Old: `"verb", verb.Name, "err", unknown.Why)`, New: `"verb", verb.Name, "err", unknown.Why+r.Header.Get("Authorization"))`,
+		Why:    "the log tells what somebody has shown, and with a slip of the pen that is a good token",
+		Caught: room("cluster/admin", "TestTokensAreNowhere"),
+	},
+
 	// Leases.
 	{
 		Name: "owner-outlives-its-lease", File: "replay/worker/table.go",
