@@ -104,7 +104,7 @@ var verbs = [...]Verb{
 	{"prioritise-job", operator, ScopeObject, "the job", "to 90 and more"},
 	{"publish-alias", operator, ScopeObject, "the job, and of what readers come from", "over what is published"},
 	{"put-budget", operator, ScopeObject, "the bound; of a target or the cluster, all", ""},
-	{"put-dataset", operator, ScopeObject, "the dataset", ""},
+	{"put-dataset", operator, ScopeObject, "the dataset", "under policy `run`"},
 	{"put-policy", admin, ScopeCluster, "", ""},
 	{"put-scan-schedule", operator, ScopeObject, "the schedule, and of the one that it replaces", ""},
 	{"record-proof", operator, ScopeObject, "the job", ""},

@@ -67,9 +67,10 @@ func (s *Server) bootstrapAccess(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	if first != 0 && seen == first {
-		cmd.Seen = seen
+	if first != 0 && seen != first {
+		return nil, s.firstTokenAt(first) // not from the book: anybody may ask, and each refusal there would be in the trail
 	}
+	cmd.Seen = first
 	if err := s.allows(cmd); err != nil {
 		return nil, err
 	}
@@ -78,15 +79,19 @@ func (s *Server) bootstrapAccess(ctx context.Context, in *struct {
 	switch {
 	case err != nil:
 		return nil, s.failed(err)
-	case result.Code == fsm.WrongState:
-		number := strings.TrimLeft(result.Object, "abcdefghijklmnopqrstuvwxyz ") // what Object ends with
-		return nil, newProblem(http.StatusConflict, client.CodeFirstToken, "there is a first token already", result.Object+".",
-			fmt.Sprintf("is it lost? On the machine of node %s: echo %s > DATA-DIR/%s     then the same command again", s.node.Name(), number, client.RecoveryFile))
+	case result.Code == fsm.WrongState: // somebody was quicker
+		return nil, newProblem(http.StatusConflict, client.CodeFirstToken, "there is a first token already", result.Object+".", "backstitch access bootstrap     says how to be let in again")
 	}
 	if err := refused(result, cmd.Accessor); err != nil {
 		return nil, err
 	}
 	return s.made(ctx, t, result.Index)
+}
+
+// firstTokenAt refuses another first token, and says what somebody has to write who has lost the one that was made at index.
+func (s *Server) firstTokenAt(index uint64) error {
+	return newProblem(http.StatusConflict, client.CodeFirstToken, "there is a first token already", fmt.Sprintf("It was made at index %d.", index),
+		fmt.Sprintf("is it lost? On the machine of node %s: echo %d > DATA-DIR/%s     then the same command again", s.node.Name(), index, client.RecoveryFile))
 }
 
 func (s *Server) createToken(ctx context.Context, in *struct {
@@ -283,7 +288,7 @@ func (s *Server) canI(ctx context.Context, in *struct {
 }) (*indexed[client.Verdict], error) {
 	verb, ok := access.FindVerb(in.Verb)
 	if !ok {
-		return nil, notFound("verb", in.Verb, "docs/access.md has them all")
+		return nil, newProblem(http.StatusNotFound, client.CodeNotFound, "no such verb", fmt.Sprintf("The API does nothing that is called %q.", in.Verb), "docs/access.md has them all")
 	}
 	c := callerOf(ctx)
 	if in.As != "" && c.controlled {
@@ -322,7 +327,10 @@ func (s *Server) canI(ctx context.Context, in *struct {
 			out.Why = err.Error()
 			return out, nil
 		}
-		out.Allowed, out.Why = true, fmt.Sprintf("%s needs %s in: %s", verb.Name, verb.Needs, verb.Where())
+		out.Allowed, out.Why = true, id.Subject+" is known, and that is enough"
+		if verb.Needs != fsm.AccessNone {
+			out.Why = fmt.Sprintf("%s needs the role %s, which %s has there", verb.Name, verb.Needs, id.Subject)
+		}
 		return out, nil
 	})
 }
