@@ -130,6 +130,10 @@ func (s *Server) gate(mux *http.ServeMux, verbs map[string]access.Verb) http.Han
 			return
 		}
 		c, err := s.identify(r)
+		if err != nil && s.readsNoBook(verb, err) {
+			mux.ServeHTTP(w, r)
+			return
+		}
 		if err != nil {
 			s.turnAway(w, r, verb, err)
 			return
@@ -152,6 +156,20 @@ func (s *Server) gate(mux *http.ServeMux, verbs map[string]access.Verb) http.Han
 		}
 		mux.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// readsNoBook reports whether verb is served although the book, and so whether access is controlled, can not be read: how a node is, and the way to
+// end what was done to it on purpose, are wanted most when that is so. A node that wants tokens serves nothing then.
+func (s *Server) readsNoBook(verb access.Verb, err error) bool {
+	var p *problem
+	if s.config.AccessRequired || !errors.As(err, &p) {
+		return false
+	}
+	switch verb.Name {
+	case "metrics", "show-cluster", "list-faults", "heal-fault", "heal-faults":
+		return true
+	}
+	return false
 }
 
 // identify says who makes a request. It errs with *access.Unknown, or with a *problem.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"backstitch/cluster"
 	"backstitch/cluster/access"
 	"backstitch/cluster/client"
 	"backstitch/fsm"
@@ -261,7 +262,8 @@ func TestEveryVerbWantsTheRoleOfItsRow(t *testing.T) {
 	if len(examples) != len(rows) {
 		t.Errorf("%d examples for %d verbs", len(examples), len(rows))
 	}
-	for _, verb := range rows {
+	strangers := []string{"", "bst_nothing", access.NewToken().Reveal()}
+	for i, verb := range rows {
 		e, ok := examples[verb.Name]
 		if !ok {
 			t.Errorf("%s has no example", verb.Name)
@@ -271,16 +273,17 @@ func TestEveryVerbWantsTheRoleOfItsRow(t *testing.T) {
 		if verb.Name == "record-proof" {
 			body = text(t, client.NewProof(fsm.Proof{ID: "r-new", Job: "bs-a", Verdict: fsm.Pass, Evidence: fsm.E3}))
 		}
-		for _, bad := range []string{"", "bst_nothing", access.NewToken().Reveal()} {
-			w := d.ask(e[0], path, bad, body, nil)
-			if open := verb.Scope == access.ScopeOpen; (w.Code == http.StatusUnauthorized) == open {
-				t.Errorf("%s without a token that is known: %d %s", verb.Name, w.Code, w.Body)
-			}
+		if w := d.ask(e[0], path, strangers[i%3], body, nil); (w.Code == http.StatusUnauthorized) == (verb.Scope == access.ScopeOpen) {
+			t.Errorf("%s without a token that is known: %d %s", verb.Name, w.Code, w.Body)
+		}
+		spaces := []string{here, there}
+		if verb.Scope == access.ScopeCluster {
+			spaces = []string{here, fsm.EveryNamespace}
 		}
 		// Those that are refused first: who is allowed may take away what it is about.
 		for _, want := range []bool{false, true} {
 			for _, role := range fsm.AccessRoles {
-				for _, n := range []string{here, there, fsm.EveryNamespace} {
+				for _, n := range spaces {
 					inside := n == fsm.EveryNamespace || n == here && verb.Scope == access.ScopeObject || verb.Scope == access.ScopeAny
 					if want != (verb.Needs == fsm.AccessNone || inside && role >= verb.Needs) {
 						continue
@@ -576,7 +579,7 @@ func TestTokensAreNowhere(t *testing.T) {
 	_, hidden, _ := strings.Cut(strings.TrimPrefix(secret, "bst_"), "_") // the accessor is public
 	var seen strings.Builder
 	for _, e := range examples {
-		for _, by := range []string{secret, d.root, secret + "x"} {
+		for _, by := range []string{secret, secret + "x"} {
 			if e[1] != "/v1/tokens" && e[1] != "/v1/access/bootstrap" && e[1] != "/v1/cluster/leave" {
 				seen.WriteString(d.ask(e[0], fill(e[1]), by, fill(e[2]), nil).Body.String())
 			}
@@ -654,5 +657,28 @@ func TestCanI(t *testing.T) {
 	}
 	if d.ask("GET", "/v1/access/can-i?verb=cancel-job&namespace=shop&as=none", d.root, "", &v); v.Allowed || !strings.Contains(v.Why, "not known") {
 		t.Errorf("nobody, asked by an admin: %+v", v)
+	}
+}
+
+// unread is a node whose book can not be read.
+type unread struct{ *fakeNode }
+
+func (unread) View() (*fsm.View, error) { return nil, cluster.ErrNotReady }
+
+// A node that can not read its book says how it is, and nothing else; one that wants tokens says nothing, since it can not tell whether it may.
+func TestANodeWithoutABookSaysHowItIs(t *testing.T) {
+	for _, required := range []bool{false, true} {
+		h := New(Config{
+			Version: "test", Logger: slog.New(slog.DiscardHandler), Gatherer: prometheus.NewRegistry(), AccessRequired: required, Clock: time.Now,
+		}, unread{newFake(t)}).Handler()
+		for path, served := range map[string]bool{"/metrics": true, "/v1/jobs": false, "/v1/snapshot": false, "/v1/tokens": false} {
+			want := http.StatusServiceUnavailable
+			if served && !required {
+				want = http.StatusOK
+			}
+			if w := ask(t, h, "GET", path, "", "", nil); w.Code != want {
+				t.Errorf("%s, required %t: %d %s, want %d", path, required, w.Code, w.Body, want)
+			}
+		}
 	}
 }
