@@ -131,7 +131,8 @@ const (
 	maxAnnotationBytes  = 1024
 	maxOrdersBytes      = 2 << 20 // of all recipes together
 	firstKinds          = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeFound
-	everyKind           = firstKinds | 1<<NoticePlanned // from policiesSince on
+	planKinds           = firstKinds | 1<<NoticePlanned                 // from policiesSince on
+	everyKind           = planKinds | 1<<NoticeAtRisk | 1<<NoticeMissed // from toldSince on
 	maxSettledWhyBytes  = 512
 	maxNoticesOfDataset = 256
 )

@@ -20,6 +20,10 @@ const (
 	NoticeCancelled NoticeKind = 4
 	NoticeFound     NoticeKind = 5 // a scan succeeded, and something is wrong
 	NoticePlanned   NoticeKind = 6 // a plan of what a scan found waits for a person
+	NoticeAtRisk    NoticeKind = 7 // a job may miss its deadline
+	NoticeMissed    NoticeKind = 8 // its deadline has passed, and it is not proved as complete as was asked for
+
+	lastNotice = NoticeMissed
 )
 
 // String returns the word that specs and the API use.
@@ -37,13 +41,25 @@ func (k NoticeKind) String() string {
 		return "found"
 	case NoticePlanned:
 		return "planned"
+	case NoticeAtRisk:
+		return "sla-at-risk"
+	case NoticeMissed:
+		return "sla-missed"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
+// NoticeKinds are all that there are, in the order of their numbers.
+func NoticeKinds() (out []NoticeKind) {
+	for k := NoticeStarted; k <= lastNotice; k++ {
+		out = append(out, k)
+	}
+	return out
+}
+
 // ParseNoticeKind is the other way round; ok is false for a word that is none.
 func ParseNoticeKind(word string) (k NoticeKind, ok bool) {
-	for k := NoticeStarted; k <= NoticePlanned; k++ {
+	for _, k := range NoticeKinds() {
 		if k.String() == word {
 			return k, true
 		}
@@ -118,6 +134,17 @@ func (t *tx) tell(k NoticeKind, j Job, why string, proof ProofID) {
 			return
 		}
 	}
+}
+
+// kindsTold has a bit for each kind of notice that there is in the cluster's version.
+func (t *tx) kindsTold() uint32 {
+	switch v := t.version(); {
+	case v >= toldSince:
+		return everyKind
+	case v >= policiesSince:
+		return planKinds
+	}
+	return firstKinds
 }
 
 // makeRoom gives up the oldest notice of a dataset that has too many, so that endpoints that never answer can not fill the book.

@@ -61,6 +61,7 @@ const (
 	kindBudget       kind = 'R' // scope -> Budget
 	kindTerms        kind = 'K' // job -> Terms
 	kindYield        kind = 'Y' // job, number -> yielded, of a lease that is to be given back
+	kindTold         kind = 'Q' // job -> Told
 	kindFlow         kind = 'F' // flow -> Flow
 	kindFlowGraph    kind = 'n' // flow -> FlowGraph
 	kindFlowActive   kind = 'V' // flow -> mark, as long as it has not ended
@@ -254,6 +255,8 @@ func (k kind) String() string {
 		return "budget"
 	case kindTerms:
 		return "terms of a job"
+	case kindTold:
+		return "what is told of a deadline"
 	case kindYield:
 		return "lease to give back"
 	case kindFlow, kindFlowActive:
@@ -359,6 +362,8 @@ func (k kind) newValue() any {
 		return new(Budget)
 	case kindTerms:
 		return new(Terms)
+	case kindTold:
+		return new(Told)
 	case kindYield:
 		return new(yielded)
 	case kindFlow:

@@ -37,11 +37,7 @@ func (t *tx) putDataset(c PutDataset, policy Policy) Result {
 		Orders: c.Orders, EveryNanos: c.EveryNanos, Cron: c.Cron,
 		CreatedBy: t.env.Actor, CreatedUnixNanos: t.env.UnixNanos, CreateIndex: t.index,
 	}
-	kinds := uint32(firstKinds)
-	if t.version() >= policiesSince {
-		kinds = everyKind
-	}
-	if why := d.invalid(kinds); why != "" {
+	if why := d.invalid(t.kindsTold()); why != "" {
 		return t.refuse(Invalid, why)
 	}
 	if why := policy.invalid(); why != "" {

@@ -65,6 +65,7 @@ var opTable = [...]opSpec{
 	{65, "approve-plan", 4, decodeOp[ApprovePlan]},
 	{66, "reject-plan", 4, decodeOp[RejectPlan]},
 	{67, "put-budget", 6, decodeOp[PutBudget]},
+	{68, "tell-sla", 8, decodeOp[TellSLA]},
 	{69, "yield-leases", 7, decodeOp[YieldLeases]},
 	{70, "save-schemas", 5, decodeOp[SaveSchemas]},
 	{71, "finish-slice-within", 5, decodeOp[FinishSliceWithin]},
@@ -110,6 +111,8 @@ const (
 	budgetsSince uint32 = 6
 	// termsSince is the version from which on jobs have terms, and leases are asked for.
 	termsSince uint32 = 7
+	// toldSince is the version from which on the book says who was told of a deadline.
+	toldSince uint32 = 8
 	// accessSince is the version from which on the book knows tokens.
 	accessSince uint32 = 8
 )

@@ -120,6 +120,10 @@ func (g *generator) command() Command {
 			return submit
 		}
 		x := Terms{Job: id, Calendar: partition.Calendar{Zone: "UTC", Peaks: []partition.Window{{Cron: "0 7 * * *", Duration: time.Hour, Rate: partition.Rate{Bytes: 1}}}}}
+		if g.r.IntN(2) == 0 {
+			x.DeadlineUnixNanos, x.AlertPercent, x.CompletePPM = 1, 75, ppm
+			g.next = append(g.next, TellSLA{Job: id, Kind: []NoticeKind{NoticeAtRisk, NoticeMissed}[g.r.IntN(2)], DeadlineUnixNanos: 1, Why: "late"})
+		}
 		return SubmitJobOnTerms{Submit: submit, Terms: x}
 	case n < 10:
 		job := g.job()

@@ -82,6 +82,7 @@ func promised() []string {
 		65: {UnknownPlan, WrongState, Exists, Overlap},
 		66: {UnknownPlan, WrongState, Exists},
 		67: {UnknownJob, WrongState, Invalid},
+		68: {UnknownJob, WrongState, Invalid},
 		69: {UnknownSlice, StaleEpoch, WrongState},
 		70: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		71: {UnknownSlice, StaleEpoch, WrongState, Invalid, TooManyAside},
@@ -342,6 +343,9 @@ func (a args) command(name string) Command {
 			x.Calendar.Peaks = []partition.Window{{Cron: strings.ReplaceAll(cron, "_", " "), Duration: time.Duration(a.num("span")) * time.Minute, Rate: partition.Rate{Bytes: a.num("bytes")}}}
 		}
 		return SubmitJobOnTerms{Submit: submit, Terms: x}
+	case "tell-sla":
+		k, _ := ParseNoticeKind(a.str("kind"))
+		return TellSLA{Job: a.job(), Kind: k, DeadlineUnixNanos: a.num("deadline"), Why: a.str("because")}
 	case "yield-leases":
 		return YieldLeases{[]Lease{{Slice: a.slice(), Owner: partition.NodeID(a.str("owner")), Epoch: partition.Epoch(a.num("epoch"))}}}
 	case "start-job":
@@ -748,6 +752,19 @@ func (s *scenario) showBudgets(v *View, b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "terms of %s peaks %v blackouts %v detected %d deadline %d alert %d complete %d\n", x.Job, x.Calendar.Peaks, x.Calendar.Blackouts,
 			x.DetectedUnixNanos, x.DeadlineUnixNanos, x.AlertPercent, x.CompletePPM)
+	}
+	for x, err := range v.AllTerms() {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		told, ok, err := v.Told(x.Job)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if ok {
+			fmt.Fprintf(b, "told of %s, due %d: at risk %d %s, missed %d %s\n", told.Job, told.DeadlineUnixNanos, told.AtRiskUnixNanos, told.AtRiskWhy,
+				told.MissedUnixNanos, told.MissedWhy)
+		}
 	}
 	bounds, err := v.Bounds()
 	if err != nil {

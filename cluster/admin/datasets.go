@@ -226,7 +226,7 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 	}
 	for _, e := range d.Endpoints {
 		shown := client.DatasetEndpoint{Name: e.Name, Format: e.Format.String(), URL: e.URL, Token: e.Token, On: []string{}}
-		for k := fsm.NoticeStarted; k <= fsm.NoticePlanned; k++ {
+		for _, k := range fsm.NoticeKinds() {
 			if e.Hears(k) {
 				shown.On = append(shown.On, k.String())
 			}
