@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"backstitch/cluster/forecast"
+	"backstitch/cluster/sla"
 	"backstitch/fsm"
 	"backstitch/partition"
-	"backstitch/partition/calendar"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -53,12 +53,12 @@ func (n *Node) measureOnce() error {
 	before := n.pace.jobs
 	n.pace.jobs = make(map[partition.JobID]*forecast.Rates, len(due))
 	for _, d := range due {
-		r := before[d.job.ID]
+		r := before[d.Job.ID]
 		if r == nil {
 			r = new(forecast.Rates)
 		}
-		r.Observe(now, d.done+d.gone, d.job.State == fsm.JobRunning && d.calendar != nil && d.calendar.At(now).Blackout.IsZero())
-		n.pace.jobs[d.job.ID] = r
+		r.Observe(now, d.Done+d.Gone, d.Job.State == fsm.JobRunning && d.Calendar != nil && d.Calendar.At(now).Blackout.IsZero())
+		n.pace.jobs[d.Job.ID] = r
 	}
 	return nil
 }
@@ -74,23 +74,15 @@ func (n *Node) Rates(job partition.JobID) (low, high float64, ok bool) {
 	return 0, 0, false
 }
 
-// dueJob is an active job with a deadline.
-type dueJob struct {
-	job        fsm.Job
-	terms      fsm.Terms
-	calendar   *calendar.Calendar // nil where it can not be read
-	done, gone int64              // records in the target, and set aside
-}
-
 // due lists the active jobs with a deadline.
-func (n *Node) due() ([]dueJob, error) {
+func (n *Node) due() ([]sla.Clock, error) {
 	v := n.stores.machine.View()
 	defer v.Close()
 	jobs, err := v.ActiveJobs()
 	if err != nil {
 		return nil, err
 	}
-	var out []dueJob
+	var out []sla.Clock
 	for _, j := range jobs {
 		x, ok, err := v.Terms(j.ID)
 		if err != nil {
@@ -99,18 +91,9 @@ func (n *Node) due() ([]dueJob, error) {
 		if !ok || x.DeadlineUnixNanos == 0 {
 			continue
 		}
-		d := dueJob{job: j, terms: x}
-		if c, err := calendar.New(x.Calendar); err == nil {
-			d.calendar = c
-		}
-		for s, err := range v.SliceStates(j.ID) {
-			if err != nil {
-				return nil, err
-			}
-			if s.Kind == partition.SliceFill {
-				d.done += s.Checkpoint.Records + s.Checkpoint.Suppressed
-				d.gone += s.Checkpoint.Quarantined
-			}
+		d, err := sla.Read(v, j, x)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, d)
 	}
@@ -125,6 +108,9 @@ var (
 		"When a job that has not ended has to be proved.", []string{"job", "namespace", "name"}, nil)
 	riskDesc = prometheus.NewDesc("backstitch_job_sla_at_risk",
 		"1 of a job that has not ended and may miss its deadline, or for which the time of the alert has come.", []string{"job", "namespace", "name"}, nil)
+	toldDesc = prometheus.NewDesc("backstitch_job_sla_told_timestamp_seconds",
+		"When it was told of a job that has not ended that it may miss its deadline (sla-at-risk), or that it has (sla-missed).",
+		[]string{"job", "namespace", "name", "kind"}, nil)
 	missedDesc = prometheus.NewDesc("backstitch_job_sla_missed",
 		"1 of a job that has not ended and has missed its deadline, or can not become as complete as was asked for.", []string{"job", "namespace", "name"}, nil)
 )
@@ -134,6 +120,7 @@ func (c *deadlineCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- deadlineDesc
 	out <- riskDesc
 	out <- missedDesc
+	out <- toldDesc
 }
 
 // Collect reads the book. Jobs with a deadline that have not ended are few.
@@ -152,13 +139,16 @@ func (c *deadlineCollector) Collect(out chan<- prometheus.Metric) {
 		return 0
 	}
 	for _, d := range due {
-		low, high, ok := c.n.Rates(d.job.ID)
-		j := forecast.Judge(forecast.Case{
-			Now: c.n.deps.Clock(), Terms: d.terms, Calendar: d.calendar, Job: d.job, Done: d.done, Gone: d.gone, Low: low, High: high, Measured: ok,
-		})
-		labels := []string{string(d.job.ID), d.job.Namespace, d.job.Name}
-		out <- prometheus.MustNewConstMetric(deadlineDesc, prometheus.GaugeValue, float64(d.terms.DeadlineUnixNanos)/1e9, labels...)
+		low, high, ok := c.n.Rates(d.Job.ID)
+		j := forecast.Judge(d.Case(c.n.deps.Clock(), low, high, ok))
+		labels := []string{string(d.Job.ID), d.Job.Namespace, d.Job.Name}
+		out <- prometheus.MustNewConstMetric(deadlineDesc, prometheus.GaugeValue, float64(d.Terms.DeadlineUnixNanos)/1e9, labels...)
 		out <- prometheus.MustNewConstMetric(riskDesc, prometheus.GaugeValue, is(j.State == forecast.AtRisk), labels...)
 		out <- prometheus.MustNewConstMetric(missedDesc, prometheus.GaugeValue, is(j.State == forecast.Missed), labels...)
+		for kind, at := range map[fsm.NoticeKind]int64{fsm.NoticeAtRisk: d.Told.AtRiskUnixNanos, fsm.NoticeMissed: d.Told.MissedUnixNanos} {
+			if at != 0 {
+				out <- prometheus.MustNewConstMetric(toldDesc, prometheus.GaugeValue, float64(at)/1e9, append(labels, kind.String())...)
+			}
+		}
 	}
 }

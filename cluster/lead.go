@@ -13,6 +13,7 @@ import (
 	"backstitch/cluster/leader"
 	"backstitch/cluster/notify"
 	"backstitch/cluster/quota"
+	"backstitch/cluster/sla"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/calendar"
@@ -128,6 +129,9 @@ func (n *Node) lead(ctx context.Context) error {
 	if err := n.conduct(ctx, &tasks); err != nil {
 		return err
 	}
+	if err := n.tellDeadlines(ctx, &tasks); err != nil {
+		return err
+	}
 	pilot.Start(ctx)
 	defer func() { <-pilot.Stop() }()
 	return loop.Run(ctx)
@@ -167,6 +171,23 @@ func (n *Node) conduct(ctx context.Context, tasks *sync.WaitGroup) error {
 		defer conf.Client.CloseIdleConnections()
 		if err := loop.Run(ctx); err != nil && ctx.Err() == nil {
 			n.log.Error("flows are not conducted any more", "err", err) // as above
+		}
+	})
+	return nil
+}
+
+// tellDeadlines starts telling of jobs that are late, or will be, until ctx ends.
+func (n *Node) tellDeadlines(ctx context.Context, tasks *sync.WaitGroup) error {
+	conf := sla.DefaultConfig()
+	conf.Self, conf.Book, conf.Proposer, conf.Rates = n.id, n, n, n.Rates
+	conf.Clock, conf.Logger = n.deps.Clock, n.log
+	loop, err := sla.New(conf)
+	if err != nil {
+		return err
+	}
+	tasks.Go(func() {
+		if err := loop.Run(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("nobody is told of deadlines any more", "err", err) // as above
 		}
 	})
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/cluster/forecast"
+	"backstitch/cluster/sla"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/calendar"
@@ -100,17 +101,16 @@ func (s *Server) describeTerms(view *fsm.View, out *client.Job, job fsm.Job) err
 	if x.DeadlineUnixNanos == 0 {
 		return nil
 	}
+	clock, err := sla.Read(view, job, x)
 	if err != nil {
-		cal = nil
+		return err
 	}
 	low, high, measured := s.node.Rates(job.ID)
-	d := forecast.Judge(forecast.Case{
-		Now: now, Terms: x, Calendar: cal, Job: job, Done: out.Progress.Written + out.Progress.Suppressed, Gone: out.Progress.Quarantined,
-		Low: low, High: high, Measured: measured,
-	})
+	d := forecast.Judge(clock.Case(now, low, high, measured))
 	out.Deadline = &client.Deadline{
 		DetectedAt: time.Unix(0, x.DetectedUnixNanos).UTC(), At: time.Unix(0, x.DeadlineUnixNanos).UTC(), AlertAt: d.AlertAt.UTC(),
 		State: d.State.String(), Why: d.Why, CompletePPM: x.CompletePPM, Earliest: moment(d.Earliest), Latest: moment(d.Latest),
+		RiskTold: told(clock.Told.AtRiskUnixNanos), MissedTold: told(clock.Told.MissedUnixNanos),
 	}
 	return nil
 }
@@ -135,6 +135,15 @@ func describeHours(zone string, cal *calendar.Calendar, err error, now time.Time
 		}
 	}
 	return out
+}
+
+// told is nil for what was not.
+func told(unixNanos int64) *time.Time {
+	if unixNanos == 0 {
+		return nil
+	}
+	t := time.Unix(0, unixNanos).UTC()
+	return &t
 }
 
 // moment is nil for the zero time.

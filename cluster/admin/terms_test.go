@@ -49,6 +49,16 @@ func TestAJobOnTerms(t *testing.T) {
 	if ask(t, h, http.MethodGet, "/v1/jobs/bs-a", "", "", &j); j.Deadline.State != "at-risk" || j.Deadline.Latest == nil || j.Deadline.Earliest == nil {
 		t.Errorf("deadline at 0.001 records a second: %+v", j.Deadline)
 	}
+	if j.Deadline.RiskTold != nil {
+		t.Errorf("told before anybody was: %+v", j.Deadline)
+	}
+	telling := fsm.TellSLA{Job: "bs-a", Kind: fsm.NoticeAtRisk, DeadlineUnixNanos: testNow.Add(2 * time.Hour).UnixNano(), Why: "slow"}
+	if r, err := node.Propose(t.Context(), fsm.Envelope{Actor: "test", UnixNanos: testNow.UnixNano()}, telling); err != nil || r.Code != fsm.OK {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if ask(t, h, http.MethodGet, "/v1/jobs/bs-a", "", "", &j); j.Deadline.RiskTold == nil || !j.Deadline.RiskTold.Equal(testNow) || j.Deadline.MissedTold != nil {
+		t.Errorf("deadline that was told of: %+v", j.Deadline)
+	}
 	var none client.Job
 	if ask(t, h, http.MethodPost, "/v1/jobs", "k2", plan("bs-b", "bills", "kafka:c/u/0", 1), &none); none.Hours != nil || none.Deadline != nil {
 		t.Errorf("a job without terms: %+v %+v", none.Hours, none.Deadline)

@@ -47,4 +47,7 @@ type Deadline struct {
 	Earliest    *time.Time `json:"earliest,omitempty"`
 	Latest      *time.Time `json:"latest,omitempty"`
 	CompletePPM uint32     `json:"completePPM" doc:"millionths of the planned records that have to be in the target"`
+	// RiskTold and MissedTold are when people were told, nil if they were not: once of each, whatever the state is later.
+	RiskTold   *time.Time `json:"riskTold,omitempty" doc:"when it was told that the job is at risk"`
+	MissedTold *time.Time `json:"missedTold,omitempty" doc:"when it was told that the deadline was missed"`
 }

@@ -25,19 +25,24 @@ type alarm struct {
 }
 
 // alarms are the alerts that an event raises or resolves. A repair does not resolve what a scan has found: the next scan does.
-// It does resolve that its plan waits.
+// It does resolve that its plan waits, and what was said of its deadline: it may have come late, and it has come.
 func alarms(e Event) []alarm {
 	failed := e.Kind == fsm.NoticeFailed
 	found := e.Kind == fsm.NoticeFound
 	switch {
 	case e.Kind == fsm.NoticePlanned:
 		return []alarm{{"BackstitchPlanWaiting", "warning", true}}
+	case e.Kind == fsm.NoticeAtRisk:
+		return []alarm{{atRisk, "warning", true}}
+	case e.Kind == fsm.NoticeMissed: // one call for one deadline
+		return []alarm{{missed, "critical", !e.Over}, {atRisk, "warning", false}}
 	case !failed && !found && e.Kind != fsm.NoticeSucceeded:
 		return nil
 	case e.Scan == nil:
 		out := []alarm{{"BackstitchRecoveryFailed", "critical", failed}}
 		if !failed {
 			out = append(out, alarm{"BackstitchPlanWaiting", "warning", false}) // none of the plan's pair waits while a job of it runs
+			out = append(out, alarm{missed, "critical", false}, alarm{atRisk, "warning", false})
 		}
 		return out
 	case failed:
@@ -45,6 +50,12 @@ func alarms(e Event) []alarm {
 	}
 	return []alarm{{"BackstitchGapDetected", "critical", found}, {"BackstitchScanFailed", "warning", false}}
 }
+
+// Alerts of a job with a deadline.
+const (
+	atRisk = "BackstitchSlaAtRisk"
+	missed = "BackstitchSlaMissed"
+)
 
 // clusterURN is what names of clusters begin with, where others see them.
 const clusterURN = "urn:backstitch:cluster:"

@@ -23,7 +23,7 @@ type envelope struct {
 	Data            jobData   `json:"data"`
 }
 
-// jobData is the data of dev.backstitch.job.*.v1, .scan.*.v1, .gap.*.v1 and .plan.*.v1. Fields are only added.
+// jobData is the data of dev.backstitch.job.*.v1, .scan.*.v1, .gap.*.v1 and .plan.*.v1 and .sla.*.v1. Fields are only added.
 type jobData struct {
 	Namespace   string            `json:"namespace"`
 	Dataset     string            `json:"dataset"`
@@ -37,6 +37,14 @@ type jobData struct {
 	Proof       *proofData        `json:"proof,omitempty"`
 	Scan        *scanData         `json:"scan,omitempty"`
 	Plan        *planData         `json:"plan,omitempty"`
+	SLA         *slaData          `json:"sla,omitempty"`
+}
+
+// slaData is a deadline.
+type slaData struct {
+	DetectedAt  time.Time `json:"detectedAt"` // when the loss was known: the clock began
+	Deadline    time.Time `json:"deadline"`
+	CompletePPM uint32    `json:"completePPM"` // millionths of the planned records that have to be in the target
 }
 
 // planData is a plan; of one that was not made the last numbers are zero.
@@ -79,6 +87,7 @@ type proofData struct {
 var cloudTypes = map[fsm.NoticeKind]string{
 	fsm.NoticeStarted: "dev.backstitch.job.started.v1", fsm.NoticeSucceeded: "dev.backstitch.job.completed.v1",
 	fsm.NoticeFailed: "dev.backstitch.job.failed.v1", fsm.NoticeCancelled: "dev.backstitch.job.cancelled.v1",
+	fsm.NoticeAtRisk: "dev.backstitch.sla.at-risk.v1", fsm.NoticeMissed: "dev.backstitch.sla.missed.v1",
 }
 
 var planTypes = map[fsm.NoticeKind]string{
@@ -131,6 +140,9 @@ func cloudEvent(e Event) envelope {
 	}
 	if e.Plan != nil || e.Kind == fsm.NoticePlanned {
 		kind = planTypes[e.Kind]
+	}
+	if x := e.Terms; x != nil {
+		d.SLA = &slaData{DetectedAt: time.Unix(0, x.DetectedUnixNanos).UTC(), Deadline: time.Unix(0, x.DeadlineUnixNanos).UTC(), CompletePPM: x.CompletePPM}
 	}
 	if p := e.Plan; p != nil {
 		d.Plan = &planData{ID: string(p.ID), Scan: string(p.Scan), Job: string(p.Job), Records: p.Records, Bytes: p.Bytes}

@@ -71,6 +71,15 @@ func scanEvent(k fsm.NoticeKind) Event {
 	return NewEvent("c1", "v0.1.0", d, n, nil, nil)
 }
 
+// slaEvent is an event of a job with a deadline.
+func slaEvent(k fsm.NoticeKind) Event {
+	n := notice(k, 300)
+	n.Why = "it had to be proved until 2026-11-20T05:00:00Z, and is running with 70000 of 90000 records written"
+	e := NewEvent("c1", "v0.1.0", theDataset, n, []string{"kafka:abc/orders/0"}, nil)
+	e.Terms = &fsm.Terms{Job: "bs-7f3k2m", DetectedUnixNanos: at.Add(-6 * time.Hour).UnixNano(), DeadlineUnixNanos: at.Add(-2 * time.Second).UnixNano(), AlertPercent: 75, CompletePPM: 999_990}
+	return e
+}
+
 // planEvent is an event of a plan, which waits, could not be made or was said no to.
 func planEvent(k fsm.NoticeKind) Event {
 	n := notice(k, 300)
@@ -100,6 +109,9 @@ func TestPayloads(t *testing.T) {
 		}
 		if format != fsm.FormatOpenLineage {
 			payload(t, format, "plan.planned", planEvent(fsm.NoticePlanned))
+		}
+		for _, k := range []fsm.NoticeKind{fsm.NoticeAtRisk, fsm.NoticeMissed} {
+			payload(t, format, k.String(), slaEvent(k))
 		}
 		payload(t, format, "plan.failed", planEvent(fsm.NoticeFailed))
 	}
@@ -168,6 +180,22 @@ func TestAResolvedAlertIsTheOneThatFired(t *testing.T) {
 		}
 		if !fired.EndsAt.After(fired.StartsAt) || resolved.EndsAt.After(resolved.StartsAt) {
 			t.Errorf("fired until %s, resolved at %s", fired.EndsAt, resolved.EndsAt)
+		}
+	}
+	for _, k := range []fsm.NoticeKind{fsm.NoticeAtRisk, fsm.NoticeMissed} {
+		fired, resolved := alerts(slaEvent(k))[0], map[string]bool{}
+		for _, a := range alerts(event(fsm.NoticeSucceeded)) {
+			resolved[fingerprint(a.Labels)] = !a.EndsAt.After(a.StartsAt)
+		}
+		if !fired.EndsAt.After(fired.StartsAt) || !resolved[fingerprint(fired.Labels)] {
+			t.Errorf("%s fires until %s and is not resolved by a job that succeeds: %v", k, fired.EndsAt, resolved)
+		}
+	}
+	late := slaEvent(fsm.NoticeMissed)
+	late.Over = true
+	for _, a := range alerts(late) {
+		if a.EndsAt.After(a.StartsAt) {
+			t.Errorf("%s fires, and the job had succeeded already: nothing would resolve it", a.Labels["alertname"])
 		}
 	}
 	failed, found := alerts(scanEvent(fsm.NoticeFailed))[0], alerts(scanEvent(fsm.NoticeFound))[1]

@@ -29,6 +29,8 @@ type Event struct {
 	Targets     []fsm.Place     // that the job writes, as far as its locks tell; otherwise all
 	Proof       *fsm.Proof      // nil when none ended the job
 	Scan        *fsm.ScanCounts // nil for a job that writes
+	Terms       *fsm.Terms      // of what tells of a deadline, nil for others
+	Over        bool            // the job had succeeded when that was said: nobody has to do anything
 	Runbooks    string          // URL under which the pages of deploy/runbooks are served, "" where they are not
 	Plan        *fsm.Plan       // of what makes a plan, nil for others and for one that is forgotten
 }
@@ -78,7 +80,14 @@ func (e Event) summary() string {
 	if e.Plan != nil {
 		what = "plan"
 	}
-	text := fmt.Sprintf("%s/%s: %s %s (%s) %s", e.Namespace, e.Dataset, what, e.JobName, e.Job, e.Kind)
+	does := e.Kind.String()
+	switch e.Kind {
+	case fsm.NoticeAtRisk:
+		does = "may miss its deadline"
+	case fsm.NoticeMissed:
+		does = "has missed its deadline"
+	}
+	text := fmt.Sprintf("%s/%s: %s %s (%s) %s", e.Namespace, e.Dataset, what, e.JobName, e.Job, does)
 	if e.Kind == fsm.NoticeFound {
 		// Not every finding is about records that are there or not: a change of schema is none of these.
 		text += fmt.Sprintf(" %d findings: %d missing, %d duplicate and %d extra records, and %d places about which nothing can be said. Each is named: backstitch gaps list --scan %s",

@@ -273,6 +273,16 @@ func (l *Loop) event(view *fsm.View, d fsm.Dataset, n fsm.Notice) (Event, error)
 	}
 	event := NewEvent(l.cfg.Cluster, l.cfg.Program, d, n, job.Locks, proof)
 	event.Runbooks = l.cfg.Runbooks
+	if n.Kind == fsm.NoticeAtRisk || n.Kind == fsm.NoticeMissed {
+		x, ok, err := view.Terms(n.Job)
+		if err != nil {
+			return Event{}, err
+		}
+		if ok {
+			event.Terms = &x
+		}
+		event.Over = job.State == fsm.JobSucceeded && n.UnixNanos >= job.FinishedUnixNanos
+	}
 	plan, ok, err := view.Plan(n.Job)
 	if ok {
 		event.Plan = &plan

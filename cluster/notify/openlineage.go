@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"backstitch/fsm"
@@ -14,7 +15,8 @@ import (
 //
 // Schemas, from the specification's repository: RunEvent 2-0-2; BaseSubsetDatasetFacet 1-0-0 (inputCondition and outputCondition, of
 // type partition); DataQualityAssertionsDatasetFacet 1-1-0, an input facet, which is why the target of a comparison is among the
-// inputs too: it was read; ErrorMessageRunFacet 1-0-0; JobTypeJobFacet 2-0-4.
+// inputs too: it was read; ErrorMessageRunFacet 1-0-0; TagsRunFacet 1-0-0, which says of a run
+// that it is late; JobTypeJobFacet 2-0-4.
 const (
 	lineageEvent     = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 	lineageFacets    = "https://openlineage.io/spec/facets/"
@@ -22,6 +24,7 @@ const (
 	facetOutSubset   = lineageFacets + "1-0-0/BaseSubsetDatasetFacet.json#/$defs/OutputSubsetOutputDatasetFacet"
 	facetAssertions  = lineageFacets + "1-1-0/DataQualityAssertionsDatasetFacet.json#/$defs/DataQualityAssertionsDatasetFacet"
 	facetError       = lineageFacets + "1-0-0/ErrorMessageRunFacet.json#/$defs/ErrorMessageRunFacet"
+	facetTags        = lineageFacets + "1-0-0/TagsRunFacet.json#/$defs/TagsRunFacet"
 	facetJobType     = lineageFacets + "2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet"
 )
 
@@ -84,6 +87,15 @@ type (
 		Message             string `json:"message"`
 		ProgrammingLanguage string `json:"programmingLanguage"`
 	}
+	tagsFacet struct {
+		facet
+		Tags []tag `json:"tags"`
+	}
+	tag struct {
+		Key    string `json:"key"`
+		Value  string `json:"value"`
+		Source string `json:"source"`
+	}
 	jobTypeFacet struct {
 		facet
 		ProcessingType string `json:"processingType"`
@@ -94,7 +106,8 @@ type (
 
 var lineageTypes = map[fsm.NoticeKind]string{
 	fsm.NoticeStarted: "START", fsm.NoticeSucceeded: "COMPLETE", fsm.NoticeFailed: "FAIL", fsm.NoticeCancelled: "ABORT",
-	fsm.NoticeFound: "COMPLETE", // the scan did what it should; its assertions say that they do not hold
+	fsm.NoticeFound:  "COMPLETE",                         // the scan did what it should; its assertions say that they do not hold
+	fsm.NoticeAtRisk: "OTHER", fsm.NoticeMissed: "OTHER", // the run goes on as before
 }
 
 func runEvent(e Event) lineage {
@@ -121,6 +134,13 @@ func runEvent(e Event) lineage {
 			why = "the job failed"
 		}
 		out.Run.Facets = map[string]any{"errorMessage": errorFacet{of(facetError), why, "Go"}}
+	}
+	if e.Kind == fsm.NoticeAtRisk || e.Kind == fsm.NoticeMissed {
+		tags := []tag{{"backstitch.sla", strings.TrimPrefix(e.Kind.String(), "sla-"), "BACKSTITCH"}}
+		if x := e.Terms; x != nil {
+			tags = append(tags, tag{"backstitch.deadline", time.Unix(0, x.DeadlineUnixNanos).UTC().Format(time.RFC3339), "BACKSTITCH"})
+		}
+		out.Run.Facets = map[string]any{"tags": tagsFacet{of(facetTags), tags}}
 	}
 	out.Outputs = []lineageDataset{}
 	for _, t := range e.Targets {

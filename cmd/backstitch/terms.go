@@ -54,6 +54,12 @@ func termLines(w io.Writer, j client.Job, now time.Time) {
 	if d.Earliest != nil && d.Latest != nil {
 		fmt.Fprintf(w, "\n               written between %s and %s at the rates of its last minutes; the comparison comes after", stamp(*d.Earliest), stamp(*d.Latest))
 	}
+	if d.RiskTold != nil {
+		fmt.Fprintf(w, "\n               told that it is at risk: %s", stamp(*d.RiskTold))
+	}
+	if d.MissedTold != nil {
+		fmt.Fprintf(w, "\n               told that it was missed: %s", stamp(*d.MissedTold))
+	}
 	fmt.Fprintln(w)
 }
 

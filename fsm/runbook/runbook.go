@@ -41,6 +41,8 @@ var alerts = map[string]string{
 	"BackstitchRecoveryFailed":      "BackstitchRecoveryFailed.md",
 	"BackstitchScanFailed":          "BackstitchScanFailed.md",
 	"BackstitchPlanWaiting":         "BackstitchPlanWaiting.md",
+	"BackstitchSlaAtRisk":           "BackstitchSlaAtRisk.md",
+	"BackstitchSlaMissed":           "BackstitchSlaMissed.md",
 }
 
 // OfKind returns the page about a kind of finding, as Dir/FILE.md, "" for a word that is none.

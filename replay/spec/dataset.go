@@ -93,24 +93,26 @@ type Notify struct {
 	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
 	// Where the agents find a bearer token: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
 	Token string `json:"token,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
-	// What is told. Left out, it is everything that the format has words for and that can happen: alerts are raised by failed, found and planned, and resolved by succeeded; nothing is planned under policy notify.
-	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found,enum=planned"`
+	// What is told. Left out, it is everything that the format has words for and that can happen: alerts are raised by failed, found, planned, sla-at-risk and sla-missed, and resolved by succeeded; nothing is planned under policy notify. Deadlines (sla-at-risk, sla-missed) are told of where they are named.
+	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found,enum=planned,enum=sla-at-risk,enum=sla-missed"`
 }
 
 // NotifyOn are the values that the list on may have for a format.
 func NotifyOn(format string) []string {
 	switch format {
 	case "alertmanager", "alertmanager-webhook":
-		return []string{"succeeded", "failed", "found", "planned"}
+		return []string{"succeeded", "failed", "found", "planned", "sla-at-risk", "sla-missed"}
 	case "openlineage": // a plan that waits is no event of a run
-		return []string{"started", "succeeded", "failed", "cancelled", "found"}
+		return []string{"started", "succeeded", "failed", "cancelled", "found", "sla-at-risk", "sla-missed"}
 	}
-	return []string{"started", "succeeded", "failed", "cancelled", "found", "planned"}
+	return []string{"started", "succeeded", "failed", "cancelled", "found", "planned", "sla-at-risk", "sla-missed"}
 }
 
-// notifyDefault are those that on has when it is left out.
+// notifyDefault are those that on has when it is left out. An older cluster has no word for deadlines, and takes what names none.
 func notifyDefault(format, policy string) []string {
-	return slices.DeleteFunc(NotifyOn(format), func(word string) bool { return word == "planned" && policy == DefaultPolicy })
+	return slices.DeleteFunc(NotifyOn(format), func(word string) bool {
+		return word == "planned" && policy == DefaultPolicy || word == "sla-at-risk" || word == "sla-missed"
+	})
 }
 
 // WithDefaults returns a copy of d in which everything that was left out is written out.
