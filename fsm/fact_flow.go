@@ -142,6 +142,7 @@ func (t *tx) conclude(f *Flow, i int, status flow.Status, class flow.Class, why 
 	st.Status, st.Class, st.Why, st.EndedUnixNanos = status, class, clip(why, maxFlowWhy), t.env.UnixNanos
 	if t.read(workKey(f.ID, i), &MadePlan{}) {
 		t.remove(workKey(f.ID, i))
+		t.keepTerms(stepTermsKey(f.ID, i), nil)
 	}
 }
 
@@ -188,7 +189,7 @@ func (t *tx) stopJob(id partition.JobID, state JobState, why string) {
 }
 
 // startPlanned starts the job of a plan that a step has made, or takes up the one of the same plan that there is.
-func (t *tx) startPlanned(f Flow, m *MadePlan) *Result {
+func (t *tx) startPlanned(f Flow, m *MadePlan, terms *JobTerms) *Result {
 	refuse := func(c Code, why string) *Result {
 		r := t.refuse(c, why)
 		return &r
@@ -213,6 +214,9 @@ func (t *tx) startPlanned(f Flow, m *MadePlan) *Result {
 		if r := t.within(c, f); r != nil && t.err == nil {
 			t.err = fmt.Errorf("start job %s of flow %s: %s %s", m.Job, f.ID, r.Code, r.Object) // what PlanStep lets pass starts
 		}
+	}
+	if terms != nil {
+		t.onTerms(terms, m.Job, terms.DetectedUnixNanos)
 	}
 	return nil
 }

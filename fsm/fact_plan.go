@@ -326,6 +326,9 @@ func (t *tx) run(p Plan, m *MadePlan, by, why string) {
 		}
 	}
 	t.env = env
+	if x := t.jobTerms(datasetTermsKey(p.Dataset)); x != nil {
+		t.onTerms(x, m.Job, t.detectedBy(p))
+	}
 	t.noteTried(p, m, m.Job, "")
 	p.State, p.By, p.Why = PlanStarted, by, why
 	t.putPlan(p)
@@ -388,6 +391,7 @@ func (t *tx) forgetAllPlans(n DatasetName) {
 		t.remove(k)
 	}
 	t.remove(policyKey(n))
+	t.keepTerms(datasetTermsKey(n), nil)
 }
 
 // planFailed ends the job of a plan that could not be made.

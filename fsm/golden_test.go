@@ -62,7 +62,8 @@ var (
 		DetectedUnixNanos: 1_700_000_000_000_000_000, DeadlineUnixNanos: 1_700_000_000_000_000_001, AlertPercent: 75, CompletePPM: 999_990}
 	goldenSteps = []flow.Step{{Name: "refill", Needs: []string{"fill"}, Gate: "fill", MayFail: true, TimeoutNanos: 1 << 40, Kind: "recovery", Body: []byte("{}"),
 		Retry: flow.Retry{Attempts: 5, InitialNanos: 1, MaxNanos: 1 << 33, Fixed: true, On: 6}}}
-	goldenFrozen = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
+	goldenJobTerms = JobTerms{Calendar: goldenTerms.Calendar, DetectedUnixNanos: 1_700_000_000_000_000_000, WithinNanos: 3_600_000_000_000, AlertPercent: 75, CompletePPM: 999_990}
+	goldenFrozen   = partition.Slice{ID: goldenSlice, Kind: partition.SliceVerify, Partition: 7,
 		Ranges:  partition.Ranges{{From: 100, To: 200}, {From: 300, To: 70_000}},
 		Objects: []partition.Object{{Key: "topics/a.json.gz", ETag: "9b2c", Size: 1 << 20, Base: 100, Count: -1}},
 		Records: 300, Bytes: 1 << 33, TargetFrom: 0, TargetTo: 70_100, Filled: partition.Ranges{{From: 100, To: 200}}}
@@ -114,6 +115,9 @@ var goldenCommands = []Command{
 	BeginStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Token: "9b2c", Wait: true, Why: "w"},
 	SettleStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Status: flow.Broken, Class: flow.Throttled, Why: "429", Again: true, NotBeforeUnixNanos: 1_700_000_000_000_000_016},
 	ApproveStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, No: true}, PauseFlow{"fl-7f3k2m"}, ResumeFlow{"fl-7f3k2m"}, CancelFlow{"fl-7f3k2m"}, RetryFlow{"fl-7f3k2m"},
+	PlanStepOnTerms{Plan: PlanStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Made: &goldenMade}, Terms: goldenJobTerms},
+	PutDatasetOnTerms{Put: PutDatasetWithPolicy{Dataset: PutDataset{Name: "shop/orders", Document: []byte("{}"), Reference: Place{Name: "/a"}, Targets: []Place{{Name: "/b"}}, Seen: 300},
+		Act: PolicyRun, MaxRecords: 70_000, MaxBytes: 1 << 33}, Terms: goldenJobTerms},
 	PlanStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Made: &goldenMade}, FinishFlow{"fl-7f3k2m"},
 	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
 }
@@ -129,7 +133,8 @@ var goldenValues = map[string]any{
 	"book_slice_state": SliceState{ID: goldenSlice, Kind: partition.SliceFill, Partition: 7, Status: SliceLeased, Owner: "a", Epoch: 3,
 		Checkpoint: goldenPoint, Attempts: 2, NotBeforeUnixNanos: 4, Err: "BST-E0107", Comparison: &goldenComparison,
 		Quarantine: goldenQuarantine, ModifyIndex: 300},
-	"book_terms": goldenTerms,
+	"book_terms":     goldenTerms,
+	"book_job_terms": goldenJobTerms,
 	"book_told": Told{Job: "bs-7f3k2m", DeadlineUnixNanos: 1_700_000_000_000_000_001, AtRiskUnixNanos: 1_700_000_000_000_000_002, AtRiskWhy: "75 % of the time are over",
 		MissedUnixNanos: 1_700_000_000_000_000_003, MissedWhy: "the deadline passed 1s ago", ModifyIndex: 70_000},
 	"book_yield": yielded{Epoch: 300},

@@ -62,6 +62,7 @@ const (
 	kindTerms        kind = 'K' // job -> Terms
 	kindYield        kind = 'Y' // job, number -> yielded, of a lease that is to be given back
 	kindTold         kind = 'Q' // job -> Told
+	kindJobTerms     kind = '1' // 'd', dataset or 'f', flow, step -> JobTerms of jobs that are not there yet
 	kindFlow         kind = 'F' // flow -> Flow
 	kindFlowGraph    kind = 'n' // flow -> FlowGraph
 	kindFlowActive   kind = 'V' // flow -> mark, as long as it has not ended
@@ -255,6 +256,8 @@ func (k kind) String() string {
 		return "budget"
 	case kindTerms:
 		return "terms of a job"
+	case kindJobTerms:
+		return "terms of jobs to come"
 	case kindTold:
 		return "what is told of a deadline"
 	case kindYield:
@@ -362,6 +365,8 @@ func (k kind) newValue() any {
 		return new(Budget)
 	case kindTerms:
 		return new(Terms)
+	case kindJobTerms:
+		return new(JobTerms)
 	case kindTold:
 		return new(Told)
 	case kindYield:

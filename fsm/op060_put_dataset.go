@@ -29,9 +29,10 @@ func (PutDataset) Op() uint16 { return 60 }
 
 func (c PutDataset) subject() string { return "dataset " + string(c.Name) }
 
-func (c PutDataset) apply(t *tx) Result { return t.putDataset(c, Policy{Dataset: c.Name}) }
+func (c PutDataset) apply(t *tx) Result { return t.putDataset(c, Policy{Dataset: c.Name}, nil) }
 
-func (t *tx) putDataset(c PutDataset, policy Policy) Result {
+// putDataset makes or replaces a dataset whose jobs have terms, nil for none.
+func (t *tx) putDataset(c PutDataset, policy Policy, terms *JobTerms) Result {
 	d := Dataset{
 		Name: c.Name, Document: c.Document, Annotations: c.Annotations, Reference: c.Reference, Targets: c.Targets, Endpoints: c.Endpoints,
 		Orders: c.Orders, EveryNanos: c.EveryNanos, Cron: c.Cron,
@@ -46,7 +47,7 @@ func (t *tx) putDataset(c PutDataset, policy Policy) Result {
 	wanted, had := d.schedules(c.NextUnixNanos), t.scheduled(d.Name)
 	have, known := t.dataset(c.Name)
 	switch {
-	case known && c.same(t, have) && t.policy(c.Name) == policy && len(had) == len(wanted):
+	case known && c.same(t, have) && t.policy(c.Name) == policy && t.sameTerms(c.Name, terms) && len(had) == len(wanted):
 		return t.ok()
 	case known && have.ModifyIndex != c.Seen:
 		return t.refuse(WrongState, fmt.Sprintf("%s is at index %d", c.subject(), have.ModifyIndex))
@@ -72,6 +73,7 @@ func (t *tx) putDataset(c PutDataset, policy Policy) Result {
 	if t.policy(d.Name) != policy {
 		t.putPolicy(policy)
 	}
+	t.keepTerms(datasetTermsKey(d.Name), terms)
 	t.withdraw(d, policy)
 	return t.ok()
 }

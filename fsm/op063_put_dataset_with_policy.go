@@ -18,5 +18,9 @@ func (PutDatasetWithPolicy) Op() uint16 { return 63 }
 func (c PutDatasetWithPolicy) subject() string { return c.Dataset.subject() }
 
 func (c PutDatasetWithPolicy) apply(t *tx) Result {
-	return t.putDataset(c.Dataset, Policy{Dataset: c.Dataset.Name, Act: c.Act, MaxRecords: c.MaxRecords, MaxBytes: c.MaxBytes})
+	return t.putDataset(c.Dataset, c.policy(), nil)
+}
+
+func (c PutDatasetWithPolicy) policy() Policy {
+	return Policy{Dataset: c.Dataset.Name, Act: c.Act, MaxRecords: c.MaxRecords, MaxBytes: c.MaxBytes}
 }

@@ -43,10 +43,11 @@ func (c ApproveStep) apply(t *tx) Result {
 		case c.No:
 			t.conclude(&f, i, flow.Broken, flow.Refused, "rejected: "+t.env.Reason)
 		case planned:
-			if r := t.startPlanned(f, &m); r != nil {
+			if r := t.startPlanned(f, &m, t.jobTerms(stepTermsKey(f.ID, i))); r != nil {
 				return *r
 			}
 			t.remove(workKey(f.ID, i))
+			t.keepTerms(stepTermsKey(f.ID, i), nil)
 			st.Status, st.Job, st.Why = flow.Running, m.Job, ""
 		default:
 			t.conclude(&f, i, flow.Succeeded, 0, t.env.Reason)

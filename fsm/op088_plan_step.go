@@ -24,7 +24,10 @@ func (PlanStep) Op() uint16 { return 88 }
 
 func (c PlanStep) subject() string { return fmt.Sprintf("step %s of flow %s", c.Step, c.Flow) }
 
-func (c PlanStep) apply(t *tx) Result {
+func (c PlanStep) apply(t *tx) Result { return c.on(t, nil) }
+
+// on hands in the plan; its job has terms, nil for none.
+func (c PlanStep) on(t *tx, terms *JobTerms) Result {
 	return t.changeFlow(c.Flow, func(f Flow, g FlowGraph) Result {
 		i, refusal := t.attempt(f, g, c.Step, c.Attempt)
 		if refusal != nil {
@@ -44,9 +47,10 @@ func (c PlanStep) apply(t *tx) Result {
 			work := *c.Made
 			work.Document = nil
 			t.write(workKey(f.ID, i), &work)
+			t.keepTerms(stepTermsKey(f.ID, i), terms)
 			st.Status, st.Why = flow.Waiting, clip("the plan has warnings: "+strings.Join(c.Made.Warnings, "; "), maxFlowWhy)
 		} else {
-			if r := t.startPlanned(f, c.Made); r != nil {
+			if r := t.startPlanned(f, c.Made, terms); r != nil {
 				return *r
 			}
 			st.Job = c.Made.Job

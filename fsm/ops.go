@@ -74,6 +74,8 @@ var opTable = [...]opSpec{
 	{74, "put-alias", 5, decodeOp[PutAlias]},
 	{75, "revert-alias", 5, decodeOp[RevertAlias]},
 	{76, "void-job", 5, decodeOp[VoidJob]},
+	{78, "plan-step-on-terms", 8, decodeOp[PlanStepOnTerms]},
+	{79, "put-dataset-on-terms", 8, decodeOp[PutDatasetOnTerms]},
 	{80, "submit-flow", 7, decodeOp[SubmitFlow]},
 	{81, "begin-step", 7, decodeOp[BeginStep]},
 	{82, "settle-step", 7, decodeOp[SettleStep]},

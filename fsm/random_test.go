@@ -330,7 +330,11 @@ func (g *generator) dataset() Command {
 	if g.r.IntN(3) == 0 {
 		return PutDatasetWithPolicy{Dataset: c, Act: PolicyPlanAndWait}
 	}
-	return PutDatasetWithPolicy{Dataset: c, Act: PolicyRun, MaxRecords: 7, MaxBytes: 70}
+	run := PutDatasetWithPolicy{Dataset: c, Act: PolicyRun, MaxRecords: 7, MaxBytes: 70}
+	if g.r.IntN(2) == 0 {
+		return PutDatasetOnTerms{Put: run, Terms: JobTerms{WithinNanos: 9, AlertPercent: 75, CompletePPM: ppm}}
+	}
+	return run
 }
 
 // plan makes, fails or decides about what makes a plan.
@@ -380,7 +384,11 @@ func (g *generator) flow() Command {
 		if g.r.IntN(3) == 0 {
 			m.Warnings = []string{"w"}
 		}
-		return PlanStep{Flow: id, Step: step, Attempt: attempt, Made: &m}
+		if c := (PlanStep{Flow: id, Step: step, Attempt: attempt, Made: &m}); g.r.IntN(2) == 0 {
+			return c
+		} else {
+			return PlanStepOnTerms{Plan: c, Terms: JobTerms{DetectedUnixNanos: 1, WithinNanos: 9, AlertPercent: 75, CompletePPM: ppm}}
+		}
 	case 8:
 		return ApproveStep{Flow: id, Step: step, Attempt: attempt, No: g.r.IntN(2) == 0}
 	}

@@ -44,6 +44,12 @@ func (a args) flowCommand(name string) (Command, bool) {
 			c.Made.Document = nil
 		}
 		return c, true
+	case "plan-step-on-terms":
+		terms := a.jobTerms()
+		a.m["flow"] = string(id)
+		made, _ := a.flowCommand("plan-step")
+		c, _ := made.(PlanStep)
+		return PlanStepOnTerms{Plan: c, Terms: terms}, true
 	}
 	return nil, false
 }

@@ -91,6 +91,8 @@ func promised() []string {
 		74: {UnknownJob, WrongState, Incomplete, Exists, Invalid},
 		75: {UnknownAlias, WrongState},
 		76: {UnknownJob, WrongState, Overlap, Invalid},
+		78: {UnknownFlow, WrongState, Exists, Overlap, Invalid},
+		79: {WrongState, Invalid},
 		80: {Exists, Invalid},
 		81: {UnknownFlow, WrongState, Overlap},
 		82: {UnknownFlow, WrongState, Invalid},
@@ -445,6 +447,10 @@ func (a args) command(name string) Command {
 		c := PutDatasetWithPolicy{Act: act, MaxRecords: a.num("max-records"), MaxBytes: a.num("max-bytes")}
 		c.Dataset = a.putDataset()
 		return c
+	case "put-dataset-on-terms":
+		terms := a.jobTerms()
+		c, _ := a.command("put-dataset-with-policy").(PutDatasetWithPolicy)
+		return PutDatasetOnTerms{Put: c, Terms: terms}
 	case "keep-plan":
 		return a.keepPlan()
 	case "approve-plan":
@@ -554,6 +560,16 @@ func (a args) putDataset() PutDataset {
 		c.Endpoints = append(c.Endpoints, e)
 	}
 	return c
+}
+
+// jobTerms reads blackout= and span=, detected=, within=, alert= and complete=.
+func (a args) jobTerms() JobTerms {
+	a.t.Helper()
+	x := JobTerms{DetectedUnixNanos: a.num("detected"), WithinNanos: a.num("within"), AlertPercent: uint8(a.num("alert")), CompletePPM: uint32(a.num("complete"))}
+	if cron := a.str("blackout"); cron != "" {
+		x.Calendar = partition.Calendar{Zone: "UTC", Blackouts: []partition.Window{{Cron: strings.ReplaceAll(cron, "_", " "), Duration: time.Duration(a.num("span")) * time.Minute}}}
+	}
+	return x
 }
 
 // keepPlan reads slices= as addSlices does, of the job that would run the plan, and hash=, records=, locks=, warn= and document= (its size)

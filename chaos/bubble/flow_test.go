@@ -78,19 +78,19 @@ func (s *called) counts(path string) (done, asked int) {
 }
 
 // Plan makes plans of one lane, under the name that the spec is.
-func (s *called) Plan(ctx context.Context, spec []byte) (*fsm.MadePlan, error) {
+func (s *called) Plan(ctx context.Context, spec []byte) (*fsm.MadePlan, *fsm.JobTerms, error) {
 	var name string
 	if err := json.Unmarshal(spec, &name); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	select {
 	case <-time.After(500 * time.Millisecond): // virtual
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 	id, ranges := partition.JobID("bs-"+name), partition.Ranges{{From: 0, To: 9}}
 	return &fsm.MadePlan{Job: id, Name: "orders", Recipe: []byte("{}"), Locks: []string{"t/" + name}, Slices: []partition.Slice{
-		{ID: partition.SliceID{Job: id}, Kind: partition.SliceFill, Ranges: ranges}, {ID: partition.SliceID{Job: id, N: 1}, Kind: partition.SliceVerify, Ranges: ranges}}}, nil
+		{ID: partition.SliceID{Job: id}, Kind: partition.SliceFill, Ranges: ranges}, {ID: partition.SliceID{Job: id, N: 1}, Kind: partition.SliceVerify, Ranges: ranges}}}, nil, nil
 }
 
 // flowLab is a cluster whose leaders die over flows.

@@ -101,7 +101,7 @@ func (s *Server) putDataset(ctx context.Context, in *putDatasetInput) (*indexed[
 		}
 		cmd.EveryNanos, cmd.NextUnixNanos = int64(rule.Every), next.UnixNano()
 	}
-	put, err := s.policed(cmd, b.Policy)
+	put, err := s.policed(cmd, b.Policy, b.Terms)
 	if err != nil {
 		return nil, err
 	}
@@ -118,14 +118,18 @@ func (s *Server) putDataset(ctx context.Context, in *putDatasetInput) (*indexed[
 	return s.showDataset(ctx, &DatasetPath{Namespace: b.Namespace, Name: b.Name})
 }
 
-// policed is the command for a dataset with its policy. The one that an older cluster knows means notify.
-func (s *Server) policed(put fsm.PutDataset, policy *client.DatasetPolicy) (fsm.Command, error) {
+// policed is the command for a dataset with its policy and the terms of its jobs. The one that an older cluster knows means notify.
+func (s *Server) policed(put fsm.PutDataset, policy *client.DatasetPolicy, terms *client.Terms) (fsm.Command, error) {
 	if policy == nil {
-		return put, nil
+		policy = &client.DatasetPolicy{Act: fsm.PolicyNotify.String()}
 	}
 	act, ok := fsm.ParsePolicyAct(policy.Act)
 	if !ok {
 		return nil, invalid(fmt.Sprintf("there is no policy %q", policy.Act), "backstitch spec explain --kind Dataset spec.policy")
+	}
+	if terms != nil {
+		x, err := s.jobTerms(terms)
+		return fsm.PutDatasetOnTerms{Put: fsm.PutDatasetWithPolicy{Dataset: put, Act: act, MaxRecords: policy.MaxRecords, MaxBytes: policy.MaxBytes}, Terms: x}, err
 	}
 	if act == fsm.PolicyNotify && policy.MaxRecords == 0 && policy.MaxBytes == 0 {
 		return put, nil
@@ -205,6 +209,13 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 		return out, err
 	}
 	out.Policy = describePolicy(policy)
+	terms, ok, err := view.DatasetTerms(d.Name)
+	if err != nil {
+		return out, err
+	}
+	if ok {
+		out.Terms = describeJobTerms(terms)
+	}
 	plans, err := view.Plans(d.Name)
 	if err != nil {
 		return out, err

@@ -22,15 +22,12 @@ func (s *Server) terms(id partition.JobID, in client.Submission) (*fsm.Terms, er
 	if t == nil {
 		return nil, nil
 	}
-	out := &fsm.Terms{Job: id, Calendar: partition.Calendar{Zone: t.Timezone, Peaks: windows(t.PeakHours), Blackouts: windows(t.Blackout)}}
-	if out.Calendar.Zone == "" {
-		out.Calendar.Zone = "UTC"
-	}
 	now := s.clock()
-	if _, err := calendar.Check(out.Calendar, now); err != nil {
-		return nil, newProblem(http.StatusUnprocessableEntity, client.CodeCalendar, "the hours of the job can not be meant", err.Error(),
-			"mend spec.schedule and make a new plan: backstitch plan -f SPEC")
+	hours, err := hoursOf(t, now, "mend spec.schedule and make a new plan: backstitch plan -f SPEC")
+	if err != nil {
+		return nil, err
 	}
+	out := &fsm.Terms{Job: id, Calendar: hours}
 	if t.SLA == nil {
 		return out, nil
 	}
@@ -39,13 +36,60 @@ func (s *Server) terms(id partition.JobID, in client.Submission) (*fsm.Terms, er
 		return nil, s.failed(err)
 	}
 	defer view.Close()
-	found, err := detected(view, in.Namespace, in.Name, now.UnixNano())
+	found, err := sla.Detected(view, in.Namespace, in.Name, now.UnixNano())
 	if err != nil {
 		return nil, s.failed(err)
 	}
 	out.DetectedUnixNanos, out.AlertPercent, out.CompletePPM = found, t.SLA.AlertPercent, t.SLA.CompletePPM
 	out.DeadlineUnixNanos = found + t.SLA.RecoverWithinMs*int64(time.Millisecond)
 	return out, nil
+}
+
+// hoursOf is a calendar that can be meant. next says what to do about one that can not.
+func hoursOf(t *client.Terms, now time.Time, next string) (partition.Calendar, error) {
+	out := partition.Calendar{Zone: t.Timezone, Peaks: windows(t.PeakHours), Blackouts: windows(t.Blackout)}
+	if out.Zone == "" {
+		out.Zone = "UTC"
+	}
+	if _, err := calendar.Check(out, now); err != nil {
+		return out, newProblem(http.StatusUnprocessableEntity, client.CodeCalendar, "the hours of the job can not be meant", err.Error(), next)
+	}
+	return out, nil
+}
+
+// jobTerms are the terms of jobs that a dataset starts.
+func (s *Server) jobTerms(t *client.Terms) (fsm.JobTerms, error) {
+	hours, err := hoursOf(t, s.clock(), "mend spec.hours: backstitch spec explain --kind Dataset spec.hours")
+	if err != nil {
+		return fsm.JobTerms{}, err
+	}
+	out := fsm.JobTerms{Calendar: hours}
+	if t.SLA != nil {
+		out.WithinNanos, out.AlertPercent, out.CompletePPM = t.SLA.RecoverWithinMs*int64(time.Millisecond), t.SLA.AlertPercent, t.SLA.CompletePPM
+	}
+	return out, nil
+}
+
+// describeJobTerms is the other way round.
+func describeJobTerms(x fsm.JobTerms) *client.Terms {
+	read := func(ws []partition.Window) (out []client.Window) {
+		for _, w := range ws {
+			c := client.Window{Cron: w.Cron, DurationMs: w.Duration.Milliseconds()}
+			if r := w.Rate; !r.Unlimited() {
+				c.Rate = &client.Rate{Bytes: r.Bytes, Records: r.Records, Requests: r.Requests}
+			}
+			out = append(out, c)
+		}
+		return out
+	}
+	out := &client.Terms{PeakHours: read(x.Calendar.Peaks), Blackout: read(x.Calendar.Blackouts)}
+	if !x.Calendar.Empty() {
+		out.Timezone = x.Calendar.Zone
+	}
+	if x.WithinNanos != 0 {
+		out.SLA = &client.SLA{RecoverWithinMs: x.WithinNanos / int64(time.Millisecond), AlertPercent: x.AlertPercent, CompletePPM: x.CompletePPM}
+	}
+	return out
 }
 
 func windows(ws []client.Window) (out []partition.Window) {
@@ -57,34 +101,6 @@ func windows(ws []client.Window) (out []partition.Window) {
 		out = append(out, d)
 	}
 	return out
-}
-
-// detected is when it was known that something of what a job mends is missing: when the first scan ended that found it, of those that are called as the
-// job is and ended after the last job of that name that succeeded. Without one it is now.
-func detected(view *fsm.View, namespace, name string, now int64) (int64, error) {
-	scans, mended, found := map[partition.JobID]bool{}, int64(0), now
-	for scan, err := range view.Scans() {
-		if err != nil {
-			return 0, err
-		}
-		scans[scan.Job] = scan.Counts.Missing > 0
-	}
-	for _, want := range [...]bool{false, true} { // jobs that mend, then scans
-		for j, err := range view.Jobs() {
-			if err != nil {
-				return 0, err
-			}
-			lossy, scan := scans[j.ID]
-			switch {
-			case j.Namespace != namespace || j.Name != name || j.State != fsm.JobSucceeded || scan != want:
-			case !scan:
-				mended = max(mended, j.FinishedUnixNanos)
-			case lossy && j.FinishedUnixNanos > mended:
-				found = min(found, j.FinishedUnixNanos)
-			}
-		}
-	}
-	return found, nil
 }
 
 // describeTerms adds what a job's hours and its deadline are at now.

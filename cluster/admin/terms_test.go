@@ -9,6 +9,8 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/fsm"
 	"backstitch/partition"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // The API's clock in these tests stands at 2023-11-14T22:13:20Z.
@@ -122,5 +124,37 @@ func TestTheClockStartsAtDetection(t *testing.T) {
 	}
 	if d := j.Deadline; d == nil || !d.DetectedAt.Equal(ago(3*time.Hour)) || !d.At.Equal(testNow.Add(time.Hour)) || d.State != "at-risk" {
 		t.Errorf("deadline %+v, want one that runs since three hours", j.Deadline)
+	}
+}
+
+// A dataset says what terms its jobs have, shows them, and is refused with such as nobody can have meant, or by a cluster that would not keep them.
+func TestADatasetWithTerms(t *testing.T) {
+	put := client.PutDataset{
+		Namespace: "default", Name: "orders", Document: []byte(`{}`), Reference: client.Place{Name: "/a"}, Targets: []client.Place{{Name: "/b"}},
+		Orders: []client.ScanOrder{{Name: "orders.scan", Namespace: "default", Dataset: "orders", Pair: "p", Recipe: []byte(`{}`)}},
+		Policy: &client.DatasetPolicy{Act: "planAndWait"},
+		Terms: &client.Terms{Timezone: "Europe/Berlin", Blackout: []client.Window{{Cron: "0 3 * * *", DurationMs: 3_600_000}},
+			SLA: &client.SLA{RecoverWithinMs: 7_200_000, AlertPercent: 75, CompletePPM: 1_000_000}},
+	}
+	var p client.Problem
+	if w := ask(t, api(t, newFake(t)), http.MethodPost, "/v1/datasets", "", text(t, put), &p); p.Code != client.CodeNeedsVersion {
+		t.Errorf("by a cluster of version 1: %d %+v", w.Code, p)
+	}
+	h := api(t, upgraded(t))
+	var d client.Dataset
+	if w := ask(t, h, http.MethodPost, "/v1/datasets", "", text(t, put), &d); w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if diff := cmp.Diff(d.Terms, put.Terms); diff != "" {
+		t.Errorf("the terms that are shown differ (-got +want):\n%s", diff)
+	}
+	put.Seen, put.Terms = d.Index, &client.Terms{Blackout: []client.Window{{Cron: "0 3 * *", DurationMs: 3_600_000}}}
+	if ask(t, h, http.MethodPost, "/v1/datasets", "", text(t, put), &p); p.Code != client.CodeCalendar {
+		t.Errorf("a calendar that can not be read: %+v", p)
+	}
+	put.Terms = nil
+	var none client.Dataset
+	if ask(t, h, http.MethodPost, "/v1/datasets", "", text(t, put), &none); none.Terms != nil {
+		t.Errorf("a dataset that was put without terms has %+v", none.Terms)
 	}
 }

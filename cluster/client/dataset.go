@@ -21,7 +21,7 @@ type DatasetEndpoint struct {
 	Format string   `json:"format" enum:"alertmanager,alertmanager-webhook,cloudevents,openlineage"`
 	URL    string   `json:"url"`
 	Token  string   `json:"token,omitempty" doc:"where the nodes find the token; never the token"`
-	On     []string `json:"on" doc:"started, succeeded, failed, cancelled, found, planned"`
+	On     []string `json:"on" doc:"started, succeeded, failed, cancelled, found, planned, sla-at-risk, sla-missed"`
 }
 
 // DatasetPolicy is what the cluster does by itself when a scan has found records missing.
@@ -44,6 +44,7 @@ type PutDataset struct {
 	Every       string            `json:"every,omitempty" example:"6h" doc:"time between two scans; or cron"`
 	Cron        string            `json:"cron,omitempty" example:"0 3 * * *" doc:"in UTC"`
 	Policy      *DatasetPolicy    `json:"policy,omitempty" doc:"what happens by itself; left out, it is notify"`
+	Terms       *Terms            `json:"terms,omitempty" doc:"of the jobs that the policy starts; of policies that start any"`
 	Seen        uint64            `json:"seen,omitempty" doc:"modifyIndex of the version that is replaced; 0 for a new dataset"`
 	Reason      string            `json:"reason,omitempty"`
 }
@@ -61,6 +62,7 @@ type Dataset struct {
 	Every       string            `json:"every,omitempty"`
 	Cron        string            `json:"cron,omitempty"`
 	Policy      DatasetPolicy     `json:"policy"`
+	Terms       *Terms            `json:"terms,omitempty" doc:"of the jobs that the policy starts"`
 	Plans       []DatasetPlan     `json:"plans" doc:"that the cluster made of what scans found, newest first"`
 	Scannable   bool              `json:"scannable" doc:"whether the cluster knows how to scan it"`
 	CreatedBy   string            `json:"createdBy"`

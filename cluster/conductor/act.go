@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"backstitch/cluster/sla"
 	"backstitch/fsm"
 	"backstitch/fsm/flow"
 )
@@ -94,7 +95,14 @@ func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.S
 		case !t.done:
 			return nil, nil
 		case t.out.made != nil:
-			return &proposal{command: fsm.PlanStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Made: t.out.made}, why: "the plan is made", step: s, state: st}, nil
+			c, out, err := planned(view, f, fsm.PlanStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Made: t.out.made}, t.out.terms, now)
+			if err != nil {
+				return nil, err
+			}
+			if c == nil {
+				return settle(out)
+			}
+			return &proposal{command: c, why: "the plan is made", step: s, state: st}, nil
 		}
 		return settle(t.out)
 	}
@@ -104,6 +112,28 @@ func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.S
 	}
 	l.start(ctx, s, st, at, do, now)
 	return nil, nil
+}
+
+// planned is the command that hands in a plan whose job has terms, nil for none. The clock of its deadline starts when the loss was detected, as for a job that a
+// person submits. A cluster that would not keep them is given no job: nil, and what comes of the step.
+func planned(view *fsm.View, f fsm.Flow, c fsm.PlanStep, terms *fsm.JobTerms, now int64) (fsm.Command, outcome, error) {
+	if terms == nil {
+		return c, outcome{}, nil
+	}
+	version, err := view.Version()
+	if err != nil {
+		return nil, outcome{}, err
+	}
+	on := fsm.PlanStepOnTerms{Plan: c, Terms: *terms}
+	if since, _ := fsm.Since(on.Op()); version < since {
+		return nil, failed(flow.Refused, "hours and a deadline of a flow's job need cluster version %d, and this one is at %d", since, version), nil
+	}
+	if on.Terms.WithinNanos != 0 {
+		if on.Terms.DetectedUnixNanos, err = sla.Detected(view, f.Namespace, c.Made.Name, now); err != nil {
+			return nil, outcome{}, err
+		}
+	}
+	return on, outcome{}, nil
 }
 
 // effect is what there is to do for a step, nil when it has come to its end already.
@@ -180,12 +210,12 @@ func (c *Config) plan(ctx context.Context, spec []byte) outcome {
 	if c.Planner == nil {
 		return failed(flow.Refused, "this node makes no plans")
 	}
-	m, err := c.Planner.Plan(ctx, spec)
+	m, terms, err := c.Planner.Plan(ctx, spec)
 	switch {
 	case err == nil && m == nil:
 		return outcome{why: "nothing to write and nothing to compare"}
 	case err == nil:
-		return outcome{made: m}
+		return outcome{made: m, terms: terms}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failed(flow.TimedOut, "the plan was not made in time")
 	case errors.Is(err, ErrRefused):
@@ -227,8 +257,13 @@ func (l *Loop) refused(p proposal, r fsm.Result) {
 		l.held[*p.begins] = l.cfg.Clock().Add(holdFor)
 		return
 	}
-	c, ok := p.command.(fsm.PlanStep)
-	if !ok {
+	var c fsm.PlanStep
+	switch made := p.command.(type) {
+	case fsm.PlanStep:
+		c = made
+	case fsm.PlanStepOnTerms:
+		c = made.Plan
+	default:
 		return
 	}
 	t := l.tasks[attempt{c.Flow, c.Step, c.Attempt}]

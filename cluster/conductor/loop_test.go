@@ -44,6 +44,7 @@ type world struct {
 	answer            func(req *http.Request, nth int) (int, error)
 	jobFails          int // how many times a job fails before it succeeds
 	plans             int
+	terms             *fsm.JobTerms // of the jobs of plans
 	warn              bool
 	slow              time.Duration // each call
 	elsewhere         http.RoundTripper
@@ -54,6 +55,12 @@ type world struct {
 var errDead = errors.New("the leader died")
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldAt(t, fsm.LatestVersion)
+}
+
+// newWorldAt is newWorld at a cluster version.
+func newWorldAt(t *testing.T, version uint32) *world {
 	t.Helper()
 	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem()})
 	if err != nil {
@@ -70,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	})
 	w := &world{t: t, machine: machine, calls: map[string]int{}, done: map[string]int{}}
 	w.must(fsm.PutMember{Member: fsm.Member{ID: "a", Name: "a", Instance: [16]byte{1}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp}})
-	w.must(fsm.RaiseVersion{Version: fsm.LatestVersion})
+	w.must(fsm.RaiseVersion{Version: version})
 	return w
 }
 
@@ -174,16 +181,16 @@ func (w *world) effect(what string) {
 }
 
 // Plan makes a plan of one slice, into the place that the spec is.
-func (w *world) Plan(_ context.Context, spec []byte) (*fsm.MadePlan, error) {
+func (w *world) Plan(_ context.Context, spec []byte) (*fsm.MadePlan, *fsm.JobTerms, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.plans++
 	var name string
 	if err := json.Unmarshal(spec, &name); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if w.nothing {
-		return nil, nil
+		return nil, nil, nil
 	}
 	id := partition.JobID("bs-" + name)
 	if w.other {
@@ -199,7 +206,7 @@ func (w *world) Plan(_ context.Context, spec []byte) (*fsm.MadePlan, error) {
 	if w.warn {
 		m.Warnings = []string{"BST-P210 look at it"}
 	}
-	return m, nil
+	return m, w.terms, nil
 }
 
 // RoundTrip is a stranger who knows tokens: what is asked twice under one is done once.
@@ -537,6 +544,49 @@ func TestPlansThatCanNotRunAtOnce(t *testing.T) {
 		w.lead(20 * time.Second)
 		if f, states := w.flow("fl-b"); f.State != fsm.FlowSucceeded || !states["fill"].Proved {
 			t.Errorf("got %s, %+v, want succeeded with a proof", f.State, states["fill"])
+		}
+	})
+}
+
+// The job of a step has the terms of its recovery from the command on that starts it, also behind a person's yes; the clock of its deadline starts when a scan of
+// that name found the loss, or with the job.
+func TestJobsOfStepsHaveTheirTerms(t *testing.T) {
+	for _, warn := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.warn = warn
+			w.terms = &fsm.JobTerms{Calendar: partition.Calendar{Zone: "UTC", Blackouts: []partition.Window{{Cron: "0 3 * * *", Duration: time.Hour}}},
+				WithinNanos: int64(2 * time.Hour), AlertPercent: 75, CompletePPM: 1_000_000}
+			w.must(fsm.SubmitFlow{ID: "fl-a", Name: "f", Steps: []flow.Step{{Name: "fill", Kind: Recovery, Body: []byte(`"orders"`)}}})
+			began := time.Now()
+			w.lead(time.Minute)
+			planned := time.Now()
+			if warn {
+				time.Sleep(time.Hour)
+				_, states := w.flow("fl-a")
+				w.must(fsm.ApproveStep{Flow: "fl-a", Step: "fill", Attempt: states["fill"].Attempt})
+			}
+			v := w.machine.View()
+			defer v.Close()
+			x, ok, err := v.Terms("bs-orders")
+			detected := time.Unix(0, x.DetectedUnixNanos)
+			if err != nil || !ok || len(x.Calendar.Blackouts) != 1 || x.DeadlineUnixNanos-x.DetectedUnixNanos != int64(2*time.Hour) || detected.Before(began) || detected.After(planned) {
+				t.Errorf("warnings %t: the job has terms %t %+v, %v", warn, ok, x, err)
+			}
+		})
+	}
+}
+
+// A cluster that would not keep terms is given no job that has any.
+func TestTermsThatWouldNotBeKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldAt(t, 7)
+		w.terms = &fsm.JobTerms{Calendar: partition.Calendar{Zone: "UTC", Blackouts: []partition.Window{{Cron: "0 3 * * *", Duration: time.Hour}}}}
+		w.must(fsm.SubmitFlow{ID: "fl-a", Name: "f", Steps: []flow.Step{{Name: "fill", Kind: Recovery, Body: []byte(`"orders"`)}}})
+		w.lead(time.Minute)
+		f, states := w.flow("fl-a")
+		if st := states["fill"]; st.Status != flow.Broken || st.Job != "" || !strings.Contains(st.Why, "cluster version 8") {
+			t.Errorf("flow %s, step %+v", f.State, st)
 		}
 	})
 }

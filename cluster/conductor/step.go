@@ -49,9 +49,9 @@ type Question struct {
 }
 
 // Planner makes the plan of a recovery step. It runs on the leader. A nil plan has nothing to write and nothing to compare. An error that is
-// ErrRefused will be the same the next time.
+// ErrRefused will be the same the next time. The terms are those of its job, nil for none; the conductor says when the loss was detected.
 type Planner interface {
-	Plan(ctx context.Context, spec []byte) (*fsm.MadePlan, error)
+	Plan(ctx context.Context, spec []byte) (*fsm.MadePlan, *fsm.JobTerms, error)
 }
 
 // Check says why no conductor takes a step, nil when one does.
@@ -146,6 +146,7 @@ type outcome struct {
 	why   string
 	after time.Duration // the other end asks for a pause of this length
 	made  *fsm.MadePlan // of a recovery step: it goes on
+	terms *fsm.JobTerms // of its job, nil for none
 }
 
 func failed(class flow.Class, format string, args ...any) outcome {

@@ -9,5 +9,5 @@
 //
 // What is not here: how fast jobs are (cluster), what a judgement is (cluster/forecast), who hears of it (fsm's outbox, cluster/notify).
 //
-// Reading order: clock.go, loop.go.
+// Reading order: detected.go, clock.go, loop.go.
 package sla

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"backstitch/cluster/client"
+	"backstitch/replay/recovery"
 	"backstitch/replay/scan"
 	"backstitch/replay/spec"
 )
@@ -142,6 +144,13 @@ func datasetSubmission(d *spec.Dataset) (client.PutDataset, error) {
 		policy.MaxRecords, policy.MaxBytes = l.MaxRecords, most
 	}
 	put.Policy = &policy
+	if r := d.Terms(); r != nil {
+		t, err := recovery.TermsOf(&r.Spec)
+		if err != nil {
+			return put, err
+		}
+		put.Terms = terms(t)
+	}
 	rate := spec.Bytes("")
 	if s := d.Spec.Schedule; s != nil {
 		every, err := s.Every.Parse()
@@ -260,6 +269,15 @@ func showDataset(w io.Writer, d client.Dataset) error {
 		fmt.Fprintf(w, "  scanned    %s\n", rule)
 	}
 	fmt.Fprintf(w, "  policy     %s\n", policyText(d.Policy))
+	if t := d.Terms; t != nil {
+		if n := len(t.PeakHours) + len(t.Blackout); n > 0 {
+			fmt.Fprintf(w, "  hours      %d with a limit and %d in which nothing runs, in %s\n", len(t.PeakHours), len(t.Blackout), t.Timezone)
+		}
+		if s := t.SLA; s != nil {
+			fmt.Fprintf(w, "  sla        %s %% within %s of the detection, alert after %d %%\n", ppmText(s.CompletePPM),
+				untilText(time.Duration(s.RecoverWithinMs)*time.Millisecond), s.AlertPercent)
+		}
+	}
 	if open := openPlans(d); len(open) > 0 {
 		if err := plansText(w, d, open); err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/replay/spec"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestWhichPlanACommandIsAbout: the one that is named, or the only one that waits; never one of two.
@@ -58,5 +60,37 @@ func TestAPolicyGoesToTheClusterWithItsLimits(t *testing.T) {
 	}
 	if on := strings.Join(put.Endpoints[0].On, ","); on != "succeeded,failed,found,planned" {
 		t.Errorf("the endpoint hears of %s", on)
+	}
+}
+
+// Hours and a deadline go to the cluster as a recovery's do, are shown, and let endpoints hear of deadlines.
+func TestADatasetsTermsGoToTheCluster(t *testing.T) {
+	d, err := spec.ParseDataset("x", []byte(datasetText+`  policy: planAndWait
+  hours: {timezone: Europe/Berlin, blackout: [{cron: "0 7 * * MON-FRI", duration: 12h}]}
+  sla: {recoverWithin: 6h}
+`), spec.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put, err := datasetSubmission(d.WithDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &client.Terms{Timezone: "Europe/Berlin", Blackout: []client.Window{{Cron: "0 7 * * MON-FRI", DurationMs: 12 * 3_600_000}},
+		SLA: &client.SLA{RecoverWithinMs: 6 * 3_600_000, AlertPercent: 75, CompletePPM: 1_000_000}}
+	if diff := cmp.Diff(put.Terms, want); diff != "" {
+		t.Fatalf("terms (-got +want):\n%s", diff)
+	}
+	if on := strings.Join(put.Endpoints[0].On, ","); on != "succeeded,failed,found,planned,sla-at-risk,sla-missed" {
+		t.Errorf("the endpoint hears of %s", on)
+	}
+	var shown strings.Builder
+	if err := showDataset(&shown, client.Dataset{Terms: put.Terms}); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"hours      0 with a limit and 1 in which nothing runs, in Europe/Berlin", "sla        100 % within 6h0m of the detection, alert after 75 %"} {
+		if !strings.Contains(shown.String(), line) {
+			t.Errorf("no %q in:\n%s", line, shown.String())
+		}
 	}
 }

@@ -32,18 +32,18 @@ var _ conductor.Planner = (*flowPlanner)(nil)
 
 // Plan compares anew what the spec says and freezes what is missing. Partitions that can not be compared are a warning, since no proof will
 // cover them.
-func (p *flowPlanner) Plan(ctx context.Context, text []byte) (*fsm.MadePlan, error) {
+func (p *flowPlanner) Plan(ctx context.Context, text []byte) (*fsm.MadePlan, *fsm.JobTerms, error) {
 	kinds := map[string]string{}
 	for name, c := range p.cfg.Connections {
 		kinds[name] = c.Kind()
 	}
 	r, err := spec.Parse("of the step", text, spec.Options{Connections: kinds})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", conductor.ErrRefused, err)
+		return nil, nil, fmt.Errorf("%w: %w", conductor.ErrRefused, err)
 	}
 	sets, err := p.sets()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg := gap.DefaultConfig()
 	cfg.NewBag, cfg.Spill = match.Spill(sets), sets
@@ -51,19 +51,19 @@ func (p *flowPlanner) Plan(ctx context.Context, text []byte) (*fsm.MadePlan, err
 	var known *recovery.Error
 	switch {
 	case errors.As(err, &known):
-		return nil, fmt.Errorf("%w: %w", conductor.ErrRefused, err)
+		return nil, nil, fmt.Errorf("%w: %w", conductor.ErrRefused, err)
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case len(plan.Slices) == 0 && plan.Totals.Cannot > 0:
-		return nil, fmt.Errorf("%w: nothing is written, and %d partitions can not be compared", conductor.ErrRefused, plan.Totals.Cannot)
+		return nil, nil, fmt.Errorf("%w: nothing is written, and %d partitions can not be compared", conductor.ErrRefused, plan.Totals.Cannot)
 	case len(plan.Slices) == 0:
-		return nil, nil
+		return nil, nil, nil
 	}
 	m, err := scan.Freeze(plan)
 	if err == nil && plan.Totals.Cannot > 0 {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("%d partitions can not be compared, and no proof will cover them", plan.Totals.Cannot))
 	}
-	return m, err
+	return m, scan.Terms(plan), err
 }
 
 // sets is where hashes go that do not fit into memory.

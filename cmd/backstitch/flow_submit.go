@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/cluster/conductor"
+	"backstitch/fsm"
 	"backstitch/fsm/flow"
 	"backstitch/replay/spec"
 )
@@ -45,6 +47,9 @@ Exit status: 0 every step succeeded, 1 it failed or was cancelled, 2 a file is w
 			return err
 		}
 		defer c.Close()
+		if err := keepsTerms(cmd.Context(), c, sub); err != nil {
+			return err
+		}
 		f, err := c.SubmitFlow(cmd.Context(), sub)
 		if err != nil {
 			return err
@@ -109,6 +114,32 @@ func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
 		out.Steps = append(out.Steps, step)
 	}
 	return out, nil
+}
+
+// termsLevel is the cluster version from which on jobs of flows keep to hours and deadlines.
+var termsLevel, _ = fsm.Since(fsm.PlanStepOnTerms{}.Op())
+
+// keepsTerms refuses a flow whose jobs have hours or a deadline, where a leader of an older program would start them without.
+func keepsTerms(ctx context.Context, c *client.Client, sub client.SubmitFlow) error {
+	for _, s := range sub.Steps {
+		var r spec.Recovery
+		if s.Kind != conductor.Recovery || json.Unmarshal(s.Body, &r) != nil || !r.Timed() {
+			continue
+		}
+		now, err := c.Cluster(ctx)
+		if err != nil {
+			return err
+		}
+		if now.Level < termsLevel {
+			return &client.Error{Problem: client.Problem{
+				Code: client.CodeNeedsVersion, Title: "not every member can do this yet",
+				Detail: fmt.Sprintf("step %s has hours or a deadline, and the cluster is at version %d, not %d", s.Name, now.Level, termsLevel),
+				Next:   "backstitch cluster status     then upgrade every node, or leave spec.sla and the windows out",
+			}}
+		}
+		return nil
+	}
+	return nil
 }
 
 // stepBody is what a step does, as who does it reads it.

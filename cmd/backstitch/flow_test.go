@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"backstitch/cluster/client"
 	"backstitch/cluster/conductor"
@@ -40,8 +41,20 @@ func TestFlowSubmission(t *testing.T) {
 	}
 	for _, more := range []string{"sla: {recoverWithin: 6h}", `schedule: {blackout: [{cron: "0 2 * * *", duration: 1h}]}`} {
 		write("ORDERS.yaml", recovery+"  "+more+"\n")
-		if _, err := flowSubmission(file, &places{}); !errors.As(err, &coded) || coded.ErrorCode() != spec.CodeNoRecovery {
-			t.Errorf("a step whose recovery has %s, which nobody would keep to: got %v", more, err)
+		got, err := flowSubmission(file, &places{})
+		if err != nil {
+			t.Errorf("a step whose recovery has %s: %v", more, err)
+			continue
+		}
+		for level, taken := range map[uint32]bool{7: false, 8: true} { // a leader of an older program would start the job without
+			c, err := client.New(client.Config{Addresses: []string{api{"GET /v1/cluster": client.Cluster{ID: "c-1", Level: level}}.serve(t)}, Retry: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := keepsTerms(t.Context(), c, got); (err == nil) != taken || err != nil && !client.HasCode(err, client.CodeNeedsVersion) {
+				t.Errorf("%s at cluster version %d: %v", more, level, err)
+			}
+			c.Close()
 		}
 	}
 	write("ORDERS.yaml", recovery)

@@ -46,8 +46,7 @@ func termLines(w io.Writer, j client.Job, now time.Time) {
 	if d.Why != "" {
 		fmt.Fprintf(w, ": %s", d.Why)
 	}
-	fmt.Fprintf(w, "\n               %s %% until %s, detected %s", strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.4f", float64(d.CompletePPM)/1e4), "0"), "."),
-		stamp(d.At), stamp(d.DetectedAt))
+	fmt.Fprintf(w, "\n               %s %% until %s, detected %s", ppmText(d.CompletePPM), stamp(d.At), stamp(d.DetectedAt))
 	if !j.Terminal() && now.Before(d.At) {
 		fmt.Fprintf(w, ", %s left", untilText(d.At.Sub(now)))
 	}
@@ -102,4 +101,9 @@ func hoursText(h *client.Hours) string {
 		return "no window is on, and none comes within 400 days"
 	}
 	return strings.Join(out, "; ")
+}
+
+// ppmText is millionths as percent, without zeros at the end.
+func ppmText(ppm uint32) string {
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.4f", float64(ppm)/1e4), "0"), ".")
 }

@@ -74,7 +74,7 @@ func NewRecipe(r *spec.Recovery) (Recipe, gap.Scope, error) {
 	if out.Feedback, err = newFeedback(s.Throttle); err != nil {
 		return out, gap.Scope{}, err
 	}
-	if out.Terms, err = newTerms(s); err != nil {
+	if out.Terms, err = TermsOf(s); err != nil {
 		return out, gap.Scope{}, err
 	}
 	out.Version = out.Needs()

@@ -31,8 +31,8 @@ type Window struct {
 	RequestsPerSecond int64  `json:"requestsPerSecond,omitempty"`
 }
 
-// newTerms is nil where the spec has neither hours nor a deadline.
-func newTerms(s *spec.Spec) (*Terms, error) {
+// TermsOf is nil where the spec, which has its defaults, has neither hours nor a deadline.
+func TermsOf(s *spec.Spec) (*Terms, error) {
 	cal, err := s.Schedule.Calendar()
 	if err != nil {
 		return nil, fmt.Errorf("spec.schedule: %w", err)

@@ -125,10 +125,12 @@ func (t *teller) about(rec fsm.AuditRecord) string {
 		return when(mine, "the plan was submitted")
 	case fsm.SubmitJobOnTerms{}.Op():
 		return when(mine, "the plan was submitted, with hours or a deadline")
-	case fsm.PlanStep{}.Op():
+	case fsm.PlanStep{}.Op(), fsm.PlanStepOnTerms{}.Op():
 		return when(rec.Index == t.job.CreateIndex, "the plan was made and started by "+rec.Subject)
 	case fsm.ApproveStep{}.Op():
 		return when(rec.Index == t.job.CreateIndex, "the plan was approved and started, of "+rec.Subject)
+	case fsm.TellSLA{}.Op():
+		return when(mine, "the deadline was told of")
 	case fsm.StartJob{}.Op():
 		return when(mine, "the job was approved and started")
 	case fsm.PauseJob{}.Op():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -80,6 +81,17 @@ func Freeze(p *recovery.Plan) (*fsm.MadePlan, error) {
 		m.Warnings = append(m.Warnings, strings.ToValidUTF8(text[:min(len(text), maxWarning)], ""))
 	}
 	return m, nil
+}
+
+// Terms are when the job of a plan may work and until when it has to be done, nil for a plan that says neither.
+func Terms(p *recovery.Plan) *fsm.JobTerms {
+	t := p.Recipe.Terms
+	if t == nil {
+		return nil
+	}
+	return &fsm.JobTerms{
+		Calendar: t.Calendar(), WithinNanos: t.RecoverWithinMs * int64(time.Millisecond), AlertPercent: t.AlertPercent, CompletePPM: t.CompletePPM,
+	}
 }
 
 // made is a plan as the book keeps it. One that the book has no room for is refused: somebody has to plan in steps.

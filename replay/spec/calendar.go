@@ -58,13 +58,13 @@ func window(list string, i int, cron string, d Duration) (partition.Window, erro
 // for one file.
 var looked = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// calendar refuses windows that nobody can have meant.
-func (c *checker) calendar(s *Schedule) {
+// calendar refuses windows that nobody can have meant, in the schedule at a place.
+func (c *checker) calendar(at string, s *Schedule) {
 	if s == nil {
 		return
 	}
 	if s.Timezone != "" && len(s.PeakHours)+len(s.Blackout) == 0 {
-		c.add(CodeCalendar, "spec.schedule.timezone", "a time zone is for windows, and there are none", "leave timezone out: all other times are UTC")
+		c.add(CodeCalendar, at+".timezone", "a time zone is for windows, and there are none", "leave timezone out: all other times are UTC")
 		return
 	}
 	cal, err := s.Calendar()
@@ -75,7 +75,7 @@ func (c *checker) calendar(s *Schedule) {
 	if !errors.As(err, &wrong) {
 		return
 	}
-	path := "spec.schedule." + wrong.List
+	path := at + "." + wrong.List
 	if wrong.Index >= 0 {
 		path = fmt.Sprintf("%s.%d", path, wrong.Index)
 	}

@@ -42,12 +42,34 @@ type DatasetSpec struct {
 	Policy string `json:"policy,omitempty" jsonschema:"enum=notify,enum=planAndWait,enum=run,default=notify"`
 	// What policy run may write without a person, in one plan. Needed with it, and with it only.
 	Limits *PolicyLimits `json:"limits,omitempty"`
+	// When jobs may work that the policy starts. They keep to it as to spec.schedule of a recovery. Of policies that start jobs only.
+	Hours *Hours `json:"hours,omitempty"`
+	// Until when they have to be done. The clock starts when the scan ended that found the loss. Of policies that start jobs only.
+	SLA *SLA `json:"sla,omitempty"`
 	// Which change of the schemas that records name is expected. Needs registries. Left out, schemas are noted and nothing is said about them.
 	Schemas *SchemaWatch `json:"schemas,omitempty"`
 	// When the cluster scans the targets against the reference. Left out, it scans when it is told to.
 	Schedule *DatasetSchedule `json:"schedule,omitempty"`
 	// Who hears of what happens to the dataset.
 	Notify []Notify `json:"notify,omitempty" jsonschema:"maxItems=8"`
+}
+
+// Hours are when jobs may work. At least one of its lists has a window.
+type Hours struct {
+	// Time zone of the windows, an IANA name such as Europe/Berlin. Left out, it is UTC.
+	Timezone string `json:"timezone,omitempty" jsonschema:"minLength=1,maxLength=64"`
+	// Hours in which a job keeps below a limit.
+	PeakHours []PeakHours `json:"peakHours,omitempty" jsonschema:"minItems=1,maxItems=32"`
+	// Hours in which nothing of a job runs. What runs when one begins commits, and goes on when it is over.
+	Blackout []Blackout `json:"blackout,omitempty" jsonschema:"minItems=1,maxItems=32"`
+}
+
+// schedule is the part of a recovery's schedule that says the same.
+func (h *Hours) schedule() *Schedule {
+	if h == nil {
+		return nil
+	}
+	return &Schedule{Timezone: h.Timezone, PeakHours: h.PeakHours, Blackout: h.Blackout}
 }
 
 // SchemaWatch says what a schema has to be that records name and that no earlier scan of the pair has met. What is not so is a finding.
@@ -93,7 +115,7 @@ type Notify struct {
 	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
 	// Where the agents find a bearer token: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
 	Token string `json:"token,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
-	// What is told. Left out, it is everything that the format has words for and that can happen: alerts are raised by failed, found, planned, sla-at-risk and sla-missed, and resolved by succeeded; nothing is planned under policy notify. Deadlines (sla-at-risk, sla-missed) are told of where they are named.
+	// What is told. Left out, it is everything that the format has words for and that can happen: alerts are raised by failed, found, planned, sla-at-risk and sla-missed, and resolved by succeeded; nothing is planned under policy notify. Of deadlines, sla-at-risk and sla-missed, nothing is told by default where the dataset has no sla; jobs that people start may have one all the same.
 	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found,enum=planned,enum=sla-at-risk,enum=sla-missed"`
 }
 
@@ -109,9 +131,9 @@ func NotifyOn(format string) []string {
 }
 
 // notifyDefault are those that on has when it is left out. An older cluster has no word for deadlines, and takes what names none.
-func notifyDefault(format, policy string) []string {
+func notifyDefault(format, policy string, sla bool) []string {
 	return slices.DeleteFunc(NotifyOn(format), func(word string) bool {
-		return word == "planned" && policy == DefaultPolicy || word == "sla-at-risk" || word == "sla-missed"
+		return word == "planned" && policy == DefaultPolicy || (word == "sla-at-risk" || word == "sla-missed") && !sla
 	})
 }
 
@@ -120,10 +142,16 @@ func (d *Dataset) WithDefaults() *Dataset {
 	out := *d
 	orText(&out.Metadata.Namespace, DefaultNamespace)
 	orText(&out.Spec.Policy, DefaultPolicy)
+	if d.Spec.Hours != nil {
+		h := *d.Spec.Hours
+		orText(&h.Timezone, DefaultTimezone)
+		out.Spec.Hours = &h
+	}
+	out.Spec.SLA = d.Spec.SLA.withDefaults()
 	out.Spec.Notify = make([]Notify, len(d.Spec.Notify))
 	for i, n := range d.Spec.Notify {
 		if len(n.On) == 0 {
-			n.On = notifyDefault(n.Format, out.Spec.Policy)
+			n.On = notifyDefault(n.Format, out.Spec.Policy, out.Spec.SLA != nil)
 		}
 		out.Spec.Notify[i] = n
 	}
@@ -131,6 +159,18 @@ func (d *Dataset) WithDefaults() *Dataset {
 		out.Spec.Notify = nil
 	}
 	return &out
+}
+
+// Terms is a recovery with the hours and the deadline that jobs of the policy have, nil where they have neither. d has its defaults.
+func (d *Dataset) Terms() *Recovery {
+	if d.Spec.Hours == nil && d.Spec.SLA == nil {
+		return nil
+	}
+	r := &Recovery{Spec: Spec{Schedule: &Schedule{}, SLA: d.Spec.SLA}}
+	if d.Spec.Hours != nil {
+		r.Spec.Schedule = d.Spec.Hours.schedule()
+	}
+	return r
 }
 
 // Recoveries returns the dataset as pairs of reference and target, in the order of the targets: what a scan of each compares.

@@ -66,6 +66,7 @@ func (d *Dataset) semantics(opts Options) []Problem {
 	c.annotations(d.Metadata.Annotations)
 	c.dueTimes(d.Spec.Schedule)
 	c.policy(d.Spec)
+	c.terms(d.Spec)
 	c.schemas(d.Spec.Schemas, reference)
 	for i, n := range d.Spec.Notify {
 		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i], d.Spec.Policy)
@@ -136,6 +137,26 @@ func (c *checker) dueTimes(s *DatasetSchedule) {
 	if n, err := s.Rate.Parse(); err != nil || s.Rate != "" && n == 0 {
 		c.add(CodeUnit, "spec.schedule.rate", fmt.Sprintf("spec.schedule.rate is %s", s.Rate), unitHints[bytesPattern])
 	}
+}
+
+// terms refuses hours and a deadline of jobs that there will not be, and those that can not be meant.
+func (c *checker) terms(s DatasetSpec) {
+	starts := cmp.Or(s.Policy, DefaultPolicy) != DefaultPolicy
+	for _, field := range [...]struct {
+		name string
+		has  bool
+	}{{"hours", s.Hours != nil}, {"sla", s.SLA != nil}} {
+		if field.has && !starts {
+			c.add(CodeTogether, "spec."+field.name, fmt.Sprintf("policy %s starts no jobs, so nobody would keep to %s", DefaultPolicy, field.name),
+				"leave it out, or policy: planAndWait")
+		}
+	}
+	if h := s.Hours; h != nil && len(h.PeakHours)+len(h.Blackout) == 0 {
+		c.add(CodeCalendar, "spec.hours", "hours without a window", `such as blackout: [{cron: "0 7 * * MON-FRI", duration: 12h}]`)
+	} else {
+		c.calendar("spec.hours", s.Hours.schedule())
+	}
+	c.deadline(s.SLA)
 }
 
 // policy refuses what would write without limits, and limits that nobody would look at.

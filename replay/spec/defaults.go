@@ -88,16 +88,7 @@ func (r *Recovery) WithDefaults() *Recovery {
 	if sched.Timezone == "" && len(sched.PeakHours)+len(sched.Blackout) > 0 {
 		sched.Timezone = DefaultTimezone
 	}
-	if s.SLA != nil {
-		sla := *s.SLA
-		if sla.Completeness == "" {
-			sla.Completeness = DefaultCompleteness
-		}
-		if sla.AlertAt == "" {
-			sla.AlertAt = DefaultAlertAt
-		}
-		s.SLA = &sla
-	}
+	s.SLA = s.SLA.withDefaults()
 	if size.Bytes == "" {
 		size.Bytes = DefaultSliceBytes
 	}
@@ -187,4 +178,19 @@ func (r *Recovery) TargetTopic() string {
 		return t.S3.Topic
 	}
 	return ""
+}
+
+// withDefaults returns a copy in which everything that was left out is written out, nil for nil.
+func (s *SLA) withDefaults() *SLA {
+	if s == nil {
+		return nil
+	}
+	out := *s
+	if out.Completeness == "" {
+		out.Completeness = DefaultCompleteness
+	}
+	if out.AlertAt == "" {
+		out.AlertAt = DefaultAlertAt
+	}
+	return &out
 }

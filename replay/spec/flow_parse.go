@@ -42,26 +42,15 @@ func (f *Flow) Recoveries(read func(name string) ([]byte, error), opts Options) 
 		if err != nil {
 			return nil, err
 		}
-		if word := r.timed(); word != "" {
-			return nil, &pathError{Problem{Code: CodeNoRecovery, Message: fmt.Sprintf("step %s uses %s, which has %s", s.Name, s.Uses.File, word),
-				Hint: "leave it out: a job of a flow begins when its step does, and has no hours and no deadline of its own"}}
-		}
 		out[i] = r
 	}
 	return out, nil
 }
 
-// timed names what of r says when it may run and until when it has to be done, "" for nothing. A job of a flow does not keep to it.
-func (r *Recovery) timed() string {
-	switch h := r.Spec.Schedule; {
-	case r.Spec.SLA != nil:
-		return "an sla"
-	case h != nil && len(h.PeakHours) > 0:
-		return "schedule.peakHours"
-	case h != nil && len(h.Blackout) > 0:
-		return "schedule.blackout"
-	}
-	return ""
+// Timed reports whether r says when it may run, or until when it has to be done.
+func (r *Recovery) Timed() bool {
+	s := r.Spec.Schedule
+	return r.Spec.SLA != nil || s != nil && len(s.PeakHours)+len(s.Blackout) > 0
 }
 
 // Graph returns the steps as the rules of flows see them, without what they do. f has its defaults and is valid.

@@ -29,7 +29,7 @@ const (
 	CodeGate       = "BST-E1303" // a gate on what is not needed, or leaves no proof
 	CodeStep       = "BST-E1304" // a step that does nothing, or several things
 	CodeRetry      = "BST-E1305" // pauses that contradict each other
-	CodeNoRecovery = "BST-E1306" // a step uses a file of another kind, or one that says when it may run
+	CodeNoRecovery = "BST-E1306" // a step uses a file of another kind
 
 	CodeExpression   = "BST-E1152" // an expression can not be compiled
 	CodeModuleDigest = "BST-E1156" // a WebAssembly module has another digest than the spec says

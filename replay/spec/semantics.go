@@ -28,7 +28,7 @@ func semantics(r *Recovery, opts Options) []Problem {
 	c.remapped(r)
 	c.bounds(r)
 	c.throttle(r)
-	c.calendar(r.Spec.Schedule)
+	c.calendar("spec.schedule", r.Spec.Schedule)
 	c.deadline(r.Spec.SLA)
 	c.units(r)
 	return c.problems
