@@ -63,6 +63,7 @@ const (
 	kindYield        kind = 'Y' // job, number -> yielded, of a lease that is to be given back
 	kindTold         kind = 'Q' // job -> Told
 	kindJobTerms     kind = '1' // 'd', dataset or 'f', flow, step -> JobTerms of jobs that are not there yet
+	kindMaintenance  kind = '0' // name -> Maintenance
 	kindFlow         kind = 'F' // flow -> Flow
 	kindFlowGraph    kind = 'n' // flow -> FlowGraph
 	kindFlowActive   kind = 'V' // flow -> mark, as long as it has not ended
@@ -258,6 +259,8 @@ func (k kind) String() string {
 		return "terms of a job"
 	case kindJobTerms:
 		return "terms of jobs to come"
+	case kindMaintenance:
+		return "window of maintenance"
 	case kindTold:
 		return "what is told of a deadline"
 	case kindYield:
@@ -367,6 +370,8 @@ func (k kind) newValue() any {
 		return new(Terms)
 	case kindJobTerms:
 		return new(JobTerms)
+	case kindMaintenance:
+		return new(Maintenance)
 	case kindTold:
 		return new(Told)
 	case kindYield:

@@ -74,6 +74,7 @@ var opTable = [...]opSpec{
 	{74, "put-alias", 5, decodeOp[PutAlias]},
 	{75, "revert-alias", 5, decodeOp[RevertAlias]},
 	{76, "void-job", 5, decodeOp[VoidJob]},
+	{77, "put-maintenance", 8, decodeOp[PutMaintenance]},
 	{78, "plan-step-on-terms", 8, decodeOp[PlanStepOnTerms]},
 	{79, "put-dataset-on-terms", 8, decodeOp[PutDatasetOnTerms]},
 	{80, "submit-flow", 7, decodeOp[SubmitFlow]},

@@ -168,6 +168,9 @@ func (g *generator) command() Command {
 	case n < 58:
 		id, owner, epoch := g.held()
 		if g.r.IntN(2) == 0 {
+			if g.r.IntN(3) == 0 {
+				return PutMaintenance{Name: string(rune('a' + g.r.IntN(4))), Scope: ScopeCluster, Zone: "UTC", FromUnixNanos: 1 + g.r.Int64N(1e13), SpanNanos: minSpanNanos}
+			}
 			return YieldLeases{[]Lease{{id, owner, epoch}}}
 		}
 		return RevokeLeases{[]Lease{{id, owner, epoch}}}

@@ -91,6 +91,7 @@ func promised() []string {
 		74: {UnknownJob, WrongState, Incomplete, Exists, Invalid},
 		75: {UnknownAlias, WrongState},
 		76: {UnknownJob, WrongState, Overlap, Invalid},
+		77: {Invalid},
 		78: {UnknownFlow, WrongState, Exists, Overlap, Invalid},
 		79: {WrongState, Invalid},
 		80: {Exists, Invalid},
@@ -345,6 +346,9 @@ func (a args) command(name string) Command {
 			x.Calendar.Peaks = []partition.Window{{Cron: strings.ReplaceAll(cron, "_", " "), Duration: time.Duration(a.num("span")) * time.Minute, Rate: partition.Rate{Bytes: a.num("bytes")}}}
 		}
 		return SubmitJobOnTerms{Submit: submit, Terms: x}
+	case "put-maintenance":
+		return PutMaintenance{Name: a.str("name"), Scope: Scope(a.str("scope")), Zone: a.str("zone"), Cron: strings.ReplaceAll(a.str("cron"), "_", " "),
+			FromUnixNanos: a.num("from"), SpanNanos: a.num("span") * int64(time.Minute), Off: a.str("off") != ""}
 	case "tell-sla":
 		k, _ := ParseNoticeKind(a.str("kind"))
 		return TellSLA{Job: a.job(), Kind: k, DeadlineUnixNanos: a.num("deadline"), Why: a.str("because")}
@@ -768,6 +772,13 @@ func (s *scenario) showBudgets(v *View, b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "terms of %s peaks %v blackouts %v detected %d deadline %d alert %d complete %d\n", x.Job, x.Calendar.Peaks, x.Calendar.Blackouts,
 			x.DetectedUnixNanos, x.DeadlineUnixNanos, x.AlertPercent, x.CompletePPM)
+	}
+	windows, err := v.Maintenance()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, m := range windows {
+		fmt.Fprintf(b, "maintenance %s of %s: %q in %s from %d for %s by %s\n", m.Name, m.Scope, m.Cron, m.Zone, m.FromUnixNanos, time.Duration(m.SpanNanos), m.PutBy)
 	}
 	for x, err := range v.AllTerms() {
 		if err != nil {
