@@ -48,6 +48,9 @@ func (b *book) Overview() (leader.Overview, error) {
 			out.Tokens = append(out.Tokens, k)
 		}
 	}
+	if out.Windows, err = v.Maintenance(); err != nil {
+		return out, fmt.Errorf("read windows of maintenance: %w", err)
+	}
 	out.Terms = map[partition.JobID]fsm.Terms{}
 	jobs, err := v.ActiveJobs()
 	if err != nil {

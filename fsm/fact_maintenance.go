@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Maintenance is a window in which jobs rest for a reason that is not theirs: the work on what they read or write. It comes again by a cron line, or is there
+// Maintenance is a window in which jobs that write rest for a reason that is not theirs: the work on what they read or write. It comes again by a cron line, or is there
 // once. The book keeps the words: what a cron line or a time zone means is for the leader.
 type Maintenance struct {
 	Name  string
@@ -87,12 +87,4 @@ func (v *View) Maintenance() ([]Maintenance, error) {
 		out = append(out, m)
 	}
 	return out, nil
-}
-
-// RestScopes are what windows of maintenance may be for that j rests in. Unlike Scopes they are there of what writes nothing too: a scan reads what is worked on.
-func (j *Job) RestScopes() []Scope {
-	if len(j.Locks) == 0 {
-		return []Scope{ScopeCluster, ScopeNamespace(j.Namespace)}
-	}
-	return j.Scopes()
 }

@@ -201,6 +201,8 @@ var examples = map[string][3]string{
 	"list-slices":            {"GET", "/v1/jobs/bs-%[1]s/slices", ""},
 	"list-tokens":            {"GET", "/v1/tokens", ""},
 	"metrics":                {"GET", "/metrics", ""},
+	"put-maintenance":        {"POST", "/v1/maintenance", `{"name":"kafka-upgrade","off":true}`},
+	"list-maintenance":       {"GET", "/v1/maintenance", ""},
 	"show-stacks":            {"GET", "/v1/node/stacks", ""},
 	"openapi":                {"GET", "/v1/openapi.json", ""},
 	"pause-flow":             {"POST", "/v1/flows/fl-%[1]s/pause", `{}`},

@@ -173,6 +173,8 @@ func (s *Server) routes() http.Handler {
 
 	read(api, "/v1/budgets", "list-budgets", "Budgets, and who has which part of them at the moment", s.listBudgets)
 
+	read(api, "/v1/maintenance", "list-maintenance", "Windows of maintenance", s.listMaintenance)
+
 	read(api, "/v1/flows", "list-flows", "The flows that are kept, newest first", s.listFlows)
 	read(api, "/v1/flows/{id}", "show-flow", "One flow, with its steps", s.showFlow)
 
@@ -191,6 +193,7 @@ func (s *Server) routes() http.Handler {
 		s.act("retry", func(id partition.JobID) fsm.Command { return fsm.RetryJob{ID: id} }))
 	write(api, "/v1/jobs/{id}/priority", "prioritise-job", "Change when a job gets its turn", s.prioritise)
 	write(api, "/v1/budgets", "put-budget", "Bound what jobs do to their targets in a second, or give it free", s.putBudget)
+	write(api, "/v1/maintenance", "put-maintenance", "Set a window of maintenance, or remove it", s.putMaintenance)
 	write(api, "/v1/jobs/{id}/discarded", "discard-records", "Give up records that a job has set aside", s.discard)
 	write(api, "/v1/jobs/{id}/discarded/restore", "restore-records", "Take back that records are given up", s.restoreDiscarded)
 	write(api, "/v1/jobs/{id}/proofs", "record-proof", "Add a proof made from outside", s.recordProof)

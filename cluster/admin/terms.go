@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/cluster/forecast"
+	"backstitch/cluster/maintenance"
 	"backstitch/cluster/sla"
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -103,16 +105,24 @@ func windows(ws []client.Window) (out []partition.Window) {
 	return out
 }
 
-// describeTerms adds what a job's hours and its deadline are at now.
+// describeTerms adds what a job's hours and its deadline are at now, and which windows of maintenance concern it.
 func (s *Server) describeTerms(view *fsm.View, out *client.Job, job fsm.Job) error {
 	x, ok, err := view.Terms(job.ID)
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
+	all, err := view.Maintenance()
+	if err != nil {
+		return err
+	}
+	windows := maintenance.Concerning(all, job.Scopes())
+	if !ok && len(windows) == 0 {
+		return nil
+	}
 	now := s.clock()
-	cal, err := calendar.New(x.Calendar)
-	if !x.Calendar.Empty() && !job.State.Terminal() {
-		out.Hours = describeHours(x.Calendar.Zone, cal, err, now)
+	if hours := !x.Calendar.Empty() || len(windows) > 0; hours && !job.State.Terminal() {
+		cal, err := maintenance.Calendar(x.Calendar, windows)
+		out.Hours = describeHours(cmp.Or(x.Calendar.Zone, "UTC"), cal, err, now)
 	}
 	if x.DeadlineUnixNanos == 0 {
 		return nil
@@ -141,6 +151,7 @@ func describeHours(zone string, cal *calendar.Calendar, err error, now time.Time
 	}
 	st := cal.At(now)
 	out.Blackout, out.Peak, out.Next = moment(st.Blackout), moment(st.Peak), moment(st.Next)
+	out.Maintenance, out.NextMaintenance = st.Closure, st.NextClosure
 	if !st.Rate.Unlimited() {
 		out.Rate = &client.Rate{Bytes: st.Rate.Bytes, Records: st.Rate.Records, Requests: st.Rate.Requests}
 	}

@@ -26,6 +26,8 @@ const (
 	CodeOverlap        = "BST-E1101" // another job holds one of the locks
 	CodeStalePlan      = "BST-E1107" // the world moved since the plan
 	CodeOtherCluster   = "BST-E1108" // the plan was made for another cluster
+	CodeWindowsMeet    = "BST-E1158" // two windows of maintenance of the same scope meet
+	CodeWindow         = "BST-E1159" // a window of maintenance can not be meant
 	CodeCalendar       = "BST-E1216" // the hours of a job can not be meant
 	CodeCheckIndex     = "BST-E1109" // --check-index does not match
 )
@@ -104,11 +106,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // ExitStatus is what a command that failed with e exits with. A known code decides, otherwise the HTTP status.
 func (e *Error) ExitStatus() int {
 	switch e.Code {
-	case CodeInvalid, CodeTooLarge, CodeCalendar:
+	case CodeInvalid, CodeTooLarge, CodeCalendar, CodeWindow:
 		return ExitUsage
 	case CodeNotFound:
 		return ExitNotFound
-	case CodeWrongState, CodeExists, CodeKeyReused, CodeOverlap, CodeStalePlan, CodeOtherCluster, CodeCheckIndex:
+	case CodeWrongState, CodeExists, CodeKeyReused, CodeOverlap, CodeStalePlan, CodeOtherCluster, CodeCheckIndex, CodeWindowsMeet:
 		return ExitConflict
 	case CodeNotAllowed, CodeUnauthorized, CodeForbidden, CodeSecondPerson, CodeNoFirstToken, CodeOwnRequest:
 		return ExitNotAllowed

@@ -28,11 +28,14 @@ type SLA struct {
 type Hours struct {
 	Timezone string     `json:"timezone"`
 	Blackout *time.Time `json:"blackout,omitempty" doc:"when the blackout ends that is on"`
-	Peak     *time.Time `json:"peak,omitempty" doc:"when the peak hours end that are on"`
-	Rate     *Rate      `json:"rate,omitempty" doc:"that the peak hours allow"`
-	Next     *time.Time `json:"next,omitempty" doc:"when the next window begins"`
-	NextKind string     `json:"nextKind,omitempty" enum:"blackout,peakHours"`
-	Problem  string     `json:"problem,omitempty" doc:"why the calendar can not be read by this node; then nothing of the job runs while such a node leads"`
+	// Maintenance and NextMaintenance are windows of the cluster, of the namespace or of the target: the blackout that is on and the next one are theirs.
+	Maintenance     string     `json:"maintenance,omitempty" doc:"name of the window of maintenance that is on; the blackout is that"`
+	NextMaintenance string     `json:"nextMaintenance,omitempty" doc:"name of the window of maintenance that begins next"`
+	Peak            *time.Time `json:"peak,omitempty" doc:"when the peak hours end that are on"`
+	Rate            *Rate      `json:"rate,omitempty" doc:"that the peak hours allow"`
+	Next            *time.Time `json:"next,omitempty" doc:"when the next window begins"`
+	NextKind        string     `json:"nextKind,omitempty" enum:"blackout,peakHours"`
+	Problem         string     `json:"problem,omitempty" doc:"why the calendar can not be read by this node; then nothing of the job runs while such a node leads"`
 }
 
 // Deadline is how a job stands with its SLA. Its state is one of on-track, unknown (too little was measured), at-risk, missed, met.

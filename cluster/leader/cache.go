@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"backstitch/cluster/maintenance"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/calendar"
@@ -20,12 +21,19 @@ type cache struct {
 	book   Book
 	jobs   map[partition.JobID]*cachedJob
 	asked  map[fsm.Lease]time.Duration // since when this leader has seen that a lease is to be given back
-	days   calendar.Memo[partition.JobID]
+	days   calendar.Memo[dayKey]
 	rested map[partition.JobID]time.Duration // when this leader last saw that a job was not to run: waiting begins there
 	unread map[partition.JobID]bool          // calendars that were complained of
 }
 
+// dayKey is a job with the windows of maintenance that concern it: with others it has another calendar.
+type dayKey struct {
+	job   partition.JobID
+	stamp uint64
+}
+
 type cachedJob struct {
+	scopes  []fsm.Scope // it rests in; read once, and only where there are windows, since a job may have many locks
 	slices  []Slice
 	lanes   []*cachedLane
 	writers *fsm.Writers // nobody writes while a job verifies, so they are read once
@@ -92,12 +100,16 @@ func (c *cache) terms(jobs []Job, over Overview, now time.Duration, wall time.Ti
 	if c.rested == nil {
 		c.rested = map[partition.JobID]time.Duration{}
 	}
-	active, complained := map[partition.JobID]bool{}, map[partition.JobID]bool{}
+	active, complained, days := map[partition.JobID]bool{}, map[partition.JobID]bool{}, map[dayKey]bool{}
 	for i := range jobs {
 		j := &jobs[i]
 		j.Terms, active[j.ID] = over.Terms[j.ID], true
-		if !j.Terms.Calendar.Empty() {
-			if j.Calendar, j.Unread = c.days.At(j.ID, j.Terms.Calendar, wall); j.Unread != nil {
+		windows := c.concerning(over.Windows, j)
+		if !j.Terms.Calendar.Empty() || len(windows) > 0 {
+			k := dayKey{j.ID, maintenance.Stamp(windows)}
+			days[k] = true
+			read := func() (*calendar.Calendar, error) { return maintenance.Calendar(j.Terms.Calendar, windows) }
+			if j.Calendar, j.Unread = c.days.Of(k, read, wall); j.Unread != nil {
 				if complained[j.ID] = true; !c.unread[j.ID] {
 					unread = append(unread, *j)
 				}
@@ -123,8 +135,23 @@ func (c *cache) terms(jobs []Job, over Overview, now time.Duration, wall time.Ti
 	}
 	c.unread = complained
 	maps.DeleteFunc(c.rested, func(id partition.JobID, _ time.Duration) bool { return !active[id] })
-	c.days.Keep(func(id partition.JobID) bool { return active[id] })
+	c.days.Keep(func(k dayKey) bool { return days[k] })
 	return unread
+}
+
+// concerning are the windows of maintenance that concern a job.
+func (c *cache) concerning(all []fsm.Maintenance, j *Job) []fsm.Maintenance {
+	if len(all) == 0 {
+		return nil
+	}
+	cj := c.jobs[j.ID]
+	if cj == nil {
+		return maintenance.Concerning(all, j.Scopes())
+	}
+	if cj.scopes == nil {
+		cj.scopes = j.Scopes()
+	}
+	return maintenance.Concerning(all, cj.scopes)
 }
 
 // held remembers who was given a slice, also when the slice is done before the next turn looks at it.

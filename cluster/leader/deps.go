@@ -35,6 +35,7 @@ type Overview struct {
 	ProofKey [32]byte                      // the present one of the book, zero when there never was one
 	Jobs     []fsm.Job                     // running and verifying
 	Terms    map[partition.JobID]fsm.Terms // of those jobs that have any
+	Windows  []fsm.Maintenance             // of maintenance
 	Asked    []fsm.Lease                   // that are to be given back, without their owners
 	// Schedules are those of scans, by name.
 	Schedules []Schedule

@@ -11,7 +11,7 @@
 //
 //   - At most the first unfinished slice of a lane is granted; slices of a lane never run side by side.
 //
-//   - In a blackout of a job nothing of it is granted, and what runs is asked for. A lease that is asked for stays its owner's until it is given back, so nothing is
+//   - In a blackout of a job, or a window of maintenance that concerns it, nothing of it is granted, and what runs is asked for. A lease that is asked for stays its owner's until it is given back, so nothing is
 //     taken between the beginning of a transaction and its commit, unless the owner does not answer for Limits.Yield.
 //
 //   - Nothing starves: a job that waits with nothing running lifts its priority by one each Limits.AgeEvery, and goes before all others in the end.

@@ -20,7 +20,7 @@ import (
 //	member ID [ZONE|-] [WEIGHT] [draining|left] [maxop=N]
 //	rumour ID [dead] [refused] [silent=DURATION] [before=DURATION]     (a member without a line is alive and was just heard)
 //	unheard ID
-//	job ID STATE [prio=N] [created=N] [deadline=N] [blackout=DURATION] [unread]
+//	job ID STATE [prio=N] [created=N] [deadline=N] [blackout=DURATION [maintenance=NAME]] [unread]
 //	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [idle=D] [held=ID] [asked=D]
 //	  result pass|fail|indeterminate RECORDS
 //	  recorded
@@ -144,6 +144,7 @@ func parseLine(t *testing.T, in *Input, f []string) {
 		if v := opts["blackout"]; v != "" { // for so long
 			j.Calendar.Blackout = in.Wall.Add(duration(t, v))
 		}
+		j.Calendar.Closure = opts["maintenance"]
 		if has("unread") {
 			j.Unread = errors.New("there is no such zone")
 		}

@@ -17,6 +17,8 @@ func (j Job) rests() (why string, rests bool) {
 	switch {
 	case j.Unread != nil:
 		return "its calendar can not be read", true
+	case j.Calendar.Closure != "":
+		return "maintenance " + j.Calendar.Closure + " until " + j.Calendar.Blackout.UTC().Format("2006-01-02T15:04Z"), true
 	case !j.Calendar.Blackout.IsZero():
 		return "a blackout until " + j.Calendar.Blackout.UTC().Format("2006-01-02T15:04Z"), true
 	}

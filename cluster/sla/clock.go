@@ -2,6 +2,7 @@ package sla
 
 import (
 	"backstitch/cluster/forecast"
+	"backstitch/cluster/maintenance"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/calendar"
@@ -12,7 +13,7 @@ import (
 type Clock struct {
 	Job        fsm.Job
 	Terms      fsm.Terms
-	Calendar   *calendar.Calendar // nil where it can not be read
+	Calendar   *calendar.Calendar // with the windows of maintenance that concern it; nil where it can not be read
 	Done, Gone int64              // records in the target, and set aside
 	Told       fsm.Told           // what was said of this deadline
 }
@@ -20,7 +21,11 @@ type Clock struct {
 // Read is how far a job is that has terms x.
 func Read(v *fsm.View, job fsm.Job, x fsm.Terms) (Clock, error) {
 	out := Clock{Job: job, Terms: x}
-	if c, err := calendar.New(x.Calendar); err == nil {
+	windows, err := v.Maintenance()
+	if err != nil {
+		return out, err
+	}
+	if c, err := maintenance.Calendar(x.Calendar, maintenance.Concerning(windows, job.Scopes())); err == nil {
 		out.Calendar = c
 	}
 	told, ok, err := v.Told(job.ID)

@@ -14,7 +14,7 @@ func newCluster(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "cluster", Short: "Look at and administer the cluster"}
 	cmd.AddCommand(
 		newClusterStatus(a), newClusterMembers(a), newClusterJoin(a), newClusterLeave(a), newClusterDrain(a), newClusterUncordon(a),
-		newClusterRaft(a), newClusterLeader(a), newClusterSnapshot(a), newClusterCA(a), newClusterCert(a), newClusterProofKey(a),
+		newClusterRaft(a), newClusterLeader(a), newClusterSnapshot(a), newClusterCA(a), newClusterCert(a), newClusterMaintenance(a), newClusterProofKey(a),
 		newClusterDebug(a),
 	)
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"backstitch/cluster/client"
 	"backstitch/fsm"
 	"backstitch/partition"
+	"backstitch/partition/calendar"
 	"backstitch/replay/recovery"
 	"backstitch/replay/spec"
 )
@@ -112,13 +115,47 @@ func (a *app) limitsOf(ctx context.Context, p *recovery.Plan) (out []recovery.Li
 	return out
 }
 
+// windowsOf asks for the windows of maintenance that p would rest in if it ran now. A plan is worth seeing without them.
+func (a *app) windowsOf(ctx context.Context, p *recovery.Plan) (out []calendar.Closure) {
+	if p.Cluster == "" || a.output != "" && a.output != "text" {
+		return nil
+	}
+	c, err := a.patientClient(0)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	short, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	all, err := c.Maintenance(short)
+	if err != nil {
+		return nil // an older cluster has none
+	}
+	scopes := (&fsm.Job{Namespace: p.Spec.Metadata.Namespace, Locks: p.Locks()}).Scopes()
+	for _, m := range all {
+		if slices.Contains(scopes, fsm.Scope(m.Scope)) {
+			out = append(out, closureOf(m))
+		}
+	}
+	return out
+}
+
+// closureOf is a window as calendars know it.
+func closureOf(m client.Maintenance) calendar.Closure {
+	out := calendar.Closure{Name: m.Name, Zone: cmp.Or(m.Timezone, "UTC"), Cron: m.Cron, Duration: time.Duration(m.DurationMs) * time.Millisecond}
+	if m.From != nil {
+		out.From = *m.From
+	}
+	return out
+}
+
 // printPlan prints p as -o says; file is where it was saved, "" for nowhere, and with is what run needs beside it.
 func (a *app) printPlan(ctx context.Context, p *recovery.Plan, file, with string) error {
 	hash, err := p.Hash()
 	if err != nil {
 		return err
 	}
-	limits := a.limitsOf(ctx, p)
+	limits, windows := a.limitsOf(ctx, p), a.windowsOf(ctx, p)
 	return a.print(answer{
 		value: struct {
 			Hash string         `json:"sha256"`
@@ -128,7 +165,7 @@ func (a *app) printPlan(ctx context.Context, p *recovery.Plan, file, with string
 		}{fmt.Sprintf("%x", hash), file, string(recovery.JobID(hash)), p},
 		rows: anys(p.Parts), names: []string{string(recovery.JobID(hash))},
 		text: func(w io.Writer) error {
-			return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file, With: with, Limits: limits, Now: time.Now()})
+			return p.WriteText(w, recovery.RenderOptions{All: a.all, File: file, With: with, Limits: limits, Windows: windows, Now: time.Now()})
 		},
 	})
 }

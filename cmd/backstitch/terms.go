@@ -81,7 +81,11 @@ func hoursText(h *client.Hours) string {
 	}
 	var out []string
 	if h.Blackout != nil {
-		out = append(out, "in a blackout until "+calendar.Moment(*h.Blackout, zone))
+		what := "in a blackout"
+		if h.Maintenance != "" {
+			what = "in maintenance " + h.Maintenance
+		}
+		out = append(out, what+" until "+calendar.Moment(*h.Blackout, zone))
 	}
 	if h.Peak != nil {
 		text := "in peak hours until " + calendar.Moment(*h.Peak, zone)
@@ -92,7 +96,10 @@ func hoursText(h *client.Hours) string {
 	}
 	if h.Next != nil {
 		what := "blackout"
-		if h.NextKind == calendar.Peaks {
+		switch {
+		case h.NextMaintenance != "":
+			what = "maintenance " + h.NextMaintenance
+		case h.NextKind == calendar.Peaks:
 			what = "peak hours"
 		}
 		out = append(out, fmt.Sprintf("next: %s at %s", what, calendar.Moment(*h.Next, zone)))

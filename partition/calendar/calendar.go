@@ -11,7 +11,7 @@
 //
 // What is not here: who acts on it (cluster/leader, cluster), what a cron line is (partition/due).
 //
-// Reading order: calendar.go, window.go, check.go, memo.go.
+// Reading order: calendar.go, window.go, closure.go, check.go, memo.go.
 package calendar
 
 import (
@@ -41,6 +41,8 @@ type State struct {
 	Next time.Time
 	// NextIsBlackout says which of the two it is. A blackout goes first.
 	NextIsBlackout bool
+	// Closure is the name of the closure that is on, of several the one that ends last; "" where an own blackout lasts as long. NextClosure is that of Next.
+	Closure, NextClosure string
 }
 
 // Horizon is how far this package looks: a window that is open for longer counts as always open, and one that does not begin within it as
@@ -81,19 +83,25 @@ func (c *Calendar) Zone() *time.Location { return c.zone }
 // At says what holds at t.
 func (c *Calendar) At(t time.Time) State {
 	s := State{From: t, Until: t.Add(Horizon)}
+	var own, closed time.Time
 	look := func(ws []window, end *time.Time, blackout bool) {
 		for i := range ws {
 			w := &ws[i]
 			if until, open := w.open(t); open {
 				*end = later(*end, until)
 				s.Until = earlier(s.Until, until)
-				if !blackout {
+				switch {
+				case !blackout:
 					s.Rate = smaller(s.Rate, w.rate)
+				case w.name == "":
+					own = later(own, until)
+				case until.After(closed):
+					closed, s.Closure = until, w.name
 				}
 			} else if next := w.next(t); !next.IsZero() {
 				s.Until = earlier(s.Until, next)
 				if s.Next.IsZero() || next.Before(s.Next) {
-					s.Next, s.NextIsBlackout = next, blackout
+					s.Next, s.NextIsBlackout, s.NextClosure = next, blackout, w.name
 				}
 			}
 		}
@@ -103,6 +111,9 @@ func (c *Calendar) At(t time.Time) State {
 	if !s.Blackout.IsZero() {
 		// Another window may go on where this one ends.
 		s.Blackout = union(c.blackouts, s.Blackout, t.Add(Horizon))
+		if !own.Before(closed) {
+			s.Closure = "" // the job's own blackout lasts as long
+		}
 	}
 	return s
 }
@@ -127,6 +138,7 @@ func union(ws []window, end, horizon time.Time) time.Time {
 type Met struct {
 	From, To time.Time
 	Blackout bool
+	Closure  string         // that the blackout is of, "" for the calendar's own
 	Rate     partition.Rate // of peak hours
 }
 
@@ -137,7 +149,7 @@ func (c *Calendar) Meets(from, to time.Time, limit int) []Met {
 		s := c.At(t)
 		switch {
 		case !s.Blackout.IsZero():
-			out = append(out, Met{From: t, To: s.Blackout, Blackout: true})
+			out = append(out, Met{From: t, To: s.Blackout, Blackout: true, Closure: s.Closure})
 			t = s.Blackout
 			continue
 		case !s.Peak.IsZero():

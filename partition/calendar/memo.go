@@ -18,13 +18,18 @@ type known struct {
 
 // At is what the calendar of k, which never changes, says at t.
 func (m *Memo[K]) At(k K, c partition.Calendar, t time.Time) (State, error) {
+	return m.Of(k, func() (*Calendar, error) { return New(c) }, t)
+}
+
+// Of is At for a calendar that read makes, which is asked once.
+func (m *Memo[K]) Of(k K, read func() (*Calendar, error), t time.Time) (State, error) {
 	if m.known == nil {
 		m.known = map[K]*known{}
 	}
 	have := m.known[k]
 	if have == nil {
 		have = new(known)
-		have.calendar, have.err = New(c)
+		have.calendar, have.err = read()
 		m.known[k] = have
 	}
 	if have.err != nil {

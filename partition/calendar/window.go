@@ -18,6 +18,8 @@ type window struct {
 	span time.Duration
 	rate partition.Rate
 	zone *time.Location
+	once time.Time // when it begins, of one that does not come again; then line is empty
+	name string    // of a closure, "" of a window of the calendar itself
 }
 
 // slack is by how much a zone may set its clocks back, with room: what is later on the wall may be earlier by that much.
@@ -96,6 +98,10 @@ func (w *window) steady(from, t time.Time) (offset time.Duration, ok bool) {
 
 // open says until when the window is open that is at t.
 func (w *window) open(t time.Time) (until time.Time, open bool) {
+	if !w.once.IsZero() {
+		until = w.once.Add(w.span)
+		return until, !t.Before(w.once) && t.Before(until)
+	}
 	start := w.last(t.Add(-w.span), t)
 	if start.IsZero() {
 		return time.Time{}, false
@@ -117,6 +123,12 @@ const maxSteps = 50_000
 
 // next is the first start after t, zero when there is none within Horizon.
 func (w *window) next(t time.Time) (first time.Time) {
+	if !w.once.IsZero() {
+		if w.once.After(t) && !w.once.After(t.Add(Horizon)) {
+			return w.once
+		}
+		return time.Time{}
+	}
 	limit := wall(t, w.zone).Add(Horizon)
 	for at := w.line.Next(wall(t, w.zone).Add(-slack)); !at.IsZero() && !at.After(limit); at = w.line.Next(at) {
 		for _, m := range moments(at, w.zone) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"backstitch/partition/calendar"
 	"backstitch/replay/gap"
 )
 
@@ -20,6 +21,8 @@ type RenderOptions struct {
 	With string    // flags that run needs beside the file, e.g. "--connections agent.yaml"
 	// Limits are those that the job would fall under if it ran now.
 	Limits []Limit
+	// Windows are those of maintenance that it would rest in.
+	Windows []calendar.Closure
 }
 
 // Limit bounds what is written, and read back, in a second; 0 is no bound.
@@ -180,7 +183,7 @@ func (p *Plan) writeSums(b *strings.Builder, opt RenderOptions) {
 	}
 	line("Compared", fmt.Sprintf("%s records in %s", gap.Count(t.Compared), plural(len(p.Parts), "partition")))
 	line("Slices", fmt.Sprintf("%d, priority %d", t.Slices, *p.Spec.Spec.Schedule.Priority))
-	p.writeTerms(line, opt.Now)
+	p.writeTerms(line, opt.Now, opt.Windows)
 	for _, c := range p.Checks {
 		text := c.Text
 		if c.Status != "ok" {

@@ -163,16 +163,22 @@ func lasting(d time.Duration) string {
 // maxMet is how many windows a plan prints.
 const maxMet = 5
 
-// writeTerms prints what the terms mean for a run that starts at now.
-func (p *Plan) writeTerms(line func(name, text string), now time.Time) {
+// writeTerms prints what the terms, and windows of maintenance, mean for a run that starts at now.
+func (p *Plan) writeTerms(line func(name, text string), now time.Time, windows []calendar.Closure) {
 	t := p.Recipe.Terms
-	if t == nil {
+	if t == nil && len(windows) == 0 {
 		return
 	}
 	c, err := calendar.New(t.Calendar())
+	if err == nil {
+		c, err = c.Close(windows)
+	}
 	if err != nil {
 		line("Hours", err.Error())
 		return
+	}
+	if t == nil {
+		t = new(Terms)
 	}
 	if n := len(t.PeakHours) + len(t.Blackout); n > 0 {
 		line("Hours", fmt.Sprintf("%s and %s, in %s", plural(len(t.PeakHours), "peak window"), plural(len(t.Blackout), "blackout"), t.Timezone))
@@ -192,6 +198,9 @@ func (p *Plan) writeTerms(line func(name, text string), now time.Time) {
 			break
 		}
 		what := "blackout"
+		if m.Closure != "" {
+			what = "maintenance " + m.Closure
+		}
 		if !m.Blackout {
 			what = "peak hours, at most " + rateText(m.Rate)
 		}

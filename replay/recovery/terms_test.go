@@ -101,15 +101,34 @@ func TestTermsAreOfTheRecipe(t *testing.T) {
 		t.Errorf("version %d, want %d", p.Recipe.Version, TermsVersion)
 	}
 	var b strings.Builder
-	p.writeTerms(func(name, text string) { b.WriteString(name + ": " + text + "\n") }, time.Date(2026, 11, 27, 6, 0, 0, 0, time.UTC))
+	p.writeTerms(func(name, text string) { b.WriteString(name + ": " + text + "\n") }, time.Date(2026, 11, 27, 6, 0, 0, 0, time.UTC), nil)
 	const want = `Hours: 1 peak window and 1 blackout, in Europe/Berlin
 SLA: 99.95 % within 1h30m of the detection, alert after 80 %
 Started now: it meets peak hours, at most 1.0 KiB/s until 2026-11-27 08:00 Europe/Berlin (07:00Z)
 Started now: it meets blackout until 2026-11-27 10:30 Europe/Berlin (09:30Z)
-Ends: between 2026-11-27 08:00 Europe/Berlin (07:00Z) and 2026-11-27 10:50 Europe/Berlin (09:50Z), started now
+Written: between 2026-11-27 08:00 Europe/Berlin (07:00Z) and 2026-11-27 10:50 Europe/Berlin (09:50Z), started now; the comparison comes after, and keeps to the same limits
 At risk: at the slow end of the estimate it takes 3h50m
 `
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+// What is worked on is counted in, also of a job that has no hours of its own.
+func TestWindowsOfMaintenanceAreCountedIn(t *testing.T) {
+	_, p := timed(t, "", 7200<<10, 10, 6000)
+	now := time.Date(2026, 11, 27, 6, 0, 0, 0, time.UTC)
+	windows := []calendar.Closure{{Name: "kafka-upgrade", Zone: "UTC", From: now.Add(time.Hour), Duration: 2 * time.Hour}}
+	var b strings.Builder
+	p.writeTerms(func(name, text string) { b.WriteString(name + ": " + text + "\n") }, now, windows)
+	const want = `Started now: it meets maintenance kafka-upgrade until 2026-11-27 09:00Z
+Written: between 2026-11-27 06:00Z and 2026-11-27 09:40Z, started now; the comparison comes after, and keeps to the same limits
+`
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+	b.Reset()
+	if p.writeTerms(func(name, text string) { b.WriteString(name) }, now, nil); b.Len() > 0 {
+		t.Errorf("without windows: %q", b.String())
 	}
 }
