@@ -103,6 +103,25 @@ var ofTheCluster = []Mutant{
 		Also:   room("chaos/bubble", "TestAJobKeepsItsHours"),
 	},
 	{
+		Name: "maintenance-ignored", File: "cluster/maintenance/maintenance.go",
+		Old: "if slices.Contains(scopes, m.Scope) {", New: "if false && slices.Contains(scopes, m.Scope) {",
+		Why:    "jobs write to what is worked on",
+		Caught: room("cluster/admin", "TestMaintenance"),
+		Also:   room("chaos/bubble", "TestAJobRestsInMaintenance"),
+	},
+	{
+		Name: "deadline-told-again", File: "fsm/op068_tell_sla.go",
+		Old: "if told.Has(c.Kind) {", New: "if told.Has(c.Kind) && false {",
+		Why:    "each leader wakes people for the same deadline",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "slow-end-wakes-people", File: "cluster/forecast/tell.go",
+		Old: "!j.Earliest.IsZero() && j.Earliest.After(deadline):", New: "!j.Latest.IsZero() && j.Latest.After(deadline):",
+		Why:    "a minute that was slow calls somebody at night",
+		Caught: room("cluster/forecast", "TestWord"),
+	},
+	{
 		Name: "no-aging", File: "cluster/leader/grant.go",
 		Old: "if steps[j.ID] >= plan.Overdue {", New: "if false {",
 		Why:    "a job of low priority starves",
