@@ -670,9 +670,13 @@ func (unread) View() (*fsm.View, error) { return nil, cluster.ErrNotReady }
 // A node that can not read its book says how it is, and nothing else; one that wants tokens says nothing, since it can not tell whether it may.
 func TestANodeWithoutABookSaysHowItIs(t *testing.T) {
 	for _, required := range []bool{false, true} {
-		h := New(Config{
+		s, err := New(Config{
 			Version: "test", Logger: slog.New(slog.DiscardHandler), Gatherer: prometheus.NewRegistry(), AccessRequired: required, Clock: time.Now,
-		}, unread{newFake(t)}).Handler()
+		}, unread{newFake(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := s.Handler()
 		for path, served := range map[string]bool{"/metrics": true, "/v1/jobs": false, "/v1/snapshot": false, "/v1/tokens": false} {
 			want := http.StatusServiceUnavailable
 			if served && !required {
