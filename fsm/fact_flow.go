@@ -172,6 +172,7 @@ func (t *tx) forgetFlows() {
 		}
 		t.remove(flowKey(kindFlow, over[oldest].ID))
 		t.remove(flowKey(kindFlowGraph, over[oldest].ID))
+		t.forgetNotes(over[oldest])
 		over[oldest] = over[0]
 	}
 }

@@ -68,6 +68,7 @@ const (
 	kindFlowGraph    kind = 'n' // flow -> FlowGraph
 	kindFlowActive   kind = 'V' // flow -> mark, as long as it has not ended
 	kindFlowWork     kind = 'U' // flow, step -> MadePlan without Document, while the step waits
+	kindStepNote     kind = '4' // flow, step -> StepNote
 	kindToken        kind = '6' // accessor -> Token
 	kindAccessPolicy kind = '7' // name -> AccessPolicy
 	kindConsent      kind = '8' // id -> Consent
@@ -277,6 +278,8 @@ func (k kind) String() string {
 		return "access policy"
 	case kindConsent:
 		return "consent"
+	case kindStepNote:
+		return "note of a flow's step"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -388,6 +391,8 @@ func (k kind) newValue() any {
 		return new(AccessPolicy)
 	case kindConsent:
 		return new(Consent)
+	case kindStepNote:
+		return new(StepNote)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

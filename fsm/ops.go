@@ -8,7 +8,7 @@ import (
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints and access, 05x
 // findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 08x flows, 09x
-// members, version and digest. A number that was released is never given to something else: an op that is not used any more stays here and
+// members, version and digest, and from 95 on what flows have besides. A number that was released is never given to something else: an op that is not used any more stays here and
 // applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
@@ -92,6 +92,7 @@ var opTable = [...]opSpec{
 	{92, "put-member", 1, decodeOp[PutMember]},
 	{93, "set-member-state", 1, decodeOp[SetMemberState]},
 	{94, "remove-member", 1, decodeOp[RemoveMember]},
+	{95, "note-step", 8, decodeOp[NoteStep]},
 }
 
 const (

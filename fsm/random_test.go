@@ -373,7 +373,9 @@ func (g *generator) plan() Command {
 // flow does something to one of a few flows.
 func (g *generator) flow() Command {
 	id, step, attempt := FlowID("fl-"+string(rune('a'+g.r.IntN(4)))), string(rune('a'+g.r.IntN(3))), uint32(g.r.IntN(3))
-	switch g.r.IntN(12) {
+	switch g.r.IntN(13) {
+	case 12:
+		return NoteStep{Flow: id, Step: step, Attempt: attempt, Marks: []byte{'m', byte(g.r.IntN(2))}[:g.r.IntN(3)], Text: "t"}
 	case 0, 1:
 		return SubmitFlow{ID: id, Name: "f", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "manual", Needs: []string{"a"}},
 			{Name: "c", Kind: "http", Needs: []string{"a"}, MayFail: true}}}

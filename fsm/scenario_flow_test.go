@@ -26,6 +26,12 @@ func (a args) flowCommand(name string) (Command, bool) {
 			Why: a.str("because"), Again: after != 0, NotBeforeUnixNanos: after}, true
 	case "approve-step":
 		return ApproveStep{Flow: id, Step: a.str("step"), Attempt: uint32(a.num("attempt")), No: a.str("no") != ""}, true
+	case "note-step":
+		c := NoteStep{Flow: id, Step: a.str("step"), Attempt: uint32(a.num("attempt")), Marks: []byte(a.str("marks")), Text: a.str("text")}
+		if n := a.num("bytes"); n > 0 {
+			c.Marks = make([]byte, n)
+		}
+		return c, true
 	case "pause-flow":
 		return PauseFlow{id}, true
 	case "resume-flow":
@@ -108,6 +114,11 @@ func (s *scenario) showFlows() string {
 				}
 				if st.By != "" {
 					fmt.Fprintf(&b, " by %s", st.By)
+				}
+				if n, ok, err := v.StepNote(f, i); err != nil {
+					s.t.Fatal(err)
+				} else if ok {
+					fmt.Fprintf(&b, " notes %q %q", n.Marks, n.Text)
 				}
 				b.WriteByte('\n')
 			}

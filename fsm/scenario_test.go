@@ -107,6 +107,7 @@ func promised() []string {
 		90: {NeedsVersion, Invalid},
 		92: {OtherInstance, Exists, NeedsVersion, Invalid},
 		93: {UnknownMember, WrongState, Invalid},
+		95: {UnknownFlow, WrongState, Invalid},
 	}
 	var out []string
 	for _, spec := range opTable {
