@@ -40,6 +40,8 @@ type Deps struct {
 	Env func(name string) (string, bool)
 	// Planner makes the plans of recovery steps of flows, when this node leads; nil fails such steps.
 	Planner conductor.Planner
+	// Consumers reaches consumer groups for flows, when this node leads; nil fails steps that wait for them.
+	Consumers conductor.Consumers
 	// Receivers takes what is posted to the endpoints of datasets, and what steps of flows call; nil is the network.
 	Receivers http.RoundTripper
 	// FS is where the data directory lies; nil is the disk.

@@ -58,7 +58,10 @@ func (s *Server) listFlows(ctx context.Context, _ *struct{}) (*indexed[client.Fl
 			if err != nil {
 				return out, err
 			}
-			d := describeFlow(f, g)
+			d, err := describeFlow(view, f, g)
+			if err != nil {
+				return out, err
+			}
 			d.Document = nil
 			out.Flows = append(out.Flows, d)
 		}
@@ -75,7 +78,10 @@ func (s *Server) showFlow(ctx context.Context, in *struct {
 	}
 	return reading(s, func(view *fsm.View) (client.Flow, error) {
 		f, g, err := in.find(view)
-		return describeFlow(f, g), err
+		if err != nil {
+			return client.Flow{}, err
+		}
+		return describeFlow(view, f, g)
 	})
 }
 
@@ -99,6 +105,11 @@ func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[
 		}
 		if err := conductor.Check(made); err != nil {
 			return nil, invalid(err.Error(), "backstitch spec validate FILE")
+		}
+		if made.Kind == conductor.WaitConsumers {
+			if err := s.allows(fsm.NoteStep{}); err != nil {
+				return nil, err
+			}
 		}
 		cmd.Steps = append(cmd.Steps, made)
 	}
@@ -126,7 +137,10 @@ func (s *Server) turnFlow(ctx context.Context, k Keyed, step, reason string, cmd
 	}
 	return reading(s, func(view *fsm.View) (client.Flow, error) {
 		f, g, err := FlowPath{id}.find(view)
-		return describeFlow(f, g), err
+		if err != nil {
+			return client.Flow{}, err
+		}
+		return describeFlow(view, f, g)
 	})
 }
 
@@ -205,7 +219,7 @@ func (s *Server) notTheSubmitter(ctx context.Context, id fsm.FlowID, no bool) er
 	return nil
 }
 
-func describeFlow(f fsm.Flow, g fsm.FlowGraph) client.Flow {
+func describeFlow(view *fsm.View, f fsm.Flow, g fsm.FlowGraph) (client.Flow, error) {
 	out := client.Flow{
 		ID: string(f.ID), Name: f.Name, Namespace: f.Namespace, State: f.State.String(), Why: f.Why, Lost: f.Lost, CreatedBy: f.CreatedBy,
 		CreatedAt: time.Unix(0, f.CreatedUnixNanos).UTC(), FinishedAt: instant(f.FinishedUnixNanos), CreateIndex: f.CreateIndex, ModifyIndex: f.ModifyIndex,
@@ -213,11 +227,16 @@ func describeFlow(f fsm.Flow, g fsm.FlowGraph) client.Flow {
 	}
 	for i, st := range f.States {
 		s := g.Steps[i]
+		note, _, err := view.StepNote(f, i)
+		if err != nil {
+			return out, err
+		}
 		out.Steps = append(out.Steps, client.FlowStepState{
 			Name: s.Name, Kind: s.Kind, Needs: append([]string{}, s.Needs...), MayFail: s.MayFail, State: st.Status.String(), Attempt: st.Attempt, Token: st.Token,
 			Job: string(st.Job), Proof: st.Proof, Proved: st.Proved, Class: st.Class.String(), Why: st.Why, By: st.By,
 			BegunAt: instant(st.BegunUnixNanos), EndedAt: instant(st.EndedUnixNanos), NotBefore: instant(st.NotBeforeUnixNanos),
+			Progress: note.Text, ProgressAt: instant(note.UnixNanos),
 		})
 	}
-	return out
+	return out, nil
 }

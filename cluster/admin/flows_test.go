@@ -27,8 +27,24 @@ func TestFlows(t *testing.T) {
 	if w := ask(t, h, "POST", "/v1/flows", "k1", good, nil); w.Code != http.StatusConflict {
 		t.Errorf("at version 1: got %d %s, want a conflict", w.Code, w.Body)
 	}
-	f.do(t, fsm.RaiseVersion{Version: fsm.LatestVersion})
+	f.do(t, fsm.RaiseVersion{Version: 7})
 	var got client.Flow
+	reads := `{"id":"fl-r","name":"reads","namespace":"","document":{},"steps":[{"name":"a","kind":"consumers","needs":[],"timeoutNanos":1,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},
+		"body":{"kafka":"main","topic":"orders","groups":["billing"],"until":"begun"}}]}`
+	if w := ask(t, h, "POST", "/v1/flows", "", reads, nil); w.Code != http.StatusConflict {
+		t.Errorf("a wait at version 7: got %d %s, want a conflict", w.Code, w.Body)
+	}
+	f.do(t, fsm.RaiseVersion{Version: fsm.LatestVersion})
+	if w := ask(t, h, "POST", "/v1/flows", "", reads, nil); w.Code != http.StatusOK {
+		t.Errorf("a wait: got %d %s", w.Code, w.Body)
+	}
+	f.do(t, fsm.BeginStep{Flow: "fl-r", Step: "a", Attempt: 1, Token: "t"})
+	f.do(t, fsm.NoteStep{Flow: "fl-r", Step: "a", Attempt: 1, Text: "billing is 7 behind"})
+	if ask(t, h, "GET", "/v1/flows/fl-r", "", "", &got); got.Steps[0].Progress != "billing is 7 behind" {
+		t.Errorf("got %+v, want how far it is", got.Steps[0])
+	}
+	f.do(t, fsm.CancelFlow{ID: "fl-r"})
+	got = client.Flow{}
 	if w := ask(t, h, "POST", "/v1/flows", "k2", good, &got); w.Code != http.StatusOK || got.State != "running" || len(got.Steps) != 2 || !got.Steps[1].MayFail || got.Why != "INC-1" {
 		t.Fatalf("got %d %+v", w.Code, got)
 	}
@@ -76,7 +92,7 @@ func TestFlows(t *testing.T) {
 		t.Errorf("at its end: got %+v", got)
 	}
 	var list client.Flows
-	if ask(t, h, "GET", "/v1/flows", "", "", &list); len(list.Flows) != 1 || list.Flows[0].Document != nil {
+	if ask(t, h, "GET", "/v1/flows", "", "", &list); len(list.Flows) != 2 || list.Flows[0].Document != nil {
 		t.Errorf("list: got %+v", list)
 	}
 	if w := ask(t, h, "GET", "/v1/flows/gone", "", "", nil); w.Code != http.StatusNotFound {

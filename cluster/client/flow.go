@@ -19,7 +19,7 @@ type FlowRetry struct {
 // FlowStep is what never changes of a step.
 type FlowStep struct {
 	Name         string          `json:"name" minLength:"1" maxLength:"63"`
-	Kind         string          `json:"kind" enum:"recovery,http,databricks,airflow,manual,verify"`
+	Kind         string          `json:"kind" enum:"recovery,http,databricks,airflow,consumers,manual,verify"`
 	Needs        []string        `json:"needs" doc:"steps that have to end well before"`
 	Gate         string          `json:"gate,omitempty" doc:"a step, one of needs, whose job has to have a passing proof"`
 	MayFail      bool            `json:"mayFail,omitempty" doc:"the flow ends well without it"`
@@ -56,6 +56,9 @@ type FlowStepState struct {
 	BegunAt   *time.Time `json:"begunAt,omitempty"`
 	EndedAt   *time.Time `json:"endedAt,omitempty"`
 	NotBefore *time.Time `json:"notBefore,omitempty" doc:"the next attempt"`
+	// Progress is of the newest attempt, and as old as ProgressAt.
+	Progress   string     `json:"progress,omitempty" doc:"how far it is, or was when it was last noted"`
+	ProgressAt *time.Time `json:"progressAt,omitempty"`
 }
 
 // Flow is a graph of steps. Its state is one of running, paused, succeeded, failed, cancelled.

@@ -19,6 +19,7 @@ type proposal struct {
 	begins  *attempt // what the command begins
 	step    flow.Step
 	state   flow.State
+	said    *task // whose note the command is
 }
 
 // decided makes a command of a decision.
@@ -64,7 +65,8 @@ func settled(f fsm.Flow, s flow.Step, st flow.State, out outcome, now int64) pro
 }
 
 // running looks after an attempt that the book says is under way. It returns what there is to say about it, nil for nothing.
-func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.Step, st flow.State, at attempt) (*proposal, error) {
+// note is what the book has of it.
+func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.Step, st flow.State, note fsm.StepNote, at attempt) (*proposal, error) {
 	now := l.cfg.Clock().UnixNano()
 	settle := func(out outcome) (*proposal, error) {
 		p := settled(f, s, st, out, now)
@@ -92,6 +94,9 @@ func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.S
 	}
 	if t := l.tasks[at]; t != nil {
 		switch {
+		case !t.done && t.note != nil:
+			c := fsm.NoteStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Marks: t.note.Marks, Text: t.note.Text}
+			return &proposal{command: c, why: t.note.Text, step: s, state: st, said: t}, nil
 		case !t.done:
 			return nil, nil
 		case t.out.made != nil:
@@ -106,7 +111,7 @@ func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.S
 		}
 		return settle(t.out)
 	}
-	do, out := l.effect(s, st, at)
+	do, out := l.effect(s, st, note, at)
 	if do == nil {
 		return settle(out)
 	}
@@ -137,7 +142,7 @@ func planned(view *fsm.View, f fsm.Flow, c fsm.PlanStep, terms *fsm.JobTerms, no
 }
 
 // effect is what there is to do for a step, nil when it has come to its end already.
-func (l *Loop) effect(s flow.Step, st flow.State, at attempt) (func(context.Context) outcome, outcome) {
+func (l *Loop) effect(s flow.Step, st flow.State, note fsm.StepNote, at attempt) (func(context.Context) outcome, outcome) {
 	if err := Check(s); err != nil {
 		return nil, failed(flow.Refused, "%v", err)
 	}
@@ -165,8 +170,24 @@ func (l *Loop) effect(s flow.Step, st flow.State, at attempt) (func(context.Cont
 			return nil, failed(flow.Refused, "%v", err)
 		}
 		return func(ctx context.Context) outcome { return l.cfg.run(ctx, a, st.Token) }, outcome{}
+	case WaitConsumers:
+		var w Wait
+		if err := json.Unmarshal(s.Body, &w); err != nil {
+			return nil, failed(flow.Refused, "%v", err)
+		}
+		return func(ctx context.Context) outcome { return l.wait(ctx, w, note.Marks, l.sayer(ctx, at)) }, outcome{}
 	}
 	return nil, outcome{} // verify: the gate was open
+}
+
+// sayer is how a task says how far it is, as long as ctx lasts.
+func (l *Loop) sayer(ctx context.Context, at attempt) func(fsm.StepNote) {
+	return func(n fsm.StepNote) {
+		select {
+		case l.results <- result{at: at, note: &n}:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // longestCall bounds a call that has no bound of its own.
@@ -199,7 +220,7 @@ func (l *Loop) start(ctx context.Context, s flow.Step, st flow.State, at attempt
 		defer cancel()
 		out := do(ctx)
 		select {
-		case l.results <- result{at, out}:
+		case l.results <- result{at: at, out: out}:
 		case <-whole.Done(): // the loop ends
 		}
 	})
@@ -237,6 +258,9 @@ func (l *Loop) propose(ctx context.Context, p proposal) {
 		return
 	case r.Code == fsm.OK && p.begins != nil:
 		l.mine[*p.begins] = true
+	}
+	if p.said != nil {
+		p.said.note = nil // the book has it, or has moved on
 	}
 	if r.Code != fsm.OK {
 		l.refused(p, r)

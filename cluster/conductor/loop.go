@@ -29,7 +29,7 @@ type Proposer interface {
 // ErrRefused marks an error of a Planner that would be the same the next time.
 var ErrRefused = errors.New("refused")
 
-// Config is what a Loop needs. All fields are required but SecretDir and Planner.
+// Config is what a Loop needs. All fields are required but SecretDir, Planner and Consumers.
 type Config struct {
 	Self     string // this node, for the audit trail
 	Program  string // version
@@ -38,6 +38,8 @@ type Config struct {
 	Planner  Planner      // nil refuses recovery steps
 	Client   *http.Client // see notify.NewClient
 	Env      func(name string) (string, bool)
+	// Consumers reaches consumer groups; nil refuses steps that wait for them.
+	Consumers Consumers
 	// SecretDir holds the files that secrets come from, "" for none.
 	SecretDir string
 	Clock     func() time.Time
@@ -88,12 +90,14 @@ type task struct {
 	cancel context.CancelFunc
 	done   bool
 	out    outcome
+	note   *fsm.StepNote // that is not in the book yet
 }
 
-// result is what came of a task.
+// result is what came of a task, or what one says on its way.
 type result struct {
-	at  attempt
-	out outcome
+	at   attempt
+	out  outcome
+	note *fsm.StepNote
 }
 
 // New checks cfg and starts nothing.
@@ -195,6 +199,15 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 			wait = min(wait, time.Duration(wake-now))
 		}
 		for _, d := range due {
+			if d.Act == flow.Fail && d.Class == flow.TimedOut {
+				n, _, err := view.StepNote(f, d.Step)
+				if err != nil {
+					return nil, 0, err
+				}
+				if n.Text != "" {
+					d.Why += ": " + n.Text
+				}
+			}
 			p := l.decided(f, g, d, now)
 			if p.begins != nil {
 				if rest := l.held[*p.begins].Sub(l.cfg.Clock()); rest > 0 {
@@ -211,7 +224,11 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 			}
 			at := attempt{f.ID, g.Steps[i].Name, st.Attempt}
 			alive[at] = true
-			p, err := l.running(ctx, view, f, g.Steps[i], st, at)
+			note, _, err := view.StepNote(f, i)
+			if err != nil {
+				return nil, 0, err
+			}
+			p, err := l.running(ctx, view, f, g.Steps[i], st, note, at)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -237,9 +254,15 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 	return todo, wait, nil
 }
 
-// finished notes what came of a task.
+// finished notes what came of a task, or what it says.
 func (l *Loop) finished(r result) {
-	if t := l.tasks[r.at]; t != nil {
+	switch t := l.tasks[r.at]; {
+	case t == nil:
+	case r.note == nil:
 		t.done, t.out = true, r.out
+	case t.note != nil && len(r.note.Marks) == 0: // marks are said once, and the book does not have them yet
+		t.note.Text = r.note.Text
+	default:
+		t.note = r.note
 	}
 }

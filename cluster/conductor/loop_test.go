@@ -50,6 +50,7 @@ type world struct {
 	elsewhere         http.RoundTripper
 	nothing           bool
 	other             bool // each plan is another one, as when the world moves
+	readers           readers
 }
 
 var errDead = errors.New("the leader died")
@@ -251,6 +252,7 @@ func (w *world) lead(d time.Duration) {
 	if w.elsewhere != nil {
 		c.Client = &http.Client{Transport: w.elsewhere}
 	}
+	c.Consumers = &w.readers
 	c.Env = func(name string) (string, bool) { return "s3cret", name == "BACKSTITCH_NOTIFY_BI" }
 	c.Clock, c.Logger = time.Now, slog.New(slog.DiscardHandler)
 	l, err := New(c)

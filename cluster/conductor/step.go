@@ -24,6 +24,8 @@ const (
 
 	RunDatabricks = "databricks" // Body is a Databricks
 	RunAirflow    = "airflow"    // Body is an Airflow
+
+	WaitConsumers = "consumers" // Body is a Wait
 )
 
 // Call is one HTTP request, with the attempt's token as its Idempotency-Key.
@@ -86,6 +88,12 @@ func Check(s flow.Step) error {
 			return fmt.Errorf("step %s: it names no DAG", s.Name)
 		}
 		return checkRun(s.Name, a.URL, a.Authorization)
+	case WaitConsumers:
+		var w Wait
+		if err := strict(s.Body, &w); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		return w.check(s.Name)
 	case Manual:
 		return strict(s.Body, &Question{})
 	case Verify:

@@ -178,6 +178,9 @@ func whyText(s client.FlowStepState) string {
 	if s.Class != "" {
 		out = s.Class + ": " + out
 	}
+	if s.State == "running" && s.Progress != "" {
+		out += s.Progress
+	}
 	if s.State == "pending" && s.NotBefore != nil {
 		out += ", again at " + clock(*s.NotBefore)
 	}
@@ -230,12 +233,12 @@ func (a *app) watchFlow(ctx context.Context, c *client.Client, id string) error 
 		}
 		index = next
 		for _, s := range f.Steps {
-			now := fmt.Sprintf("%s, attempt %d", s.State, s.Attempt)
+			now := fmt.Sprintf("%s, attempt %d %s", s.State, s.Attempt, whyText(s))
 			if s.State == "pending" && s.Attempt == 0 || said[s.Name] == now {
 				continue
 			}
 			said[s.Name] = now
-			a.say("==> step %s: %s %s", s.Name, now, whyText(s))
+			a.say("==> step %s: %s", s.Name, now)
 			if s.State == "waiting" {
 				a.say("    backstitch flow approve %s %s", f.ID, s.Name)
 			}

@@ -157,6 +157,8 @@ func stepBody(s spec.FlowStep, r *spec.Recovery) (kind string, body any) {
 		return conductor.RunDatabricks, conductor.Databricks(*s.Databricks)
 	case s.Airflow != nil:
 		return conductor.RunAirflow, conductor.Airflow(*s.Airflow)
+	case s.WaitForConsumers != nil:
+		return conductor.WaitConsumers, conductor.Wait(*s.WaitForConsumers)
 	case s.Manual != nil:
 		return conductor.Manual, conductor.Question{Prompt: s.Manual.Prompt}
 	}

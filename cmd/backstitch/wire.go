@@ -79,6 +79,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	planner := &flowPlanner{app: a, cfg: cfg}
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
 		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose, Env: a.lookup, Planner: planner,
+		Consumers: &flowConsumers{cfg: cfg.Connections, env: a.lookup},
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)

@@ -39,7 +39,7 @@ type FlowSpec struct {
 	Steps []FlowStep `json:"steps" jsonschema:"minItems=1,maxItems=100"`
 }
 
-// FlowStep is one step. It does exactly one of uses, http, databricks, airflow, manual and verify.
+// FlowStep is one step. It does exactly one of uses, http, databricks, airflow, waitForConsumers, manual and verify.
 type FlowStep struct {
 	// Name of the step, unique in the flow.
 	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
@@ -49,7 +49,7 @@ type FlowStep struct {
 	Gate *FlowGate `json:"gate,omitempty"`
 	// Whether the flow fails with this step. A flow that ends without one that is not critical has exit status 3.
 	Critical *bool `json:"critical,omitempty" jsonschema:"default=true"`
-	// How long one attempt may take. Left out, it is a minute for http, and no bound for the others.
+	// How long one attempt may take. Left out, it is a minute for http, an hour for waitForConsumers, and no bound for the others.
 	Timeout Duration `json:"timeout,omitempty"`
 	// How this step is tried again. What is left out is as spec.retry says.
 	Retry *FlowRetry `json:"retry,omitempty"`
@@ -61,6 +61,8 @@ type FlowStep struct {
 	Databricks *FlowDatabricks `json:"databricks,omitempty"`
 	// A run of a DAG of Airflow, started once under an id that is made of the attempt's token, and waited for.
 	Airflow *FlowAirflow `json:"airflow,omitempty"`
+	// Waits until consumer groups have read a topic. It only looks, and changes nothing.
+	WaitForConsumers *FlowConsumers `json:"waitForConsumers,omitempty"`
 	// A question to a person: backstitch flow approve or reject.
 	Manual *FlowManual `json:"manual,omitempty"`
 	// Fails unless the job of a step has a passing proof.
@@ -141,6 +143,20 @@ type FlowAirflow struct {
 	Conf map[string]string `json:"conf,omitempty"`
 }
 
+// FlowConsumers is what consumer groups are waited for.
+type FlowConsumers struct {
+	// Name of a Kafka connection in the configuration of the agents.
+	Kafka string `json:"kafka" jsonschema:"minLength=1,maxLength=128"`
+	// Topic that the groups read.
+	Topic string `json:"topic" jsonschema:"minLength=1,maxLength=249"`
+	// Consumer groups, all of which have to be there.
+	Groups []string `json:"groups" jsonschema:"minItems=1,maxItems=50"`
+	// begun: the offsets at which the topic ended when the step began, so that what is written later is not waited for. end: the end of the topic as it is whenever it is looked.
+	Until string `json:"until,omitempty" jsonschema:"enum=begun,enum=end,default=begun"`
+	// How many offsets, of all partitions together, a group may still have before it.
+	MaxLag int64 `json:"maxLag,omitempty" jsonschema:"minimum=0,default=0"`
+}
+
 // FlowManual is a question.
 type FlowManual struct {
 	// What a person is asked.
@@ -159,6 +175,7 @@ const (
 	DefaultFlowInitial  = Duration("1s")
 	DefaultFlowMax      = Duration("5m")
 	DefaultFlowTimeout  = Duration("1m") // of http
+	DefaultFlowWait     = Duration("1h") // of waitForConsumers
 )
 
 var defaultRetryOn = []string{"transient", "throttled"}
@@ -183,6 +200,13 @@ func (f *Flow) WithDefaults() *Flow {
 			}
 			if s.HTTP = &h; s.Timeout == "" {
 				s.Timeout = DefaultFlowTimeout
+			}
+		}
+		if s.WaitForConsumers != nil {
+			w := *s.WaitForConsumers
+			orText(&w.Until, "begun")
+			if s.WaitForConsumers = &w; s.Timeout == "" {
+				s.Timeout = DefaultFlowWait
 			}
 		}
 		s.Retry = s.Retry.over(whole)

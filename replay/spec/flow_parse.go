@@ -82,8 +82,8 @@ func (f *Flow) Graph() ([]flow.Step, error) {
 }
 
 // semantics finds what the schema can not say.
-func (f *Flow) semantics(Options) []Problem {
-	c := &checker{}
+func (f *Flow) semantics(opts Options) []Problem {
+	c := &checker{opts: opts}
 	c.annotations(f.Metadata.Annotations)
 	c.flowRetry("spec.retry", f.Spec.Retry, f.Spec.Retry.over(nil))
 	steps := make([]flow.Step, len(f.Spec.Steps))
@@ -145,13 +145,13 @@ func (c *checker) fault(s FlowStep, fault flow.Fault, all []flow.Step) {
 // flowStep refuses one that does nothing, or several things, and what its parts can not be.
 func (c *checker) flowStep(path string, s FlowStep) {
 	n := 0
-	for _, there := range []bool{s.Uses != nil, s.HTTP != nil, s.Databricks != nil, s.Airflow != nil, s.Manual != nil, s.Verify != nil} {
+	for _, there := range []bool{s.Uses != nil, s.HTTP != nil, s.Databricks != nil, s.Airflow != nil, s.WaitForConsumers != nil, s.Manual != nil, s.Verify != nil} {
 		if there {
 			n++
 		}
 	}
 	if n != 1 {
-		c.add(CodeStep, path, fmt.Sprintf("step %s does %d things", s.Name, n), "write exactly one of uses, http, databricks, airflow, manual, verify")
+		c.add(CodeStep, path, fmt.Sprintf("step %s does %d things", s.Name, n), "write exactly one of uses, http, databricks, airflow, waitForConsumers, manual, verify")
 	}
 	for i, need := range s.Needs {
 		if slices.Contains(s.Needs[:i], need) {
@@ -164,6 +164,9 @@ func (c *checker) flowStep(path string, s FlowStep) {
 	if s.HTTP != nil {
 		c.flowHTTP(path+".http", s.HTTP)
 	}
+	if w := s.WaitForConsumers; w != nil {
+		c.flowConsumers(path+".waitForConsumers", w)
+	}
 	if d := s.Databricks; d != nil {
 		c.flowHTTP(path+".databricks", &FlowHTTP{URL: d.URL})
 		c.flowSecret(path+".databricks.authorization", d.URL)
@@ -171,6 +174,20 @@ func (c *checker) flowStep(path string, s FlowStep) {
 	if a := s.Airflow; a != nil {
 		c.flowHTTP(path+".airflow", &FlowHTTP{URL: a.URL})
 		c.flowSecret(path+".airflow.authorization", a.URL)
+	}
+}
+
+// flowConsumers refuses what can not be waited for.
+func (c *checker) flowConsumers(path string, w *FlowConsumers) {
+	c.connection(path+".kafka", w.Kafka, "kafka")
+	for i, g := range w.Groups {
+		at := fmt.Sprintf("%s.groups.%d", path, i)
+		switch {
+		case g == "":
+			c.add(CodeValue, at, "a group has a name", "backstitch gaps group GROUP --kafka "+w.Kafka+" says how one stands")
+		case slices.Contains(w.Groups[:i], g):
+			c.add(CodeTwice, at, g+" stands in the list twice", "keep one of them")
+		}
 	}
 }
 
