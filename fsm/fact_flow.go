@@ -32,6 +32,9 @@ const (
 	FlowSucceeded FlowState = 3 // every step that may not fail has succeeded
 	FlowFailed    FlowState = 4
 	FlowCancelled FlowState = 5
+	// From cluster version 8 on: it failed, and what its steps say how to take back was taken back, or some of it was not.
+	FlowRolledBack     FlowState = 6
+	FlowRollbackFailed FlowState = 7
 )
 
 // String returns the word that the API uses.
@@ -47,11 +50,15 @@ func (s FlowState) String() string {
 		return "failed"
 	case FlowCancelled:
 		return "cancelled"
+	case FlowRolledBack:
+		return "rolled-back"
+	case FlowRollbackFailed:
+		return "rollback-failed"
 	}
 	return "unknown"
 }
 
-// Ended reports whether no step runs any more. A failed flow can be retried.
+// Ended reports whether no step runs any more. A failed flow, or a failed rollback, can be retried.
 func (s FlowState) Ended() bool { return s >= FlowSucceeded }
 
 // Flow is one submitted graph.
@@ -79,6 +86,11 @@ type FlowGraph struct {
 	Document []byte
 }
 
+// FlowUndo is which steps of a flow take back what others have done. A flow without has none.
+type FlowUndo struct {
+	Edges []flow.Undo
+}
+
 const (
 	// FlowsKept is how many flows are kept that have ended.
 	FlowsKept = 200
@@ -96,6 +108,13 @@ func workKey(id FlowID, step int) []byte { return key(kindFlowWork, ended(id), u
 func (t *tx) flow(id FlowID) (f Flow, g FlowGraph, ok bool) {
 	ok = t.read(flowKey(kindFlow, id), &f) && t.read(flowKey(kindFlowGraph, id), &g)
 	return f, g, ok
+}
+
+// graph is the steps of a flow with the edges back between them.
+func (t *tx) graph(id FlowID, g FlowGraph) flow.Graph {
+	var u FlowUndo
+	t.read(flowKey(kindFlowUndo, id), &u)
+	return flow.Graph{Steps: g.Steps, Undo: u.Edges}
 }
 
 func (t *tx) putFlow(f Flow) {
@@ -173,6 +192,9 @@ func (t *tx) forgetFlows() {
 		t.remove(flowKey(kindFlow, over[oldest].ID))
 		t.remove(flowKey(kindFlowGraph, over[oldest].ID))
 		t.forgetNotes(over[oldest])
+		if t.read(flowKey(kindFlowUndo, over[oldest].ID), &FlowUndo{}) {
+			t.remove(flowKey(kindFlowUndo, over[oldest].ID))
+		}
 		over[oldest] = over[0]
 	}
 }
@@ -241,6 +263,13 @@ func (v *View) Flow(id FlowID) (f Flow, g FlowGraph, ok bool, err error) {
 	}
 	ok, err = v.read(flowKey(kindFlowGraph, id), &g)
 	return f, g, ok, err
+}
+
+// FlowGraph returns the steps of a flow with the edges back between them.
+func (v *View) FlowGraph(id FlowID, g FlowGraph) (flow.Graph, error) {
+	var u FlowUndo
+	_, err := v.read(flowKey(kindFlowUndo, id), &u)
+	return flow.Graph{Steps: g.Steps, Undo: u.Edges}, err
 }
 
 // Flows returns all flows that are kept, by id.

@@ -122,6 +122,7 @@ var goldenCommands = []Command{
 	PlanStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Made: &goldenMade}, FinishFlow{"fl-7f3k2m"},
 	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
 	NoteStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Marks: []byte(`{"0":9}`), Text: "billing: 7 behind"},
+	SubmitFlowWithUndo{Flow: SubmitFlow{ID: "fl-7f3k2m", Name: "november-outage", Namespace: "payments", Document: []byte("{}"), Steps: goldenSteps}, Undo: []flow.Undo{{Step: "fill", By: "undo-fill"}}},
 }
 
 // goldenValues has one stored value per kind that is not tiny.
@@ -192,6 +193,7 @@ var goldenValues = map[string]any{
 	"book_flow": Flow{ID: "fl-7f3k2m", Name: "november-outage", Namespace: "payments", State: FlowPaused, Why: "w", Lost: 1, CreatedBy: "cli:ann",
 		CreatedUnixNanos: 1, FinishedUnixNanos: 2, CreateIndex: 70, ModifyIndex: 300, States: []flow.State{{Status: flow.Waiting, Attempt: 2, Tries: 1, Token: "9b2c",
 			Job: "bs-7f3k2m", Proof: "r-abc", Proved: true, Class: flow.Failed, Why: "w", By: "cli:ann", BegunUnixNanos: 3, EndedUnixNanos: 4, NotBeforeUnixNanos: 5}}},
+	"book_flow_undo":  FlowUndo{Edges: []flow.Undo{{Step: "fill", By: "undo-fill"}}},
 	"book_step_note":  StepNote{Attempt: 2, Marks: []byte(`{"0":9}`), Text: "billing: 7 behind", UnixNanos: 1_700_000_000_000_000_017},
 	"book_flow_graph": FlowGraph{Steps: goldenSteps, Document: []byte("{}")},
 	"book_version":    clusterVersion{Version: 2},

@@ -69,6 +69,7 @@ const (
 	kindFlowActive   kind = 'V' // flow -> mark, as long as it has not ended
 	kindFlowWork     kind = 'U' // flow, step -> MadePlan without Document, while the step waits
 	kindStepNote     kind = '4' // flow, step -> StepNote
+	kindFlowUndo     kind = '5' // flow -> FlowUndo
 	kindToken        kind = '6' // accessor -> Token
 	kindAccessPolicy kind = '7' // name -> AccessPolicy
 	kindConsent      kind = '8' // id -> Consent
@@ -278,6 +279,8 @@ func (k kind) String() string {
 		return "access policy"
 	case kindConsent:
 		return "consent"
+	case kindFlowUndo:
+		return "edges back of a flow"
 	case kindStepNote:
 		return "note of a flow's step"
 	case kindVersion:
@@ -393,6 +396,8 @@ func (k kind) newValue() any {
 		return new(Consent)
 	case kindStepNote:
 		return new(StepNote)
+	case kindFlowUndo:
+		return new(FlowUndo)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"slices"
 
 	"backstitch/fsm/flow"
 )
@@ -22,16 +23,22 @@ func (SubmitFlow) Op() uint16 { return 80 }
 
 func (c SubmitFlow) subject() string { return "flow " + string(c.ID) }
 
-func (c SubmitFlow) apply(t *tx) Result {
-	if why := c.invalid(); why != "" {
+func (c SubmitFlow) apply(t *tx) Result { return c.submit(t, nil) }
+
+// submit makes a flow with edges back.
+func (c SubmitFlow) submit(t *tx, undo []flow.Undo) Result {
+	if why := c.invalid(undo); why != "" {
 		return t.refuse(Invalid, why)
 	}
 	graph := FlowGraph{Steps: c.Steps, Document: c.Document}
 	if f, g, ok := t.flow(c.ID); ok {
-		if f.Name != c.Name || f.Namespace != c.Namespace || t.hash(&g) != t.hash(&graph) {
+		if f.Name != c.Name || f.Namespace != c.Namespace || t.hash(&g) != t.hash(&graph) || !slices.Equal(t.graph(c.ID, g).Undo, undo) {
 			return t.refuse(Exists, c.subject())
 		}
 		return t.ok()
+	}
+	if len(undo) > 0 {
+		t.write(flowKey(kindFlowUndo, c.ID), &FlowUndo{Edges: undo})
 	}
 	states := make([]flow.State, len(c.Steps))
 	for i := range states {
@@ -46,12 +53,14 @@ func (c SubmitFlow) apply(t *tx) Result {
 	return t.ok()
 }
 
-func (c SubmitFlow) invalid() string {
+func (c SubmitFlow) invalid(undo []flow.Undo) string {
 	if why := c.ID.invalid(); why != "" {
 		return why
 	}
 	size := len(c.Document)
 	switch {
+	case len(undo) > flow.MaxSteps:
+		return fmt.Sprintf("%s: %d edges back, at most %d are kept", c.subject(), len(undo), flow.MaxSteps)
 	case c.Name == "" || len(c.Name) > maxNameBytes || len(c.Namespace) > maxNameBytes:
 		return fmt.Sprintf("%s: a name is needed, and name and namespace take at most %d bytes", c.subject(), maxNameBytes)
 	case len(c.Steps) == 0 || len(c.Steps) > flow.MaxSteps:
@@ -71,7 +80,7 @@ func (c SubmitFlow) invalid() string {
 		return fmt.Sprintf("%s: %d bytes, at most %d are kept", c.subject(), size, MaxFlowBytes)
 	}
 	// Which kinds leave a proof is for those who know kinds.
-	if faults := flow.Check(c.Steps, func(flow.Step) bool { return true }); len(faults) > 0 {
+	if faults := flow.Check(flow.Graph{Steps: c.Steps, Undo: undo}, func(flow.Step) bool { return true }); len(faults) > 0 {
 		return fmt.Sprintf("%s: %s", c.subject(), faults[0].Text)
 	}
 	return ""

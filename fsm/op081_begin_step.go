@@ -35,7 +35,7 @@ func (c BeginStep) apply(t *tx) Result {
 			return t.wrongFlow(f)
 		case f.States[i].Status != flow.Pending:
 			return t.wrongStep(f, c.Step, f.States[i])
-		case !flow.Ready(g.Steps, f.States, i):
+		case !t.graph(f.ID, g).MayBegin(f.States, i):
 			return t.refuse(WrongState, fmt.Sprintf("what step %s of flow %s needs has not ended well", c.Step, f.ID))
 		}
 		if why := flow.Gate(g.Steps, f.States, i); why != "" {

@@ -3,7 +3,7 @@ package fsm
 import "backstitch/fsm/flow"
 
 // RetryFlow takes a failed flow up again from what failed: steps that failed or were skipped may begin anew, with as many attempts as at first.
-// Steps that succeeded stay so.
+// Steps that succeeded stay so. Of one whose rollback failed only the rollback is taken up: what went forward stays given up.
 //
 // Since: 7. Proposed by: the API. Refused: UnknownFlow, WrongState.
 type RetryFlow struct{ ID FlowID }
@@ -14,11 +14,15 @@ func (RetryFlow) Op() uint16 { return 87 }
 func (c RetryFlow) subject() string { return "flow " + string(c.ID) }
 
 func (c RetryFlow) apply(t *tx) Result {
-	return t.changeFlow(c.ID, func(f Flow, _ FlowGraph) Result {
-		if f.State != FlowFailed {
+	return t.changeFlow(c.ID, func(f Flow, g FlowGraph) Result {
+		if f.State != FlowFailed && f.State != FlowRollbackFailed {
 			return t.wrongFlow(f)
 		}
+		graph := t.graph(f.ID, g)
 		for i := range f.States {
+			if f.State == FlowRollbackFailed && !graph.Back(i) {
+				continue
+			}
 			if st := &f.States[i]; st.Status == flow.Broken || st.Status == flow.Skipped {
 				st.Status, st.Tries, st.NotBeforeUnixNanos, st.EndedUnixNanos = flow.Pending, 0, 0, 0
 				st.Class, st.Why, st.By = 0, "", ""

@@ -1,8 +1,7 @@
 package fsm
 
-import "backstitch/fsm/flow"
-
-// FinishFlow ends a flow of which every step has ended. How is a matter of its steps: it failed if one failed that may not.
+// FinishFlow ends a flow of which every step has ended. How is a matter of its steps: it failed if one failed that may not, and
+// it was rolled back, or could not be, if there was something to take back.
 //
 // Since: 7. Proposed by: the leader. Refused: UnknownFlow, WrongState (it has ended), Incomplete (a step has not).
 type FinishFlow struct{ ID FlowID }
@@ -17,14 +16,19 @@ func (c FinishFlow) apply(t *tx) Result {
 		if f.State.Ended() {
 			return t.wrongFlow(f)
 		}
-		done, ok, lost := flow.Outcome(g.Steps, f.States)
-		if !done {
+		out := t.graph(f.ID, g).Outcome(f.States)
+		if !out.Done {
 			return t.refuse(Incomplete, c.subject())
 		}
 		state := FlowFailed
-		if ok {
+		switch {
+		case out.OK:
 			state = FlowSucceeded
-			f.Lost = uint32(lost)
+			f.Lost = uint32(out.Lost)
+		case out.Undone:
+			state = FlowRolledBack
+		case out.Stuck:
+			state = FlowRollbackFailed
 		}
 		t.endFlow(f, state, t.env.Reason)
 		return t.ok()

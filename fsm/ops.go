@@ -93,6 +93,7 @@ var opTable = [...]opSpec{
 	{93, "set-member-state", 1, decodeOp[SetMemberState]},
 	{94, "remove-member", 1, decodeOp[RemoveMember]},
 	{95, "note-step", 8, decodeOp[NoteStep]},
+	{96, "submit-flow-with-undo", 8, decodeOp[SubmitFlowWithUndo]},
 }
 
 const (

@@ -376,7 +376,10 @@ func (g *generator) flow() Command {
 	switch g.r.IntN(13) {
 	case 12:
 		return NoteStep{Flow: id, Step: step, Attempt: attempt, Marks: []byte{'m', byte(g.r.IntN(2))}[:g.r.IntN(3)], Text: "t"}
-	case 0, 1:
+	case 0:
+		return SubmitFlowWithUndo{Flow: SubmitFlow{ID: id, Name: "f", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "rollback"}, {Name: "c", Kind: "manual", Needs: []string{"a"}}}},
+			Undo: []flow.Undo{{Step: "a", By: "b"}}}
+	case 1:
 		return SubmitFlow{ID: id, Name: "f", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "manual", Needs: []string{"a"}},
 			{Name: "c", Kind: "http", Needs: []string{"a"}, MayFail: true}}}
 	case 2:

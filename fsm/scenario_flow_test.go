@@ -14,6 +14,16 @@ func (a args) flowCommand(name string) (Command, bool) {
 	switch name {
 	case "submit-flow":
 		return SubmitFlow{ID: id, Name: a.str("name"), Document: make([]byte, a.num("document")), Steps: a.flowSteps()}, true
+	case "submit-flow-with-undo":
+		c := SubmitFlowWithUndo{Flow: SubmitFlow{ID: id, Name: a.str("name"), Steps: a.flowSteps()}}
+		for _, edge := range strings.FieldsFunc(a.str("undo"), func(r rune) bool { return r == ';' }) {
+			step, by, _ := strings.Cut(edge, "<")
+			c.Undo = append(c.Undo, flow.Undo{Step: step, By: by})
+		}
+		for range a.num("edges") {
+			c.Undo = append(c.Undo, flow.Undo{Step: "a", By: "b"})
+		}
+		return c, true
 	case "begin-step":
 		c := BeginStep{Flow: id, Step: a.str("step"), Attempt: uint32(a.num("attempt")), Wait: a.str("wait") != ""}
 		c.Token = flow.Token(string(c.Flow), c.Step, c.Attempt)

@@ -108,6 +108,7 @@ func promised() []string {
 		92: {OtherInstance, Exists, NeedsVersion, Invalid},
 		93: {UnknownMember, WrongState, Invalid},
 		95: {UnknownFlow, WrongState, Invalid},
+		96: {Exists, Invalid},
 	}
 	var out []string
 	for _, spec := range opTable {

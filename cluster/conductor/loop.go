@@ -193,8 +193,12 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 		if !ok {
 			continue
 		}
+		graph, err := view.FlowGraph(f.ID, g)
+		if err != nil {
+			return nil, 0, err
+		}
 		now := l.cfg.Clock().UnixNano()
-		due, wake := flow.Decide(g.Steps, f.States, f.State == fsm.FlowPaused, now)
+		due, wake := flow.Decide(graph, f.States, f.State == fsm.FlowPaused, now)
 		if wake > 0 {
 			wait = min(wait, time.Duration(wake-now))
 		}
@@ -236,7 +240,7 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 				todo = append(todo, *p)
 			}
 		}
-		if done, _, _ := flow.Outcome(g.Steps, f.States); done {
+		if graph.Outcome(f.States).Done {
 			todo = append(todo, proposal{command: fsm.FinishFlow{ID: f.ID}, why: "every step has ended"})
 		}
 	}

@@ -12,7 +12,7 @@ const MaxSteps = 100
 // Fault is one thing that is wrong with a graph.
 type Fault struct {
 	Kind FaultKind
-	Step int    // index
+	Step int    // index; of the step that is undone when it is about that
 	Need int    // index within Needs; -1 when it is not about a need
 	Text string // for people
 }
@@ -25,11 +25,13 @@ const (
 	Unknown FaultKind = 2 // a step that there is not
 	Cycle   FaultKind = 3
 	BadGate FaultKind = 4 // a gate on a step that is not needed, or can not be proved
+	NoUndo  FaultKind = 5 // a step that would be undone by one that there is not
+	BadUndo FaultKind = 6 // an edge back that leads nowhere, or from a step that goes forward
 )
 
-// Check finds everything that is wrong with the graph of steps. proves says which steps leave a proof.
-func Check(steps []Step, proves func(Step) bool) []Fault {
-	var out []Fault
+// Check finds everything that is wrong with a graph. proves says which steps leave a proof.
+func Check(g Graph, proves func(Step) bool) []Fault {
+	steps, out := g.Steps, checkUndo(g)
 	for i, s := range steps {
 		if at := find(steps, s.Name); at != i {
 			out = append(out, Fault{Twice, i, -1, fmt.Sprintf("two steps are called %s", s.Name)})
@@ -42,12 +44,12 @@ func Check(steps []Step, proves func(Step) bool) []Fault {
 		if s.Gate == "" {
 			continue
 		}
-		switch g := find(steps, s.Gate); {
-		case g < 0:
+		switch at := find(steps, s.Gate); {
+		case at < 0:
 			out = append(out, Fault{Unknown, i, -1, fmt.Sprintf("the gate of step %s names %s, and there is no such step", s.Name, s.Gate)})
 		case !slices.Contains(s.Needs, s.Gate):
 			out = append(out, Fault{BadGate, i, -1, fmt.Sprintf("the gate of step %s names %s, which it does not need", s.Name, s.Gate)})
-		case !proves(steps[g]):
+		case !proves(steps[at]):
 			out = append(out, Fault{BadGate, i, -1, fmt.Sprintf("the gate of step %s names %s, which leaves no proof", s.Name, s.Gate)})
 		}
 	}

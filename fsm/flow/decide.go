@@ -21,7 +21,8 @@ type Decision struct {
 
 // Decide returns what is due at now, by the wall clock in nanoseconds, and when it has to be asked again at the latest: 0 when only a change
 // of states brings something new. While paused no step begins and none is given up for what it needs; what runs keeps its bounds.
-func Decide(steps []Step, states []State, paused bool, now int64) (due []Decision, wake int64) {
+func Decide(g Graph, states []State, paused bool, now int64) (due []Decision, wake int64) {
+	steps := g.Steps
 	soon := func(at int64) {
 		if wake == 0 || at < wake {
 			wake = at
@@ -30,7 +31,7 @@ func Decide(steps []Step, states []State, paused bool, now int64) (due []Decisio
 	for i, s := range steps {
 		switch st := states[i]; st.Status {
 		case Pending:
-			if paused {
+			if paused || g.Back(i) {
 				continue
 			}
 			if why := Blocked(steps, states, i); why != "" {
@@ -56,6 +57,12 @@ func Decide(steps []Step, states []State, paused bool, now int64) (due []Decisio
 			} else {
 				due = append(due, Decision{Step: i, Act: Fail, Class: TimedOut, Why: "its time was over"})
 			}
+		}
+	}
+	if ended, _ := g.forward(states); ended && !paused {
+		more, at := g.decideBack(states, now)
+		if due = append(due, more...); at != 0 {
+			soon(at)
 		}
 	}
 	return due, wake
@@ -93,20 +100,33 @@ func Gate(steps []Step, states []State, i int) string {
 	return fmt.Sprintf("step %s has no passing proof", name)
 }
 
-// Outcome says how a flow ends: done is false while a step has not ended. ok says that every step that may not fail has succeeded; lost are
-// those that may, and did not.
-func Outcome(steps []Step, states []State) (done, ok bool, lost int) {
-	ok = true
+// Outcome is how a flow ends.
+type Outcome struct {
+	Done bool // every step has ended; the rest means nothing before
+	OK   bool // every step that may not fail has succeeded
+	Lost int  // steps that may fail, and did not succeed
+	// Undone says that there was something to take back, and that all of it was; Stuck that some of it was not.
+	Undone, Stuck bool
+}
+
+// Outcome says how a flow ends.
+func (g Graph) Outcome(states []State) (out Outcome) {
 	for i, st := range states {
 		switch {
 		case !st.Status.Ended():
-			return false, false, 0
-		case st.Status == Succeeded:
-		case steps[i].MayFail:
-			lost++
-		default:
-			ok = false
+			return Outcome{}
+		case st.Status != Succeeded && g.Steps[i].MayFail && !g.Back(i):
+			out.Lost++
 		}
 	}
-	return true, ok, lost
+	out.Done = true
+	_, out.OK = g.forward(states)
+	order, _ := g.back(states)
+	for _, i := range order {
+		if states[i].Status != Succeeded && !g.Steps[i].MayFail {
+			out.Stuck = true
+		}
+	}
+	out.Undone = len(order) > 0 && !out.Stuck
+	return out
 }

@@ -8,9 +8,11 @@
 //     retry has as little left to do as possible.
 //   - Each attempt has a number that is never used again. Its token is a function of the states alone: a new one after what is known to have
 //     failed, the same as before after what may have been done.
+//   - A step that undoes another one begins once all that goes forward has ended, and something that builds upon the other one has failed. One
+//     undoes at a time, what ended last first, and never what is built upon before what builds upon it; a failure stops them.
 //   - Every flow ends, if its effects do: attempts are counted, and nothing but a new attempt leaves an ended state.
 //
 // What is not here: facts and commands (fsm), who acts on a decision (cluster/conductor), what a person writes (replay/spec).
 //
-// Reading order: step.go, check.go, decide.go.
+// Reading order: step.go, check.go, undo.go, decide.go.
 package flow

@@ -37,7 +37,7 @@ func TestCheck(t *testing.T) {
 		{"a:b b:a c:d d:c", []string{"a cycle: a needs b needs a", "a cycle: c needs d needs c"}},
 	} {
 		var got []string
-		for _, f := range Check(steps(row.text), func(s Step) bool { return s.Name != "manual" }) {
+		for _, f := range Check(Graph{Steps: steps(row.text)}, func(s Step) bool { return s.Name != "manual" }) {
 			got = append(got, f.Text)
 		}
 		if !slices.Equal(got, row.want) {
@@ -153,7 +153,7 @@ func TestDecideAgainstANaiveModel(t *testing.T) {
 			all = append(all, s)
 		}
 		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		if faults := Check(all, func(Step) bool { return true }); len(faults) > 0 {
+		if faults := Check(Graph{Steps: all}, func(Step) bool { return true }); len(faults) > 0 {
 			t.Fatal(faults)
 		}
 		fates := map[string]Class{}
@@ -165,7 +165,7 @@ func TestDecideAgainstANaiveModel(t *testing.T) {
 			return fates[key], fates[key] == 0
 		}
 		want := naive(all, fate)
-		got := play(t, r, all, fate)
+		got := play(t, r, Graph{Steps: all}, fate)
 		for i, s := range all {
 			ends[got[i].Status]++
 			if got[i].Status != want[s.Name] {
@@ -181,8 +181,9 @@ func TestDecideAgainstANaiveModel(t *testing.T) {
 }
 
 // play does what is decided until a flow has ended.
-func play(t *testing.T, r *rand.Rand, all []Step, fate func(string, uint32) (Class, bool)) []State {
+func play(t *testing.T, r *rand.Rand, g Graph, fate func(string, uint32) (Class, bool)) []State {
 	t.Helper()
+	all := g.Steps
 	states := make([]State, len(all))
 	for i := range states {
 		states[i].Status = Pending
@@ -193,10 +194,10 @@ func play(t *testing.T, r *rand.Rand, all []Step, fate func(string, uint32) (Cla
 	}
 	now := int64(1)
 	for range budget {
-		if done, _, _ := Outcome(all, states); done {
+		if g.Outcome(states).Done {
 			return states
 		}
-		due, wake := Decide(all, states, false, now)
+		due, wake := Decide(g, states, false, now)
 		if len(due) > 0 {
 			d := due[r.IntN(len(due))]
 			st := &states[d.Step]
@@ -242,11 +243,11 @@ func TestPausedFlowsBeginNothingAndKeepTheirBounds(t *testing.T) {
 	all := steps("a b")
 	all[0].TimeoutNanos = 100
 	states := []State{{Status: Running, BegunUnixNanos: 50}, {Status: Pending}}
-	due, wake := Decide(all, states, true, 60)
+	due, wake := Decide(Graph{Steps: all}, states, true, 60)
 	if len(due) != 0 || wake != 150 {
 		t.Errorf("paused: got %+v and wake at %d, want nothing until 150", due, wake)
 	}
-	if due, _ = Decide(all, states, true, 150); len(due) != 1 || due[0].Class != TimedOut {
+	if due, _ = Decide(Graph{Steps: all}, states, true, 150); len(due) != 1 || due[0].Class != TimedOut {
 		t.Errorf("paused, at its bound: got %+v, want step a timed out", due)
 	}
 }

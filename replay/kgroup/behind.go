@@ -74,7 +74,7 @@ func anyRecord(ctx context.Context, cl *kgo.Client, t *klog.Topic, part int32, r
 	switch {
 	case err == nil, errors.Is(err, source.ErrRetention): // the next look sees where the log begins by then
 		return true, nil
-	case errors.Is(err, io.EOF):
+	case err == io.EOF:
 		return false, nil
 	}
 	return false, fmt.Errorf("look what is left for the group: %w", err)
