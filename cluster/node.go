@@ -42,6 +42,8 @@ type Deps struct {
 	Planner conductor.Planner
 	// Consumers reaches consumer groups for flows, when this node leads; nil fails steps that wait for them.
 	Consumers conductor.Consumers
+	// Rollbacker takes back jobs of flows, when this node leads; nil fails steps that do so.
+	Rollbacker conductor.Rollbacker
 	// Receivers takes what is posted to the endpoints of datasets, and what steps of flows call; nil is the network.
 	Receivers http.RoundTripper
 	// FS is where the data directory lies; nil is the disk.

@@ -106,15 +106,25 @@ func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[
 		if err := conductor.Check(made); err != nil {
 			return nil, invalid(err.Error(), "backstitch spec validate FILE")
 		}
-		if made.Kind == conductor.WaitConsumers {
+		if made.Kind == conductor.WaitConsumers || made.Kind == conductor.RollBack {
 			if err := s.allows(fsm.NoteStep{}); err != nil {
 				return nil, err
 			}
 		}
 		cmd.Steps = append(cmd.Steps, made)
 	}
-	if faults := flow.Check(cmd.Steps, conductor.Proves); len(faults) > 0 {
+	graph := flow.Graph{Steps: cmd.Steps}
+	for _, e := range b.Undo {
+		graph.Undo = append(graph.Undo, flow.Undo(e))
+	}
+	if faults := flow.Check(graph, conductor.Proves); len(faults) > 0 {
 		return nil, invalid(faults[0].Text, "backstitch spec validate FILE")
+	}
+	if err := conductor.CheckBack(graph); err != nil {
+		return nil, invalid(err.Error(), "backstitch spec validate FILE")
+	}
+	if len(graph.Undo) > 0 {
+		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, fsm.SubmitFlowWithUndo{Flow: cmd, Undo: graph.Undo}, b.ID)
 	}
 	return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, cmd, b.ID)
 }
@@ -225,6 +235,15 @@ func describeFlow(view *fsm.View, f fsm.Flow, g fsm.FlowGraph) (client.Flow, err
 		CreatedAt: time.Unix(0, f.CreatedUnixNanos).UTC(), FinishedAt: instant(f.FinishedUnixNanos), CreateIndex: f.CreateIndex, ModifyIndex: f.ModifyIndex,
 		Steps: []client.FlowStepState{}, Document: g.Document,
 	}
+	graph, err := view.FlowGraph(f.ID, g)
+	if err != nil {
+		return out, err
+	}
+	out.RollingBack = !f.State.Ended() && graph.TakingBack(f.States)
+	undoes := map[string]string{}
+	for _, e := range graph.Undo {
+		undoes[e.By] = e.Step
+	}
 	for i, st := range f.States {
 		s := g.Steps[i]
 		note, _, err := view.StepNote(f, i)
@@ -232,7 +251,7 @@ func describeFlow(view *fsm.View, f fsm.Flow, g fsm.FlowGraph) (client.Flow, err
 			return out, err
 		}
 		out.Steps = append(out.Steps, client.FlowStepState{
-			Name: s.Name, Kind: s.Kind, Needs: append([]string{}, s.Needs...), MayFail: s.MayFail, State: st.Status.String(), Attempt: st.Attempt, Token: st.Token,
+			Name: s.Name, Kind: s.Kind, Needs: append([]string{}, s.Needs...), MayFail: s.MayFail, Undoes: undoes[s.Name], State: st.Status.String(), Attempt: st.Attempt, Token: st.Token,
 			Job: string(st.Job), Proof: st.Proof, Proved: st.Proved, Class: st.Class.String(), Why: st.Why, By: st.By,
 			BegunAt: instant(st.BegunUnixNanos), EndedAt: instant(st.EndedUnixNanos), NotBefore: instant(st.NotBeforeUnixNanos),
 			Progress: note.Text, ProgressAt: instant(note.UnixNanos),

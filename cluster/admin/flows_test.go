@@ -99,3 +99,45 @@ func TestFlows(t *testing.T) {
 		t.Errorf("no such flow: got %d", w.Code)
 	}
 }
+
+// A flow with edges back is handed in with them, says which steps they are, and that it is at them.
+func TestFlowsWithUndo(t *testing.T) {
+	f := latest(t)
+	h := api(t, f)
+	step := func(name, kind, body, needs string) string {
+		return `{"name":"` + name + `","kind":"` + kind + `","needs":[` + needs + `],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":` + body + `}`
+	}
+	flowOf := func(undo string) string {
+		return `{"id":"fl-a","name":"outage","namespace":"","document":{},"steps":[` + step("a", "recovery", `{}`, "") + "," + step("b", "manual", `{"prompt":"?"}`, `"a"`) + "," +
+			step("undo-a", "rollback", `{"step":"a"}`, "") + `],"undo":[` + undo + `]}`
+	}
+	good := flowOf(`{"step":"a","by":"undo-a"}`)
+	f.do(t, fsm.RaiseVersion{Version: 7})
+	if w := ask(t, h, "POST", "/v1/flows", "", good, nil); w.Code != http.StatusConflict {
+		t.Errorf("at version 7: got %d %s, want a conflict", w.Code, w.Body)
+	}
+	f.do(t, fsm.RaiseVersion{Version: fsm.LatestVersion})
+	for name, undo := range map[string]string{"no edge": "", "of another step": `{"step":"b","by":"undo-a"}`, "by a step that is not there": `{"step":"a","by":"undo-a"},{"step":"b","by":"gone"}`} {
+		if w := ask(t, h, "POST", "/v1/flows", "", flowOf(undo), nil); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: got %d %s, want 422", name, w.Code, w.Body)
+		}
+	}
+	var got client.Flow
+	if w := ask(t, h, "POST", "/v1/flows", "", good, &got); w.Code != http.StatusOK || got.Steps[2].Undoes != "a" || got.RollingBack {
+		t.Fatalf("got %d %s", w.Code, w.Body)
+	}
+	f.do(t, fsm.BeginStep{Flow: "fl-a", Step: "a", Attempt: 1, Token: "t"})
+	f.do(t, fsm.SettleStep{Flow: "fl-a", Step: "a", Attempt: 1, Status: flow.Succeeded})
+	f.do(t, fsm.BeginStep{Flow: "fl-a", Step: "b", Attempt: 1, Token: "t", Wait: true})
+	f.do(t, fsm.SettleStep{Flow: "fl-a", Step: "b", Attempt: 1, Status: flow.Broken, Class: flow.Refused})
+	if ask(t, h, "GET", "/v1/flows/fl-a", "", "", &got); !got.RollingBack || got.State != "running" {
+		t.Errorf("at its edges back: got %+v", got)
+	}
+	f.do(t, fsm.BeginStep{Flow: "fl-a", Step: "undo-a", Attempt: 1, Token: "t"})
+	f.do(t, fsm.SettleStep{Flow: "fl-a", Step: "undo-a", Attempt: 1, Status: flow.Succeeded})
+	f.do(t, fsm.FinishFlow{ID: "fl-a"})
+	got = client.Flow{}
+	if ask(t, h, "GET", "/v1/flows/fl-a", "", "", &got); got.RollingBack || got.State != "rolled-back" || !got.Terminal() {
+		t.Errorf("at its end: got %+v", got)
+	}
+}

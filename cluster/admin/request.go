@@ -81,8 +81,16 @@ func withActor(next http.Handler) http.Handler {
 		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 			actor = "cert:" + r.TLS.PeerCertificates[0].Subject.CommonName
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, printable(actor, 256))))
+		if within := actorOf(r.Context()); within != "" {
+			actor = within
+		}
+		next.ServeHTTP(w, r.WithContext(As(r.Context(), actor)))
 	})
+}
+
+// As makes requests of ctx those of an actor. It is for callers within the process: what comes over the network has a context without one.
+func As(ctx context.Context, actor string) context.Context {
+	return context.WithValue(ctx, actorKey{}, printable(actor, 256))
 }
 
 func actorOf(ctx context.Context) string {

@@ -19,13 +19,19 @@ type FlowRetry struct {
 // FlowStep is what never changes of a step.
 type FlowStep struct {
 	Name         string          `json:"name" minLength:"1" maxLength:"63"`
-	Kind         string          `json:"kind" enum:"recovery,http,databricks,airflow,consumers,manual,verify"`
+	Kind         string          `json:"kind" enum:"recovery,http,databricks,airflow,consumers,rollback,manual,verify"`
 	Needs        []string        `json:"needs" doc:"steps that have to end well before"`
 	Gate         string          `json:"gate,omitempty" doc:"a step, one of needs, whose job has to have a passing proof"`
 	MayFail      bool            `json:"mayFail,omitempty" doc:"the flow ends well without it"`
 	TimeoutNanos int64           `json:"timeoutNanos" minimum:"0" doc:"of one attempt; 0 is no bound"`
 	Retry        FlowRetry       `json:"retry"`
 	Body         json.RawMessage `json:"body" doc:"what it does"`
+}
+
+// FlowUndo is an edge back: By takes back what Step has done.
+type FlowUndo struct {
+	Step string `json:"step" minLength:"1" maxLength:"63"`
+	By   string `json:"by" minLength:"1" maxLength:"63"`
 }
 
 // SubmitFlow is the body of POST /v1/flows. The same again, under its id, is answered with the flow that it made.
@@ -35,6 +41,7 @@ type SubmitFlow struct {
 	Namespace string          `json:"namespace" maxLength:"63"`
 	Document  json.RawMessage `json:"document" doc:"what was written, for people"`
 	Steps     []FlowStep      `json:"steps" minItems:"1" maxItems:"100"`
+	Undo      []FlowUndo      `json:"undo,omitempty" maxItems:"100" doc:"which steps take back what others have done"`
 	Reason    string          `json:"reason,omitempty" maxLength:"1024"`
 }
 
@@ -44,6 +51,7 @@ type FlowStepState struct {
 	Kind      string     `json:"kind"`
 	Needs     []string   `json:"needs"`
 	MayFail   bool       `json:"mayFail,omitempty"`
+	Undoes    string     `json:"undoes,omitempty" doc:"the step that it takes back, if something that needs that one fails"`
 	State     string     `json:"state"`
 	Attempt   uint32     `json:"attempt" doc:"number of the newest one, 0 before the first"`
 	Token     string     `json:"token,omitempty" doc:"by which the other end knows the attempt"`
@@ -61,7 +69,7 @@ type FlowStepState struct {
 	ProgressAt *time.Time `json:"progressAt,omitempty"`
 }
 
-// Flow is a graph of steps. Its state is one of running, paused, succeeded, failed, cancelled.
+// Flow is a graph of steps. Its state is one of running, paused, succeeded, failed, cancelled, rolled-back, rollback-failed.
 type Flow struct {
 	ID          string          `json:"id"`
 	Name        string          `json:"name"`
@@ -69,6 +77,7 @@ type Flow struct {
 	State       string          `json:"state"`
 	Why         string          `json:"why,omitempty"`
 	Lost        uint32          `json:"lost,omitempty" doc:"steps that may fail and did not succeed, of a flow that has"`
+	RollingBack bool            `json:"rollingBack,omitempty" doc:"it has failed, and what its steps have done is being taken back"`
 	CreatedBy   string          `json:"createdBy"`
 	CreatedAt   time.Time       `json:"createdAt"`
 	FinishedAt  *time.Time      `json:"finishedAt,omitempty"`
@@ -78,9 +87,10 @@ type Flow struct {
 	Document    json.RawMessage `json:"document,omitempty" doc:"as it was submitted; not in lists"`
 }
 
-// Terminal reports whether nothing happens to the flow any more, unless it is retried.
+// Terminal reports whether nothing happens to the flow any more, unless it is retried. A state that this program does not know is an end: newer
+// ones are.
 func (f Flow) Terminal() bool {
-	return f.State == "succeeded" || f.State == "failed" || f.State == "cancelled"
+	return f.State != "running" && f.State != "paused"
 }
 
 // Flows is GET /v1/flows, newest first.

@@ -53,8 +53,10 @@ const (
 	ExitPartly        = 3 // finished, with records in quarantine
 	ExitDiffer        = 4 // verification failed: data differ
 	ExitIndeterminate = 5 // nothing could be compared
+	ExitRolledBack    = 6 // a flow failed, and what it had done was taken back
 	ExitIncompatible  = 7 // a schema does not go together with another
 	ExitWork          = 8 // plan found work, with --detailed-exitcode
+	ExitHalfBack      = 9 // a flow failed, and not all of what it had done could be taken back
 	ExitNotFound      = 10
 	ExitConflict      = 11
 	ExitNotAllowed    = 12

@@ -1,6 +1,7 @@
 package conductor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"backstitch/cluster/sla"
 	"backstitch/fsm"
 	"backstitch/fsm/flow"
+	"backstitch/partition"
 )
 
 // proposal is a command that is due, and why.
@@ -35,7 +37,7 @@ func (l *Loop) decided(f fsm.Flow, g fsm.FlowGraph, d flow.Decision, now int64) 
 				c.Why = q.Prompt
 			}
 		}
-		return proposal{command: c, why: "what it needs has ended well", begins: &at, step: s, state: st}
+		return proposal{command: c, why: cmp.Or(d.Why, "what it needs has ended well"), begins: &at, step: s, state: st}
 	case flow.Skip:
 		return proposal{command: fsm.SettleStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Status: flow.Skipped, Why: d.Why}, why: d.Why}
 	}
@@ -65,8 +67,7 @@ func settled(f fsm.Flow, s flow.Step, st flow.State, out outcome, now int64) pro
 }
 
 // running looks after an attempt that the book says is under way. It returns what there is to say about it, nil for nothing.
-// note is what the book has of it.
-func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.Step, st flow.State, note fsm.StepNote, at attempt) (*proposal, error) {
+func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.Step, st flow.State, in known, at attempt) (*proposal, error) {
 	now := l.cfg.Clock().UnixNano()
 	settle := func(out outcome) (*proposal, error) {
 		p := settled(f, s, st, out, now)
@@ -111,7 +112,7 @@ func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.S
 		}
 		return settle(t.out)
 	}
-	do, out := l.effect(s, st, note, at)
+	do, out := l.effect(f, s, st, in, at)
 	if do == nil {
 		return settle(out)
 	}
@@ -141,8 +142,14 @@ func planned(view *fsm.View, f fsm.Flow, c fsm.PlanStep, terms *fsm.JobTerms, no
 	return on, outcome{}, nil
 }
 
+// known is what else the book knows that an attempt needs.
+type known struct {
+	note fsm.StepNote    // of the attempt
+	job  partition.JobID // that a rollback takes back
+}
+
 // effect is what there is to do for a step, nil when it has come to its end already.
-func (l *Loop) effect(s flow.Step, st flow.State, note fsm.StepNote, at attempt) (func(context.Context) outcome, outcome) {
+func (l *Loop) effect(f fsm.Flow, s flow.Step, st flow.State, in known, at attempt) (func(context.Context) outcome, outcome) {
 	if err := Check(s); err != nil {
 		return nil, failed(flow.Refused, "%v", err)
 	}
@@ -175,7 +182,9 @@ func (l *Loop) effect(s flow.Step, st flow.State, note fsm.StepNote, at attempt)
 		if err := json.Unmarshal(s.Body, &w); err != nil {
 			return nil, failed(flow.Refused, "%v", err)
 		}
-		return func(ctx context.Context) outcome { return l.wait(ctx, w, note.Marks, l.sayer(ctx, at)) }, outcome{}
+		return func(ctx context.Context) outcome { return l.wait(ctx, w, in.note.Marks, l.sayer(ctx, at)) }, outcome{}
+	case RollBack:
+		return func(ctx context.Context) outcome { return l.cfg.rollBack(ctx, in.job, f) }, outcome{}
 	}
 	return nil, outcome{} // verify: the gate was open
 }

@@ -10,7 +10,8 @@
 //   - What a step was told by strangers is neither followed nor kept: no redirects, no metadata services, answers up to a limit, secrets by
 //     reference and never over plain http (cluster/notify's guard).
 //
-// What is not here: the rules of the graph (fsm/flow), what a person writes (replay/spec), how a plan is made (cmd wires a Planner).
+// What is not here: the rules of the graph (fsm/flow), what a person writes (replay/spec), how a plan is
+// made, how groups are reached and how a job is taken back (cmd wires a Planner, a Consumers, a Rollbacker).
 //
-// Reading order: step.go, http.go, run.go, loop.go, act.go.
+// Reading order: step.go, http.go, run.go, consumers.go, rollback.go, loop.go, act.go.
 package conductor

@@ -51,6 +51,7 @@ type world struct {
 	nothing           bool
 	other             bool // each plan is another one, as when the world moves
 	readers           readers
+	taken             func(job partition.JobID, nth int) error // what a rollback comes to, once it has done its work
 }
 
 var errDead = errors.New("the leader died")
@@ -252,7 +253,7 @@ func (w *world) lead(d time.Duration) {
 	if w.elsewhere != nil {
 		c.Client = &http.Client{Transport: w.elsewhere}
 	}
-	c.Consumers = &w.readers
+	c.Consumers, c.Rollbacker = &w.readers, w
 	c.Env = func(name string) (string, bool) { return "s3cret", name == "BACKSTITCH_NOTIFY_BI" }
 	c.Clock, c.Logger = time.Now, slog.New(slog.DiscardHandler)
 	l, err := New(c)

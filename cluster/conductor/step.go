@@ -26,6 +26,7 @@ const (
 	RunAirflow    = "airflow"    // Body is an Airflow
 
 	WaitConsumers = "consumers" // Body is a Wait
+	RollBack      = "rollback"  // Body is a TakeBack
 )
 
 // Call is one HTTP request, with the attempt's token as its Idempotency-Key.
@@ -94,6 +95,15 @@ func Check(s flow.Step) error {
 			return fmt.Errorf("step %s: %w", s.Name, err)
 		}
 		return w.check(s.Name)
+	case RollBack:
+		var b TakeBack
+		if err := strict(s.Body, &b); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		if b.Step == "" {
+			return fmt.Errorf("step %s: it names no step whose job it takes back", s.Name)
+		}
+		return nil
 	case Manual:
 		return strict(s.Body, &Question{})
 	case Verify:

@@ -16,7 +16,7 @@ type Decision struct {
 	Step  int
 	Act   Act
 	Class Class  // of Fail
-	Why   string // of Skip and Fail
+	Why   string // of Skip and Fail, and of what undoes
 }
 
 // Decide returns what is due at now, by the wall clock in nanoseconds, and when it has to be asked again at the latest: 0 when only a change

@@ -138,7 +138,7 @@ func (g Graph) decideBack(states []State, now int64) (due []Decision, wake int64
 		case st.Status == Pending && st.NotBeforeUnixNanos > now:
 			return due, st.NotBeforeUnixNanos
 		case st.Status == Pending:
-			return append(due, Decision{Step: i, Act: Begin}), 0
+			return append(due, Decision{Step: i, Act: Begin, Why: fmt.Sprintf("step %s is to be taken back", g.Steps[g.undoes(i)].Name)}), 0
 		case !st.Status.Ended():
 			return due, 0
 		case st.Status != Succeeded && !g.Steps[i].MayFail && failed == "":
@@ -157,7 +157,16 @@ func (g Graph) MayBegin(states []State, i int) bool {
 		return false
 	}
 	due, _ := g.decideBack(states, states[i].NotBeforeUnixNanos)
-	return slices.Contains(due, Decision{Step: i, Act: Begin})
+	return slices.ContainsFunc(due, func(d Decision) bool { return d.Step == i && d.Act == Begin })
+}
+
+// TakingBack reports whether a flow that runs has come to its edges back, and something is left for them to do.
+func (g Graph) TakingBack(states []State) bool {
+	if ended, ok := g.forward(states); !ended || ok {
+		return false
+	}
+	order, _ := g.back(states)
+	return slices.ContainsFunc(order, func(i int) bool { return !states[i].Status.Ended() })
 }
 
 // checkUndo finds what is wrong with the edges back.
