@@ -18,9 +18,9 @@ func newFlow(a *app) *cobra.Command {
 		steerFlow(a, "pause", "Let no step of a flow begin any more", "Let no step begin any more. Steps that run go on to their end, and their jobs with them; a job is paused by backstitch pause JOB.", ""),
 		steerFlow(a, "resume", "Let a paused flow go on", "Let a paused flow go on.", ""),
 		steerFlow(a, "cancel", "End a flow for good, with the jobs that it runs",
-			"End a flow for good, with the jobs that it runs. What was done stays, and a call that is on its way is not taken back.", "Cancel flow %s for good?"),
+			"End a flow for good, with the jobs that it runs. What was done stays, also where steps say how to undo it,\nand a call that is on its way is not taken back.", "Cancel flow %s for good?"),
 		steerFlow(a, "retry", "Take a failed flow up again from what failed",
-			"Take a failed flow up again: steps that failed or were skipped may begin anew, steps that succeeded stay as they are. A job that failed is taken up\nagain, and writes nothing twice.", ""),
+			"Take a failed flow up again: steps that failed or were skipped may begin anew, steps that succeeded stay as they are. A job that failed is taken up\nagain, and writes nothing twice. Of a flow whose rollback failed, only the rollback is taken up.", ""),
 		decideStep(a, "approve", "Say yes to a step that waits", "Say yes to a step that waits: a question, or a plan with warnings, whose job then starts."),
 		decideStep(a, "reject", "Say no to a step that waits", "Say no to a step that waits. The step fails, and what needs it is skipped."))
 	return cmd
@@ -149,7 +149,11 @@ func newFlowShow(a *app) *cobra.Command {
 
 func (a *app) printFlow(f client.Flow) error {
 	return a.print(answer{value: f, rows: anys(f.Steps), names: []string{f.ID}, text: func(w io.Writer) error {
-		fmt.Fprintf(w, "Flow %s   %s/%s   %s   since %s by %s\n", f.ID, f.Namespace, f.Name, f.State, stamp(f.CreatedAt), f.CreatedBy)
+		state := f.State
+		if f.RollingBack {
+			state += ", rolling back"
+		}
+		fmt.Fprintf(w, "Flow %s   %s/%s   %s   since %s by %s\n", f.ID, f.Namespace, f.Name, state, stamp(f.CreatedAt), f.CreatedBy)
 		if f.Why != "" {
 			fmt.Fprintf(w, "  %s\n", f.Why)
 		}
@@ -158,6 +162,9 @@ func (a *app) printFlow(f client.Flow) error {
 			name := s.Name
 			if s.MayFail {
 				name += " (may fail)"
+			}
+			if s.Undoes != "" {
+				name += " (undoes " + s.Undoes + ")"
 			}
 			attempt := "-"
 			if s.Attempt > 0 {
@@ -197,6 +204,10 @@ func nextOfFlow(f client.Flow) string {
 	switch f.State {
 	case "failed":
 		return fmt.Sprintf("Next: with the cause gone: backstitch flow retry %s\n", f.ID)
+	case "rollback-failed":
+		return fmt.Sprintf("Next: with the cause gone, go on with the rollback: backstitch flow retry %s\n", f.ID)
+	case "rolled-back":
+		return "Next: with the cause gone, hand it in again: backstitch flow submit -f FILE\n"
 	case "paused":
 		return fmt.Sprintf("Next: backstitch flow resume %s\n", f.ID)
 	case "running":
@@ -276,6 +287,12 @@ func flowOutcome(f client.Flow) error {
 	case f.State == "failed":
 		return &failure{Code: codeFlowFailed, Title: fmt.Sprintf("flow %s failed", f.ID), Detail: strings.Join(names, "\n"),
 			Next: "with the cause gone: backstitch flow retry " + f.ID, Exit: client.ExitFailed}
+	case f.State == "rolled-back":
+		return &failure{Code: codeFlowBack, Title: fmt.Sprintf("flow %s failed and was rolled back", f.ID), Detail: strings.Join(names, "\n"),
+			Next: "with the cause gone, hand it in again: backstitch flow submit -f FILE", Exit: client.ExitRolledBack}
+	case f.State == "rollback-failed":
+		return &failure{Code: codeFlowHalfBack, Title: fmt.Sprintf("flow %s failed, and not all of it could be rolled back", f.ID), Detail: strings.Join(names, "\n"),
+			Next: "with the cause gone, go on with the rollback: backstitch flow retry " + f.ID, Exit: client.ExitHalfBack}
 	case f.Lost > 0:
 		return &failure{Code: codeFlowPartly, Title: fmt.Sprintf("flow %s is complete but for %s that may fail", f.ID, countOf(int64(f.Lost), "step")),
 			Detail: strings.Join(names, "\n"), Next: "backstitch flow show " + f.ID, Exit: client.ExitPartly}

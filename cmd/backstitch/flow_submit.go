@@ -26,7 +26,8 @@ func newFlowSubmit(a *app) *cobra.Command {
 		Long: `Hand in a flow, with the recoveries that it names, and follow it to its end. Ctrl-C stops watching and never the flow. Each submission is
 a new flow.
 
-Exit status: 0 every step succeeded, 1 it failed or was cancelled, 2 a file is wrong, 3 only steps with critical: false failed.`,
+Exit status: 0 every step succeeded, 1 it failed or was cancelled, 2 a file is wrong, 3 only steps with critical: false failed, 6 it failed and
+was rolled back, 9 it failed and not all of it could be rolled back.`,
 		Example: "  backstitch flow submit -f outage.yaml\n  backstitch flow submit -f outage.yaml --detach -o name",
 		Args:    cobra.NoArgs,
 	})
@@ -97,14 +98,22 @@ func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
 	if err != nil {
 		return out, err
 	}
-	for i, s := range graph {
-		written := f.Spec.Steps[i]
+	of := map[string]string{}
+	for _, e := range graph.Undo {
+		of[e.By] = e.Step
+		out.Undo = append(out.Undo, client.FlowUndo(e))
+	}
+	for i, s := range graph.Steps {
 		step := client.FlowStep{
 			Name: s.Name, Needs: append([]string{}, s.Needs...), Gate: s.Gate, MayFail: s.MayFail, TimeoutNanos: s.TimeoutNanos,
-			Retry: client.FlowRetry{Attempts: s.Retry.Attempts, InitialNanos: s.Retry.InitialNanos, MaxNanos: s.Retry.MaxNanos, Fixed: s.Retry.Fixed, On: append([]string{}, written.Retry.RetryOn...)},
+			Retry: client.FlowRetry{Attempts: s.Retry.Attempts, InitialNanos: s.Retry.InitialNanos, MaxNanos: s.Retry.MaxNanos, Fixed: s.Retry.Fixed, On: classes(s.Retry)},
 		}
 		var body any
-		step.Kind, body = stepBody(written, recoveries[i])
+		if i < len(f.Spec.Steps) {
+			step.Kind, body = stepBody(f.Spec.Steps[i], recoveries[i])
+		} else {
+			step.Kind, body = conductor.RollBack, conductor.TakeBack{Step: of[s.Name]}
+		}
 		if step.Body, err = json.Marshal(body); err != nil {
 			return out, fmt.Errorf("encode step %s: %w", s.Name, err)
 		}
@@ -140,6 +149,17 @@ func keepsTerms(ctx context.Context, c *client.Client, sub client.SubmitFlow) er
 		return nil
 	}
 	return nil
+}
+
+// classes are those after which there is another attempt.
+func classes(r flow.Retry) []string {
+	out := []string{}
+	for c := flow.Transient; c <= flow.Failed; c++ {
+		if r.On&(1<<c) != 0 {
+			out = append(out, c.String())
+		}
+	}
+	return out
 }
 
 // stepBody is what a step does, as who does it reads it.

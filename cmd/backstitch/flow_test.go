@@ -78,6 +78,42 @@ func TestFlowSubmission(t *testing.T) {
 	}
 }
 
+// A step that rolls a job back is not in the file, and comes behind those that are.
+func TestFlowSubmissionWithUndo(t *testing.T) {
+	dir := t.TempDir()
+	recovery, err := spec.Init("dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"a.yaml": recovery, "flow.yaml": `apiVersion: backstitch.dev/v1
+kind: Flow
+metadata: {name: outage}
+spec:
+  retry: {attempts: 3}
+  steps:
+    - {name: fill, uses: {file: a.yaml}, undo: {rollback: true}}
+    - {name: read, needs: [fill], waitForConsumers: {kafka: main, topic: orders, groups: [billing]}, undo: {step: stop}}
+    - {name: stop, manual: {prompt: "?"}}
+`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := flowSubmission(filepath.Join(dir, "flow.yaml"), &places{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Undo) != 2 || got.Undo[0] != (client.FlowUndo{Step: "fill", By: "undo-fill"}) || got.Undo[1] != (client.FlowUndo{Step: "read", By: "stop"}) {
+		t.Errorf("edges: got %+v", got.Undo)
+	}
+	if s := got.Steps[3]; s.Name != "undo-fill" || s.Kind != conductor.RollBack || string(s.Body) != `{"step":"fill"}` || s.TimeoutNanos != 3600e9 || s.Retry.Attempts != 3 || len(s.Retry.On) != 2 {
+		t.Errorf("undo-fill: got %+v with %s", s, s.Body)
+	}
+	if s := got.Steps[1]; s.Kind != conductor.WaitConsumers || s.TimeoutNanos != 3600e9 || string(s.Body) != `{"kafka":"main","topic":"orders","groups":["billing"],"until":"begun"}` {
+		t.Errorf("read: got %+v with %s", s, s.Body)
+	}
+}
+
 func TestFlowOutcomes(t *testing.T) {
 	for _, row := range []struct {
 		flow client.Flow
@@ -87,6 +123,8 @@ func TestFlowOutcomes(t *testing.T) {
 		{client.Flow{State: "succeeded", Lost: 1}, client.ExitPartly},
 		{client.Flow{State: "failed", Lost: 0}, client.ExitFailed},
 		{client.Flow{State: "cancelled"}, client.ExitFailed},
+		{client.Flow{State: "rolled-back"}, client.ExitRolledBack},
+		{client.Flow{State: "rollback-failed"}, client.ExitHalfBack},
 	} {
 		got := 0
 		var f *failure

@@ -142,14 +142,28 @@ func (w *rework) do(want int, args ...string) (stdout, stderr string) {
 	return stdout, stderr
 }
 
-// run archives the topic if there is no archive yet, and runs a job that mends it into a target until it waits for nobody.
+// run runs a job that mends the topic into a target until it waits for nobody.
 func (w *rework) run(name, target string, hurt func()) (job string) {
+	w.t.Helper()
+	spec, plan := w.spec(name, target), filepath.Join(w.dir, name+".plan")
+	w.do(client.ExitOK, "plan", "-f", spec, "-o", plan, "-q")
+	stdout, _ := w.do(client.ExitOK, "run", plan, "--detach", "-o", "name", "-q")
+	job = strings.TrimSpace(stdout)
+	if hurt != nil {
+		hurt()
+	}
+	w.do(client.ExitOK, "wait", job, "-q")
+	return job
+}
+
+// spec archives the topic if there is no archive yet, and writes the spec of a recovery that mends it into a target.
+func (w *rework) spec(name, target string) (spec string) {
 	w.t.Helper()
 	archive := filepath.Join(w.dir, "archive")
 	if _, err := os.Stat(archive); err != nil {
 		w.broker.run(client.ExitOK, "archive", "orders", archive, "-q")
 	}
-	spec, plan := filepath.Join(w.dir, name+".yaml"), filepath.Join(w.dir, name+".plan")
+	spec = filepath.Join(w.dir, name+".yaml")
 	text := fmt.Sprintf(`apiVersion: backstitch.dev/v1
 kind: Recovery
 metadata: {name: %s}
@@ -168,14 +182,7 @@ spec:
 	if err := os.WriteFile(spec, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	w.do(client.ExitOK, "plan", "-f", spec, "-o", plan, "-q")
-	stdout, _ := w.do(client.ExitOK, "run", plan, "--detach", "-o", "name", "-q")
-	job = strings.TrimSpace(stdout)
-	if hurt != nil {
-		hurt()
-	}
-	w.do(client.ExitOK, "wait", job, "-q")
-	return job
+	return spec
 }
 
 func (w *rework) topic(name string) string {
@@ -222,6 +229,7 @@ func TestReprocessing(t *testing.T) {
 	t.Run("topic", func(t *testing.T) { reworkABadDeploy(t, w.in(t)) })
 	t.Run("clusters", func(t *testing.T) { publishAcrossClusters(t, w.in(t)) })
 	t.Run("files", func(t *testing.T) { takeFilesBack(t, w.in(t)) }) // which also adds a record
+	t.Run("flow", func(t *testing.T) { rollAFlowBack(t, w.in(t)) })
 	t.Run("refusals", func(t *testing.T) { refuseTheRest(t, w.in(t)) })
 }
 
@@ -358,6 +366,49 @@ func takeFilesBack(t *testing.T, w *rework) {
 	}
 	if _, stderr = w.do(client.ExitConflict, "rollback", first, "--yes"); !strings.Contains(stderr, "BST-E4082") {
 		t.Errorf("while a later one has written: %s", stderr)
+	}
+}
+
+// A flow whose second step fails takes back what its first one wrote into files, with nobody there to do it.
+func rollAFlowBack(t *testing.T, w *rework) {
+	out := filepath.Join(w.dir, "flowed")
+	if err := os.Mkdir(out, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.spec("flowed", fmt.Sprintf("{dir: {path: %s, topic: orders}}", out))
+	file := filepath.Join(w.dir, "flow.yaml")
+	if err := os.WriteFile(file, []byte(`apiVersion: backstitch.dev/v1
+kind: Flow
+metadata: {name: rework}
+spec:
+  retry: {attempts: 1}
+  steps:
+    - {name: fill, uses: {file: flowed.yaml}, undo: {rollback: true}}
+    - {name: tell, needs: [fill], gate: {verified: fill}, http: {url: "http://127.0.0.1:1/told"}}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := w.do(client.ExitRolledBack, "flow", "submit", "-f", file, "--timeout", "60s")
+	for _, want := range []string{"undo-fill (undoes fill)", "records in files are void", "rolled-back"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("want %q in\n%s%s", want, stdout, stderr)
+		}
+	}
+	if !strings.Contains(stderr, "BST-E1217") {
+		t.Errorf("want BST-E1217 in %s", stderr)
+	}
+	if got := w.held(out); len(got) != 0 {
+		t.Errorf("%d records are left", len(got))
+	}
+	var f client.Flow
+	if stdout, _ = w.do(client.ExitOK, "flow", "show", "rework", "-o", "json"); json.Unmarshal([]byte(stdout), &f) != nil || f.Steps[0].Job == "" || !f.Steps[0].Proved {
+		t.Fatalf("got %s, want a job that was proved", stdout)
+	}
+	if stdout, _ = w.do(client.ExitOK, "status", f.Steps[0].Job); !strings.Contains(stdout, "rolled back") {
+		t.Errorf("status: %s", stdout)
+	}
+	if stdout, _ = w.do(client.ExitOK, "audit", "list", "-o", "json"); !strings.Contains(stdout, `"actor": "flow:`+f.ID+`"`) {
+		t.Errorf("the trail does not say that the flow took it back: %s", stdout)
 	}
 }
 

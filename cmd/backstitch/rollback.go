@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -46,19 +47,11 @@ Exit status: 0 taken back, or it was before, 10 no such job, 11 refused for one 
 			return err
 		}
 		defer groups.close()
-		s := publish.Subject{Job: w.job, Place: w.place, InPlace: recovery.Appends(w.work.slices), Reason: reason}
-		if w.work.recipe.Target.Files() {
-			files, err := open.New(groups.where().openConfig()).Files(ctx, &w.work.recipe)
-			if err != nil {
-				return err
-			}
-			defer files.Close()
-			s.Files = &publish.Files{Sink: files, Partitions: w.parts}
-		}
-		r, err := publish.LookBack(ctx, c, &groups, s)
+		r, done, err := groups.lookBack(ctx, c, w, reason)
 		if err != nil {
 			return err
 		}
+		defer done()
 		moves := slices.ContainsFunc(r.Aliases, func(x publish.Return) bool { return len(x.Groups) > 0 })
 		if err := groups.unused(cmd, moves, moves); err != nil && !r.Nothing() { // the same command again is no mistake
 			return err
@@ -83,6 +76,25 @@ Exit status: 0 taken back, or it was before, 10 no such job, 11 refused for one 
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "look at everything, and write nothing")
 	cmd.Flags().StringVar(&reason, "reason", "", "`why`, for the audit trail and the history of the alias")
 	return cmd
+}
+
+// lookBack finds out what rolling a job back would do. The caller calls done once it has done it.
+func (g *kafkaGroups) lookBack(ctx context.Context, c *client.Client, w written, reason string) (r *publish.Rollback, done func(), err error) {
+	s := publish.Subject{Job: w.job, Place: w.place, InPlace: recovery.Appends(w.work.slices), Reason: reason}
+	done = func() {}
+	if w.work.recipe.Target.Files() {
+		files, err := open.New(g.where().openConfig()).Files(ctx, &w.work.recipe)
+		if err != nil {
+			return nil, nil, err
+		}
+		done = func() { files.Close() }
+		s.Files = &publish.Files{Sink: files, Partitions: w.parts}
+	}
+	if r, err = publish.LookBack(ctx, c, g, s); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return r, done, nil
 }
 
 func (a *app) printRollback(r *publish.Rollback, done bool) error {

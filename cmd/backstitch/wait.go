@@ -16,7 +16,8 @@ func newWait(a *app) *cobra.Command {
 		Short: "Follow a job, a scan or a flow to its end",
 		Long: `Follow a job until it has ended, and exit with what it came to: 0 complete and verified, 3 complete but for records in
 quarantine or places that the reference can not give, 4 the data differ, 5 nothing could be compared, 1 failed or cancelled.
-Of a flow, 3 is that only steps with critical: false failed. Ctrl-C stops watching; the job goes on.`,
+Of a flow, 3 is that only steps with critical: false failed, 6 that it failed and was rolled back, and 9 that not all of it could be.
+Ctrl-C stops watching; the job goes on.`,
 		Example:           "  backstitch wait bs-7f3k2m --timeout 2h",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,9 +78,11 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	planner := &flowPlanner{app: a, cfg: cfg}
+	var api *admin.Server // the node leads only once its API serves
+	back := &flowRollbacker{app: a, cfg: cfg, api: func() http.Handler { return api.Handler() }}
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
 		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose, Env: a.lookup, Planner: planner,
-		Consumers: &flowConsumers{cfg: cfg.Connections, env: a.lookup},
+		Rollbacker: back, Consumers: &flowConsumers{cfg: cfg.Connections, env: a.lookup},
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)
@@ -100,7 +103,7 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 		return sealedReport(view, id, node.ClusterID(), node.ProofKey())
 	}
 	serve.Insight = insight{}
-	api, err := admin.New(serve, node)
+	api, err = admin.New(serve, node)
 	if err != nil {
 		return err
 	}

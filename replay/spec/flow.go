@@ -47,6 +47,8 @@ type FlowStep struct {
 	Needs []string `json:"needs,omitempty" jsonschema:"maxItems=100"`
 	// What has to be proved before this step begins.
 	Gate *FlowGate `json:"gate,omitempty"`
+	// What takes back what this step has done, once a step that needs it, directly or through others, has failed. It also takes back the job of this very step when that failed.
+	Undo *FlowUndo `json:"undo,omitempty"`
 	// Whether the flow fails with this step. A flow that ends without one that is not critical has exit status 3.
 	Critical *bool `json:"critical,omitempty" jsonschema:"default=true"`
 	// How long one attempt may take. Left out, it is a minute for http, an hour for waitForConsumers, and no bound for the others.
@@ -73,6 +75,14 @@ type FlowStep struct {
 type FlowGate struct {
 	// A step with uses, one of needs, whose job must have a passing proof. A recovery that compared nothing has none.
 	Verified string `json:"verified"`
+}
+
+// FlowUndo says how a step is taken back: by exactly one of its fields.
+type FlowUndo struct {
+	// Only of a step with uses: what its job has published and written is taken back as backstitch rollback does it, by a step that is called undo-NAME.
+	Rollback bool `json:"rollback,omitempty"`
+	// Name of another step, without needs and gate, which does nothing but that.
+	Step string `json:"step,omitempty" jsonschema:"maxLength=63"`
 }
 
 // FlowRetry says how often a step is tried, and after which failures.
@@ -176,7 +186,11 @@ const (
 	DefaultFlowMax      = Duration("5m")
 	DefaultFlowTimeout  = Duration("1m") // of http
 	DefaultFlowWait     = Duration("1h") // of waitForConsumers
+	DefaultFlowBack     = time.Hour      // of undo.rollback
 )
+
+// UndoName is the name of the step that rolls back the job of another one.
+func UndoName(step string) string { return "undo-" + step }
 
 var defaultRetryOn = []string{"transient", "throttled"}
 

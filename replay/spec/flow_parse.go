@@ -53,17 +53,18 @@ func (r *Recovery) Timed() bool {
 	return r.Spec.SLA != nil || s != nil && len(s.PeakHours)+len(s.Blackout) > 0
 }
 
-// Graph returns the steps as the rules of flows see them, without what they do. f has its defaults and is valid.
-func (f *Flow) Graph() ([]flow.Step, error) {
-	out := make([]flow.Step, len(f.Spec.Steps))
+// Graph returns the steps as the rules of flows see them, without what they do. Behind those of the file are the ones that roll jobs back. f has its
+// defaults and is valid.
+func (f *Flow) Graph() (flow.Graph, error) {
+	g := flow.Graph{Steps: make([]flow.Step, len(f.Spec.Steps))}
 	for i, s := range f.Spec.Steps {
 		timeout, err := s.Timeout.Parse()
 		if err != nil {
-			return nil, err
+			return g, err
 		}
 		initial, most, err := s.Retry.bounds()
 		if err != nil {
-			return nil, err
+			return g, err
 		}
 		step := flow.Step{Name: s.Name, Needs: s.Needs, MayFail: !*s.Critical, TimeoutNanos: int64(timeout), Retry: flow.Retry{
 			Attempts: uint32(s.Retry.Attempts), InitialNanos: int64(initial), MaxNanos: int64(most), Fixed: s.Retry.Backoff == "fixed"}}
@@ -76,9 +77,28 @@ func (f *Flow) Graph() ([]flow.Step, error) {
 		} else if s.Verify != nil {
 			step.Gate = s.Verify.Step
 		}
-		out[i] = step
+		g.Steps[i] = step
 	}
-	return out, nil
+	for i, s := range f.Spec.Steps {
+		if back, edge, ok := s.back(); ok {
+			if g.Undo = append(g.Undo, edge); back {
+				g.Steps = append(g.Steps, flow.Step{Name: edge.By, TimeoutNanos: int64(DefaultFlowBack), Retry: g.Steps[i].Retry})
+			}
+		}
+	}
+	return g, nil
+}
+
+// back returns the edge back from a step; own says that the step at its end is not in the file.
+func (s FlowStep) back() (own bool, edge flow.Undo, ok bool) {
+	switch u := s.Undo; {
+	case u == nil:
+		return false, edge, false
+	case u.Rollback:
+		return true, flow.Undo{Step: s.Name, By: UndoName(s.Name)}, true
+	default:
+		return false, flow.Undo{Step: s.Name, By: u.Step}, u.Step != ""
+	}
 }
 
 // semantics finds what the schema can not say.
@@ -104,7 +124,23 @@ func (f *Flow) semantics(opts Options) []Problem {
 	proves := func(s flow.Step) bool {
 		return slices.ContainsFunc(f.Spec.Steps, func(o FlowStep) bool { return o.Name == s.Name && o.Uses != nil })
 	}
-	for _, fault := range flow.Check(steps, proves) {
+	g, owner := flow.Graph{Steps: steps}, map[int]int{}
+	for i, s := range f.Spec.Steps {
+		c.flowUndo(fmt.Sprintf("spec.steps.%d.undo", i), s)
+		own, edge, ok := s.back()
+		if ok {
+			g.Undo = append(g.Undo, edge)
+		}
+		if own {
+			owner[len(g.Steps)] = i
+			g.Steps = append(g.Steps, flow.Step{Name: edge.By})
+		}
+	}
+	for _, fault := range flow.Check(g, proves) {
+		if i, own := owner[fault.Step]; own {
+			c.add(CodeUndo, fmt.Sprintf("spec.steps.%d.undo", i), fault.Text, "steps that roll a job back are called undo- and the name of its step: call the other one something else")
+			continue
+		}
 		c.fault(f.Spec.Steps[fault.Step], fault, steps)
 	}
 	return c.problems
@@ -137,6 +173,14 @@ func (c *checker) fault(s FlowStep, fault flow.Fault, all []flow.Step) {
 		c.add(CodeNoStep, at, fault.Text, hint)
 	case flow.Cycle:
 		c.add(CodeCycle, at, fault.Text, "one of them has to begin without the others")
+	case flow.NoUndo:
+		hint := "write the name of another step"
+		if near := nearest(s.Undo.Step, slices.DeleteFunc(names, func(n string) bool { return n == s.Name })); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		c.add(CodeNoStep, path+".undo.step", fault.Text, hint)
+	case flow.BadUndo:
+		c.add(CodeUndo, path+".undo", fault.Text, "name a step that has neither needs nor gate, that no other step needs, and that undoes nothing else")
 	case flow.BadGate:
 		c.add(CodeGate, at, fault.Text, "name a step with uses, and name it in needs, too")
 	}
@@ -174,6 +218,19 @@ func (c *checker) flowStep(path string, s FlowStep) {
 	if a := s.Airflow; a != nil {
 		c.flowHTTP(path+".airflow", &FlowHTTP{URL: a.URL})
 		c.flowSecret(path+".airflow.authorization", a.URL)
+	}
+}
+
+// flowUndo refuses an undo that says nothing, or several things.
+func (c *checker) flowUndo(path string, s FlowStep) {
+	switch u := s.Undo; {
+	case u == nil:
+	case u.Rollback == (u.Step != ""):
+		c.add(CodeUndo, path, fmt.Sprintf("undo of step %s names neither or both of rollback and step", s.Name), "rollback: true, or step: NAME")
+	case u.Rollback && s.Uses == nil:
+		c.add(CodeUndo, path+".rollback", fmt.Sprintf("step %s has no job that could be rolled back", s.Name), "step: NAME of a step that takes back what it does")
+	case u.Rollback && len(UndoName(s.Name)) > 63:
+		c.add(CodeUndo, path+".rollback", fmt.Sprintf("the step that rolls it back would be called %s, which is longer than 63", UndoName(s.Name)), "call step "+s.Name+" something shorter")
 	}
 }
 
