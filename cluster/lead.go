@@ -161,7 +161,7 @@ func (n *Node) tellEndpoints(ctx context.Context, tasks *sync.WaitGroup) error {
 func (n *Node) conduct(ctx context.Context, tasks *sync.WaitGroup) error {
 	conf := conductor.DefaultConfig()
 	conf.Self, conf.Program, conf.Book, conf.Proposer, conf.Planner = n.id, n.cfg.Version, n, n, n.deps.Planner
-	conf.Consumers, conf.Rollbacker = n.deps.Consumers, n.deps.Rollbacker
+	conf.Consumers, conf.Rollbacker, conf.Programs = n.deps.Consumers, n.deps.Rollbacker, n
 	conf.Client, conf.SecretDir, conf.Env = n.strangers(), n.cfg.Notify.SecretDir, n.env()
 	conf.Clock, conf.Logger = n.deps.Clock, n.log
 	loop, err := conductor.New(conf)

@@ -17,6 +17,7 @@ import (
 	"backstitch/cluster/inject"
 	"backstitch/cluster/leader"
 	"backstitch/cluster/member"
+	"backstitch/cluster/program"
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -44,6 +45,8 @@ type Deps struct {
 	Consumers conductor.Consumers
 	// Rollbacker takes back jobs of flows, when this node leads; nil fails steps that do so.
 	Rollbacker conductor.Rollbacker
+	// Programs runs what this node's configuration allows, for steps of flows; nil allows nothing. The caller closes it after Run.
+	Programs *program.Runner
 	// Receivers takes what is posted to the endpoints of datasets, and what steps of flows call; nil is the network.
 	Receivers http.RoundTripper
 	// FS is where the data directory lies; nil is the disk.

@@ -105,6 +105,8 @@ func (n *Node) answer(ctx context.Context, req wire.Message) (wire.Message, erro
 		return asMessage(n.pacesHere())
 	case *wire.SharesRequest:
 		return asMessage(n.sharesHere())
+	case *wire.Exec:
+		return asMessage(n.execHere(r))
 	case *wire.StatusRequest:
 		return n.statusReply(), nil
 	case *wire.Transfer:

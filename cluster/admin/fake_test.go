@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"backstitch/cluster"
+	"backstitch/cluster/conductor"
 	"backstitch/cluster/inject"
 	"backstitch/cluster/quota"
 	"backstitch/fsm"
@@ -114,6 +115,12 @@ func (f *fakeNode) Hurt(context.Context, inject.Fault) (inject.Active, error) {
 func (f *fakeNode) Hurts() ([]inject.Active, error)  { return nil, f.protected() }
 func (f *fakeNode) Heal(string, string) (int, error) { return 0, f.protected() }
 func (f *fakeNode) RefusesAPI() bool                 { return false }
+func (f *fakeNode) MayExec(_ context.Context, node, program string) error {
+	if program == "reload" {
+		return nil
+	}
+	return &cluster.Error{Code: cluster.CodeProgram, Object: "program " + program, Kind: conductor.ErrRefused, Cause: errors.New("node " + node + " does not allow it"), Hint: "exec.allow"}
+}
 func (f *fakeNode) protected() error {
 	return &cluster.Error{Code: cluster.CodeProtected, Object: "node node-a", Kind: cluster.ErrProtected,
 		Cause: errors.New("its environment is production"), Hint: "environment: staging"}

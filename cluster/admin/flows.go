@@ -3,11 +3,14 @@ package admin
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
+	"backstitch/cluster"
 	"backstitch/cluster/client"
 	"backstitch/cluster/conductor"
 	"backstitch/fsm"
@@ -106,10 +109,13 @@ func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[
 		if err := conductor.Check(made); err != nil {
 			return nil, invalid(err.Error(), "backstitch spec validate FILE")
 		}
-		if made.Kind == conductor.WaitConsumers || made.Kind == conductor.RollBack {
+		if made.Kind == conductor.WaitConsumers || made.Kind == conductor.RollBack || made.Kind == conductor.RunProgram {
 			if err := s.allows(fsm.NoteStep{}); err != nil {
 				return nil, err
 			}
+		}
+		if err := s.mayExec(ctx, made); err != nil {
+			return nil, err
 		}
 		cmd.Steps = append(cmd.Steps, made)
 	}
@@ -127,6 +133,27 @@ func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[
 		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, fsm.SubmitFlowWithUndo{Flow: cmd, Undo: graph.Undo}, b.ID)
 	}
 	return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, cmd, b.ID)
+}
+
+// mayExec asks the node of a step that wants a program whether it allows it, so that nobody learns at the fifth step of a flow that it does not.
+func (s *Server) mayExec(ctx context.Context, step flow.Step) error {
+	var e conductor.Exec
+	if step.Kind != conductor.RunProgram || json.Unmarshal(step.Body, &e) != nil {
+		return nil
+	}
+	err := s.node.MayExec(ctx, e.Node, e.Program)
+	if err == nil {
+		return nil
+	}
+	detail, next := fmt.Sprintf("step %s: %v", step.Name, err), "backstitch cluster nodes"
+	var known *cluster.Error
+	if errors.As(err, &known) {
+		next = known.Hint
+		if known.Cause != nil {
+			detail = fmt.Sprintf("step %s: %v", step.Name, known.Cause)
+		}
+	}
+	return newProblem(http.StatusUnprocessableEntity, cluster.CodeProgram, "a step wants a program that can not be run", detail, next)
 }
 
 // turnFlow proposes a command about a flow and answers with it.

@@ -55,7 +55,7 @@ func TestFlows(t *testing.T) {
 		"a cycle": `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"manual","needs":["a"],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"prompt":"?"}}]}`,
 		"a gate without a proof": `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"manual","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"prompt":"?"}},
 			{"name":"b","kind":"verify","needs":["a"],"gate":"a","timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{}}]}`,
-		"a kind that is not built": `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"exec","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{}}]}`,
+		"a kind that is not built": `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"shell","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{}}]}`,
 		"a metadata header":        `{"id":"fl-b","name":"x","namespace":"","document":{},"steps":[{"name":"a","kind":"http","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"method":"POST","url":"https://bi","headers":[{"name":"Host","value":"x"}]}}]}`,
 	} {
 		if w := ask(t, h, "POST", "/v1/flows", "", body, nil); w.Code != http.StatusUnprocessableEntity {
@@ -97,6 +97,24 @@ func TestFlows(t *testing.T) {
 	}
 	if w := ask(t, h, "GET", "/v1/flows/gone", "", "", nil); w.Code != http.StatusNotFound {
 		t.Errorf("no such flow: got %d", w.Code)
+	}
+}
+
+// A program that its node does not allow is refused when the flow is handed in, and not when its turn comes.
+func TestFlowsWithPrograms(t *testing.T) {
+	f := latest(t)
+	h := api(t, f)
+	f.do(t, fsm.RaiseVersion{Version: fsm.LatestVersion})
+	flowOf := func(program string) string {
+		return `{"id":"fl-a","name":"outage","namespace":"","document":{},"steps":[{"name":"a","kind":"exec","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},
+			"body":{"node":"node-a","program":"` + program + `","timeoutNanos":1}}]}`
+	}
+	var p client.Problem
+	if w := ask(t, h, "POST", "/v1/flows", "", flowOf("other"), &p); w.Code != http.StatusUnprocessableEntity || p.Code != "BST-E1212" || p.Next != "exec.allow" {
+		t.Errorf("not allowed: got %d %s", w.Code, w.Body)
+	}
+	if w := ask(t, h, "POST", "/v1/flows", "", flowOf("reload"), nil); w.Code != http.StatusOK {
+		t.Errorf("allowed: got %d %s", w.Code, w.Body)
 	}
 }
 

@@ -38,6 +38,7 @@ type Node interface {
 	Hurts() ([]inject.Active, error)
 	Heal(id, by string) (int, error)
 	RefusesAPI() bool
+	MayExec(ctx context.Context, node, program string) error
 }
 
 var _ Node = (*cluster.Node)(nil)

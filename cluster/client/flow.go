@@ -19,7 +19,7 @@ type FlowRetry struct {
 // FlowStep is what never changes of a step.
 type FlowStep struct {
 	Name         string          `json:"name" minLength:"1" maxLength:"63"`
-	Kind         string          `json:"kind" enum:"recovery,http,databricks,airflow,consumers,rollback,manual,verify"`
+	Kind         string          `json:"kind" enum:"recovery,http,databricks,airflow,consumers,rollback,exec,manual,verify"`
 	Needs        []string        `json:"needs" doc:"steps that have to end well before"`
 	Gate         string          `json:"gate,omitempty" doc:"a step, one of needs, whose job has to have a passing proof"`
 	MayFail      bool            `json:"mayFail,omitempty" doc:"the flow ends well without it"`

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"backstitch/cluster/program"
 	"backstitch/cluster/sla"
 	"backstitch/fsm"
 	"backstitch/fsm/flow"
@@ -48,8 +49,11 @@ func (l *Loop) decided(f fsm.Flow, g fsm.FlowGraph, d flow.Decision, now int64) 
 	return settled(f, s, st, out, now)
 }
 
-// once reports whether a step makes a call that must not be made twice.
+// once reports whether a step does something of which nobody knows, when its time is over, whether it was done, and which must not be done twice.
 func once(s flow.Step) bool {
+	if s.Kind == RunProgram {
+		return true // its own time was over before: the node has not said so
+	}
 	var c Call
 	return s.Kind == HTTP && json.Unmarshal(s.Body, &c) == nil && c.Once
 }
@@ -112,6 +116,20 @@ func (l *Loop) running(ctx context.Context, view *fsm.View, f fsm.Flow, s flow.S
 		}
 		return settle(t.out)
 	}
+	var e Exec
+	if s.Kind == RunProgram && strict(s.Body, &e) == nil {
+		m, due, out, err := given(view, e, in.note)
+		switch {
+		case err != nil:
+			return nil, err
+		case out.class != 0:
+			return settle(out)
+		case due != nil:
+			c := fsm.NoteStep{Flow: f.ID, Step: s.Name, Attempt: st.Attempt, Marks: due.Marks, Text: due.Text}
+			return &proposal{command: c, why: due.Text, step: s, state: st}, nil
+		}
+		in.on = m
+	}
 	do, out := l.effect(f, s, st, in, at)
 	if do == nil {
 		return settle(out)
@@ -146,6 +164,7 @@ func planned(view *fsm.View, f fsm.Flow, c fsm.PlanStep, terms *fsm.JobTerms, no
 type known struct {
 	note fsm.StepNote    // of the attempt
 	job  partition.JobID // that a rollback takes back
+	on   fsm.Member      // that runs a program
 }
 
 // effect is what there is to do for a step, nil when it has come to its end already.
@@ -183,6 +202,13 @@ func (l *Loop) effect(f fsm.Flow, s flow.Step, st flow.State, in known, at attem
 			return nil, failed(flow.Refused, "%v", err)
 		}
 		return func(ctx context.Context) outcome { return l.wait(ctx, w, in.note.Marks, l.sayer(ctx, at)) }, outcome{}
+	case RunProgram:
+		var e Exec
+		if err := json.Unmarshal(s.Body, &e); err != nil {
+			return nil, failed(flow.Refused, "%v", err)
+		}
+		o := program.Order{Token: st.Token, Attempt: st.Attempt, Program: e.Program, Args: e.Args, Flow: string(f.ID), Step: s.Name, Timeout: time.Duration(e.TimeoutNanos)}
+		return func(ctx context.Context) outcome { return l.exec(ctx, e, in.on, o, l.sayer(ctx, at)) }, outcome{}
 	case RollBack:
 		return func(ctx context.Context) outcome { return l.cfg.rollBack(ctx, in.job, f) }, outcome{}
 	}

@@ -29,7 +29,7 @@ type Proposer interface {
 // ErrRefused marks an error of a Planner that would be the same the next time.
 var ErrRefused = errors.New("refused")
 
-// Config is what a Loop needs. All fields are required but SecretDir, Planner, Consumers and Rollbacker.
+// Config is what a Loop needs. All fields are required but SecretDir and those that are said to be nil.
 type Config struct {
 	Self     string // this node, for the audit trail
 	Program  string // version
@@ -42,6 +42,8 @@ type Config struct {
 	Consumers Consumers
 	// Rollbacker takes jobs back; nil refuses steps that do so.
 	Rollbacker Rollbacker
+	// Programs asks nodes to run programs; nil refuses steps that want one.
+	Programs Programs
 	// SecretDir holds the files that secrets come from, "" for none.
 	SecretDir string
 	Clock     func() time.Time
@@ -234,7 +236,7 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 			if err != nil {
 				return nil, 0, err
 			}
-			p, err := l.running(ctx, view, f, g.Steps[i], st, known{note, jobOf(g.Steps[i], f, g)}, at)
+			p, err := l.running(ctx, view, f, g.Steps[i], st, known{note: note, job: jobOf(g.Steps[i], f, g)}, at)
 			if err != nil {
 				return nil, 0, err
 			}

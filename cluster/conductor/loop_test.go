@@ -51,6 +51,7 @@ type world struct {
 	nothing           bool
 	other             bool // each plan is another one, as when the world moves
 	readers           readers
+	programs          programs
 	taken             func(job partition.JobID, nth int) error // what a rollback comes to, once it has done its work
 }
 
@@ -253,7 +254,7 @@ func (w *world) lead(d time.Duration) {
 	if w.elsewhere != nil {
 		c.Client = &http.Client{Transport: w.elsewhere}
 	}
-	c.Consumers, c.Rollbacker = &w.readers, w
+	c.Consumers, c.Rollbacker, c.Programs = &w.readers, w, w
 	c.Env = func(name string) (string, bool) { return "s3cret", name == "BACKSTITCH_NOTIFY_BI" }
 	c.Clock, c.Logger = time.Now, slog.New(slog.DiscardHandler)
 	l, err := New(c)
@@ -636,7 +637,7 @@ func TestCheckOfSteps(t *testing.T) {
 			t.Errorf("%s: got %v", body, err)
 		}
 	}
-	if err := Check(flow.Step{Kind: "exec", Body: []byte("{}")}); err == nil {
+	if err := Check(flow.Step{Kind: "shell", Body: []byte("{}")}); err == nil {
 		t.Error("a kind that is not built was taken")
 	}
 }

@@ -27,6 +27,7 @@ const (
 
 	WaitConsumers = "consumers" // Body is a Wait
 	RollBack      = "rollback"  // Body is a TakeBack
+	RunProgram    = "exec"      // Body is an Exec
 )
 
 // Call is one HTTP request, with the attempt's token as its Idempotency-Key.
@@ -95,6 +96,12 @@ func Check(s flow.Step) error {
 			return fmt.Errorf("step %s: %w", s.Name, err)
 		}
 		return w.check(s.Name)
+	case RunProgram:
+		var e Exec
+		if err := strict(s.Body, &e); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		return e.check(s.Name)
 	case RollBack:
 		var b TakeBack
 		if err := strict(s.Body, &b); err != nil {

@@ -241,6 +241,10 @@ func blank(t Type) (Message, error) {
 		return &PacesRequest{}, nil
 	case TypePacesReply:
 		return &PacesReply{}, nil
+	case TypeExec:
+		return &Exec{}, nil
+	case TypeExecReply:
+		return &ExecReply{}, nil
 	case TypeFailure:
 		return &Failure{}, nil
 	}
@@ -277,6 +281,8 @@ func From(m Message) *Who {
 	case *Remove:
 		return &m.From
 	case *Restore:
+		return &m.From
+	case *Exec:
 		return &m.From
 	}
 	return nil

@@ -68,6 +68,7 @@ const (
 	codeFlowFailed     = "BST-E3401"
 	codeFlowCancelled  = "BST-E3402"
 	codeFlowPartly     = "BST-E3403" // only steps failed that may
+	codePrograms       = "BST-E0208" // the journal of programs that flows run can not be used
 	codeFlowBack       = "BST-E1217" // it failed and was rolled back
 	codeFlowHalfBack   = "BST-E1218" // it failed and could not be rolled back whole
 	codeFailed         = "BST-E4099" // anything without a code of its own

@@ -110,7 +110,9 @@ func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
 		}
 		var body any
 		if i < len(f.Spec.Steps) {
-			step.Kind, body = stepBody(f.Spec.Steps[i], recoveries[i])
+			if step.Kind, body = stepBody(f.Spec.Steps[i], recoveries[i], s.TimeoutNanos); step.Kind == conductor.RunProgram {
+				step.TimeoutNanos += int64(conductor.ExecGrace) // the node says that it was killed
+			}
 		} else {
 			step.Kind, body = conductor.RollBack, conductor.TakeBack{Step: of[s.Name]}
 		}
@@ -163,7 +165,7 @@ func classes(r flow.Retry) []string {
 }
 
 // stepBody is what a step does, as who does it reads it.
-func stepBody(s spec.FlowStep, r *spec.Recovery) (kind string, body any) {
+func stepBody(s spec.FlowStep, r *spec.Recovery, timeout int64) (kind string, body any) {
 	switch {
 	case s.Uses != nil:
 		return conductor.Recovery, r
@@ -179,6 +181,8 @@ func stepBody(s spec.FlowStep, r *spec.Recovery) (kind string, body any) {
 		return conductor.RunAirflow, conductor.Airflow(*s.Airflow)
 	case s.WaitForConsumers != nil:
 		return conductor.WaitConsumers, conductor.Wait(*s.WaitForConsumers)
+	case s.Exec != nil:
+		return conductor.RunProgram, conductor.Exec{Node: s.Exec.Node, Program: s.Exec.Program, Args: s.Exec.Args, TimeoutNanos: timeout}
 	case s.Manual != nil:
 		return conductor.Manual, conductor.Question{Prompt: s.Manual.Prompt}
 	}

@@ -86,6 +86,20 @@ func (w *rework) in(t *testing.T) *rework {
 
 func (w *rework) addr() string { return fmt.Sprintf("127.0.0.1:%d", w.ports.nodes[0]) }
 
+// config allows one program, which appends its token and its arguments to a file.
+func (w *rework) config() string {
+	w.t.Helper()
+	script, file := filepath.Join(w.dir, "note.sh"), filepath.Join(w.dir, "agent.yaml")
+	for path, text := range map[string]string{script: "#!/bin/sh\necho \"$BACKSTITCH_TOKEN $*\" >> " + w.noted() + "\necho noted\n", file: "exec: {allow: {note: {path: " + script + "}}}\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return file
+}
+
+func (w *rework) noted() string { return filepath.Join(w.dir, "noted") }
+
 func (w *rework) start() {
 	w.t.Helper()
 	exe, err := exec.LookPath("backstitch") // this test binary, see TestMain
@@ -94,7 +108,7 @@ func (w *rework) start() {
 	}
 	p := w.ports.nodes[0]
 	w.agent, err = process.Start(process.Spec{Name: "agent", Path: exe, Log: filepath.Join(w.dir, "agent.log"), Args: []string{
-		"agent", "--name", "node-a", "--data-dir", filepath.Join(w.dir, "data"), "--listen-api", w.addr(),
+		"agent", "--config", w.config(), "--name", "node-a", "--data-dir", filepath.Join(w.dir, "data"), "--listen-api", w.addr(),
 		"--listen-rpc", fmt.Sprintf("127.0.0.1:%d", p+1), "--listen-gossip", fmt.Sprintf("127.0.0.1:%d", p+2), "--bootstrap-expect", "1",
 	}})
 	if err != nil {
@@ -384,9 +398,17 @@ spec:
   retry: {attempts: 1}
   steps:
     - {name: fill, uses: {file: flowed.yaml}, undo: {rollback: true}}
-    - {name: tell, needs: [fill], gate: {verified: fill}, http: {url: "http://127.0.0.1:1/told"}}
+    - {name: note, needs: [fill], exec: {node: node-a, program: note, args: ["a b", "$(id)"]}}
+    - {name: tell, needs: [note, fill], gate: {verified: fill}, http: {url: "http://127.0.0.1:1/told"}}
 `), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	other := filepath.Join(w.dir, "other.yaml")
+	if err := os.WriteFile(other, []byte("apiVersion: backstitch.dev/v1\nkind: Flow\nmetadata: {name: other}\nspec:\n  steps:\n    - {name: a, exec: {node: node-a, program: other}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr := w.do(client.ExitUsage, "flow", "submit", "-f", other); !strings.Contains(stderr, "BST-E1212") || !strings.Contains(stderr, "exec.allow.other.path") {
+		t.Errorf("a program that is not allowed: %s", stderr)
 	}
 	stdout, stderr := w.do(client.ExitRolledBack, "flow", "submit", "-f", file, "--timeout", "60s")
 	for _, want := range []string{"undo-fill (undoes fill)", "records in files are void", "rolled-back"} {
@@ -399,6 +421,9 @@ spec:
 	}
 	if got := w.held(out); len(got) != 0 {
 		t.Errorf("%d records are left", len(got))
+	}
+	if text, err := os.ReadFile(w.noted()); err != nil || strings.Count(string(text), "\n") != 1 || !strings.HasSuffix(string(text), " a b $(id)\n") {
+		t.Errorf("the program noted %q, %v, want its arguments once", text, err)
 	}
 	var f client.Flow
 	if stdout, _ = w.do(client.ExitOK, "flow", "show", "rework", "-o", "json"); json.Unmarshal([]byte(stdout), &f) != nil || f.Steps[0].Job == "" || !f.Steps[0].Proved {

@@ -23,6 +23,7 @@ import (
 	"backstitch/cluster/admin"
 	"backstitch/cluster/client"
 	"backstitch/cluster/inject"
+	"backstitch/cluster/program"
 	"backstitch/cmd/backstitch/config"
 	"backstitch/fsm"
 	"backstitch/replay/connect"
@@ -80,9 +81,16 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	planner := &flowPlanner{app: a, cfg: cfg}
 	var api *admin.Server // the node leads only once its API serves
 	back := &flowRollbacker{app: a, cfg: cfg, api: func() http.Handler { return api.Handler() }}
+	programs, err := allowedPrograms(cfg, log)
+	if err != nil {
+		return err
+	}
+	if programs != nil {
+		defer programs.Close()
+	}
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
 		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose, Env: a.lookup, Planner: planner,
-		Rollbacker: back, Consumers: &flowConsumers{cfg: cfg.Connections, env: a.lookup},
+		Programs: programs, Rollbacker: back, Consumers: &flowConsumers{cfg: cfg.Connections, env: a.lookup},
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
 		Fatal: func(err error) {
 			log.Error("the disk failed; ending at once", "err", err)
@@ -134,6 +142,25 @@ func recoveryNumber(dir string) (uint64, error) {
 		return 0, nil // not the number, so nobody is let in; the answer says which one it is
 	}
 	return n, nil
+}
+
+// allowedPrograms runs the programs that this agent allows; nil where it allows none. Its journal lies beside the node's data, and outlives data
+// that are set aside.
+func allowedPrograms(cfg config.Agent, log *slog.Logger) (*program.Runner, error) {
+	if len(cfg.Exec.Allow) == 0 {
+		return nil, nil
+	}
+	allowed := map[string]program.Entry{}
+	for name, p := range cfg.Exec.Allow {
+		allowed[name] = program.Entry{Path: p.Path, Idempotent: p.Idempotent}
+	}
+	dir := filepath.Join(cfg.DataDir, "programs")
+	r, err := program.Open(program.Config{Dir: dir, Allowed: allowed, Clock: agentClock, Logger: log})
+	if err != nil {
+		return nil, &failure{Code: codePrograms, Title: "the journal of programs in " + dir + " can not be used", Detail: err.Error(),
+			Next: "mend the directory; or allow no programs: take exec.allow out of the configuration", Exit: client.ExitUsage, Err: err}
+	}
+	return r, nil
 }
 
 // endOnPurpose ends this process as a fault says. A crash runs nothing of what a process does at its end, and has the status of

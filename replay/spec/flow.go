@@ -39,7 +39,7 @@ type FlowSpec struct {
 	Steps []FlowStep `json:"steps" jsonschema:"minItems=1,maxItems=100"`
 }
 
-// FlowStep is one step. It does exactly one of uses, http, databricks, airflow, waitForConsumers, manual and verify.
+// FlowStep is one step. It does exactly one of uses, http, databricks, airflow, waitForConsumers, exec, manual and verify.
 type FlowStep struct {
 	// Name of the step, unique in the flow.
 	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
@@ -51,7 +51,7 @@ type FlowStep struct {
 	Undo *FlowUndo `json:"undo,omitempty"`
 	// Whether the flow fails with this step. A flow that ends without one that is not critical has exit status 3.
 	Critical *bool `json:"critical,omitempty" jsonschema:"default=true"`
-	// How long one attempt may take. Left out, it is a minute for http, an hour for waitForConsumers, and no bound for the others.
+	// How long one attempt may take. Left out, it is a minute for http, an hour for waitForConsumers, ten minutes for exec, and no bound for the others.
 	Timeout Duration `json:"timeout,omitempty"`
 	// How this step is tried again. What is left out is as spec.retry says.
 	Retry *FlowRetry `json:"retry,omitempty"`
@@ -65,6 +65,8 @@ type FlowStep struct {
 	Airflow *FlowAirflow `json:"airflow,omitempty"`
 	// Waits until consumer groups have read a topic. It only looks, and changes nothing.
 	WaitForConsumers *FlowConsumers `json:"waitForConsumers,omitempty"`
+	// Runs a program on an agent whose configuration allows it by name, once for an attempt.
+	Exec *FlowExec `json:"exec,omitempty"`
 	// A question to a person: backstitch flow approve or reject.
 	Manual *FlowManual `json:"manual,omitempty"`
 	// Fails unless the job of a step has a passing proof.
@@ -167,6 +169,16 @@ type FlowConsumers struct {
 	MaxLag int64 `json:"maxLag,omitempty" jsonschema:"minimum=0,default=0"`
 }
 
+// FlowExec is a program on an agent. There is no shell, and no path: the agent's configuration has it.
+type FlowExec struct {
+	// Name of the node that runs it.
+	Node string `json:"node" jsonschema:"minLength=1,maxLength=128"`
+	// Name of the program under exec.allow in the configuration of that node.
+	Program string `json:"program" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9][a-z0-9-]*$"`
+	// Arguments, each passed as it is.
+	Args []string `json:"args,omitempty" jsonschema:"maxItems=64"`
+}
+
 // FlowManual is a question.
 type FlowManual struct {
 	// What a person is asked.
@@ -184,9 +196,10 @@ const (
 	DefaultFlowAttempts = 5
 	DefaultFlowInitial  = Duration("1s")
 	DefaultFlowMax      = Duration("5m")
-	DefaultFlowTimeout  = Duration("1m") // of http
-	DefaultFlowWait     = Duration("1h") // of waitForConsumers
-	DefaultFlowBack     = time.Hour      // of undo.rollback
+	DefaultFlowTimeout  = Duration("1m")  // of http
+	DefaultFlowWait     = Duration("1h")  // of waitForConsumers
+	DefaultFlowExec     = Duration("10m") // of exec
+	DefaultFlowBack     = time.Hour       // of undo.rollback
 )
 
 // UndoName is the name of the step that rolls back the job of another one.
@@ -222,6 +235,9 @@ func (f *Flow) WithDefaults() *Flow {
 			if s.WaitForConsumers = &w; s.Timeout == "" {
 				s.Timeout = DefaultFlowWait
 			}
+		}
+		if s.Exec != nil && s.Timeout == "" {
+			s.Timeout = DefaultFlowExec
 		}
 		s.Retry = s.Retry.over(whole)
 		out.Spec.Steps[i] = s

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"time"
 
 	"backstitch/fsm/flow"
 )
@@ -189,13 +191,13 @@ func (c *checker) fault(s FlowStep, fault flow.Fault, all []flow.Step) {
 // flowStep refuses one that does nothing, or several things, and what its parts can not be.
 func (c *checker) flowStep(path string, s FlowStep) {
 	n := 0
-	for _, there := range []bool{s.Uses != nil, s.HTTP != nil, s.Databricks != nil, s.Airflow != nil, s.WaitForConsumers != nil, s.Manual != nil, s.Verify != nil} {
+	for _, there := range []bool{s.Uses != nil, s.HTTP != nil, s.Databricks != nil, s.Airflow != nil, s.WaitForConsumers != nil, s.Exec != nil, s.Manual != nil, s.Verify != nil} {
 		if there {
 			n++
 		}
 	}
 	if n != 1 {
-		c.add(CodeStep, path, fmt.Sprintf("step %s does %d things", s.Name, n), "write exactly one of uses, http, databricks, airflow, waitForConsumers, manual, verify")
+		c.add(CodeStep, path, fmt.Sprintf("step %s does %d things", s.Name, n), "write exactly one of uses, http, databricks, airflow, waitForConsumers, exec, manual, verify")
 	}
 	for i, need := range s.Needs {
 		if slices.Contains(s.Needs[:i], need) {
@@ -207,6 +209,9 @@ func (c *checker) flowStep(path string, s FlowStep) {
 	}
 	if s.HTTP != nil {
 		c.flowHTTP(path+".http", s.HTTP)
+	}
+	if e := s.Exec; e != nil {
+		c.flowExec(path, s, e)
 	}
 	if w := s.WaitForConsumers; w != nil {
 		c.flowConsumers(path+".waitForConsumers", w)
@@ -231,6 +236,24 @@ func (c *checker) flowUndo(path string, s FlowStep) {
 		c.add(CodeUndo, path+".rollback", fmt.Sprintf("step %s has no job that could be rolled back", s.Name), "step: NAME of a step that takes back what it does")
 	case u.Rollback && len(UndoName(s.Name)) > 63:
 		c.add(CodeUndo, path+".rollback", fmt.Sprintf("the step that rolls it back would be called %s, which is longer than 63", UndoName(s.Name)), "call step "+s.Name+" something shorter")
+	}
+}
+
+// maxExec is how long a program may take, and maxArgBytes what an argument may.
+const (
+	maxExec     = 24 * time.Hour
+	maxArgBytes = 4 << 10
+)
+
+// flowExec refuses what an agent would refuse.
+func (c *checker) flowExec(path string, s FlowStep, e *FlowExec) {
+	for i, a := range e.Args {
+		if len(a) > maxArgBytes || strings.ContainsRune(a, 0) {
+			c.add(CodeExec, fmt.Sprintf("%s.exec.args.%d", path, i), fmt.Sprintf("an argument is longer than %d bytes, or has a zero byte", maxArgBytes), "put it into a file on the agent")
+		}
+	}
+	if d, err := s.Timeout.Parse(); err == nil && d > maxExec {
+		c.add(CodeExec, path+".timeout", fmt.Sprintf("a program may take at most %s", maxExec), "timeout: 24h")
 	}
 }
 

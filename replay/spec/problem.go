@@ -30,6 +30,7 @@ const (
 	CodeStep       = "BST-E1304" // a step that does nothing, or several things
 	CodeRetry      = "BST-E1305" // pauses that contradict each other
 	CodeUndo       = "BST-E1210" // a step is undone by what can not undo it
+	CodeExec       = "BST-E1211" // a program can not be run as a step wants it
 	CodeNoRecovery = "BST-E1306" // a step uses a file of another kind
 
 	CodeExpression   = "BST-E1152" // an expression can not be compiled

@@ -23,6 +23,7 @@ type Agent struct {
 	Runbooks    Runbooks              `yaml:"runbooks" json:"runbooks"`
 	Worker      Worker                `yaml:"worker" json:"worker"`
 	Log         Log                   `yaml:"log" json:"log"`
+	Exec        Exec                  `yaml:"exec" json:"exec"`
 	Connections map[string]Connection `yaml:"connections" json:"connections,omitempty"`
 }
 
@@ -97,6 +98,17 @@ type Worker struct {
 type Log struct {
 	Level  string `yaml:"level" json:"level"`   // debug, info, warn or error
 	Format string `yaml:"format" json:"format"` // text or json
+}
+
+// Exec is about programs that steps of flows may run on this node. Only a file can say it.
+type Exec struct {
+	Allow map[string]Program `yaml:"allow" json:"allow,omitempty"` // by the name that steps use; none by default
+}
+
+// Program is one that this node runs for flows.
+type Program struct {
+	Path       string `yaml:"path" json:"path"`             // absolute; called without a shell
+	Idempotent bool   `yaml:"idempotent" json:"idempotent"` // twice is as good as once: begun again when nobody knows how it ended
 }
 
 // Default is a single node on loopback, apart from the directory, which has no default.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"backstitch/cluster/program"
 	"backstitch/fsm/runbook"
 )
 
@@ -57,6 +58,15 @@ func (a Agent) Validate() error {
 	if base := a.Runbooks.URL; base != "" {
 		if err := runbook.CheckBase(base); err != nil {
 			add(true, "runbooks.url", err.Error(), "runbooks.url: https://docs.example.com/runbooks")
+		}
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(a.Exec.Allow)) {
+		entry := a.Exec.Allow[name]
+		if err := program.CheckName(name); err != nil {
+			add(true, "exec.allow", err.Error(), "exec: {allow: {reload-cache: {path: /usr/local/bin/reload-cache}}}")
+		} else if err := (program.Entry{Path: entry.Path}).Check(); err != nil {
+			add(true, "exec.allow."+name+".path", err.Error(), "exec.allow."+name+".path: /usr/local/bin/"+name)
 		}
 	}
 
