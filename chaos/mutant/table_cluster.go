@@ -258,4 +258,22 @@ var ofTheCluster = []Mutant{
 		Why:    "a recovery that compared nothing opens the gates behind it",
 		Caught: room("cluster/conductor", "TestGatesStayShutWithoutAProof"),
 	},
+	{
+		Name: "take-back-what-is-built-upon", File: "fsm/flow/undo.go",
+		Old: "return builds[g.undoes(o)][of] })", New: "return o == i && builds[g.undoes(o)][of] })",
+		Why:    "with clocks that stand still, a step is taken back before the one that builds upon it",
+		Caught: room("fsm/flow", "TestUndoAgainstANaiveModel"),
+	},
+	{
+		Name: "marks-of-its-own", File: "cluster/conductor/act.go",
+		Old: "l.wait(ctx, w, in.note.Marks,", New: "l.wait(ctx, w, nil,",
+		Why:    "each leader waits for other offsets, and a busy topic is never read",
+		Caught: room("cluster/conductor", "TestAWaitGoesOnWithItsMarks"),
+	},
+	{
+		Name: "run-again-what-is-unknown", File: "cluster/program/runner.go",
+		Old: "case ok && rec.State.Phase != Ended && !(allowed && entry.Idempotent):", New: "case ok && rec.State.Phase != Ended && !allowed:",
+		Why:    "a program whose agent died runs twice",
+		Caught: room("cluster/program", "TestWhatDiedWithTheAgentIsUnknown"),
+	},
 }
