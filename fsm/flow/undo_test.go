@@ -65,7 +65,7 @@ func toBeUndone(g Graph, states []State) map[string]bool {
 // builds upon it; and after one that could not be taken back, nothing more is.
 func TestUndoAgainstANaiveModel(t *testing.T) {
 	seen := map[string]int{}
-	for seed := range uint64(3000) {
+	for seed := range uint64(800) {
 		r := rand.New(rand.NewPCG(seed, 8))
 		g := Graph{}
 		for i := range 2 + r.IntN(5) {
@@ -134,7 +134,7 @@ func TestUndoAgainstANaiveModel(t *testing.T) {
 		}
 		seen[fmt.Sprint(due > 1, out.Undone, out.Stuck)]++
 	}
-	if seen["true true false"] < 100 || seen["true false true"] < 100 || seen["false false false"] < 100 {
+	if seen["true true false"] < 30 || seen["true false true"] < 30 || seen["false false false"] < 30 {
 		t.Errorf("the graphs show little: %v", seen)
 	}
 }
