@@ -688,3 +688,16 @@ func TestANodeWithoutABookSaysHowItIs(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatTheProcessAsksOfItselfNeedsNoToken, and nobody from outside can say that he is the process.
+func TestWhatTheProcessAsksOfItselfNeedsNoToken(t *testing.T) {
+	d := opened(t)
+	req := httptest.NewRequest("GET", "/v1/jobs", nil)
+	if w := d.send(req.WithContext(As(t.Context(), "flow:fl-a")), nil); w.Code != http.StatusOK {
+		t.Errorf("from within: got %d %s", w.Code, w.Body)
+	}
+	req.Header.Set("User-Agent", "backstitch-cli (flow:fl-a)")
+	if w := d.send(req, nil); w.Code != http.StatusUnauthorized {
+		t.Errorf("from outside: got %d %s", w.Code, w.Body)
+	}
+}

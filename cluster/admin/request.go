@@ -81,17 +81,23 @@ func withActor(next http.Handler) http.Handler {
 		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 			actor = "cert:" + r.TLS.PeerCertificates[0].Subject.CommonName
 		}
-		if within := actorOf(r.Context()); within != "" {
-			actor = within
+		if inside(r.Context()) {
+			actor = actorOf(r.Context())
 		}
-		next.ServeHTTP(w, r.WithContext(As(r.Context(), actor)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, printable(actor, 256))))
 	})
 }
 
-// As makes requests of ctx those of an actor. It is for callers within the process: what comes over the network has a context without one.
+type insideKey struct{}
+
+// As makes requests of ctx those of an actor. It is for callers within the process, who need no token: what comes over the network has a context
+// without one. What a flow does by itself was said yes to when the flow was handed in.
 func As(ctx context.Context, actor string) context.Context {
-	return context.WithValue(ctx, actorKey{}, printable(actor, 256))
+	return context.WithValue(context.WithValue(ctx, actorKey{}, printable(actor, 256)), insideKey{}, true)
 }
+
+// inside reports whether a request is made by this process itself.
+func inside(ctx context.Context) bool { return ctx.Value(insideKey{}) != nil }
 
 func actorOf(ctx context.Context) string {
 	actor, _ := ctx.Value(actorKey{}).(string)
