@@ -122,17 +122,18 @@ func (e Endpoint) Hears(k NoticeKind) bool { return e.On&(1<<k) != 0 }
 
 // Bounds of a dataset.
 const (
-	MaxDatasets         = 1000
-	MaxEndpoints        = 8
-	MaxTargets          = 16
-	maxDocumentBytes    = 256 << 10
-	maxURLBytes         = 2048
-	maxAnnotations      = 32
-	maxAnnotationBytes  = 1024
-	maxOrdersBytes      = 2 << 20 // of all recipes together
-	firstKinds          = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeFound
-	planKinds           = firstKinds | 1<<NoticePlanned                 // from policiesSince on
-	everyKind           = planKinds | 1<<NoticeAtRisk | 1<<NoticeMissed // from toldSince on
+	MaxDatasets        = 1000
+	MaxEndpoints       = 8
+	MaxTargets         = 16
+	maxDocumentBytes   = 256 << 10
+	maxURLBytes        = 2048
+	maxAnnotations     = 32
+	maxAnnotationBytes = 1024
+	maxOrdersBytes     = 2 << 20 // of all recipes together
+	firstKinds         = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeFound
+	planKinds          = firstKinds | 1<<NoticePlanned // from policiesSince on
+	// everyKind is what there is from toldSince and watchesSince on, which are one version.
+	everyKind           = planKinds | 1<<NoticeAtRisk | 1<<NoticeMissed | 1<<NoticeAnomaly | 1<<NoticeUsual
 	maxSettledWhyBytes  = 512
 	maxNoticesOfDataset = 256
 )

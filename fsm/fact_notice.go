@@ -18,12 +18,14 @@ const (
 	NoticeSucceeded NoticeKind = 2 // it ended with a passing proof; a scan, with nothing found
 	NoticeFailed    NoticeKind = 3
 	NoticeCancelled NoticeKind = 4
-	NoticeFound     NoticeKind = 5 // a scan succeeded, and something is wrong
-	NoticePlanned   NoticeKind = 6 // a plan of what a scan found waits for a person
-	NoticeAtRisk    NoticeKind = 7 // a job may miss its deadline
-	NoticeMissed    NoticeKind = 8 // its deadline has passed, and it is not proved as complete as was asked for
+	NoticeFound     NoticeKind = 5  // a scan succeeded, and something is wrong
+	NoticePlanned   NoticeKind = 6  // a plan of what a scan found waits for a person
+	NoticeAtRisk    NoticeKind = 7  // a job may miss its deadline
+	NoticeMissed    NoticeKind = 8  // its deadline has passed, and it is not proved as complete as was asked for
+	NoticeAnomaly   NoticeKind = 9  // an hour of a topic began to have more or less than usual
+	NoticeUsual     NoticeKind = 10 // nothing of the dataset is unusual any more
 
-	lastNotice = NoticeMissed
+	lastNotice = NoticeUsual
 )
 
 // String returns the word that specs and the API use.
@@ -45,6 +47,10 @@ func (k NoticeKind) String() string {
 		return "sla-at-risk"
 	case NoticeMissed:
 		return "sla-missed"
+	case NoticeAnomaly:
+		return "anomaly"
+	case NoticeUsual:
+		return "usual"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -127,6 +133,16 @@ func (t *tx) tell(k NoticeKind, j Job, why string, proof ProofID) {
 			n.Kind = NoticeFound
 		}
 	}
+	t.putNotice(d, n)
+}
+
+// tellOf writes down what happened to a dataset by itself, and not to a job about it.
+func (t *tx) tellOf(d Dataset, k NoticeKind, why string) {
+	t.putNotice(d, Notice{Dataset: d.Name, Index: t.index, UnixNanos: t.env.UnixNanos, Kind: k, Why: why})
+}
+
+// putNotice writes a notice that somebody wants to hear of. A command makes one of a dataset at most: its index is the name of it.
+func (t *tx) putNotice(d Dataset, n Notice) {
 	for _, e := range d.Endpoints {
 		if e.Hears(n.Kind) {
 			t.makeRoom(d)

@@ -60,6 +60,9 @@ var (
 		Peaks:     []partition.Window{{Cron: "0 7 * * MON-FRI", Duration: 12 * time.Hour, Rate: partition.Rate{Bytes: 5 << 20, Records: 70_000, Requests: 300}}},
 		Blackouts: []partition.Window{{Cron: "55 23 L * *", Duration: 2 * time.Hour, Rate: partition.Rate{Bytes: 1, Records: 2, Requests: 3}}}},
 		DetectedUnixNanos: 1_700_000_000_000_000_000, DeadlineUnixNanos: 1_700_000_000_000_000_001, AlertPercent: 75, CompletePPM: 999_990}
+	goldenWatch   = Watch{Dataset: "shop/orders", Topics: []WatchedTopic{{Target: 1, Topic: "orders", Recipe: []byte(`{"v":1}`), RateBytes: 20 << 20, MaxBytes: 512 << 10}}, Scan: true}
+	goldenUnusual = Unusual{About: "source web-3", More: true, Partition: 7, SinceHour: 489_990, UntilHour: 490_000, Off: 70_000, New: 300, Hour: 489_995, From: 400, To: 500, Seen: 3,
+		Season: "Fridays 03:00 to 04:00 UTC", Reason: "r", Cause: "c"}
 	goldenSteps = []flow.Step{{Name: "refill", Needs: []string{"fill"}, Gate: "fill", MayFail: true, TimeoutNanos: 1 << 40, Kind: "recovery", Body: []byte("{}"),
 		Retry: flow.Retry{Attempts: 5, InitialNanos: 1, MaxNanos: 1 << 33, Fixed: true, On: 6}}}
 	goldenJobTerms = JobTerms{Calendar: goldenTerms.Calendar, DetectedUnixNanos: 1_700_000_000_000_000_000, WithinNanos: 3_600_000_000_000, AlertPercent: 75, CompletePPM: 999_990}
@@ -102,6 +105,13 @@ var goldenCommands = []Command{
 		Reference: goldenDataset.Reference, Targets: goldenDataset.Targets, Endpoints: goldenDataset.Endpoints, Orders: goldenDataset.Orders,
 		EveryNanos: goldenDataset.EveryNanos, Cron: goldenDataset.Cron, NextUnixNanos: 1_700_000_000_000_000_010, Seen: 300},
 		Act: PolicyRun, MaxRecords: 70_000, MaxBytes: 1 << 33},
+	PutDatasetWithWatch{Dataset: PutDatasetWithPolicy{Dataset: PutDataset{Name: goldenDataset.Name, Document: goldenDataset.Document, Annotations: goldenDataset.Annotations,
+		Reference: goldenDataset.Reference, Targets: goldenDataset.Targets, Endpoints: goldenDataset.Endpoints, Orders: goldenDataset.Orders,
+		EveryNanos: goldenDataset.EveryNanos, Cron: goldenDataset.Cron, NextUnixNanos: 1_700_000_000_000_000_010, Seen: 300},
+		Act: PolicyRun, MaxRecords: 70_000, MaxBytes: 1 << 33}, Topics: goldenWatch.Topics, Scan: true},
+	SaveBaseline{Dataset: "shop/orders", Target: 1, Node: "a", Base: 490_000, Failure: "BST-E1200", Look: &Look{TopicID: "9b2c", FirstHour: 490_001, LastHour: 490_002, Hours: 2,
+		Records: 70_000, Anew: true, Places: 9, Judged: 8, Notes: []string{"n"}, State: []byte{1, 2}, Unusual: []Unusual{goldenUnusual}}},
+	ClaimBaseline{Dataset: "shop/orders", Target: 1, Node: "a", ForNanos: 1 << 33},
 	KeepPlan{Slice: goldenSlice, Owner: "a", Epoch: 3, Checkpoint: goldenPoint, Made: &goldenMade},
 	ApprovePlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}}, RejectPlan{ID: "bs-7f3k2m", Hash: [32]byte{1, 31: 2}},
 	PutBudget{Scope: "target/kafka:abc/orders", Rate: partition.Rate{Bytes: 20 << 20, Records: 70_000, Requests: 300}},
@@ -196,9 +206,14 @@ var goldenValues = map[string]any{
 	"book_flow_undo":  FlowUndo{Edges: []flow.Undo{{Step: "fill", By: "undo-fill"}}},
 	"book_step_note":  StepNote{Attempt: 2, Marks: []byte(`{"0":9}`), Text: "billing: 7 behind", UnixNanos: 1_700_000_000_000_000_017},
 	"book_flow_graph": FlowGraph{Steps: goldenSteps, Document: []byte("{}")},
-	"book_version":    clusterVersion{Version: 2},
-	"book_mark":       mark{},
-	"book_slot":       slotRef{Slot: 1},
+	"book_watch":      goldenWatch,
+	"book_baseline": Baseline{Dataset: "shop/orders", Target: 1, Topic: "orders", TopicID: "9b2c", FirstHour: 1, LastHour: 490_000, Hours: 700, Records: 70_000, Places: 9, Judged: 8,
+		Notes: []string{"n"}, LookedBy: "a", LookedUnixNanos: 1, Failures: 2, Failure: "f", Claimant: "b", ClaimedUnixNanos: 3, NotBeforeUnixNanos: 4, ModifyIndex: 300,
+		Anomalies: []Anomaly{{ID: "an-7f3k", Unusual: goldenUnusual, ToldIndex: 299, FoundUnixNanos: 5, Over: true, OverUnixNanos: 6, Scan: "bs-7f3k2m"}}},
+	"book_learned": learned{State: []byte{1, 2}},
+	"book_version": clusterVersion{Version: 2},
+	"book_mark":    mark{},
+	"book_slot":    slotRef{Slot: 1},
 }
 
 const goldenDir = "testdata/wire"

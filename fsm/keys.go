@@ -68,6 +68,9 @@ const (
 	kindFlowGraph    kind = 'n' // flow -> FlowGraph
 	kindFlowActive   kind = 'V' // flow -> mark, as long as it has not ended
 	kindFlowWork     kind = 'U' // flow, step -> MadePlan without Document, while the step waits
+	kindWatch        kind = 'Z' // dataset -> Watch
+	kindBaseline     kind = '2' // dataset, target -> Baseline
+	kindLearned      kind = '3' // dataset, target -> learned
 	kindStepNote     kind = '4' // flow, step -> StepNote
 	kindFlowUndo     kind = '5' // flow -> FlowUndo
 	kindToken        kind = '6' // accessor -> Token
@@ -283,6 +286,12 @@ func (k kind) String() string {
 		return "edges back of a flow"
 	case kindStepNote:
 		return "note of a flow's step"
+	case kindWatch:
+		return "what is counted of a dataset"
+	case kindBaseline:
+		return "counted hours"
+	case kindLearned:
+		return "what was learned of hours"
 	case kindVersion:
 		return "cluster version"
 	case kindMeta:
@@ -398,6 +407,12 @@ func (k kind) newValue() any {
 		return new(StepNote)
 	case kindFlowUndo:
 		return new(FlowUndo)
+	case kindWatch:
+		return new(Watch)
+	case kindBaseline:
+		return new(Baseline)
+	case kindLearned:
+		return new(learned)
 	case kindVersion:
 		return new(clusterVersion)
 	case kindMeta:

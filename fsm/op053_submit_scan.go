@@ -64,7 +64,8 @@ func (c SubmitScan) apply(t *tx) Result {
 		}
 		return t.ok()
 	}
-	t.startScan(c, order, hash)
+	t.beginScan(c, order, hash)
+	t.tell(NoticeStarted, Job{ID: c.ID, Name: order.Name, Namespace: order.Namespace}, t.env.Reason, "")
 	if c.Schedule != "" {
 		s.Last, s.LastUnixNanos, s.NextUnixNanos, s.ModifyIndex = c.ID, c.DueUnixNanos, c.NextUnixNanos, t.index
 		t.write(scheduleKey(s.Name), &s)
@@ -72,7 +73,8 @@ func (c SubmitScan) apply(t *tx) Result {
 	return t.ok()
 }
 
-func (t *tx) startScan(c SubmitScan, o *ScanOrder, hash [32]byte) {
+// beginScan lets a scan run, and tells nobody.
+func (t *tx) beginScan(c SubmitScan, o *ScanOrder, hash [32]byte) {
 	t.write(jobKey(kindJobFrozen, c.ID), &jobFrozen{Recipe: o.Recipe})
 	t.activate(c.ID, nil)
 	t.putJob(Job{
@@ -86,7 +88,6 @@ func (t *tx) startScan(c SubmitScan, o *ScanOrder, hash [32]byte) {
 		RateBytes: o.RateBytes, Whole: o.Whole, Keep: o.Keep,
 	}
 	t.putScan(s)
-	t.tell(NoticeStarted, Job{ID: c.ID, Name: o.Name, Namespace: o.Namespace}, t.env.Reason, "")
 	t.write(key(kindScanGroup, ended(s.group()), u64(t.index)), scanRef{Job: c.ID})
 	t.forgetScans(s.group(), o.kept())
 }

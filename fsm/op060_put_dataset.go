@@ -4,7 +4,7 @@ import "fmt"
 
 // PutDataset makes or replaces a dataset, and with it the schedules of its scans. It names the version that it replaces, so that of two
 // people who change one, the second learns of the first. An endpoint keeps how far it has been told under its name; a new one hears of
-// what happens from now on. Its policy is notify: PutDatasetWithPolicy says another one.
+// what happens from now on. Its policy is notify: PutDatasetWithPolicy says another one; nothing of it is counted by the hour, which PutDatasetWithWatch says.
 //
 // Since: 3. Proposed by: the API. Refused: WrongState (Seen is not the present version), Invalid (among others: too many
 // datasets or schedules, a first scan that would be due already). The same content again is OK and changes nothing, whatever Seen is,
@@ -29,10 +29,10 @@ func (PutDataset) Op() uint16 { return 60 }
 
 func (c PutDataset) subject() string { return "dataset " + string(c.Name) }
 
-func (c PutDataset) apply(t *tx) Result { return t.putDataset(c, Policy{Dataset: c.Name}, nil) }
+func (c PutDataset) apply(t *tx) Result { return t.putDataset(c, Policy{Dataset: c.Name}, nil, nil) }
 
-// putDataset makes or replaces a dataset whose jobs have terms, nil for none.
-func (t *tx) putDataset(c PutDataset, policy Policy, terms *JobTerms) Result {
+// putDataset puts a dataset with its policy, the terms of its jobs, and what is counted of it; nil for none and for nothing.
+func (t *tx) putDataset(c PutDataset, policy Policy, terms *JobTerms, watch *Watch) Result {
 	d := Dataset{
 		Name: c.Name, Document: c.Document, Annotations: c.Annotations, Reference: c.Reference, Targets: c.Targets, Endpoints: c.Endpoints,
 		Orders: c.Orders, EveryNanos: c.EveryNanos, Cron: c.Cron,
@@ -47,7 +47,7 @@ func (t *tx) putDataset(c PutDataset, policy Policy, terms *JobTerms) Result {
 	wanted, had := d.schedules(c.NextUnixNanos), t.scheduled(d.Name)
 	have, known := t.dataset(c.Name)
 	switch {
-	case known && c.same(t, have) && t.policy(c.Name) == policy && t.sameTerms(c.Name, terms) && len(had) == len(wanted):
+	case known && c.same(t, have) && t.policy(c.Name) == policy && t.sameTerms(c.Name, terms) && len(had) == len(wanted) && t.sameWatch(c.Name, watch):
 		return t.ok()
 	case known && have.ModifyIndex != c.Seen:
 		return t.refuse(WrongState, fmt.Sprintf("%s is at index %d", c.subject(), have.ModifyIndex))
@@ -74,6 +74,7 @@ func (t *tx) putDataset(c PutDataset, policy Policy, terms *JobTerms) Result {
 		t.putPolicy(policy)
 	}
 	t.keepTerms(datasetTermsKey(d.Name), terms)
+	t.putWatch(d.Name, watch)
 	t.withdraw(d, policy)
 	return t.ok()
 }

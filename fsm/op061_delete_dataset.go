@@ -2,8 +2,8 @@ package fsm
 
 import "fmt"
 
-// DeleteDataset forgets a dataset, the schedules of its scans, and what its endpoints have not been told yet, its policy and the plans
-// that were made by it. Jobs about it stay, those that run as well.
+// DeleteDataset forgets a dataset, the schedules of its scans, and what its endpoints have not been told yet, its policy, the plans
+// that were made by it, and what was learned of its hours. Jobs about it stay, those that run as well.
 //
 // Since: 3. Proposed by: the API. Refused: UnknownDataset, WrongState (Seen is not the present version).
 type DeleteDataset struct {
@@ -32,6 +32,7 @@ func (c DeleteDataset) apply(t *tx) Result {
 	for _, k := range t.keys(key(kindSchema, ended(c.Name))) {
 		t.remove(k)
 	}
+	t.putWatch(c.Name, nil)
 	t.remove(datasetKey(c.Name))
 	return t.ok()
 }

@@ -18,7 +18,7 @@ func (PutDatasetWithPolicy) Op() uint16 { return 63 }
 func (c PutDatasetWithPolicy) subject() string { return c.Dataset.subject() }
 
 func (c PutDatasetWithPolicy) apply(t *tx) Result {
-	return t.putDataset(c.Dataset, c.policy(), nil)
+	return t.putDataset(c.Dataset, c.policy(), nil, nil)
 }
 
 func (c PutDatasetWithPolicy) policy() Policy {

@@ -18,15 +18,20 @@ func (PutDatasetOnTerms) Op() uint16 { return 79 }
 func (c PutDatasetOnTerms) subject() string { return c.Put.subject() }
 
 func (c PutDatasetOnTerms) apply(t *tx) Result {
-	why := c.Terms.invalid()
-	switch {
-	case why == "" && c.Terms.DetectedUnixNanos != 0:
-		why = "terms of jobs that are not there, with the time of a loss"
-	case why == "" && c.Put.Act == PolicyNotify:
-		why = "policy notify starts nothing and has terms"
-	}
-	if why != "" {
+	if why := c.Put.invalidTerms(c.Terms); why != "" {
 		return t.refuse(Invalid, fmt.Sprintf("%s: %s", c.subject(), why))
 	}
-	return t.putDataset(c.Put.Dataset, c.Put.policy(), &c.Terms)
+	return t.putDataset(c.Put.Dataset, c.Put.policy(), &c.Terms, nil)
+}
+
+// invalidTerms says why jobs of a policy can not have terms.
+func (c PutDatasetWithPolicy) invalidTerms(terms JobTerms) string {
+	why := terms.invalid()
+	switch {
+	case why == "" && terms.DetectedUnixNanos != 0:
+		why = "terms of jobs that are not there, with the time of a loss"
+	case why == "" && c.Act == PolicyNotify:
+		why = "policy notify starts nothing and has terms"
+	}
+	return why
 }

@@ -57,6 +57,9 @@ var opTable = [...]opSpec{
 	{54, "finish-scan-slice", 3, decodeOp[FinishScanSlice]},
 	{55, "finish-scan", 3, decodeOp[FinishScan]},
 	{56, "put-schedule", 3, decodeOp[PutSchedule]},
+	{57, "put-dataset-with-watch", 8, decodeOp[PutDatasetWithWatch]},
+	{58, "save-baseline", 8, decodeOp[SaveBaseline]},
+	{59, "claim-baseline", 8, decodeOp[ClaimBaseline]},
 	{60, "put-dataset", 3, decodeOp[PutDataset]},
 	{61, "delete-dataset", 3, decodeOp[DeleteDataset]},
 	{62, "settle-notices", 3, decodeOp[SettleNotices]},
@@ -120,6 +123,8 @@ const (
 	toldSince uint32 = 8
 	// accessSince is the version from which on the book knows tokens.
 	accessSince uint32 = 8
+	// watchesSince is the version from which on the book keeps what hours of topics usually have.
+	watchesSince uint32 = 8
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.

@@ -155,6 +155,8 @@ func (g *generator) command() Command {
 		return RecordProof{Proof{ID: g.proofID(), Job: g.job(), Verdict: c.Verdict, Evidence: level, Comparisons: []Comparison{c}}}
 	case n < 39:
 		return PutProofKey{Key: [32]byte{byte(g.r.IntN(6))}, Replaces: [32]byte{byte(g.r.IntN(6))}}
+	case n < 40 && g.r.IntN(2) == 0:
+		return g.hours()
 	case n < 40:
 		return g.dataset()
 	case n < 42:
@@ -338,6 +340,29 @@ func (g *generator) dataset() Command {
 		return PutDatasetOnTerms{Put: run, Terms: JobTerms{WithinNanos: 9, AlertPercent: 75, CompletePPM: ppm}}
 	}
 	return run
+}
+
+// hours counts a dataset, or what it was put with.
+func (g *generator) hours() Command {
+	name := DatasetName("default/" + g.datasetName())
+	node := g.node()
+	base := g.r.Int64N(4)
+	switch g.r.IntN(4) {
+	case 0:
+		_, short := name.Split()
+		put := PutDataset{Name: name, Document: []byte{1}, Reference: Place{"s3://b", "p"}, Targets: []Place{{"kafka://h", "t"}}, Seen: g.seen[name],
+			Orders:    []ScanOrder{{Namespace: "default", Dataset: short, Pair: "pair 0", Recipe: []byte("{}")}},
+			Endpoints: []Endpoint{{Name: "e", Format: FormatCloudEvents, URL: "https://bus", On: everyKind}}}
+		return PutDatasetWithWatch{Dataset: PutDatasetWithPolicy{Dataset: put}, Scan: g.r.IntN(2) == 0,
+			Topics: []WatchedTopic{{Topic: "t", Recipe: []byte("{}"), MaxBytes: MinStateBytes}}}
+	case 1:
+		return ClaimBaseline{Dataset: name, Node: node, ForNanos: 1000}
+	}
+	l := &Look{FirstHour: base + 1, LastHour: base + 1, Hours: 1, Anew: g.r.IntN(4) == 0, State: []byte{byte(base)}}
+	if g.r.IntN(2) == 0 {
+		l.Unusual = []Unusual{{About: "records", SinceHour: base, UntilHour: base + 2, Reason: "fewer"}}
+	}
+	return SaveBaseline{Dataset: name, Node: node, Base: base, Look: l}
 }
 
 // plan makes, fails or decides about what makes a plan.

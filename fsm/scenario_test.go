@@ -74,6 +74,9 @@ func promised() []string {
 		54: {UnknownSlice, StaleEpoch, WrongState, Invalid},
 		55: {UnknownJob, WrongState, Incomplete},
 		56: {UnknownSchedule, Invalid},
+		57: {WrongState, Invalid},
+		58: {UnknownDataset, WrongState, Invalid},
+		59: {UnknownDataset, WrongState, Invalid},
 		60: {WrongState, Invalid},
 		61: {UnknownDataset, WrongState},
 		62: {UnknownDataset, Invalid},
@@ -137,6 +140,8 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) string {
 			out.WriteString(s.showAliases())
 		case line == "flows":
 			out.WriteString(s.showFlows())
+		case line == "hours":
+			out.WriteString(s.showHours())
 		case line == "plans":
 			out.WriteString(s.showPlans())
 		case s.short(t, line, &out):
@@ -457,6 +462,12 @@ func (a args) command(name string) Command {
 		terms := a.jobTerms()
 		c, _ := a.command("put-dataset-with-policy").(PutDatasetWithPolicy)
 		return PutDatasetOnTerms{Put: c, Terms: terms}
+	case "put-dataset-with-watch":
+		return a.watched()
+	case "save-baseline":
+		return a.saveBaseline()
+	case "claim-baseline":
+		return a.claim()
 	case "keep-plan":
 		return a.keepPlan()
 	case "approve-plan":
