@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,6 +45,14 @@ type Input struct {
 	Nulls []sequence.Path
 	// Except says of an hour, since 1970, that it is neither judged nor learned; nil for none.
 	Except func(hour int64) bool
+	// Once says that the state holds every hour that was read, so that none is read again, and that findings are about hours that are new. Of those of a
+	// first look they are about the newest, as Judge says. Else the state ends before the hours that are judged.
+	Once bool
+	// Evidence is a factor of the evidence that makes an alarm (baseline.Tuning), 0 for 1. Zone is whose clock seasons go by, nil for UTC.
+	Evidence float64
+	Zone     *time.Location
+	// Partitions and Sources are how many are looked at one by one, 0 for all partitions and baseline.MaxSources.
+	Partitions, Sources int
 	// State is what earlier looks have learned; nil for nothing.
 	State *State
 	// Progress is told how many records and bytes were read since the last time; nil for nobody.
@@ -99,15 +108,17 @@ type counts struct {
 	null, late  row
 	fields      []row
 	ids         map[string]int
-	sources     []row // by id, then hour
-	records     int64 // that are counted
-	outside     int64 // of other hours
+	sources     []row           // by id, then hour
+	records     int64           // that are counted
+	outside     int64           // of other hours
+	own         int64           // that a recovery has written
+	next        map[int32]int64 // the offset at which each partition's hours that are not counted begin
 	nameless    int64
 	others      int64 // of senders beyond what is kept
 	appendTimes bool  // times are the broker's: nothing can be late
 }
 
-func (in *Input) count(ctx context.Context) (*counts, error) {
+func (in *Input) count(ctx context.Context, t *klog.Topic) (*counts, error) {
 	end := (in.NowMs - in.Grace.Milliseconds()) / hourMs
 	c := &counts{first: end - int64(in.Hours), end: end, parts: map[int32]row{}, begin: map[int32]int64{}, newest: map[int32]int64{}, ids: map[string]int{}}
 	if in.State != nil {
@@ -121,18 +132,80 @@ func (in *Input) count(ctx context.Context) (*counts, error) {
 	for range in.Nulls {
 		c.fields = append(c.fields, c.row())
 	}
+	if err := c.know(in); err != nil {
+		return nil, err
+	}
+	if in.Once {
+		var err error
+		if c.next, err = klog.OffsetsAt(ctx, in.Client, in.Topic, c.end*hourMs); err != nil {
+			return nil, klog.Denied(err)
+		}
+	}
 	whole, err := sequence.Each(ctx, sequence.Input{Client: in.Client, Topic: in.Topic, FromMs: c.first * hourMs, NowMs: in.NowMs, Progress: in.Progress},
 		func(part int32, r *record.Record) error { c.add(in, part, r); return nil })
 	if err != nil {
 		return nil, err
 	}
+	if in.State.complete(t) {
+		whole = c.first * hourMs
+	}
 	c.from(max((whole+hourMs-1)/hourMs, c.first), in.State != nil)
 	return c, nil
+}
+
+// know gives the senders that a state has their places, so that however many new ones come before they do, none of them seems silent.
+func (c *counts) know(in *Input) error {
+	if in.Source == nil || in.State == nil {
+		return nil
+	}
+	s, err := in.State.sources()
+	if err != nil {
+		return err
+	}
+	for _, name := range s.Names() {
+		c.ids[name] = len(c.sources)
+		c.sources = append(c.sources, c.row())
+	}
+	return nil
+}
+
+func (in *Input) maxSources() int {
+	if in.Sources == 0 {
+		return baseline.MaxSources
+	}
+	return min(in.Sources, baseline.MaxSources)
+}
+
+// tuning is how hours are judged.
+func (in *Input) tuning() baseline.Tuning {
+	out := baseline.Tuning{Evidence: in.Evidence, Sources: in.maxSources()}
+	if in.Zone != nil {
+		out.Local = func(hour int64) int64 {
+			at := time.Unix(hour*3600, 0).In(in.Zone)
+			_, offset := at.Zone()
+			return (at.Unix() + int64(offset)) / 3600
+		}
+	}
+	return out
+}
+
+// ours says whether a job of ours has written the record: it says what was lost, and nothing of who sends what now.
+func ours(r *record.Record) bool {
+	for i := range r.Headers {
+		if strings.HasPrefix(r.Headers[i].Key, record.OwnHeaderPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *counts) row() row { return make(row, c.end-c.first) }
 
 func (c *counts) add(in *Input, part int32, r *record.Record) {
+	if ours(r) {
+		c.own++
+		return
+	}
 	hour := r.TimestampMs / hourMs
 	late := r.TimestampMs < c.newest[part]-in.Late.Milliseconds()
 	c.newest[part] = max(c.newest[part], r.TimestampMs)
@@ -160,19 +233,19 @@ func (c *counts) add(in *Input, part int32, r *record.Record) {
 		}
 	}
 	if in.Source != nil {
-		c.sender(*in.Source, r, at)
+		c.sender(in, r, at)
 	}
 }
 
-func (c *counts) sender(p sequence.Path, r *record.Record, at int64) {
-	name, ok := p.Find(r)
+func (c *counts) sender(in *Input, r *record.Record, at int64) {
+	name, ok := in.Source.Find(r)
 	if !ok || len(name) > baseline.MaxNameBytes {
 		c.nameless++
 		return
 	}
 	id, known := c.ids[string(name)]
 	if !known {
-		if len(c.sources) >= baseline.MaxSources {
+		if len(c.sources) >= in.maxSources() {
 			c.others++
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"backstitch/replay/gap"
 	"backstitch/replay/klog"
@@ -35,13 +36,27 @@ type Report struct {
 	Source  string `json:"source,omitempty"`
 	Sources int    `json:"sources"`
 	// Judged is how many places had an hour that was judged.
-	Judged     int           `json:"judged"`
-	Places     []Place       `json:"places"`
-	Set        string        `json:"set"`
-	Findings   []gap.Finding `json:"findings"`
-	NotChecked []string      `json:"notChecked,omitempty"`
-	// State is what was learned before the hours that were judged.
+	Judged   int           `json:"judged"`
+	Places   []Place       `json:"places"`
+	Set      string        `json:"set"`
+	Findings []gap.Finding `json:"findings"`
+	// Unusual are the findings with their evidence.
+	Unusual    []Unusual `json:"-"`
+	NotChecked []string  `json:"notChecked,omitempty"`
+	// State is what was learned before the hours that were judged, and with Input.Once of these, too.
 	State *State `json:"-"`
+}
+
+// Unusual is a finding with its evidence.
+type Unusual struct {
+	gap.Finding
+	SinceHour, UntilHour int64 // since 1970; UntilHour is left out
+	More                 bool
+	// New is by how much the hours of this look alone are off.
+	New int64
+	// Worst is the hour that is off most, of which Season says what it was held against; nil for a source.
+	Worst  *baseline.Judgement
+	Season string
 }
 
 // measure is a place and what it has had.
@@ -79,7 +94,7 @@ func Look(ctx context.Context, in Input) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := in.count(ctx)
+	c, err := in.count(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -96,14 +111,18 @@ func Look(ctx context.Context, in Input) (*Report, error) {
 }
 
 func (in *Input) judge(c *counts, id string) (*Report, error) {
-	kept := max(c.end-int64(in.Judge), c.first) // hours before it go into the state
+	kept := max(c.end-int64(in.Judge), c.first) // findings are of hours from it on
+	until := kept                               // hours before it go into the state
+	if in.Once {
+		until = c.end
+	}
 	rep := &Report{
 		Topic: in.Topic, AtMs: in.NowMs, FromMs: c.first * hourMs, ToMs: c.end * hourMs, JudgeMs: kept * hourMs, Records: c.records, Source: in.source(), Findings: []gap.Finding{},
-		State: &State{Format: stateFormat, Topic: in.Topic, ID: id, Source: in.source(), LateMs: in.Late.Milliseconds(), Last: kept - 1, Series: map[string][]byte{}},
+		State: &State{Format: stateFormat, Topic: in.Topic, ID: id, Source: in.source(), LateMs: in.Late.Milliseconds(), Zone: in.zone(), Last: until - 1, Next: c.next, Series: map[string][]byte{}, Trails: map[string][]Off{}},
 	}
-	var all []gap.Finding
+	var all []Unusual
 	for _, m := range in.measures(c) {
-		found, err := rep.measure(in, c, m, kept)
+		found, err := rep.measure(in, c, m, kept, until)
 		if err != nil {
 			return nil, err
 		}
@@ -111,9 +130,12 @@ func (in *Input) judge(c *counts, id string) (*Report, error) {
 	}
 	rep.fold(all)
 	if in.Source != nil {
-		if err := rep.senders(in, c, kept); err != nil {
+		if err := rep.senders(in, c, until); err != nil {
 			return nil, err
 		}
+	}
+	for _, u := range rep.Unusual {
+		rep.Findings = append(rep.Findings, u.Finding)
 	}
 	rep.notChecked(in, c)
 	rep.Set = gap.Identify("anomalies "+in.Topic, rep.Findings)
@@ -140,6 +162,9 @@ func (in *Input) measures(c *counts) []measure {
 		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(c.parts)) {
+		if in.Partitions > 0 && int(n) >= in.Partitions {
+			break
+		}
 		m := measure{name: gap.Name(in.Topic, n), part: n, noun: "records", count: c.parts[n], low: fewer, high: more}
 		if in.State == nil || in.State.Series[m.name] == nil {
 			m.begin = c.begin[n] + 1
@@ -149,17 +174,18 @@ func (in *Input) measures(c *counts) []measure {
 	return out
 }
 
-// measure judges the hours of one, keeps what was learned before the newest, and returns what is said of these.
-func (r *Report) measure(in *Input, c *counts, m measure, kept int64) ([]gap.Finding, error) {
+// measure judges the hours of one, keeps what was learned of those before until, and returns what is said of those from kept on.
+func (r *Report) measure(in *Input, c *counts, m measure, kept, until int64) ([]Unusual, error) {
 	s, err := in.State.series(m.name, m.kind)
 	if err != nil {
 		return nil, err
 	}
+	s.Tune(in.tuning())
 	var said []baseline.Judgement
 	judged := false
 	for i, n := range m.count {
 		hour := c.first + int64(i)
-		if hour == kept {
+		if hour == until {
 			if r.State.Series[m.name], err = s.MarshalBinary(); err != nil {
 				return nil, err
 			}
@@ -191,12 +217,19 @@ func (r *Report) measure(in *Input, c *counts, m measure, kept int64) ([]gap.Fin
 		r.Judged++
 	}
 	r.Places = append(r.Places, p)
-	return m.findings(in.Topic, said, kept), nil
+	var before []Off
+	if in.Once {
+		if in.State != nil {
+			before = in.State.Trails[m.name]
+		}
+		r.State.Trails[m.name] = trail(before, said)
+	}
+	return m.findings(in, before, said, kept), nil
 }
 
 // findings are the alarms of a measure that go on, or went on, in hours from kept on.
-func (m measure) findings(topic string, said []baseline.Judgement, kept int64) []gap.Finding {
-	var out []gap.Finding
+func (m measure) findings(in *Input, before []Off, said []baseline.Judgement, kept int64) []Unusual {
+	var out []Unusual
 	for i := 0; i < len(said); {
 		state, end := said[i].State, i
 		for end < len(said) && said[end].State == state {
@@ -210,41 +243,54 @@ func (m measure) findings(topic string, said []baseline.Judgement, kept int64) [
 			cause = m.high
 		}
 		if cause != "" && said[end-1].Hour >= kept {
-			out = append(out, m.finding(topic, cause, said[:end], i))
+			out = append(out, m.finding(in, cause, before, said[:end], i))
 		}
 		i = end
 	}
 	return out
 }
 
-// finding is of the alarm that was raised at a judgement and goes on to the last.
-func (m measure) finding(topic, cause string, said []baseline.Judgement, at int) gap.Finding {
+// finding is of the alarm that was raised at a judgement, or before, and goes on to the last. Hours of earlier looks are in before.
+func (m measure) finding(in *Input, cause string, before []Off, said []baseline.Judgement, at int) Unusual {
 	alarm, last := said[at], said[len(said)-1]
-	worst, off := alarm, 0.0
+	worst, off, fresh := alarm, 0.0, 0.0
+	for _, o := range before {
+		if o.Hour >= alarm.SinceHour {
+			off += float64(o.Records)
+		}
+	}
 	for _, j := range said {
 		if j.Hour < alarm.SinceHour {
 			continue
 		}
 		off += j.Count - j.Expected
+		fresh += j.Count - j.Expected
 		if math.Abs(j.Count-j.Expected) > math.Abs(worst.Count-worst.Expected) {
 			worst = j
 		}
 	}
 	word := map[baseline.State]string{baseline.Low: "fewer", baseline.High: "more"}[alarm.State]
+	zone := time.UTC
+	if in.Zone != nil {
+		zone = in.Zone
+	}
 	f := gap.Finding{
-		Kind: gap.Anomaly, Topic: topic, Partition: m.part, About: m.name, Count: int64(math.Round(math.Abs(off))), Evidence: "E0", Cause: cause,
+		Kind: gap.Anomaly, Topic: in.Topic, Partition: m.part, About: m.name, Count: int64(math.Round(math.Abs(off))), Evidence: "E0", Cause: cause,
 		FirstMs: alarm.SinceHour * hourMs, LastMs: (last.Hour + 1) * hourMs,
-		Reason: fmt.Sprintf("%s than usual for %s: %s", word, gap.Plural(last.Hour-alarm.SinceHour+1, "hour"), worst.Text(m.noun)),
+		Reason: fmt.Sprintf("%s than usual for %s: %s", word, gap.Plural(last.Hour-alarm.SinceHour+1, "hour"), worst.TextIn(m.noun, zone)),
 	}
 	if last.Relearned {
 		f.Reason += "; it has lasted for so long that it counts as usual from now on"
 	}
-	return f
+	return Unusual{
+		Finding: f, SinceHour: alarm.SinceHour, UntilHour: last.Hour + 1, More: alarm.State == baseline.High, New: int64(math.Round(math.Abs(fresh))), Worst: &worst,
+		Season: worst.Season(zone),
+	}
 }
 
 // fold leaves out what partitions have in common with the topic, and names them there.
-func (r *Report) fold(all []gap.Finding) {
-	isTotal := func(f gap.Finding) bool { return f.About == "records" }
+func (r *Report) fold(all []Unusual) {
+	isTotal := func(f Unusual) bool { return f.About == "records" }
 	for _, f := range all {
 		if f.Partition == everywhere {
 			if isTotal(f) {
@@ -261,29 +307,30 @@ func (r *Report) fold(all []gap.Finding) {
 					f.Reason += "; of the partitions: " + strings.Join(names, ", ")
 				}
 			}
-			r.Findings = append(r.Findings, f)
+			r.Unusual = append(r.Unusual, f)
 			continue
 		}
-		if !slices.ContainsFunc(all, func(t gap.Finding) bool { return isTotal(t) && same(t, f) }) {
-			r.Findings = append(r.Findings, f)
+		if !slices.ContainsFunc(all, func(t Unusual) bool { return isTotal(t) && same(t, f) }) {
+			r.Unusual = append(r.Unusual, f)
 		}
 	}
 }
 
 // same says whether two findings are of the same direction and time.
-func same(a, b gap.Finding) bool {
+func same(a, b Unusual) bool {
 	return a.Cause == b.Cause && a.FirstMs < b.LastMs && b.FirstMs < a.LastMs
 }
 
 // senders judges who has gone silent.
-func (r *Report) senders(in *Input, c *counts, kept int64) error {
+func (r *Report) senders(in *Input, c *counts, until int64) error {
 	s, err := in.State.sources()
 	if err != nil {
 		return err
 	}
+	s.Tune(in.tuning())
 	names := slices.SortedFunc(maps.Keys(c.ids), strings.Compare)
 	for hour := c.first; hour < c.end; hour++ {
-		if hour == kept {
+		if hour == until {
 			if r.State.Sources, err = s.MarshalBinary(); err != nil {
 				return err
 			}
@@ -308,12 +355,13 @@ func (r *Report) senders(in *Input, c *counts, kept int64) error {
 	}
 	r.Sources = s.Len()
 	for _, q := range s.Silent() {
-		r.Findings = append(r.Findings, gap.Finding{
+		f := gap.Finding{
 			Kind: gap.Anomaly, Topic: in.Topic, Partition: everywhere, About: "source " + q.Name, Count: int64(math.Round(q.Missed)), Evidence: "E0",
 			FirstMs: q.SinceHour * hourMs, LastMs: c.end * hourMs, Cause: "the source was switched off, or what it sends does not arrive",
 			Reason: fmt.Sprintf("nothing since %s, while others go on: of it come %.2f %% of the records, so about %s were expected since; found after %s",
 				gap.Moment(q.SinceHour*hourMs), 100*q.Share, gap.Count(int64(math.Round(q.Missed))), gap.Plural(q.Hour-q.SinceHour+1, "hour")),
-		})
+		}
+		r.Unusual = append(r.Unusual, Unusual{Finding: f, SinceHour: q.SinceHour, UntilHour: c.end})
 	}
 	return nil
 }
@@ -337,8 +385,20 @@ func (r *Report) notChecked(in *Input, c *counts) {
 		r.NotChecked = append(r.NotChecked, text+" (--state keeps what was learned, where retention is shorter)")
 	}
 	say(c.outside, "%s of other hours: before those that are read, or of one that is not over")
+	say(c.own, "%s that a recovery has written: they are counted nowhere")
 	say(c.nameless, "%s without a source")
-	say(c.others, fmt.Sprintf("%%s of more sources than %d", baseline.MaxSources))
+	say(c.others, fmt.Sprintf("%%s of more sources than %d", in.maxSources()))
+	if n := in.Partitions; n > 0 {
+		over := 0
+		for part := range c.parts {
+			if int(part) >= n {
+				over++
+			}
+		}
+		if over > 0 {
+			r.NotChecked = append(r.NotChecked, fmt.Sprintf("%s one by one, from number %d on: what is kept has no room for them", gap.Plural(int64(over), "partition"), n))
+		}
+	}
 	if c.appendTimes {
 		r.NotChecked = append(r.NotChecked, "how late records are: their times are the broker's (message.timestamp.type=LogAppendTime)")
 	}

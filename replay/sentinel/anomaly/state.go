@@ -21,10 +21,15 @@ type State struct {
 	ID     string `json:"topicID"`
 	Source string `json:"source,omitempty"` // path to the sender
 	LateMs int64  `json:"lateMs"`
+	Zone   string `json:"zone,omitempty"` // whose clock the seasons go by, "" for UTC
 	Last   int64  `json:"lastHour"` // since 1970
 	// Series are by name: what Place is called in a report.
-	Series  map[string][]byte `json:"series"`
-	Sources []byte            `json:"sources,omitempty"`
+	Series map[string][]byte `json:"series"`
+	// Next is where each partition's hours after Last begin, of which nothing was counted; with Input.Once only.
+	Next map[int32]int64 `json:"next,omitempty"`
+	// Trails are by how much the newest hours of each place were off, oldest first; with Input.Once only.
+	Trails  map[string][]Off `json:"trails,omitempty"`
+	Sources []byte           `json:"sources,omitempty"`
 }
 
 // ParseState reads one.
@@ -50,6 +55,8 @@ func (s *State) fits(in *Input, id string) error {
 		return fmt.Errorf("%w: its senders are at %q", ErrState, s.Source)
 	case s.LateMs != in.Late.Milliseconds():
 		return fmt.Errorf("%w: its records are late by %d ms", ErrState, s.LateMs)
+	case s.Zone != in.zone():
+		return fmt.Errorf("%w: its seasons go by the clock of %q", ErrState, s.Zone)
 	}
 	return nil
 }
@@ -59,6 +66,13 @@ func (in *Input) source() string {
 		return ""
 	}
 	return in.Source.String()
+}
+
+func (in *Input) zone() string {
+	if in.Zone == nil {
+		return ""
+	}
+	return in.Zone.String()
 }
 
 // series is that of a place, or one that has seen nothing.

@@ -17,5 +17,5 @@
 //
 // What is not here: reading records (replay/sentinel/anomaly).
 //
-// Reading order: series.go, fit.go, evidence.go, source.go, sources.go, encode.go.
+// Reading order: series.go, fit.go, evidence.go, source.go, sources.go, encode.go, tuning.go.
 package baseline

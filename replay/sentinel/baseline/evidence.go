@@ -82,10 +82,18 @@ type Judgement struct {
 }
 
 // Text explains it: "expected 41,000 to 52,000 records for Fridays 03:00 to 04:00 UTC (6 weeks), saw 30,120".
-func (j Judgement) Text(noun string) string {
-	at := time.Unix(j.Hour*3600, 0).UTC()
-	return fmt.Sprintf("expected %s to %s %s for %ss %s to %s UTC (%s), saw %s",
-		round(j.From), round(j.To), noun, at.Weekday(), at.Format("15:04"), at.Add(time.Hour).Format("15:04"), gap.Plural(j.Weeks, "week"), gap.Count(int64(j.Count)))
+func (j Judgement) Text(noun string) string { return j.TextIn(noun, time.UTC) }
+
+// TextIn is Text with the hour as it is called in a zone.
+func (j Judgement) TextIn(noun string, zone *time.Location) string {
+	return fmt.Sprintf("expected %s to %s %s for %s (%s), saw %s",
+		round(j.From), round(j.To), noun, j.Season(zone), gap.Plural(j.Weeks, "week"), gap.Count(int64(j.Count)))
+}
+
+// Season says which hours this one is one of: "Fridays 03:00 to 04:00 UTC".
+func (j Judgement) Season(zone *time.Location) string {
+	at := time.Unix(j.Hour*3600, 0).In(zone)
+	return fmt.Sprintf("%ss %s to %s %s", at.Weekday(), at.Format("15:04"), at.Add(time.Hour).Format("15:04"), zone)
 }
 
 // round leaves three digits: nobody knows more of what is to come.

@@ -19,7 +19,7 @@ func (s *Series) fit() {
 	}
 	base := count / of
 	for _, o := range s.warm {
-		d, w := slots(o.Hour)
+		d, w := slots(s.tuning.local(o.Hour))
 		s.level.add(base*o.Of, o.Of, keepLevel)
 		s.day[d].add(o.Count, base*o.Of, keepDay)
 		s.week[w].add(o.Count, base*o.Of, keepWeek)
@@ -27,13 +27,13 @@ func (s *Series) fit() {
 	s.weeks(base)
 	for _, o := range s.warm {
 		day, _, _ := s.factors(o.Hour)
-		s.weekday[weekday(o.Hour)].add(o.Count, base*day*o.Of, keepWeekday)
+		s.weekday[weekday(s.tuning.local(o.Hour))].add(o.Count, base*day*o.Of, keepWeekday)
 	}
 	// Two observations stand at a mean that they made themselves: their differences from it are smaller than those of a third will be, by
 	// half of the variance.
 	const own = 2
 	for _, o := range s.warm {
-		d, _ := slots(o.Hour)
+		d, _ := slots(s.tuning.local(o.Hour))
 		_, _, f := s.factors(o.Hour)
 		mean := s.base() * f * o.Of
 		extra := own*(o.Count-mean)*(o.Count-mean) - chance(mean) - s.grain(o)
@@ -81,7 +81,7 @@ func (s *Series) endDay(hour int64) {
 	mean := s.today.or(0, 0)
 	s.today = pair{}
 	if hour != fitting {
-		s.whole.add(hour-hoursOfDay+1, min(-mean/s.dayOff(), mostOfDay)-slackOfDay, enoughDays, 1)
+		s.whole.add(hour-hoursOfDay+1, min(-mean/s.dayOff(), mostOfDay)-slackOfDay, enoughDays*s.tuning.evidence(), 1)
 	}
 	if state, _ := s.state(); state == Usual {
 		mean = min(max(mean, -2), 2)

@@ -97,6 +97,7 @@ type Series struct {
 	hush    cusum // for nothing, or nearly
 	alarm   pair  // the level of an alarm
 	lasts   int64 // hours of it
+	tuning  Tuning
 }
 
 // New returns a series that has seen nothing.
@@ -119,6 +120,7 @@ func (s *Series) base() float64 { return s.level.or(0, 0) }
 // factors are how an hour of the day, a day of the week, and their hour of the week stand to the level. What was seen seldom leans on the
 // coarser two.
 func (s *Series) factors(hour int64) (day, days, both float64) {
+	hour = s.tuning.local(hour)
 	d, w := slots(hour)
 	base := s.base()
 	weight := prior*base + priorCount*(1+max(s.spread.or(0, 0), 0)*base)
@@ -131,7 +133,7 @@ func (s *Series) factors(hour int64) (day, days, both float64) {
 func (s *Series) expect(o Observation) (mean, deviation float64) {
 	_, _, f := s.factors(o.Hour)
 	mean = s.base() * f * o.Of
-	d, _ := slots(o.Hour)
+	d, _ := slots(s.tuning.local(o.Hour))
 	return mean, math.Sqrt(chance(mean) + s.uneven(d, mean)*mean*mean + s.grain(o))
 }
 
@@ -172,13 +174,13 @@ func (s *Series) Observe(o Observation) (Judgement, error) {
 	mean, dev := s.expect(o)
 	j.Expected, j.From, j.To = mean, max(0, mean-2*dev), mean+2*dev
 	z := (o.Count - mean) / dev
-	d, _ := slots(o.Hour)
+	d, _ := slots(s.tuning.local(o.Hour))
 	uneven := s.uneven(d, mean)
-	slack := s.slack()
-	s.low.add(o.Hour, min(-z, most)-slack, enough, calm)
+	slack, ease := s.slack(), s.tuning.evidence()
+	s.low.add(o.Hour, min(-z, most)-slack, enough*ease, calm)
 	// Where records come in bursts, many at once are nothing new.
-	s.high.add(o.Hour, min(z, most)-slack-2*math.Sqrt(uneven), enough, calm)
-	s.hush.add(o.Hour, min(silence(o.Count, mean, max(uneven, s.spread.or(0, 0))), enoughSilence/2), enoughSilence, calm)
+	s.high.add(o.Hour, min(z, most)-slack-2*math.Sqrt(uneven), enough*ease, calm)
+	s.hush.add(o.Hour, min(silence(o.Count, mean, max(uneven, s.spread.or(0, 0))), enoughSilence*ease/2), enoughSilence*ease, calm)
 	if s.today.add(z, 1, 1); s.low.alarmed || s.hush.alarmed {
 		s.today = pair{} // what hours have told needs no day to tell it again
 	}
@@ -212,13 +214,14 @@ func (s *Series) state() (State, int64) {
 
 // learn takes an hour for usual, as far as it is.
 func (s *Series) learn(o Observation, mean, dev float64) {
-	d, w := slots(o.Hour)
+	local := s.tuning.local(o.Hour)
+	d, w := slots(local)
 	base := s.base()
 	day, days, f := s.factors(o.Hour)
 	count := min(max(o.Count, mean-clipLow*dev), mean+clipHigh*dev)
 	s.level.add(count, f*o.Of, keepLevel)
 	s.day[d].add(count, base*days*o.Of, keepDay)
-	s.weekday[weekday(o.Hour)].add(count, base*day*o.Of, keepWeekday)
+	s.weekday[weekday(local)].add(count, base*day*o.Of, keepWeekday)
 	s.week[w].add(count, base*o.Of, keepWeek)
 	off := min(max(o.Count-mean, -spreadClip*dev), clipHigh*dev)
 	extra := off*off - chance(mean) - s.grain(o)

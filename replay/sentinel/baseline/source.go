@@ -45,9 +45,9 @@ func (s *source) factors(hour int64) (day, days float64) {
 	return s.day[d].or(1, priorSource), s.weekday[weekday(hour)].or(1, priorSource)
 }
 
-// observe takes what the source and all of them have sent in an hour.
-func (s *source) observe(hour int64, count, total, limit float64) {
-	day, days := s.factors(hour)
+// observe takes what the source and all of them have sent in an hour, which is local where the seasons are.
+func (s *source) observe(hour, local int64, count, total, limit float64) {
+	day, days := s.factors(local)
 	flat := s.share() * total
 	mean := flat * day * days
 	uneven := max(s.spread.or(0.25, 2*mean*mean), 0)
@@ -66,10 +66,10 @@ func (s *source) observe(hour int64, count, total, limit float64) {
 		return
 	}
 	s.level.add(count, total*day*days, keepLevel)
-	d, _ := slots(hour)
+	d, _ := slots(local)
 	if flat > 0 {
 		s.day[d].add(count, flat*days, keepDay)
-		s.weekday[weekday(hour)].add(count, flat*day, keepDay)
+		s.weekday[weekday(local)].add(count, flat*day, keepDay)
 		s.spread.add((count-mean)*(count-mean)-mean, mean*mean, keepSpread)
 	}
 }

@@ -28,6 +28,7 @@ type Sources struct {
 	all   map[string]*source
 	// others are records of senders beyond MaxSources.
 	others int64
+	tuning Tuning
 }
 
 // NewSources has seen nobody.
@@ -43,6 +44,9 @@ type Silent struct {
 	Share  float64 `json:"share"`
 	Missed float64 `json:"missed"` // records that were expected of it since
 }
+
+// Names are the senders that are known, in order.
+func (s *Sources) Names() []string { return slices.Sorted(maps.Keys(s.all)) }
 
 // Len is how many senders are known.
 func (s *Sources) Len() int { return len(s.all) }
@@ -70,18 +74,19 @@ func (s *Sources) Observe(hour int64, counts map[string]int64) ([]Silent, error)
 		if s.all[name] != nil || n == 0 {
 			continue
 		}
-		if len(s.all) >= MaxSources {
+		if len(s.all) >= s.tuning.sources() {
 			s.others += n
 			continue
 		}
 		s.all[name] = &source{first: hour, last: hour}
 	}
-	limit := leastEvidence + math.Log(float64(max(len(s.all), 1)))
+	limit := s.tuning.evidence() * (leastEvidence + math.Log(float64(max(len(s.all), 1))))
+	local := s.tuning.local(hour)
 	var out []Silent
 	names := slices.Sorted(maps.Keys(s.all))
 	for _, name := range names {
 		src := s.all[name]
-		src.observe(hour, float64(counts[name]), total, limit)
+		src.observe(hour, local, float64(counts[name]), total, limit)
 		if src.told && counts[name] > 0 {
 			src.told, src.replaced, src.evidence = false, false, 0
 		}
