@@ -34,7 +34,7 @@ type AuditRecord struct {
 
 func audited(number uint16) bool {
 	switch number {
-	case SaveCheckpoints{}.Op(), SaveLedger{}.Op(), SettleNotices{}.Op(), CompareDigest{}.Op():
+	case SaveCheckpoints{}.Op(), SaveLedger{}.Op(), SettleNotices{}.Op(), SaveBaseline{}.Op(), ClaimBaseline{}.Op(), CompareDigest{}.Op():
 		return false
 	}
 	return true

@@ -133,6 +133,35 @@ func (v *View) Watches() ([]Watch, error) {
 	return out, nil
 }
 
+// Duty is a topic that is counted, and how far it is.
+type Duty struct {
+	Dataset  DatasetName
+	Topic    WatchedTopic
+	Baseline Baseline
+}
+
+// Duties returns all topics that are counted, by dataset and target.
+func (v *View) Duties() ([]Duty, error) {
+	all, err := v.Watches()
+	if err != nil {
+		return nil, err
+	}
+	var out []Duty
+	for _, w := range all {
+		for _, x := range w.Topics {
+			b, ok, err := v.Baseline(w.Dataset, x.Target)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				b = Baseline{Dataset: w.Dataset, Target: x.Target, Topic: x.Topic}
+			}
+			out = append(out, Duty{Dataset: w.Dataset, Topic: x, Baseline: b})
+		}
+	}
+	return out, nil
+}
+
 // texts says which of some texts is too long, or holds a zero byte.
 func texts(most int, all ...string) string {
 	for _, s := range all {

@@ -64,7 +64,7 @@ func (c SubmitScan) apply(t *tx) Result {
 		}
 		return t.ok()
 	}
-	t.beginScan(c, order, hash)
+	t.beginScan(c, order, hash, t.env.Reason)
 	t.tell(NoticeStarted, Job{ID: c.ID, Name: order.Name, Namespace: order.Namespace}, t.env.Reason, "")
 	if c.Schedule != "" {
 		s.Last, s.LastUnixNanos, s.NextUnixNanos, s.ModifyIndex = c.ID, c.DueUnixNanos, c.NextUnixNanos, t.index
@@ -74,12 +74,12 @@ func (c SubmitScan) apply(t *tx) Result {
 }
 
 // beginScan lets a scan run, and tells nobody.
-func (t *tx) beginScan(c SubmitScan, o *ScanOrder, hash [32]byte) {
+func (t *tx) beginScan(c SubmitScan, o *ScanOrder, hash [32]byte, why string) {
 	t.write(jobKey(kindJobFrozen, c.ID), &jobFrozen{Recipe: o.Recipe})
 	t.activate(c.ID, nil)
 	t.putJob(Job{
 		ID: c.ID, Name: o.Name, Namespace: o.Namespace, State: JobRunning, PlanHash: hash, Priority: o.Priority,
-		Slices: 1, Added: 1, FillSlices: 1, Why: t.env.Reason,
+		Slices: 1, Added: 1, FillSlices: 1, Why: why,
 		CreatedBy: t.env.Actor, CreatedUnixNanos: t.env.UnixNanos, StartedUnixNanos: t.env.UnixNanos, CreateIndex: t.index,
 	})
 	t.addReading(partition.Slice{ID: partition.SliceID{Job: c.ID}, Kind: partition.SliceSurvey, Partition: partition.NoPartition})

@@ -29,7 +29,7 @@ type Look struct {
 	TopicID   string
 	FirstHour int64 // that was counted, and the newest
 	LastHour  int64
-	Hours     int64
+	Hours     int64 // fewer, where some were not there any more
 	Records   int64
 	Anew      bool // what was learned before is not gone on with
 	Places    uint32
@@ -130,7 +130,7 @@ func (t *tx) scanUnusual(d Dataset, b Baseline, fingerprint string) partition.Jo
 	id := TriggeredScanID(d.Name, int(b.Target), fingerprint, 0)
 	if _, there := t.job(id); !there {
 		c := SubmitScan{ID: id, Order: &order}
-		t.beginScan(c, &order, t.hash(&c))
+		t.beginScan(c, &order, t.hash(&c), fmt.Sprintf("hours of %s are unusual (%s)", b.Topic, fingerprint))
 	}
 	return id
 }
@@ -167,7 +167,7 @@ func (c SaveBaseline) invalid(x WatchedTopic) string {
 		return "want what a look has come to, or why it failed"
 	case l == nil:
 		return texts(maxBaselineNote, c.Failure)
-	case l.LastHour <= c.Base || l.FirstHour > l.LastHour || l.FirstHour <= c.Base && !l.Anew || l.Hours <= 0 || l.Hours > l.LastHour-l.FirstHour+1 || l.Records < 0:
+	case l.LastHour <= c.Base || l.FirstHour > l.LastHour+1 || l.FirstHour <= c.Base && !l.Anew || l.Hours < 0 || l.Hours > l.LastHour-l.FirstHour+1 || l.Records < 0:
 		return fmt.Sprintf("%d hours from %d to %d, after hour %d", l.Hours, l.FirstHour, l.LastHour, c.Base)
 	case len(l.State) == 0 || len(l.State) > int(x.MaxBytes):
 		return fmt.Sprintf("a state of %d bytes, want 1 to %d", len(l.State), x.MaxBytes)
