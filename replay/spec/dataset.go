@@ -48,6 +48,8 @@ type DatasetSpec struct {
 	SLA *SLA `json:"sla,omitempty"`
 	// Which change of the schemas that records name is expected. Needs registries. Left out, schemas are noted and nothing is said about them.
 	Schemas *SchemaWatch `json:"schemas,omitempty"`
+	// Which targets are counted by the hour, to say what is unusual of them: those that are topics. Left out, none is.
+	Anomalies *AnomalyWatch `json:"anomalies,omitempty"`
 	// When the cluster scans the targets against the reference. Left out, it scans when it is told to.
 	Schedule *DatasetSchedule `json:"schedule,omitempty"`
 	// Who hears of what happens to the dataset.
@@ -78,6 +80,28 @@ type SchemaWatch struct {
 	Expect string `json:"expect" jsonschema:"enum=known,enum=registered,enum=compatible"`
 	// Mode by which compatible is meant. Left out, it is the registry's for the subject.
 	Mode string `json:"mode,omitempty" jsonschema:"enum=backward,enum=backward_transitive,enum=forward,enum=forward_transitive,enum=full,enum=full_transitive"`
+}
+
+// AnomalyWatch says what of each topic is counted by the hour, and held against what such hours usually have: all records, those of each partition, without a value, late, and of each sender.
+type AnomalyWatch struct {
+	// Where a record names its sender: key, header:NAME, or a JSON pointer into the value, like /meta/host. Left out, nobody is missed who falls silent.
+	Source string `json:"source,omitempty" jsonschema:"maxLength=256"`
+	// Fields that records should have, as JSON pointers into the value, like /customer/id.
+	Nulls []string `json:"nulls,omitempty" jsonschema:"maxItems=8"`
+	// How soon something is unusual: high needs seven tenths of the evidence of normal and is wrong more often, low one and a half times as much.
+	Sensitivity string `json:"sensitivity,omitempty" jsonschema:"enum=low,enum=normal,enum=high,default=normal"`
+	// Time zone whose clock the hours of the day and the days of the week go by, such as Europe/Berlin.
+	Zone string `json:"zone,omitempty" jsonschema:"maxLength=64,default=UTC"`
+	// By how much a record is older than one before it in its partition, to be late.
+	Late Duration `json:"late,omitempty" jsonschema:"default=5m"`
+	// How long after its end an hour may still get records. It is counted then.
+	Grace Duration `json:"grace,omitempty" jsonschema:"default=10m"`
+	// Bytes that what was learned of one topic takes in the cluster's book at most, from 128KiB to 1MiB. It bounds how many partitions and senders are looked at one by one.
+	State Bytes `json:"state,omitempty" jsonschema:"default=512KiB"`
+	// Bytes that are read per second at most, such as 20MiB. Left out, as fast as it can.
+	Rate Bytes `json:"rate,omitempty"`
+	// Whether what begins to be unusual starts a scan of its target, of which the policy makes what it makes of all scans.
+	Scan bool `json:"scan,omitempty"`
 }
 
 // Values of SchemaWatch.Expect.
@@ -115,27 +139,30 @@ type Notify struct {
 	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
 	// Where the agents find a bearer token: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
 	Token string `json:"token,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
-	// What is told. Left out, it is everything that the format has words for and that can happen: alerts are raised by failed, found, planned, sla-at-risk and sla-missed, and resolved by succeeded; nothing is planned under policy notify. Of deadlines, sla-at-risk and sla-missed, nothing is told by default where the dataset has no sla; jobs that people start may have one all the same.
-	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found,enum=planned,enum=sla-at-risk,enum=sla-missed"`
+	// What is told. Left out, it is everything that the format has words for and that can happen: alerts are raised by failed, found, planned, sla-at-risk, sla-missed and anomaly, and resolved by succeeded and usual; nothing is planned under policy notify, and nothing unusual without anomalies. Of deadlines, sla-at-risk and sla-missed, nothing is told by default where the dataset has no sla; jobs that people start may have one all the same.
+	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=succeeded,enum=failed,enum=cancelled,enum=found,enum=planned,enum=sla-at-risk,enum=sla-missed,enum=anomaly,enum=usual"`
 }
 
 // NotifyOn are the values that the list on may have for a format.
 func NotifyOn(format string) []string {
 	switch format {
 	case "alertmanager", "alertmanager-webhook":
-		return []string{"succeeded", "failed", "found", "planned", "sla-at-risk", "sla-missed"}
-	case "openlineage": // a plan that waits is no event of a run
+		return []string{"succeeded", "failed", "found", "planned", "sla-at-risk", "sla-missed", "anomaly", "usual"}
+	case "openlineage": // a plan that waits is no event of a run, and nor is an hour
 		return []string{"started", "succeeded", "failed", "cancelled", "found", "sla-at-risk", "sla-missed"}
 	}
-	return []string{"started", "succeeded", "failed", "cancelled", "found", "planned", "sla-at-risk", "sla-missed"}
+	return []string{"started", "succeeded", "failed", "cancelled", "found", "planned", "sla-at-risk", "sla-missed", "anomaly", "usual"}
 }
 
 // notifyDefault are those that on has when it is left out. An older cluster has no word for deadlines, and takes what names none.
-func notifyDefault(format, policy string, sla bool) []string {
+func notifyDefault(format string, s DatasetSpec) []string {
 	return slices.DeleteFunc(NotifyOn(format), func(word string) bool {
-		return word == "planned" && policy == DefaultPolicy || (word == "sla-at-risk" || word == "sla-missed") && !sla
+		return word == "planned" && s.Policy == DefaultPolicy || (word == "sla-at-risk" || word == "sla-missed") && s.SLA == nil || hourly(word) && s.Anomalies == nil
 	})
 }
+
+// hourly says whether a word of the list on is about hours that are counted.
+func hourly(word string) bool { return word == "anomaly" || word == "usual" }
 
 // WithDefaults returns a copy of d in which everything that was left out is written out.
 func (d *Dataset) WithDefaults() *Dataset {
@@ -148,10 +175,11 @@ func (d *Dataset) WithDefaults() *Dataset {
 		out.Spec.Hours = &h
 	}
 	out.Spec.SLA = d.Spec.SLA.withDefaults()
+	out.Spec.Anomalies = d.Spec.Anomalies.withDefaults()
 	out.Spec.Notify = make([]Notify, len(d.Spec.Notify))
 	for i, n := range d.Spec.Notify {
 		if len(n.On) == 0 {
-			n.On = notifyDefault(n.Format, out.Spec.Policy, out.Spec.SLA != nil)
+			n.On = notifyDefault(n.Format, out.Spec)
 		}
 		out.Spec.Notify[i] = n
 	}
@@ -171,6 +199,19 @@ func (d *Dataset) Terms() *Recovery {
 		r.Spec.Schedule = d.Spec.Hours.schedule()
 	}
 	return r
+}
+
+func (w *AnomalyWatch) withDefaults() *AnomalyWatch {
+	if w == nil {
+		return nil
+	}
+	out := *w
+	orText(&out.Sensitivity, "normal")
+	orText(&out.Zone, DefaultTimezone)
+	orText(&out.Late, "5m")
+	orText(&out.Grace, "10m")
+	orText(&out.State, "512KiB")
+	return &out
 }
 
 // Recoveries returns the dataset as pairs of reference and target, in the order of the targets: what a scan of each compares.

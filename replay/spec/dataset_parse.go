@@ -68,8 +68,9 @@ func (d *Dataset) semantics(opts Options) []Problem {
 	c.policy(d.Spec)
 	c.terms(d.Spec)
 	c.schemas(d.Spec.Schemas, reference)
+	c.anomalies(d.Spec)
 	for i, n := range d.Spec.Notify {
-		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i], d.Spec.Policy)
+		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i], d.Spec)
 	}
 	return c.problems
 }
@@ -174,7 +175,7 @@ func (c *checker) policy(s DatasetSpec) {
 	}
 }
 
-func (c *checker) endpoint(path string, n Notify, before []Notify, policy string) {
+func (c *checker) endpoint(path string, n Notify, before []Notify, set DatasetSpec) {
 	for _, b := range before {
 		if b.Name == n.Name {
 			c.add(CodeTwice, path+".name", fmt.Sprintf("two endpoints are called %s", n.Name), "give each a name of its own")
@@ -199,7 +200,10 @@ func (c *checker) endpoint(path string, n Notify, before []Notify, policy string
 		if words := NotifyOn(n.Format); !slices.Contains(words, on) {
 			c.add(CodeTogether, path+".on", fmt.Sprintf("format %s has no word for %s", n.Format, on), "one of "+strings.Join(words, ", "))
 		}
-		if on == "planned" && cmp.Or(policy, DefaultPolicy) == DefaultPolicy {
+		if hourly(on) && set.Anomalies == nil {
+			c.add(CodeTogether, path+".on", "nothing is unusual where no hours are counted", "leave "+on+" out, or say anomalies: {}")
+		}
+		if on == "planned" && cmp.Or(set.Policy, DefaultPolicy) == DefaultPolicy {
 			c.add(CodeTogether, path+".on", "nothing is planned under policy "+DefaultPolicy, "leave planned out, or policy: planAndWait")
 		}
 		if slices.Contains(n.On[:i], on) {

@@ -161,7 +161,7 @@ func (r *Recovery) Files() *Files {
 	return nil
 }
 
-func orText(field *string, value string) {
+func orText[S ~string](field *S, value S) {
 	if *field == "" {
 		*field = value
 	}
