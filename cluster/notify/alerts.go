@@ -30,6 +30,8 @@ func alarms(e Event) []alarm {
 	failed := e.Kind == fsm.NoticeFailed
 	found := e.Kind == fsm.NoticeFound
 	switch {
+	case e.Kind == fsm.NoticeAnomaly || e.Kind == fsm.NoticeUsual:
+		return []alarm{{"BackstitchAnomaly", "warning", e.Kind == fsm.NoticeAnomaly}}
 	case e.Kind == fsm.NoticePlanned:
 		return []alarm{{"BackstitchPlanWaiting", "warning", true}}
 	case e.Kind == fsm.NoticeAtRisk:
@@ -68,6 +70,8 @@ const (
 	// alertLasts is how long an Alertmanager shows the alert if nothing resolves it. Without an end it would resolve it by itself
 	// after its resolve_timeout, 5 minutes, since nobody repeats it.
 	alertLasts = 24 * time.Hour
+	// unusualLasts is the same of hours, of which a fingerprint is told once: for longer than a source is said to be silent.
+	unusualLasts = 15 * 24 * time.Hour
 )
 
 // alert is one alert, in the form that both ways share.
@@ -101,7 +105,7 @@ func alerts(e Event) []alert {
 	for _, m := range alarms(e) {
 		a := newAlert(e, m)
 		if m.firing {
-			a.EndsAt = e.Time.Add(alertLasts)
+			a.EndsAt = e.Time.Add(e.lasts())
 		}
 		out = append(out, a)
 	}
@@ -113,9 +117,15 @@ func newAlert(e Event, m alarm) alert {
 		Labels: map[string]string{
 			"alertname": m.name, "cluster": e.Cluster, "namespace": e.Namespace, "dataset": e.Dataset, "severity": m.severity,
 		},
-		Annotations:  map[string]string{"summary": e.summary(), "job_id": e.Job, "notice_id": e.ID},
+		Annotations:  map[string]string{"summary": e.summary(), "notice_id": e.ID},
 		StartsAt:     e.Time,
-		GeneratorURL: clusterURN + e.Cluster + ":job:" + e.Job,
+		GeneratorURL: clusterURN + e.Cluster + ":dataset:" + e.Namespace + "/" + e.Dataset,
+	}
+	if e.Job != "" {
+		a.Annotations["job_id"], a.GeneratorURL = e.Job, clusterURN+e.Cluster+":job:"+e.Job
+	}
+	if ids := e.fingerprints(); ids != "" {
+		a.Annotations["anomaly_ids"] = ids
 	}
 	for _, n := range e.Annotations {
 		if k := labelName(n.Key); a.Annotations[k] == "" {

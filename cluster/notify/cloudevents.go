@@ -42,9 +42,10 @@ type jobData struct {
 
 // slaData is a deadline.
 type slaData struct {
-	DetectedAt  time.Time `json:"detectedAt"` // when the loss was known: the clock began
-	Deadline    time.Time `json:"deadline"`
-	CompletePPM uint32    `json:"completePPM"` // millionths of the planned records that have to be in the target
+	DetectedAt  time.Time     `json:"detectedAt"` // when the loss was known: the clock began
+	Deadline    time.Time     `json:"deadline"`
+	CompletePPM uint32        `json:"completePPM"` // millionths of the planned records that have to be in the target
+	Anomalies   []anomalyData `json:"anomalies,omitempty"`
 }
 
 // planData is a plan; of one that was not made the last numbers are zero.
@@ -88,6 +89,42 @@ var cloudTypes = map[fsm.NoticeKind]string{
 	fsm.NoticeStarted: "dev.backstitch.job.started.v1", fsm.NoticeSucceeded: "dev.backstitch.job.completed.v1",
 	fsm.NoticeFailed: "dev.backstitch.job.failed.v1", fsm.NoticeCancelled: "dev.backstitch.job.cancelled.v1",
 	fsm.NoticeAtRisk: "dev.backstitch.sla.at-risk.v1", fsm.NoticeMissed: "dev.backstitch.sla.missed.v1",
+}
+
+var hourTypes = map[fsm.NoticeKind]string{
+	fsm.NoticeAnomaly: "dev.backstitch.anomaly.detected.v1", fsm.NoticeUsual: "dev.backstitch.anomaly.over.v1",
+}
+
+// anomalyData is what is unusual, with its evidence: Seen of the hour that is off most, and what nineteen of twenty such hours have.
+type anomalyData struct {
+	ID       string `json:"id"`
+	Topic    string `json:"topic"`
+	About    string `json:"about"`
+	More     bool   `json:"more"`
+	SinceMs  int64  `json:"since"`
+	UntilMs  int64  `json:"until"`
+	Records  int64  `json:"records"`
+	HourMs   int64  `json:"hour"`
+	From     int64  `json:"expectedFrom"`
+	To       int64  `json:"expectedTo"`
+	Seen     int64  `json:"seen"`
+	Season   string `json:"season,omitempty"`
+	Reason   string `json:"reason"`
+	Cause    string `json:"cause,omitempty"`
+	Scan     string `json:"scan,omitempty"`
+	Evidence string `json:"evidence"`
+}
+
+func anomalies(all []fsm.Anomaly, topics map[string]string) (out []anomalyData) {
+	const hourMs = 3600 * 1000
+	for _, a := range all {
+		u := a.Unusual
+		out = append(out, anomalyData{
+			ID: a.ID, Topic: topics[a.ID], About: u.About, More: u.More, SinceMs: u.SinceHour * hourMs, UntilMs: u.UntilHour * hourMs, Records: u.Off, HourMs: u.Hour * hourMs,
+			From: u.From, To: u.To, Seen: u.Seen, Season: u.Season, Reason: u.Reason, Cause: u.Cause, Scan: string(a.Scan), Evidence: "E0",
+		})
+	}
+	return out
 }
 
 var planTypes = map[fsm.NoticeKind]string{
@@ -137,6 +174,9 @@ func cloudEvent(e Event) envelope {
 	if c := e.Scan; c != nil {
 		kind = scanTypes[e.Kind]
 		d.Scan = &scanData{c.Comparable, c.Compared, c.Missing, c.MissingBytes, c.Duplicates, c.Extra, c.Findings, c.Unknown}
+	}
+	if hour := hourTypes[e.Kind]; hour != "" {
+		kind, d.Anomalies = hour, anomalies(e.Anomalies, e.Topics)
 	}
 	if e.Plan != nil || e.Kind == fsm.NoticePlanned {
 		kind = planTypes[e.Kind]

@@ -94,6 +94,22 @@ func planEvent(k fsm.NoticeKind) Event {
 	return e
 }
 
+// hoursEvent is an event of hours that are unusual, or are so no more.
+func hoursEvent(k fsm.NoticeKind) Event {
+	n := fsm.Notice{Dataset: theDataset.Name, Index: 300, UnixNanos: at.UnixNano(), Kind: k, Why: "orders: hours are as usual again"}
+	if k == fsm.NoticeAnomaly {
+		n.Why = "orders: source web-3: nothing since 2026-11-20T01:00:00Z (an-7f3k); scan bs-7f3k2m looks into it"
+	}
+	e := NewEvent("c1", "v0.1.0", theDataset, n, nil, nil)
+	if k == fsm.NoticeAnomaly {
+		e.Anomalies = []fsm.Anomaly{{ID: "an-7f3k", ToldIndex: 300, Scan: "bs-7f3k2m", Unusual: fsm.Unusual{
+			About: "records", SinceHour: 490_000, UntilHour: 490_003, Off: 751, New: 250, Hour: 490_001, From: 400, To: 500, Seen: 200,
+			Season: "Fridays 03:00 to 04:00 UTC", Reason: "fewer than usual for 3 hours", Cause: "producers send less"}}}
+		e.Topics = map[string]string{"an-7f3k": "orders"}
+	}
+	return e
+}
+
 // TestPayloads compares each format's bytes, for each kind that it has a word for, with files that were read beside the specifications.
 func TestPayloads(t *testing.T) {
 	all := []fsm.NoticeKind{fsm.NoticeStarted, fsm.NoticeSucceeded, fsm.NoticeFailed, fsm.NoticeCancelled}
@@ -116,6 +132,10 @@ func TestPayloads(t *testing.T) {
 		payload(t, format, "plan.failed", planEvent(fsm.NoticeFailed))
 	}
 	payload(t, fsm.FormatCloudEvents, "plan.cancelled", planEvent(fsm.NoticeCancelled))
+	for _, format := range []fsm.EndpointFormat{fsm.FormatAlertmanager, fsm.FormatAlertWebhook, fsm.FormatCloudEvents} {
+		payload(t, format, "hours.anomaly", hoursEvent(fsm.NoticeAnomaly))
+		payload(t, format, "hours.usual", hoursEvent(fsm.NoticeUsual))
+	}
 }
 
 func payload(t *testing.T, format fsm.EndpointFormat, name string, e Event) {

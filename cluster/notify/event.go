@@ -32,7 +32,9 @@ type Event struct {
 	Terms       *fsm.Terms      // of what tells of a deadline, nil for others
 	Over        bool            // the job had succeeded when that was said: nobody has to do anything
 	Runbooks    string          // URL under which the pages of deploy/runbooks are served, "" where they are not
-	Plan        *fsm.Plan       // of what makes a plan, nil for others and for one that is forgotten
+	Anomalies   []fsm.Anomaly   // that the notice tells of, as they are now, and by their fingerprints their topics
+	Topics      map[string]string
+	Plan        *fsm.Plan // of what makes a plan, nil for others and for one that is forgotten
 }
 
 // NewEvent makes the event of a notice. locks are those of its job; proof is the one that the notice names, nil for none.
@@ -70,6 +72,12 @@ func written(targets []fsm.Place, locks []string) []fsm.Place {
 
 // summary is one line for people.
 func (e Event) summary() string {
+	switch e.Kind {
+	case fsm.NoticeAnomaly:
+		return fmt.Sprintf("%s/%s is unusual: %s. It need not be lost. Look: backstitch dataset anomalies %s/%s", e.Namespace, e.Dataset, e.Why, e.Namespace, e.Dataset)
+	case fsm.NoticeUsual:
+		return fmt.Sprintf("%s/%s: %s", e.Namespace, e.Dataset, e.Why)
+	}
 	if e.Kind == fsm.NoticePlanned {
 		return e.planned()
 	}
@@ -97,6 +105,23 @@ func (e Event) summary() string {
 		text += ": " + e.Why
 	}
 	return text
+}
+
+// lasts is how long an alert is shown that nothing resolves.
+func (e Event) lasts() time.Duration {
+	if e.Kind == fsm.NoticeAnomaly {
+		return unusualLasts
+	}
+	return alertLasts
+}
+
+// fingerprints are those of the anomalies that the notice tells of.
+func (e Event) fingerprints() string {
+	var ids []string
+	for _, a := range e.Anomalies {
+		ids = append(ids, a.ID)
+	}
+	return strings.Join(ids, " ")
 }
 
 // planned says what waits, for what, and what to type.

@@ -283,11 +283,29 @@ func (l *Loop) event(view *fsm.View, d fsm.Dataset, n fsm.Notice) (Event, error)
 		}
 		event.Over = job.State == fsm.JobSucceeded && n.UnixNanos >= job.FinishedUnixNanos
 	}
+	if n.Kind == fsm.NoticeAnomaly {
+		return event, event.unusual(view, n)
+	}
 	plan, ok, err := view.Plan(n.Job)
 	if ok {
 		event.Plan = &plan
 	}
 	return event, err
+}
+
+// unusual adds what a notice tells of.
+func (e *Event) unusual(view *fsm.View, n fsm.Notice) error {
+	all, err := view.Baselines(n.Dataset)
+	e.Topics = map[string]string{}
+	for _, b := range all {
+		for _, a := range b.Anomalies {
+			if a.ToldIndex == n.Index {
+				e.Anomalies = append(e.Anomalies, a)
+				e.Topics[a.ID] = b.Topic
+			}
+		}
+	}
+	return err
 }
 
 // finished decides what comes of a post.

@@ -43,6 +43,7 @@ var alerts = map[string]string{
 	"BackstitchPlanWaiting":         "BackstitchPlanWaiting.md",
 	"BackstitchSlaAtRisk":           "BackstitchSlaAtRisk.md",
 	"BackstitchSlaMissed":           "BackstitchSlaMissed.md",
+	"BackstitchAnomaly":             "anomaly.md",
 }
 
 // OfKind returns the page about a kind of finding, as Dir/FILE.md, "" for a word that is none.
