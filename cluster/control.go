@@ -247,6 +247,52 @@ func (n *Node) SaveSchemas(ctx context.Context, cmd fsm.SaveSchemas) (fsm.Result
 	return n.Propose(ctx, n.envelope(""), cmd)
 }
 
+// Duties are the topics of datasets that are counted by the hour; none where this node is not active.
+func (n *Node) Duties(ctx context.Context) ([]fsm.Duty, error) {
+	if err := n.gate(ctx); err != nil {
+		return nil, err
+	}
+	v := n.stores.machine.View()
+	defer v.Close()
+	me, ok, err := v.Member(partition.NodeID(n.id))
+	if err != nil || !ok || me.State != fsm.MemberActive {
+		return nil, err
+	}
+	return v.Duties()
+}
+
+// Learned is what was learned of the hours of one topic, nil for nothing.
+func (n *Node) Learned(ctx context.Context, dataset fsm.DatasetName, target uint32) ([]byte, error) {
+	if err := n.gate(ctx); err != nil {
+		return nil, err
+	}
+	v := n.stores.machine.View()
+	defer v.Close()
+	return v.Learned(dataset, target)
+}
+
+// ClaimBaseline says that this node counts. A cluster of an older version refuses it with NeedsVersion, and is not asked.
+func (n *Node) ClaimBaseline(ctx context.Context, cmd fsm.ClaimBaseline) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	if ok, err := n.allows(cmd); err != nil || !ok {
+		return fsm.Result{Code: fsm.NeedsVersion}, err
+	}
+	return n.Propose(ctx, n.envelope("an hour is over"), cmd)
+}
+
+// SaveBaseline keeps what was learned of hours. A cluster of an older version refuses it with NeedsVersion, and is not asked.
+func (n *Node) SaveBaseline(ctx context.Context, cmd fsm.SaveBaseline) (fsm.Result, error) {
+	if err := n.gate(ctx); err != nil {
+		return fsm.Result{}, err
+	}
+	if ok, err := n.allows(cmd); err != nil || !ok {
+		return fsm.Result{Code: fsm.NeedsVersion}, err
+	}
+	return n.Propose(ctx, n.envelope("hours were counted"), cmd)
+}
+
 // allows reports whether the cluster's version lets a command be proposed: an older program would stop at it.
 func (n *Node) allows(cmd fsm.Command) (bool, error) {
 	v := n.stores.machine.View()

@@ -101,7 +101,7 @@ func (s *Server) putDataset(ctx context.Context, in *putDatasetInput) (*indexed[
 		}
 		cmd.EveryNanos, cmd.NextUnixNanos = int64(rule.Every), next.UnixNano()
 	}
-	put, err := s.policed(cmd, b.Policy, b.Terms)
+	put, err := s.counted(cmd, b.Policy, b.Terms, b.Watch)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +116,25 @@ func (s *Server) putDataset(ctx context.Context, in *putDatasetInput) (*indexed[
 		return nil, s.failed(err)
 	}
 	return s.showDataset(ctx, &DatasetPath{Namespace: b.Namespace, Name: b.Name})
+}
+
+// counted is the command for a dataset whose topics are counted by the hour; the ones that an older cluster knows mean that none is.
+func (s *Server) counted(put fsm.PutDataset, policy *client.DatasetPolicy, terms *client.Terms, w *client.DatasetWatch) (fsm.Command, error) {
+	cmd, err := s.policed(put, policy, terms)
+	if err != nil || w == nil {
+		return cmd, err
+	}
+	out := fsm.PutDatasetWithWatch{Dataset: fsm.PutDatasetWithPolicy{Dataset: put}, Scan: w.Scan}
+	switch c := cmd.(type) {
+	case fsm.PutDatasetWithPolicy:
+		out.Dataset = c
+	case fsm.PutDatasetOnTerms:
+		out.Dataset, out.Terms = c.Put, &c.Terms
+	}
+	for _, x := range w.Topics {
+		out.Topics = append(out.Topics, fsm.WatchedTopic{Target: uint32(x.Target), Topic: x.Topic, Recipe: x.Recipe, RateBytes: x.RateBytes, MaxBytes: uint32(x.MaxBytes)})
+	}
+	return out, nil
 }
 
 // policed is the command for a dataset with its policy and the terms of its jobs. The one that an older cluster knows means notify.
@@ -215,6 +234,9 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 	}
 	if ok {
 		out.Terms = describeJobTerms(terms)
+	}
+	if out.Hours, out.Anomalies, err = describeCounted(view, d.Name); err != nil {
+		return out, err
 	}
 	plans, err := view.Plans(d.Name)
 	if err != nil {

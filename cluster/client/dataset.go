@@ -21,7 +21,7 @@ type DatasetEndpoint struct {
 	Format string   `json:"format" enum:"alertmanager,alertmanager-webhook,cloudevents,openlineage"`
 	URL    string   `json:"url"`
 	Token  string   `json:"token,omitempty" doc:"where the nodes find the token; never the token"`
-	On     []string `json:"on" doc:"started, succeeded, failed, cancelled, found, planned, sla-at-risk, sla-missed"`
+	On     []string `json:"on" doc:"started, succeeded, failed, cancelled, found, planned, sla-at-risk, sla-missed, anomaly, usual"`
 }
 
 // DatasetPolicy is what the cluster does by itself when a scan has found records missing.
@@ -29,6 +29,64 @@ type DatasetPolicy struct {
 	Act        string `json:"act" enum:"notify,planAndWait,run"`
 	MaxRecords int64  `json:"maxRecords,omitempty" minimum:"0" doc:"that one plan may write without a person; of run only"`
 	MaxBytes   int64  `json:"maxBytes,omitempty" minimum:"0"`
+}
+
+// CountedTopic is a target that is counted by the hour.
+type CountedTopic struct {
+	Target    int             `json:"target" minimum:"0" maximum:"15" doc:"place in targets"`
+	Topic     string          `json:"topic" minLength:"1" maxLength:"249"`
+	Recipe    json.RawMessage `json:"recipe" doc:"what of it is counted, and where it is"`
+	RateBytes int64           `json:"rateBytes,omitempty" minimum:"0"`
+	MaxBytes  int64           `json:"maxBytes" minimum:"65536" maximum:"1048576" doc:"of what was learned of it"`
+}
+
+// DatasetWatch is what of a dataset is counted by the hour.
+type DatasetWatch struct {
+	Topics []CountedTopic `json:"topics" minItems:"1" maxItems:"16"`
+	Scan   bool           `json:"scan,omitempty" doc:"whether what begins to be unusual starts a scan"`
+}
+
+// DatasetHours is how far a topic is counted.
+type DatasetHours struct {
+	Target   int        `json:"target"`
+	Topic    string     `json:"topic"`
+	From     *time.Time `json:"from,omitempty" doc:"beginning of the oldest hour"`
+	To       *time.Time `json:"to,omitempty" doc:"end of the newest hour"`
+	Hours    int64      `json:"hours" doc:"that were counted"`
+	Records  int64      `json:"records"`
+	Places   uint32     `json:"places" doc:"what is counted apart: the topic, its partitions and fields"`
+	Judged   uint32     `json:"judged" doc:"of these, what is known well enough to be judged"`
+	Bytes    int        `json:"bytes" doc:"that keep what was learned"`
+	MaxBytes int64      `json:"maxBytes"`
+	By       string     `json:"by,omitempty" doc:"node that looked last"`
+	LookedAt *time.Time `json:"lookedAt,omitempty"`
+	Failures uint32     `json:"failures,omitempty" doc:"looks in a row that failed"`
+	Failure  string     `json:"failure,omitempty"`
+	Notes    []string   `json:"notChecked,omitempty"`
+}
+
+// DatasetAnomaly is something of a topic that is not as it usually is.
+type DatasetAnomaly struct {
+	ID       string     `json:"id" doc:"fingerprint"`
+	Topic    string     `json:"topic"`
+	About    string     `json:"about" example:"source web-3"`
+	More     bool       `json:"more" doc:"there is more than usual, not less"`
+	Since    time.Time  `json:"since"`
+	Until    time.Time  `json:"until" doc:"end of the newest hour that was judged"`
+	Off      int64      `json:"records" doc:"by how many records it is off since"`
+	Hour     time.Time  `json:"hour" doc:"that is off most"`
+	From     int64      `json:"expectedFrom" doc:"nineteen of twenty such hours have that many, of a source 0"`
+	To       int64      `json:"expectedTo"`
+	Seen     int64      `json:"seen"`
+	Season   string     `json:"season,omitempty" example:"Fridays 03:00 to 04:00 UTC"`
+	Reason   string     `json:"reason"`
+	Cause    string     `json:"cause,omitempty" doc:"the likely one"`
+	FoundAt  time.Time  `json:"foundAt"`
+	Over     bool       `json:"over"`
+	OverAt   *time.Time `json:"overAt,omitempty"`
+	Scan     string     `json:"scan,omitempty" doc:"that looks into it"`
+	Evidence string     `json:"evidence"`
+	Runbook  string     `json:"runbook"`
 }
 
 // PutDataset is POST /v1/datasets.
@@ -45,6 +103,7 @@ type PutDataset struct {
 	Cron        string            `json:"cron,omitempty" example:"0 3 * * *" doc:"in UTC"`
 	Policy      *DatasetPolicy    `json:"policy,omitempty" doc:"what happens by itself; left out, it is notify"`
 	Terms       *Terms            `json:"terms,omitempty" doc:"of the jobs that the policy starts; of policies that start any"`
+	Watch       *DatasetWatch     `json:"watch,omitempty" doc:"what is counted by the hour; left out, nothing is"`
 	Seen        uint64            `json:"seen,omitempty" doc:"modifyIndex of the version that is replaced; 0 for a new dataset"`
 	Reason      string            `json:"reason,omitempty"`
 }
@@ -64,6 +123,8 @@ type Dataset struct {
 	Policy      DatasetPolicy     `json:"policy"`
 	Terms       *Terms            `json:"terms,omitempty" doc:"of the jobs that the policy starts"`
 	Plans       []DatasetPlan     `json:"plans" doc:"that the cluster made of what scans found, newest first"`
+	Hours       []DatasetHours    `json:"hours,omitempty" doc:"how far its topics are counted"`
+	Anomalies   []DatasetAnomaly  `json:"anomalies,omitempty" doc:"what is unusual, newest first, then what was"`
 	Scannable   bool              `json:"scannable" doc:"whether the cluster knows how to scan it"`
 	CreatedBy   string            `json:"createdBy"`
 	CreatedAt   time.Time         `json:"createdAt"`

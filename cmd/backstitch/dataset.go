@@ -14,13 +14,14 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/replay/recovery"
 	"backstitch/replay/scan"
+	"backstitch/replay/sentinel/watch"
 	"backstitch/replay/spec"
 )
 
 func newDataset(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "dataset", Short: "What the cluster looks after: references, targets, and who hears of them"}
 	cmd.AddCommand(newDatasetApply(a), newDatasetList(a), newDatasetShow(a), newDatasetDelete(a), newDatasetPlans(a), newDatasetPlan(a),
-		newDatasetApprove(a), newDatasetReject(a))
+		newDatasetApprove(a), newDatasetReject(a), newDatasetAnomalies(a))
 	return cmd
 }
 
@@ -176,6 +177,16 @@ func datasetSubmission(d *spec.Dataset) (client.PutDataset, error) {
 			Priority: scanPriority,
 		})
 	}
+	topics, err := watch.Topics(d)
+	if err != nil {
+		return put, err
+	}
+	if len(topics) > 0 {
+		put.Watch = &client.DatasetWatch{Scan: d.Spec.Anomalies.Scan}
+	}
+	for _, x := range topics {
+		put.Watch.Topics = append(put.Watch.Topics, client.CountedTopic{Target: int(x.Target), Topic: x.Topic, Recipe: x.Recipe, RateBytes: x.RateBytes, MaxBytes: int64(x.MaxBytes)})
+	}
 	return put, nil
 }
 
@@ -278,6 +289,7 @@ func showDataset(w io.Writer, d client.Dataset) error {
 				untilText(time.Duration(s.RecoverWithinMs)*time.Millisecond), s.AlertPercent)
 		}
 	}
+	countedLines(w, d)
 	if open := openPlans(d); len(open) > 0 {
 		if err := plansText(w, d, open); err != nil {
 			return err

@@ -20,6 +20,7 @@ import (
 	"backstitch/replay/recovery"
 	"backstitch/replay/recovery/reach"
 	"backstitch/replay/scan"
+	"backstitch/replay/sentinel/watch"
 	"backstitch/replay/throttle"
 	"backstitch/replay/verify"
 	"backstitch/replay/worker"
@@ -74,6 +75,13 @@ func (w *workPart) config() worker.Config {
 	return c
 }
 
+// counter counts datasets by the hour with this agent's connections.
+func (w *workPart) counter() *watch.Watcher {
+	cfg := watch.DefaultConfig()
+	cfg.Node = w.node.ID()
+	return watch.New(cfg, w.node, reach.New(openConfig(w.cfg.Connections, w.app.lookup)).Kafka, agentClock, w.log)
+}
+
 // run works until ctx ends, and then lets what runs reach a commit.
 func (w *workPart) run(ctx context.Context) error {
 	dir := filepath.Join(w.cfg.DataDir, "spill")
@@ -97,6 +105,13 @@ func (w *workPart) run(ctx context.Context) error {
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	// What is counted needs no commit to be reached: the next one goes on from what the book has.
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		_ = w.counter().Run(ctx) // ends with ctx alone
+	}()
+	defer func() { <-counted }()
 	stop := context.AfterFunc(ctx, func() {
 		work.Drain()
 		timer := time.NewTimer(drainTime)

@@ -50,6 +50,11 @@ func (c *Clients) kafka(ctx context.Context, connection, brokers string) (*kgo.C
 	return cl, nil
 }
 
+// Kafka makes a client of a connection, or of brokers as host:port,host:port, once one of them answers. The caller closes it.
+func (c *Clients) Kafka(ctx context.Context, connection, brokers string) (*kgo.Client, error) {
+	return c.kafka(ctx, connection, brokers)
+}
+
 // store is an object store, by the name of a connection or by an address.
 func (c *Clients) store(connection, endpoint, region string) (connect.S3, error) {
 	if connection == "" {

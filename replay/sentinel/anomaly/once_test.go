@@ -104,7 +104,9 @@ func TestHoursAreLearnedOnceAndLikeAllTogether(t *testing.T) {
 // TestWhatARecoveryWroteIsCountedNowhere: it neither alarms nor hides that producers send less.
 func TestWhatARecoveryWroteIsCountedNowhere(t *testing.T) {
 	in := onceInput(t)
-	mark := func(r *record.Record) { r.Headers = append(r.Headers, record.Header{Key: "backstitch.job", Value: []byte("bs-a")}) }
+	mark := func(r *record.Record) {
+		r.Headers = append(r.Headers, record.Header{Key: "backstitch.job", Value: []byte("bs-a")})
+	}
 	// A third is lost, and a recovery puts it back into the same hours.
 	hidden := hours(t, &in, func(int64) int { return 60 }, func(back int64, i int, r *record.Record) {
 		if back < 6 && i >= 20 {

@@ -22,7 +22,7 @@ type State struct {
 	Source string `json:"source,omitempty"` // path to the sender
 	LateMs int64  `json:"lateMs"`
 	Zone   string `json:"zone,omitempty"` // whose clock the seasons go by, "" for UTC
-	Last   int64  `json:"lastHour"` // since 1970
+	Last   int64  `json:"lastHour"`       // since 1970
 	// Series are by name: what Place is called in a report.
 	Series map[string][]byte `json:"series"`
 	// Next is where each partition's hours after Last begin, of which nothing was counted; with Input.Once only.
