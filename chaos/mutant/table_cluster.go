@@ -276,4 +276,23 @@ var ofTheCluster = []Mutant{
 		Why:    "a program whose agent died runs twice",
 		Caught: room("cluster/program", "TestWhatDiedWithTheAgentIsUnknown"),
 	},
+	// Hours.
+	{
+		Name: "an-hour-is-learned-twice", File: "fsm/op058_save_baseline.go",
+		Old: "if b.LastHour != c.Base {", New: "if b.LastHour < c.Base {",
+		Why:    "a node that was overtaken counts its hours again",
+		Caught: room("chaos/bubble", "TestS20AFewOfManyProducersFallSilentInADataset"),
+	},
+	{
+		Name: "what-goes-on-is-told-again", File: "fsm/fact_baseline.go",
+		Old: "return !a.Over && a.Unusual.same(u) }) {", New: "return false }) {",
+		Why:    "each hour of an outage wakes somebody",
+		Caught: room("chaos/bubble", "TestS20AFewOfManyProducersFallSilentInADataset"),
+	},
+	{
+		Name: "a-recovery-counts-as-producers", File: "replay/sentinel/anomaly/count.go",
+		Old: "if ours(r) {", New: "if false {",
+		Why:    "what a repair writes hides who is silent, and alarms",
+		Caught: room("replay/sentinel/anomaly", "TestWhatARecoveryWroteIsCountedNowhere"),
+	},
 }

@@ -279,6 +279,12 @@ func (c *counts) from(hour int64, goesOn bool) {
 		cut(&c.sources[i])
 	}
 	c.first += drop
+	var left int64
+	for _, n := range c.total() {
+		left += n
+	}
+	c.outside += c.records - left
+	c.records = left
 }
 
 // total are the records of all partitions.
