@@ -38,6 +38,7 @@ type jobData struct {
 	Scan        *scanData         `json:"scan,omitempty"`
 	Plan        *planData         `json:"plan,omitempty"`
 	SLA         *slaData          `json:"sla,omitempty"`
+	Anomalies   []anomalyData     `json:"anomalies,omitempty"`
 }
 
 // slaData is a deadline.

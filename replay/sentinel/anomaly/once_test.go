@@ -220,6 +220,12 @@ func TestAStateHasItsBound(t *testing.T) {
 			}
 		}
 	}
+	// docs/anomalies.md says these.
+	for most, want := range map[int]Bounds{128 << 10: {5, 77}, 512 << 10: {27, 418}, 1 << 20: {55, 873}} {
+		if b, err := BoundsOf(most, 0, true); err != nil || b != want {
+			t.Errorf("%d bytes: got %+v, %v, want %+v", most, b, err, want)
+		}
+	}
 	if _, err := BoundsOf(64<<10, 8, false); err == nil {
 		t.Error("eight fields fit into 64 KiB")
 	}
