@@ -224,7 +224,7 @@ func (l *hourLab) dies(leader bool) (done func()) {
 		}
 		l.stop(at)
 		close(on)
-		time.Sleep(2 * time.Second) // virtual
+		time.Sleep(time.Second) // virtual
 		l.start(l.c.Member(at))
 		l.watches(at, l.c.Member(at))
 	})
@@ -262,7 +262,7 @@ func (l *hourLab) overtaken() (done func()) {
 		}
 		l.c.Net.Heal()
 		close(on)
-		time.Sleep(5 * time.Second) // virtual: it has said so
+		time.Sleep(2 * time.Second) // virtual: it has said so
 	})
 	return func() {
 		<-finished
@@ -293,7 +293,7 @@ func TestS20AFewOfManyProducersFallSilentInADataset(t *testing.T) {
 			switch n {
 			case 1:
 				done = l.dies(false)
-			case 2, 3:
+			case 2:
 				done = l.dies(true)
 			case 4:
 				done = l.overtaken()
@@ -322,8 +322,11 @@ func TestS20AFewOfManyProducersFallSilentInADataset(t *testing.T) {
 		if b.Hours != l.last-firstHour+1 || b.Records != l.count {
 			t.Errorf("%d hours with %d records were counted, want %d with %d: each once", b.Hours, b.Records, l.last-firstHour+1, l.count)
 		}
-		if passes := 1 + 6; l.looks < passes+2 { // who died and who was overtaken looked besides
-			t.Errorf("%d looks at %d passes: nobody died in the middle of one, and nothing is shown", l.looks, passes)
+		l.mu.Lock()
+		looks := l.looks
+		l.mu.Unlock()
+		if passes := 1 + 6; looks < passes+2 { // who died and who was overtaken looked besides
+			t.Errorf("%d looks at %d passes: nobody died in the middle of one, and nothing is shown", looks, passes)
 		}
 		var ids []string
 		for _, n := range l.told(fsm.NoticeAnomaly) {

@@ -287,7 +287,7 @@ var ofTheCluster = []Mutant{
 		Name: "what-goes-on-is-told-again", File: "fsm/fact_baseline.go",
 		Old: "return !a.Over && a.Unusual.same(u) }) {", New: "return false }) {",
 		Why:    "each hour of an outage wakes somebody",
-		Caught: room("chaos/bubble", "TestS20AFewOfManyProducersFallSilentInADataset"),
+		Caught: room("fsm", "TestScenarios"),
 	},
 	{
 		Name: "a-recovery-counts-as-producers", File: "replay/sentinel/anomaly/count.go",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -93,13 +94,18 @@ func (d datasetUnusual) text(w io.Writer) error {
 			return err
 		}
 	}
-	open := false
+	open, scan := false, ""
 	for _, x := range d.Anomalies {
-		open = open || !x.Over
+		if !x.Over {
+			open, scan = true, cmp.Or(scan, x.Scan)
+		}
 	}
 	switch {
+	case open && scan != "":
+		_, err := fmt.Fprintf(w, "\nWhat is unusual need not be lost.  Next: backstitch gaps list --scan %s     says what the reference has and the topic lacks\n", scan)
+		return err
 	case open:
-		_, err := fmt.Fprintf(w, "\nWhat is unusual need not be lost.  Next: backstitch gaps list --scan SCAN, or start one: backstitch dataset show %s\n", d.Dataset)
+		_, err := fmt.Fprintf(w, "\nWhat is unusual need not be lost.  Next: backstitch scan run --dataset %s ... , or scan: true in spec.anomalies\n", d.Dataset)
 		return err
 	case d.unjudged() == len(d.Hours):
 		_, err := fmt.Fprintln(w, "\nNothing was judged yet.")
