@@ -105,7 +105,7 @@ func (d datasetUnusual) text(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "\nWhat is unusual need not be lost.  Next: backstitch gaps list --scan %s     says what the reference has and the topic lacks\n", scan)
 		return err
 	case open:
-		_, err := fmt.Fprintf(w, "\nWhat is unusual need not be lost.  Next: backstitch scan run --dataset %s ... , or scan: true in spec.anomalies\n", d.Dataset)
+		_, err := fmt.Fprintf(w, "\nWhat is unusual need not be lost.  Next: backstitch dataset show %s     says when it is scanned; scan: true in spec.anomalies starts a scan by itself\n", d.Dataset)
 		return err
 	case d.unjudged() == len(d.Hours):
 		_, err := fmt.Fprintln(w, "\nNothing was judged yet.")
