@@ -99,6 +99,7 @@ func (w *world) lead(self string, d time.Duration) {
 	w.t.Helper()
 	conf := DefaultConfig()
 	conf.Self, conf.Book, conf.Proposer, conf.Clock, conf.Logger = self, w, w, time.Now, slog.New(slog.NewTextHandler(io.Discard, nil))
+	conf.Every = time.Minute // hours go by here, and nothing is told to the second
 	conf.Rates = func(id partition.JobID) (float64, float64, bool) { return w.low[id], 2 * w.low[id], w.low[id] > 0 }
 	l, err := New(conf)
 	if err != nil {
@@ -151,19 +152,19 @@ func (w *world) want(when, want string) {
 func TestToldOnceAcrossLeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.job("bs-a", "t/0", 4*time.Hour)
-		w.lead("a", 3*time.Hour-time.Minute)
+		w.job("bs-a", "t/0", 40*time.Minute)
+		w.lead("a", 29*time.Minute)
 		w.want("before three quarters are over", "")
 		w.lost = true
 		w.lead("a", 2*time.Minute)
 		w.lost = false
 		w.want("behind that", "bs-a sla-at-risk")
-		w.lead("b", 50*time.Minute)
-		w.lead("a", 5*time.Minute)
+		w.lead("b", 6*time.Minute)
+		w.lead("a", 2*time.Minute)
 		w.want("before the deadline, with two more leaders", "bs-a sla-at-risk")
-		time.Sleep(30 * time.Minute) // nobody leads when it passes
+		time.Sleep(5 * time.Minute) // nobody leads when it passes
 		w.lead("b", time.Minute)
-		w.lead("c", time.Hour)
+		w.lead("c", 10*time.Minute)
 		w.want("behind the deadline", "bs-a sla-at-risk, bs-a sla-missed")
 	})
 }
@@ -172,9 +173,9 @@ func TestToldOnceAcrossLeaders(t *testing.T) {
 func TestNothingIsForgottenWhileNobodyCanNoteIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.job("bs-a", "t/0", time.Hour)
+		w.job("bs-a", "t/0", 12*time.Minute)
 		w.down = true
-		w.lead("a", 50*time.Minute)
+		w.lead("a", 10*time.Minute)
 		w.want("while nothing commits", "")
 		w.down = false
 		w.lead("b", time.Minute)
@@ -188,7 +189,7 @@ func TestAForecastIsToldWhenItHolds(t *testing.T) {
 		w := newWorld(t)
 		w.job("bs-a", "t/0", 10*time.Hour) // 100,000 records in 36,000 seconds
 		w.low["bs-a"] = 2                  // 4 at the fast end: the slow end alone is late
-		w.lead("a", 20*time.Minute)
+		w.lead("a", 10*time.Minute)
 		w.want("late at the slow end only", "")
 		w.low["bs-a"] = 1
 		w.lead("a", 4*time.Minute)
@@ -215,15 +216,15 @@ func TestWhoseDeadlineIsNobodysAnyMore(t *testing.T) {
 			w.must(fsm.FailSlice{Slice: partition.SliceID{Job: id}, Owner: "a", Epoch: 1, Err: "broken"})
 			w.must(fsm.FinishJob{ID: id, State: fsm.JobFailed})
 		}
-		w.job("bs-a", "t/0", time.Hour)
-		w.job("bs-b", "t/1", time.Hour)
+		w.job("bs-a", "t/0", 12*time.Minute)
+		w.job("bs-b", "t/1", 12*time.Minute)
 		fail("bs-b")
-		w.job("bs-c", "t/1", 2*time.Hour)
+		w.job("bs-c", "t/1", 24*time.Minute)
 		fail("bs-c")
 		w.must(fsm.CancelJob{ID: "bs-a"})
-		w.lead("a", 100*time.Minute)
+		w.lead("a", 20*time.Minute)
 		w.want("behind the deadline of the first two", "bs-c sla-at-risk")
-		w.lead("a", 30*time.Minute)
+		w.lead("a", 6*time.Minute)
 		w.want("behind that of the third", "bs-c sla-at-risk, bs-c sla-missed")
 	})
 }
