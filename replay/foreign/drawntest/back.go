@@ -125,6 +125,17 @@ func (b *Back) Subsequence(t *rapid.T, want []record.Record, most int) {
 	b.named(t, len(want)-len(b.Records))
 }
 
+// LooksCut reports whether something is named as cut. A bit that is turned over in what gzip has compressed can make it go on beyond its end: nothing
+// tells that from an object that was cut, and what came before the end is believed.
+func (b *Back) LooksCut() bool {
+	for _, d := range b.Damaged {
+		if d.Code == source.CodeTruncated {
+			return true
+		}
+	}
+	return false
+}
+
 func samePart(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
 
 // named fails if something is missing, and nothing says so with a code.

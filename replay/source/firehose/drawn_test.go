@@ -164,7 +164,8 @@ func TestStreamsDrawnAndHurt(t *testing.T) {
 		i := rapid.IntRange(0, len(keys)-1).Draw(t, "object")
 		body := bytes.Clone(files[keys[i]])
 		zipped := strings.HasSuffix(keys[i], ".gz")
-		if zipped && rapid.Bool().Draw(t, "flip") {
+		flip := zipped && rapid.Bool().Draw(t, "flip")
+		if flip {
 			drawntest.Flip(t, body, 0)
 		} else {
 			body = body[:rapid.IntRange(0, len(body)-1).Draw(t, "length")]
@@ -181,6 +182,9 @@ func TestStreamsDrawnAndHurt(t *testing.T) {
 		}
 		a, err := firehose.New(files, drawnConfig(foreign.Concat))
 		back := drawntest.Read(t, a, err, 0)
+		if flip && back.LooksCut() {
+			return
+		}
 		back.Subsequence(t, recordsOf(ps), most)
 	})
 }

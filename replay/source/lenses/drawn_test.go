@@ -113,7 +113,8 @@ func TestEnvelopesDrawnAndHurt(t *testing.T) {
 		files, keys, first := objects(t, rs, lines)
 		i := rapid.IntRange(0, len(keys)-1).Draw(t, "object")
 		body := bytes.Clone(files[keys[i]])
-		if strings.HasSuffix(keys[i], ".gz") && rapid.Bool().Draw(t, "flip") {
+		flip := strings.HasSuffix(keys[i], ".gz") && rapid.Bool().Draw(t, "flip")
+		if flip {
 			drawntest.Flip(t, body, 0)
 		} else {
 			body = body[:rapid.IntRange(0, len(body)-1).Draw(t, "length")]
@@ -121,6 +122,9 @@ func TestEnvelopesDrawnAndHurt(t *testing.T) {
 		files[keys[i]] = body
 		a, err := lenses.New(files, drawnConfig(true))
 		back := drawntest.Read(t, a, err, 3)
+		if flip && back.LooksCut() {
+			return
+		}
 		back.Hurt(t, rs, within(rs, first, i))
 	})
 }
