@@ -188,6 +188,12 @@ var ofTheCluster = []Mutant{
 		Why:    "the rate falls in what status says, and lanes never hear of it",
 		Caught: room("chaos/bubble", "TestJobsSlowDownForAGroupThatFallsBehind"),
 	},
+	{
+		Name: "share-of-one-scope-at-a-time", File: "replay/throttle/quota.go",
+		Old: "p.aside = true", New: "p.aside = false",
+		Why:    "a lane under two limits gives the share of one away while it waits for the other, and then the other way round",
+		Caught: room("replay/throttle", "TestWhoWaitsForAnotherScopeKeepsItsShare"),
+	},
 
 	// Telling others.
 	{

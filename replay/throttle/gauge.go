@@ -36,10 +36,14 @@ func (g *gauge) set(rate float64, now time.Time) {
 	g.level = min(g.level, g.most())
 }
 
-// wait is how long it takes until a worthwhile amount may be spent: half of what is saved up at most, so that batches do not crumble.
+// wait is how long it takes until a worthwhile amount may be spent: half of what is saved up at most, so that batches do not crumble. Who has no
+// share waits for one, whatever a share of before has left.
 func (g *gauge) wait() time.Duration {
-	if g.unlimited() {
+	switch {
+	case g.unlimited():
 		return 0
+	case g.rate == 0:
+		return longest
 	}
 	return g.until(g.most() / 2)
 }

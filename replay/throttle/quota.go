@@ -38,6 +38,7 @@ type purse struct {
 	since time.Time
 	spent [units]float64
 	held  [units]bool // somebody waited for it
+	aside bool        // somebody would have spent of it, and waited for another one
 }
 
 // In the order of partition.Units.
@@ -125,18 +126,22 @@ func (p *purse) holds(now time.Time) share.Share {
 	return p.has
 }
 
-// wants is what the scope could use: more than it has where somebody waited, a quarter above what was spent elsewhere.
+// wants is what the scope could use: more than it has where somebody waited, a quarter above what was spent elsewhere. Who waited for
+// another scope keeps half of what it has. Giving all of it away for having spent nothing would leave none by the time that the other scope
+// has some, which is then given away in turn: a lane under two scopes would have one or the other, and never both.
 func (p *purse) wants(now time.Time) (out share.Share) {
 	d := now.Sub(p.since).Seconds()
 	for i := range out {
-		switch {
-		case p.held[i], d <= 0:
+		if p.held[i] || d <= 0 {
 			out[i] = share.More
-		default:
-			out[i] = int64(p.spent[i] / d * 1.25 * share.Milli)
+			continue
+		}
+		out[i] = int64(p.spent[i] / d * 1.25 * share.Milli)
+		if p.aside && !p.lapsed(now) {
+			out[i] = max(out[i], p.has[i]/2)
 		}
 	}
-	p.since, p.spent, p.held = now, [units]float64{}, [units]bool{}
+	p.since, p.spent, p.held, p.aside = now, [units]float64{}, [units]bool{}, false
 	return out
 }
 
@@ -255,6 +260,11 @@ func (q *Quota) take(ps []*purse, rs []record.Record) (n int, wait time.Duration
 			if room[i] < 0 || g.level < room[i] {
 				room[i] = max(g.level, 0)
 			}
+		}
+	}
+	if wait > 0 {
+		for _, p := range ps {
+			p.aside = true // where it waits itself, it asks for more
 		}
 	}
 	if wait > 0 || len(rs) == 0 {

@@ -199,3 +199,39 @@ func TestGivenBackIsThere(t *testing.T) {
 		}
 	})
 }
+
+// A lane under two scopes, of which one has no share yet, keeps what it can use in the other: both are needed at once.
+func TestWhoWaitsForAnotherScopeKeepsItsShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := throttle.NewQuota(time.Now)
+		q.Bound([]fsm.Budget{{Scope: fsm.ScopeCluster}, {Scope: job}}, 1)
+		l := q.Meter(scopes).Lane()
+		give := func(cluster, ofJob share.Share) (wanted map[string]int64) {
+			wants := q.Wants()
+			wanted = map[string]int64{}
+			for _, w := range wants {
+				wanted[w.Scope] = w.Wants[0]
+			}
+			q.Answer(wants, share.Answer{Index: 1, Grants: []share.Grant{{Scope: string(fsm.ScopeCluster), Share: cluster}, {Scope: string(job), Share: ofJob}}}, time.Now().Add(time.Hour))
+			return wanted
+		}
+		some, nothing := perSecond(1<<20, 0, 0), share.Share{0, share.More, share.More}
+		give(some, nothing)
+		time.Sleep(time.Second) // of the cluster there is enough
+		if n := spend(l, time.Now().Add(time.Second)); n != 0 {
+			t.Fatalf("%d records went through a scope without a share", n)
+		}
+		wanted := give(some, nothing)
+		if wanted[string(job)] != share.More || wanted[string(fsm.ScopeCluster)] != some[0]/2 {
+			t.Errorf("it wants %v, want more of the job and half of what it has of the cluster", wanted)
+		}
+		give(some, some)
+		spend(l, time.Now().Add(time.Second))
+		if give(nothing, some); spend(l, time.Now().Add(5*time.Second)) != 0 {
+			t.Error("what a share of before has left goes through once there is none")
+		}
+		if wanted = give(nothing, some); wanted[string(fsm.ScopeCluster)] != share.More {
+			t.Errorf("of a scope of which it has nothing, it wants %v", wanted)
+		}
+	})
+}
