@@ -69,6 +69,7 @@ test-drawn: ## flipped bits, histories of the book, deaths of nodes, worlds of a
 	$(GO) test -count=1 -run Flipped ./replay/report -report.step 1
 	$(GO) test -count=1 -run TestAScanWithALedgerIsTheSame ./replay/ledger -ledger.seeds 40
 	$(GO) test -count=1 -run TestManyJobsOnManyNodes ./cluster/leader -leader.large -rapid.checks 20
+	$(GO) test -count=1 -run TestLimitsAndPrioritiesMayChange ./chaos/shares -shares.large
 	$(GO) test -count=1 -run TestEveryDifferenceIsFound ./replay/gap/objects -objects.seeds 100
 	$(GO) test -count=1 -run 'Drawn|TwoThings|OtherSpelling|NoJSON' ./replay/source/lenses ./replay/source/aiven ./replay/source/firehose ./replay/source/confluent -rapid.checks 40
 	$(GO) test -count=1 -run Drawn ./replay/debezium -rapid.checks 500
