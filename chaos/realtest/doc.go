@@ -11,6 +11,6 @@
 //
 // Not here: the processes (testbed), the judge (check), the records and their loss (traffic).
 //
-// Reading order: refill_test.go, store_test.go, hurt_test.go, memory_test.go; groups_test.go and buckets_test.go stand alone; judge_test.go,
+// Reading order: refill_test.go, store_test.go, hurt_test.go, memory_test.go; groups_test.go, buckets_test.go and feedback_test.go stand alone; judge_test.go,
 // files_test.go, avro_test.go, parquet_test.go, count_test.go, registry_test.go, remap_test.go.
 package realtest

@@ -16,6 +16,7 @@ type Spec struct {
 	SliceRecords   int64
 	SliceBytes     string // with unit
 	Upto           int64  // position in the reference to stop at; 0 for everything
+	Throttle       string // what stands in braces there
 }
 
 // Place is where records come from or go to.
@@ -66,6 +67,9 @@ func (s Spec) String() string {
 	}
 	if s.SliceRecords > 0 {
 		text += fmt.Sprintf("    records: %d\n", s.SliceRecords)
+	}
+	if s.Throttle != "" {
+		text += "  throttle: {" + s.Throttle + "}\n"
 	}
 	return text
 }
