@@ -93,8 +93,9 @@ func (t *Terms) Calendar() partition.Calendar {
 }
 
 // ends is when work of so many seconds is over that begins at now, given the calendar: a blackout stops it, and in peak hours it is not faster than
-// their limits allow for what is written. It looks as far as calendar.Horizon.
+// their limits allow for what they count: what is written, and what is read back for the proof. It looks as far as calendar.Horizon.
 func (p *Plan) ends(c *calendar.Calendar, now time.Time, seconds int64) time.Time {
+	bytes, records := p.paced()
 	t, left := now, 1.0 // of the work
 	for horizon := now.Add(calendar.Horizon); left > 0 && t.Before(horizon); {
 		s := c.At(t)
@@ -103,7 +104,7 @@ func (p *Plan) ends(c *calendar.Calendar, now time.Time, seconds int64) time.Tim
 			continue
 		}
 		perSecond := 1 / float64(max(seconds, 1))
-		for _, limit := range [...]struct{ rate, all int64 }{{s.Rate.Bytes, p.Totals.Bytes}, {s.Rate.Records, p.Totals.Records}} {
+		for _, limit := range [...]struct{ rate, all int64 }{{s.Rate.Bytes, bytes}, {s.Rate.Records, records}} {
 			if limit.rate > 0 && limit.all > 0 {
 				perSecond = min(perSecond, float64(limit.rate)/float64(limit.all))
 			}
@@ -132,7 +133,7 @@ func (b *builder) deadline(p *Plan) error {
 	now, within := b.opt.Now(), time.Duration(t.RecoverWithinMs)*time.Millisecond
 	if end := p.ends(c, now, p.Totals.LowSeconds); end.Sub(now) > within {
 		return &Error{Code: CodeDeadline, Title: fmt.Sprintf("the job can not be done within %s", lasting(within)), Exit: exitUsage,
-			Why: fmt.Sprintf("Of %s to write and its hours, it ends %s from now at the earliest, at %s.", size(p), lasting(end.Sub(now)),
+			Why: fmt.Sprintf("Of %s to write and to compare, and its hours, it ends %s from now at the earliest, at %s.", size(p), lasting(end.Sub(now)),
 				calendar.Moment(end.Truncate(time.Second), c.Zone())),
 			Hint: "give it more time in spec.sla.recoverWithin, or other hours in spec.schedule"}
 	}
@@ -212,7 +213,7 @@ func (p *Plan) writeTerms(line func(name, text string), now time.Time, windows [
 		if from != to {
 			when = "between " + from + " and " + to
 		}
-		line("Written", when+", started now; the comparison comes after, and keeps to the same limits")
+		line("Ends", when+", started now, with the comparison")
 	}
 	if t.RecoverWithinMs > 0 && high.Sub(now) > time.Duration(t.RecoverWithinMs)*time.Millisecond {
 		line("At risk", fmt.Sprintf("at the slow end of the estimate it takes %s", lasting(high.Sub(now))))

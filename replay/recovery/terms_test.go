@@ -60,6 +60,29 @@ func TestEndsGoesByTheHours(t *testing.T) {
 	}
 }
 
+// What is read back for the proof counts in peak hours as what is written, in bytes and in records.
+func TestPeakHoursCountWhatIsReadBack(t *testing.T) {
+	for _, row := range []struct {
+		limit string
+		want  time.Duration
+	}{
+		{"bytesPerSecond: 1KiB/s", 2400 * time.Second}, // 600 s for what is written, and 1800 for what is read
+		{"bytesPerSecond: 1KiB", 2400 * time.Second},
+		{"recordsPerSecond: 10/s", 500 * time.Second}, // 1,000 records and 4,000
+	} {
+		_, p := timed(t, "  schedule: {peakHours: [{cron: \"0 6 * * *\", duration: 3h, throttle: {"+row.limit+"}}]}\n", 600<<10, 10, 10)
+		p.Slices = []Slice{{Kind: "fill", Bytes: 600 << 10, Records: 1000}, {Kind: "verify", Bytes: 1800 << 10, Records: 4000}}
+		c, err := calendar.New(p.Recipe.Terms.Calendar())
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Date(2026, 11, 27, 6, 0, 0, 0, time.UTC)
+		if got := p.ends(c, now, 10).Sub(now).Round(time.Second); got != row.want {
+			t.Errorf("%s: it takes %s, want %s", row.limit, got, row.want)
+		}
+	}
+}
+
 // A plan that can not be done in time is refused, and one that might not be is not. Its own hours count.
 func TestImpossibleDeadlines(t *testing.T) {
 	for _, row := range []struct {
@@ -106,7 +129,7 @@ func TestTermsAreOfTheRecipe(t *testing.T) {
 SLA: 99.95 % within 1h30m of the detection, alert after 80 %
 Started now: it meets peak hours, at most 1.0 KiB/s until 2026-11-27 08:00 Europe/Berlin (07:00Z)
 Started now: it meets blackout until 2026-11-27 10:30 Europe/Berlin (09:30Z)
-Written: between 2026-11-27 08:00 Europe/Berlin (07:00Z) and 2026-11-27 10:50 Europe/Berlin (09:50Z), started now; the comparison comes after, and keeps to the same limits
+Ends: between 2026-11-27 08:00 Europe/Berlin (07:00Z) and 2026-11-27 10:50 Europe/Berlin (09:50Z), started now, with the comparison
 At risk: at the slow end of the estimate it takes 3h50m
 `
 	if b.String() != want {

@@ -84,7 +84,7 @@ func (c *checker) calendar(at string, s *Schedule) {
 	}
 	hint := map[string]string{
 		"timezone": "an IANA name, such as Europe/Berlin", "cron": `such as "0 7 * * MON-FRI"`, "duration": "such as 12h; windows end before they begin again",
-		"throttle": "such as throttle: {bytesPerSecond: 5MiB}",
+		"throttle": "such as throttle: {bytesPerSecond: 5MiB/s}",
 	}[wrong.Field]
 	if wrong.List == "timezone" {
 		hint = "an IANA name, such as Europe/Berlin"

@@ -242,7 +242,7 @@ func (d *document) schemaProblems(e *jsonschema.ValidationError) {
 			d.problems = append(d.problems, Problem{Code: CodeSecret, Path: path, Message: path + " is not a reference to a secret", Hint: unitHints[k.Want]})
 			return
 		}
-		if k.Want == durationPattern || k.Want == bytesPattern || k.Want == timePattern {
+		if k.Want == durationPattern || k.Want == bytesPattern || k.Want == throughPattern || k.Want == timePattern {
 			code = CodeUnit
 		}
 		d.problems = append(d.problems, Problem{Code: code, Path: path, Message: fmt.Sprintf("%s is %q", path, k.Got), Hint: unitHints[k.Want]})

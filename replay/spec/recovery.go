@@ -258,8 +258,8 @@ type Blackout struct {
 
 // WindowThrottle is what a job may do in a second, all nodes together. At least one of its members is set.
 type WindowThrottle struct {
-	// Keys, values and headers, uncompressed, such as 5MiB.
-	BytesPerSecond Bytes `json:"bytesPerSecond,omitempty"`
+	// Keys, values and headers, uncompressed, such as 5MiB/s. Without /s, as older files have it, it is the same.
+	BytesPerSecond Throughput `json:"bytesPerSecond,omitempty"`
 	// Records, such as 5k/s.
 	RecordsPerSecond PerSecond `json:"recordsPerSecond,omitempty"`
 	// Calls of the target's protocol, such as 300/s.

@@ -35,11 +35,15 @@ type Spare struct {
 // ByteRate is a number of bytes a second with its unit: 256KiB/s, 20MiB/s.
 type ByteRate string
 
+// Throughput is a ByteRate whose "/s" may be left out: 5MiB/s, 5MiB.
+type Throughput string
+
 // Records is a number with its word: 10000 records.
 type Records string
 
 const (
 	byteRatePattern = `^[0-9]+(B|KiB|MiB|GiB)/s$`
+	throughPattern  = `^[0-9]+(B|KiB|MiB|GiB|TiB)(/s)?$`
 	recordsPattern  = `^[0-9]{1,15} records?$`
 )
 
@@ -48,6 +52,9 @@ func (ByteRate) JSONSchema() *jsonschema.Schema { return text(byteRatePattern) }
 
 // JSONSchema describes the text form.
 func (Records) JSONSchema() *jsonschema.Schema { return text(recordsPattern) }
+
+// JSONSchema describes the text form.
+func (Throughput) JSONSchema() *jsonschema.Schema { return text(throughPattern) }
 
 var byteRateForm, recordsForm = regexp.MustCompile(byteRatePattern), regexp.MustCompile(recordsPattern)
 
@@ -60,6 +67,15 @@ func (r ByteRate) Parse() (int64, error) {
 		return 0, fmt.Errorf("%q is not a rate: %s", string(r), unitHints[byteRatePattern])
 	}
 	return Bytes(strings.TrimSuffix(string(r), "/s")).Parse()
+}
+
+// Parse returns the bytes a second. "" is 0.
+func (r Throughput) Parse() (int64, error) {
+	n, err := Bytes(strings.TrimSuffix(string(r), "/s")).Parse()
+	if err != nil || r == "/s" {
+		return 0, fmt.Errorf("%q is not a rate: %s", string(r), unitHints[throughPattern])
+	}
+	return n, nil
 }
 
 // Parse returns the number. "" is 0.

@@ -52,6 +52,7 @@ var unitHints = map[string]string{
 	eventTimePattern:  `write timestamp, header.NAME or value.PATH, such as value.occurred_at; a dot in a name of a path is written \., a backslash \\`,
 	uuidPattern:       "write a UUID in its usual form, such as b7b4a7f0-9c96-4e4a-a687-fb5de9ef0c63",
 	byteRatePattern:   "write bytes a second with their unit, such as 256KiB/s or 2MiB/s",
+	throughPattern:    "write bytes a second with their unit, such as 256KiB/s or 5MiB/s",
 	recordsPattern:    "write a number with its word, such as 10000 records",
 	partitionsPattern: `write numbers and ranges in quotes, such as "0-7,12"`,
 	namePattern:       "use lower-case letters, digits, dots and dashes, and begin and end with a letter or digit",
