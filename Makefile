@@ -225,6 +225,10 @@ bench-page: ## how long a browser takes to paint the largest heatmap
 bench-failover: build ## how long work stands still when an owner or the leader is killed
 	$(GO) test -tags failover -count=1 -timeout 30m -v ./chaos/failover -judge=$(JUDGE)
 
+.PHONY: bench-live
+bench-live: build kafka ## how much longer live producers and consumers wait beside a backfill that spares them, and beside one that does not
+	$(GO) test -tags live -count=1 -timeout 30m -v ./chaos/live -judge=$(JUDGE)
+
 .PHONY: bench-memory
 bench-memory: build kafka ## peak memory of an agent over one and ten million records, and of a scan that finds ten million scattered losses
 	$(GO) test -tags memory -count=1 -timeout 30m -v -run Memory ./replay/gap ./replay/gap/delivered
@@ -255,7 +259,7 @@ fmt: ## format every Go file
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...
-	$(GO) vet -tags real,memory,failover,process,chaos,failpoint,browser ./...
+	$(GO) vet -tags real,memory,failover,live,process,chaos,failpoint,browser ./...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod

@@ -1,0 +1,255 @@
+//go:build live
+
+package live
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"backstitch/chaos/testbed"
+	"backstitch/chaos/traffic"
+)
+
+var (
+	rounds   = flag.Int("rounds", 8, "blocks of each kind of job")
+	length   = flag.Duration("block", 8*time.Second, "how long a block is measured")
+	short    = flag.Duration("blunt", 2*time.Second, "how long a block of a job with feedback off is measured")
+	warm     = flag.Duration("warm", 40*time.Second, "how long the job that spares others works before the first block")
+	records  = flag.Int64("records", 1_000_000, "records of the archive")
+	agents   = flag.Int("agents", 3, "nodes")
+	follow   = flag.Bool("follow", false, "the group reads what jobs write, too")
+	work     = flag.Duration("work", 0, "what the group needs for a record")
+	perSec   = flag.Int("live", 500, "records a second that are written live")
+	commit   = flag.String("read", "uncommitted", "what the group reads: committed or uncommitted")
+	throttle = flag.String("throttle", "spare: {groups: [billing], maxLagIncrease: 1000 records, produceLatency: 25ms}", "spec.throttle of the job that spares others")
+	judged   = flag.Bool("judge", true, "fail when a figure is above its bar")
+)
+
+// Bar is how much longer the live ones may wait beside a job that spares them.
+const Bar = 1.3
+
+const (
+	partitions = 6
+	size       = 1000
+	settle     = 2 * time.Second // after a job has stopped, until nothing of it is left
+	drained    = time.Second     // for what was sent at the end of a block
+)
+
+// bench is a broker, agents, the live ones and an archive.
+type bench struct {
+	*testing.T
+	*testbed.Fleet
+	dir, broker string
+	load        *Load
+}
+
+func newBench(t *testing.T) *bench {
+	dir, began := t.ArtifactDir(), time.Now()
+	lap := func(what string) { t.Logf("%s after %s", what, time.Since(began).Round(time.Second/10)) }
+	b := &bench{T: t, dir: dir, broker: testbed.Kafka(t, dir)}
+	b.Fleet = testbed.StartFleet(t, dir, *agents, b.broker, "http://127.0.0.1:1") // there is no S3
+	lap("servers")
+	history := b.topic("history")
+	history.Create(t)
+	history.Produce(t, traffic.Noise(1, *records, partitions, size), func(int64, traffic.Event) bool { return true })
+	b.Must(t, "archive", history.Name, b.archive(), "--kafka", testbed.KafkaConnection, "-q")
+	history.Drop(t)
+	lap("archive")
+	topics := []string{"orders", "sparing"}
+	for n := range *rounds {
+		topics = append(topics, blunt(n))
+	}
+	for _, name := range topics {
+		b.topic(name).Create(t)
+	}
+	if !*follow {
+		topics = topics[:1]
+	}
+	var err error
+	b.load, err = Start(t.Context(), Config{
+		Broker: b.broker, Topic: "orders", Partitions: partitions, Group: "billing", Topics: topics, PerSecond: *perSec, Size: size,
+		Work: *work, Committed: *commit == "committed",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	testbed.Eventually(t, time.Minute, "the live ones to run", func() bool {
+		to := time.Now().Add(-time.Second)
+		l := b.load.Between(to.Add(-time.Second), to)
+		return l.Records > *perSec/2 && l.Arrive < 2*time.Second
+	})
+	lap("live")
+	return b
+}
+
+func blunt(n int) string { return fmt.Sprintf("blunt-%d", n) }
+
+func (b *bench) archive() string { return filepath.Join(b.dir, "archive") }
+
+func (b *bench) topic(name string) testbed.Topic {
+	return testbed.Topic{Broker: b.broker, Name: name, Partitions: partitions}
+}
+
+// plan plans to fill a topic from the archive; the job has its name.
+func (b *bench) plan(name, throttle string) string {
+	_, plan := b.Plan(b.T, b.dir, testbed.Spec{
+		Name: name, Source: testbed.InDir(b.archive(), "topic: history"), Target: testbed.InKafka(name), Throttle: throttle,
+	})
+	return plan
+}
+
+func (b *bench) written(job string) int64 { return b.Job(b.T, job).Progress.Written }
+
+// moving waits until a job writes.
+func (b *bench) moving(job string) {
+	before := b.written(job)
+	testbed.Eventually(b.T, 30*time.Second, job+" to write", func() bool { return b.written(job) > before })
+}
+
+// measured is one block.
+type measured struct {
+	kind Kind
+	Latencies
+	rate float64 // MiB/s of the job
+}
+
+// block measures one; stop ends the job, before what is still under way is waited for.
+func (b *bench) block(kind Kind, job string, stop func()) measured {
+	var before int64
+	if job != "" {
+		before = b.written(job)
+	}
+	from, d := time.Now(), *length
+	if kind == Blunt {
+		d = *short
+	}
+	testbed.During(b.T, d)
+	to := time.Now()
+	m := measured{kind: kind}
+	if job != "" {
+		j := b.Job(b.T, job)
+		if j.Terminal() {
+			b.Fatalf("job %s is %s: it ended in the middle of a block; give -records more", job, j.State)
+		}
+		m.rate = float64(j.Progress.Written-before) * size / time.Since(from).Seconds() / (1 << 20)
+	}
+	stop()
+	testbed.During(b.T, drained)
+	m.Latencies = b.load.Between(from, to)
+	b.Logf("%c %4d live records: p99 produce %s, end to end %s; the job %.1f MiB/s", kind, m.Records, m.Produce.Round(100*time.Microsecond), m.Arrive.Round(100*time.Microsecond), m.rate)
+	return m
+}
+
+// calm is a block of nobody, once what a job left to the group is read.
+func (b *bench) calm() measured {
+	testbed.During(b.T, settle)
+	testbed.Eventually(b.T, 2*time.Minute, "the group to have caught up", func() bool {
+		to := time.Now().Add(-500 * time.Millisecond)
+		return b.load.Between(to.Add(-settle/2), to).Arrive < 500*time.Millisecond
+	})
+	return b.block(Nobody, "", func() {})
+}
+
+func TestLiveTrafficBesideABackfill(t *testing.T) {
+	b := newBench(t)
+	sparing := b.plan("sparing", *throttle)
+	var plans []string
+	for n := range *rounds {
+		plans = append(plans, b.plan(blunt(n), "feedback: off"))
+	}
+	b.Submit(t, sparing)
+	b.moving("sparing")
+	testbed.During(t, *warm)
+	b.pause("sparing")
+	all := []measured{b.calm()}
+	for n := range *rounds {
+		if _, err := b.Client.Resume(t.Context(), "sparing", "measure"); err != nil {
+			t.Fatal(err)
+		}
+		b.moving("sparing")
+		all = append(all, b.block(Sparing, "sparing", func() {
+			b.because("sparing")
+			b.pause("sparing")
+		}))
+		all = append(all, b.calm())
+		b.Submit(t, plans[n])
+		b.moving(blunt(n))
+		all = append(all, b.block(Blunt, blunt(n), func() {
+			if _, err := b.Client.Cancel(t.Context(), blunt(n), "measured"); err != nil {
+				t.Fatal(err)
+			}
+		}))
+		b.topic(blunt(n)).Drop(t) // the group would read it for minutes
+		all = append(all, b.calm())
+	}
+	if err := b.load.Stop(); err != nil {
+		t.Error(err)
+	}
+	report(t, all)
+}
+
+// because logs what holds a job back.
+func (b *bench) because(job string) {
+	limits, err := b.Client.Budgets(b.Context(), job)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, p := range limits.Feedback {
+		b.Logf("  %s: %.1f MiB/s, %s", p.Node, float64(p.BytesPerSecond)/(1<<20), p.Why)
+	}
+}
+
+func (b *bench) pause(job string) {
+	if _, err := b.Client.Pause(b.Context(), job, "measure"); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// report prints what the blocks come to, and holds it against the bar.
+func report(t *testing.T, all []measured) {
+	t.Helper()
+	var rate [2][]float64
+	for _, m := range all {
+		switch m.kind {
+		case Sparing:
+			rate[0] = append(rate[0], m.rate)
+		case Blunt:
+			rate[1] = append(rate[1], m.rate)
+		}
+	}
+	fmt.Printf("live job MiB/s: sparing %s, blunt %s\n", MiddleOf(rate[0]), MiddleOf(rate[1]))
+	harm := 0.0
+	for _, figure := range []struct {
+		name string
+		of   func(measured) time.Duration
+	}{
+		{"produce p99", func(m measured) time.Duration { return m.Produce }},
+		{"end to end p99", func(m measured) time.Duration { return m.Arrive }},
+	} {
+		var blocks []Block
+		var alone []float64
+		for _, m := range all {
+			ms := float64(figure.of(m).Microseconds()) / 1e3
+			blocks = append(blocks, Block{m.kind, ms})
+			if m.kind == Nobody {
+				alone = append(alone, ms)
+			}
+		}
+		none, spared, blunt := MiddleOf(Ratios(blocks, Nobody)), MiddleOf(Ratios(blocks, Sparing)), MiddleOf(Ratios(blocks, Blunt))
+		fmt.Printf("live %-14s alone %s ms; alone/alone %s, sparing/alone %s, blunt/alone %s\n", figure.name, MiddleOf(alone), none, spared, blunt)
+		harm = math.Max(harm, blunt.Median)
+		switch {
+		case none.Low < 1/Bar || none.High > Bar:
+			fmt.Printf("live %s void: it differs by as much as the bar beside nobody\n", figure.name)
+		case *judged && spared.Median > Bar:
+			t.Errorf("%s: %s of what it is alone beside a job that spares it, want %.1f at most", figure.name, spared, Bar)
+		}
+	}
+	if *judged && harm <= Bar {
+		t.Errorf("vacuous: beside a job with feedback off it is %.2f of what it is alone, so there was nothing to spare", harm)
+	}
+}
