@@ -7,11 +7,19 @@ type gauge struct {
 	rate  float64 // per second, below 0 for no limit
 	level float64
 	at    time.Time // of level
+	fine  bool      // saves up less, see piece
 }
 
 // span is how much time a gauge saves up at most. A twentieth of the time over which a budget has to hold: what all nodes spend in any
 // five seconds exceeds it by 4 % at most.
 const span = 200 * time.Millisecond
+
+// A fine gauge of bytes saves up a quarter of that, and a piece in any case: what comes at once is what others wait behind, and a pace is there for
+// their sake. Pieces below that would be more requests for nothing.
+const (
+	fineSpan = span / 4
+	piece    = 64 << 10
+)
 
 func (g *gauge) unlimited() bool { return g.rate < 0 }
 
@@ -24,7 +32,13 @@ func (g *gauge) fill(now time.Time) {
 }
 
 // most is what is saved up at most: at least one, or a rate below five a second would never let one through.
-func (g *gauge) most() float64 { return max(g.rate*span.Seconds(), 1) }
+func (g *gauge) most() float64 {
+	all := g.rate * span.Seconds()
+	if g.fine {
+		all = max(g.rate*fineSpan.Seconds(), min(all, piece))
+	}
+	return max(all, 1)
+}
 
 // set changes the rate. What was saved up by a higher one is cut; a debt stays.
 func (g *gauge) set(rate float64, now time.Time) {

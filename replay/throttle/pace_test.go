@@ -101,3 +101,35 @@ func TestWhatATargetSays(t *testing.T) {
 		t.Error("a lane of none is bounded")
 	}
 }
+
+// What a pace lets through at once others wait behind, so it is less than what a budget does; and not less than is worth a request.
+func TestAPaceComesInSmallPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs := make([]record.Record, 4<<10)
+		for i := range rs {
+			rs[i].Value = make([]byte, 1<<10)
+		}
+		for _, c := range []struct{ rate, pace, budget int }{ // KiB, the last two at once
+			{20 << 10, 1 << 10, 4 << 10},
+			{1 << 10, 64, 204},
+			{100, 20, 20},
+		} {
+			q := throttle.NewQuota(time.Now)
+			m := q.Meter(scopes)
+			l := m.Lane()
+			m.Pace(float64(c.rate << 10))
+			time.Sleep(time.Second)
+			if n, _ := l.Take(rs); n != c.pace {
+				t.Errorf("a pace of %d KiB/s lets %d KiB through at once, want %d", c.rate, n, c.pace)
+			}
+			m.Pace(math.Inf(1))
+			q.Bound(budgets, 1)
+			grant(q, perSecond(int64(c.rate)<<10, 0, 0), 1, time.Hour)
+			time.Sleep(time.Second)
+			if n, _ := l.Take(rs); n != c.budget {
+				t.Errorf("a budget of %d KiB/s lets %d KiB through at once, want %d", c.rate, n, c.budget)
+			}
+			l.Close()
+		}
+	})
+}

@@ -91,7 +91,7 @@ func (p *purse) bind(now time.Time) {
 func (p *purse) free() {
 	p.bound = false
 	for i := range p.gauges {
-		p.gauges[i] = gauge{rate: -1}
+		p.gauges[i] = gauge{rate: -1, fine: p.pace && i == bytes}
 		p.has[i] = share.More
 	}
 }
