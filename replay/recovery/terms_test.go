@@ -145,7 +145,7 @@ func TestWindowsOfMaintenanceAreCountedIn(t *testing.T) {
 	var b strings.Builder
 	p.writeTerms(func(name, text string) { b.WriteString(name + ": " + text + "\n") }, now, windows)
 	const want = `Started now: it meets maintenance kafka-upgrade until 2026-11-27 09:00Z
-Written: between 2026-11-27 06:00Z and 2026-11-27 09:40Z, started now; the comparison comes after, and keeps to the same limits
+Ends: between 2026-11-27 06:00Z and 2026-11-27 09:40Z, started now, with the comparison
 `
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
