@@ -44,3 +44,31 @@ func NewAccess(t testing.TB, dir string, n int, addresses []string) Access {
 	}
 	return Access{Dir: dir, User: operator, TLS: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}}
 }
+
+// admit makes the first token of a fleet that wants one, and with it an admin of the certificate that commands and clients show from then on.
+// A fleet that is started again has both.
+func (f *Fleet) admit(t testing.TB) {
+	t.Helper()
+	if f.layout.Access.Dir == "" {
+		return
+	}
+	token := filepath.Join(f.layout.Dir, "root.token")
+	if _, err := os.Stat(token); err == nil {
+		return
+	}
+	until := func(what string, args ...string) {
+		t.Helper()
+		var last Result
+		defer func() {
+			if last.Status != 0 {
+				t.Logf("%s: exit status %d\n%s", what, last.Status, last.Stderr)
+			}
+		}()
+		Eventually(t, limitOfStart, what, func() bool {
+			last = f.Run(t, args...)
+			return last.Status == 0
+		})
+	}
+	until("a first token", "access", "bootstrap", "--out", token, "--yes")
+	until("an admin", "policy", "put", operator, "--subject", "cert:"+operator, "--role", "admin", "--namespace", "*", "--token-file", token)
+}

@@ -174,7 +174,7 @@ func (f *Fleet) configure(t testing.TB, n *Node) {
 	}
 	access := ""
 	if dir := f.layout.Access.Dir; dir != "" {
-		access = fmt.Sprintf("tls:\n  ca: %q\n  cert: %q\n  key: %q\ngossip:\n  keyFile: %q\n", filepath.Join(dir, "ca.pem"),
+		access = fmt.Sprintf("access:\n  required: true\ntls:\n  ca: %q\n  cert: %q\n  key: %q\ngossip:\n  keyFile: %q\n", filepath.Join(dir, "ca.pem"),
 			filepath.Join(dir, n.Name+".pem"), filepath.Join(dir, n.Name+".key"), filepath.Join(dir, "gossip.key"))
 	}
 	rpc, gossip, advertise := n.rpc, n.gossip, ""
@@ -201,6 +201,7 @@ func (f *Fleet) StartAll(t testing.TB) {
 	for _, node := range f.Nodes {
 		f.Start(t, node)
 	}
+	f.admit(t)
 	for _, node := range f.Nodes {
 		f.Ready(t, node)
 	}
