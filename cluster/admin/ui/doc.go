@@ -14,5 +14,6 @@
 //
 // What is not here: what the data side makes of a scan or a plan (Insight, which cmd fills in), and who may do what (the API).
 //
-// Reading order: server.go, headers.go, inside.go, page.go, text.go, then a file a page; actions.go for what forms do, live.go for what follows.
+// Reading order: server.go, headers.go, inside.go, page.go, text.go, then a file a page; actions.go for what forms do, live.go for what
+// follows, login.go for who asks.
 package ui

@@ -25,12 +25,19 @@ type canned struct {
 	answers map[string]any
 	told    []string // "POST /v1/... BODY"
 	from    []string // RemoteAddr of each request
+	shown   []string // Authorization of each request
+	token   string   // without which nobody is known, "" for everybody is
 }
 
 func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.from = append(c.from, r.RemoteAddr)
+	c.from, c.shown = append(c.from, r.RemoteAddr), append(c.shown, r.Header.Get("Authorization"))
+	if c.token != "" && r.Header.Get("Authorization") != "Bearer "+c.token {
+		w.WriteHeader(http.StatusUnauthorized)
+		_ = json.NewEncoder(w).Encode(client.Problem{Title: "who asks is not known", Status: http.StatusUnauthorized, Code: client.CodeUnauthorized})
+		return
+	}
 	if r.Method != http.MethodGet {
 		body, _ := io.ReadAll(r.Body)
 		c.told = append(c.told, r.Method+" "+r.URL.Path+" "+string(body))
@@ -116,6 +123,7 @@ func world() map[string]any {
 			{ID: "n1", Name: "node-a", Role: "voter", State: "active", Alive: true, Leases: 3, APIAddr: "10.0.0.1:7420"}, {ID: "n2", Name: "node-b", Role: "voter", State: "draining", Alive: true, Leases: 1, APIAddr: "10.0.0.2:7420", Why: nasty},
 			{ID: "n3", Name: "node-c", Role: "voter", State: "active", APIAddr: "10.0.0.3:7420 ;script-src *"},
 		}},
+		"GET /v1/access":                                client.Access{Controlled: true, Subject: "token:abc", Policies: []client.Policy{{Name: "p", Role: "viewer", Namespace: "default"}}},
 		"GET /v1/raft/peers":                            map[string]any{"peers": []client.Peer{{ID: "n1", Name: "node-a", State: "leader", Voter: true, Healthy: true}, {ID: "n2", Name: "node-b", State: "follower", Lag: new(uint64(3)), LastContactMs: new(int64(5))}}},
 		"GET /v1/jobs":                                  client.Jobs{Jobs: []client.Job{job, ended}},
 		"GET /v1/jobs/bs-abc":                           job,
@@ -142,7 +150,7 @@ func world() map[string]any {
 // pages are all of them, as world has them.
 var pages = []string{
 	"/ui/", "/ui/datasets", "/ui/datasets/default/orders", "/ui/datasets/default/orders/plans/bs-plan", "/ui/scans", "/ui/scans/bs-scan", "/ui/scans/bs-scan/findings/g-51c9.1",
-	"/ui/jobs", "/ui/jobs/bs-abc", "/ui/jobs/bs-old", "/ui/flows", "/ui/flows/fl-1", "/ui/proofs/r-1", "/ui/cluster", "/ui/audit", "/ui/settings",
+	"/ui/jobs", "/ui/jobs/bs-abc", "/ui/jobs/bs-old", "/ui/flows", "/ui/flows/fl-1", "/ui/proofs/r-1", "/ui/cluster", "/ui/audit", "/ui/settings", "/ui/login",
 }
 
 // site is the pages over an API.

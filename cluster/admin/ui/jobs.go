@@ -146,7 +146,7 @@ func (v *visit) job() error {
 		return err
 	}
 	told, _, err := v.c.Audit(ctx, client.AuditQuery{Subject: j.ID, Limit: 10 * jobEvents}, client.Blocking{})
-	if err != nil {
+	if told, err = unless(told, err); err != nil { // the trail speaks of all namespaces
 		return err
 	}
 	for _, r := range told.Records {

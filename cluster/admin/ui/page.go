@@ -78,6 +78,10 @@ func (s *server) render(w http.ResponseWriter, status int, name string, p page) 
 
 // failed shows an error as the command line does: what, why, what next.
 func (s *server) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if unknown(err) && r.Method == http.MethodGet {
+		http.Redirect(w, r, Prefix+"login?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+		return
+	}
 	p := client.Problem{Title: "this page could not be made", Status: http.StatusInternalServerError, Code: client.CodeInternal, Detail: err.Error()}
 	var e *client.Error
 	if errors.As(err, &e) {

@@ -87,8 +87,11 @@ func New(c Config) (http.Handler, error) {
 	page("/ui/audit", (*visit).audit)
 	page("/ui/settings", (*visit).settings)
 	page("/ui/live", (*visit).live)
+	page("/ui/login", (*visit).login)
 	page("/ui/", func(*visit) error { return errNoPage })
 
+	mux.HandleFunc("POST /ui/login", s.visit((*visit).signIn))
+	mux.HandleFunc("POST /ui/logout", s.visit((*visit).signOut))
 	change := func(path string, f func(*visit) (back string, err error)) { mux.HandleFunc("POST "+path, s.change(f)) }
 	change("/ui/jobs/{job}/{verb}", (*visit).changeJob)
 	change("/ui/flows/{flow}/{verb}", (*visit).changeFlow)

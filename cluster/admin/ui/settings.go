@@ -3,6 +3,8 @@ package ui
 import (
 	"net/http"
 	"slices"
+
+	"backstitch/cluster/client"
 )
 
 // themeCookie holds how a visitor wants pages to look; it says nothing about the visitor.
@@ -18,7 +20,15 @@ func theme(r *http.Request) string {
 }
 
 func (v *visit) settings() error {
-	return v.show("settings.html", "Settings", "settings", false, themes)
+	who, err := v.c.Access(v.r.Context())
+	if err != nil {
+		return err
+	}
+	return v.show("settings.html", "Settings", "settings", false, struct {
+		Themes []string
+		Access client.Access
+		Token  bool // whether this browser shows one
+	}{themes, who, tokenOf(v.r) != ""})
 }
 
 func (v *visit) set() (string, error) {

@@ -20,10 +20,11 @@ function busy() {
 async function refresh() {
   if (busy() || document.hidden) return;
   const answer = await fetch(location.href, {headers: {"X-Backstitch-Follow": "1"}});
-  if (answer.redirected || !answer.ok) {
-    if (answer.status === 401) location.reload();
+  if (answer.redirected) {
+    location.reload(); // who is not known any more is led to where that is asked
     return;
   }
+  if (!answer.ok) return;
   const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
   if (!next || busy()) return;
   const focus = document.activeElement && main.contains(document.activeElement) ? keyOf(document.activeElement) : "";
