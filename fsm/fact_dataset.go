@@ -132,7 +132,7 @@ const (
 	maxOrdersBytes     = 2 << 20 // of all recipes together
 	firstKinds         = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeFound
 	planKinds          = firstKinds | 1<<NoticePlanned // from policiesSince on
-	// everyKind is what there is from toldSince and watchesSince on, which are one version.
+	// everyKind is what there is from toldSince on, which is also the version of watches.
 	everyKind           = planKinds | 1<<NoticeAtRisk | 1<<NoticeMissed | 1<<NoticeAnomaly | 1<<NoticeUsual
 	maxSettledWhyBytes  = 512
 	maxNoticesOfDataset = 256

@@ -123,8 +123,6 @@ const (
 	toldSince uint32 = 8
 	// accessSince is the version from which on the book knows tokens.
 	accessSince uint32 = 8
-	// watchesSince is the version from which on the book keeps what hours of topics usually have.
-	watchesSince uint32 = 8
 )
 
 // versionNeeds is the MaxOp that each member must have before a cluster version may be raised.
