@@ -87,8 +87,8 @@ func (a *app) devUp(s *site, written, lost int64) error {
 			Lost        int64    `json:"lost,omitempty"`
 		}{s.addresses(), s.ports.kafkaAddr(), s.ports.s3URL(), siteBucket, s.connectionsFile(), s.dir, written, lost})
 	}
-	fmt.Fprintf(a.stdout, "Nodes        %s  %s  %s\nKafka        %s\nS3           %s   bucket %s\nConnections  %s\nLogs         %s/*.log\n",
-		s.nodes[0].api, s.nodes[1].api, s.nodes[2].api, s.ports.kafkaAddr(), s.ports.s3URL(), siteBucket, s.connectionsFile(), s.dir)
+	fmt.Fprintf(a.stdout, "Nodes        %s  %s  %s\nWeb page     http://%s/ui/\nKafka        %s\nS3           %s   bucket %s\nConnections  %s\nLogs         %s/*.log\n",
+		s.nodes[0].api, s.nodes[1].api, s.nodes[2].api, s.nodes[0].api, s.ports.kafkaAddr(), s.ports.s3URL(), siteBucket, s.connectionsFile(), s.dir)
 	try := fmt.Sprintf("Try: backstitch cluster status --addr %s\n", s.nodes[0].api)
 	if written > 0 {
 		try = s.ordersStory(written, lost)
