@@ -44,6 +44,7 @@ type Writer struct {
 	zip      *zstd.Encoder
 	tar      *tar.Writer
 	clean    func(string) (string, int) // of errors, which may quote what they were about
+	most     int                        // bytes of one entry
 }
 
 // New begins a bundle in w. readme is its first entry.
@@ -52,7 +53,7 @@ func New(w io.Writer, now time.Time, program, readme string, redact bool) (*Writ
 	if err != nil {
 		return nil, fmt.Errorf("begin a bundle: %w", err)
 	}
-	b := &Writer{manifest: Manifest{Version: version, MadeAt: now.UTC(), MadeBy: program, Redacted: redact}, zip: zip, tar: tar.NewWriter(zip), clean: Text}
+	b := &Writer{manifest: Manifest{Version: version, MadeAt: now.UTC(), MadeBy: program, Redacted: redact}, zip: zip, tar: tar.NewWriter(zip), clean: Text, most: MaxEntry}
 	if !redact {
 		b.clean = func(s string) (string, int) { return s, 0 }
 	}
@@ -62,8 +63,8 @@ func New(w io.Writer, now time.Time, program, readme string, redact bool) (*Writ
 // Add puts a text in. JSON is written with two spaces, and other text as it is; both without what opens doors.
 func (b *Writer) Add(name, from string, body []byte) error {
 	e := Entry{Name: name, From: from}
-	if len(body) > MaxEntry {
-		body, e.Cut = body[:MaxEntry], true
+	if len(body) > b.most {
+		body, e.Cut = body[:b.most], true
 	}
 	if b.manifest.Redacted {
 		body, e.Out = Redact(body)

@@ -193,7 +193,7 @@ func TestLateRecordsSaySoHoweverItIsCut(t *testing.T) {
 		l.wantSaid(l.gotLate(topic, sub.ID), want)
 		l.pass(sub)
 	}
-	if deaths < 10 || len(cuts) < 3 {
+	if deaths < 10 || len(cuts) < 2 { // with repetitions left out, two of the three may have the same number of slices
 		t.Errorf("%d deaths over %d ways to cut, too few to mean anything", deaths, len(cuts))
 	}
 }
