@@ -53,6 +53,7 @@ func TestFeedbackIsHeardOfARealBroker(t *testing.T) {
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), "billing", read); err != nil {
 		t.Fatal(err)
 	}
+	fleet.Must(t, "throttle", "--cluster", "--bytes", "12MiB/s") // so that no job is over before anybody has looked
 	for _, c := range []struct{ job, spare, signal string }{
 		{"lag", "groups: [billing], maxLagIncrease: 1000 records", "lag"},
 		{"latency", "produceLatency: 1ms", "produce-latency"},
