@@ -25,7 +25,7 @@ var (
 	work     = flag.Duration("work", 0, "what the group needs for a record")
 	perSec   = flag.Int("live", 500, "records a second that are written live")
 	commit   = flag.String("read", "uncommitted", "what the group reads: committed or uncommitted")
-	throttle = flag.String("throttle", "spare: {groups: [billing], maxLagIncrease: 1000 records, produceLatency: 10ms}", "spec.throttle of the job that spares others")
+	throttle = flag.String("throttle", "spare: {groups: [billing], maxLagIncrease: 1000 records, brokers: true}", "spec.throttle of the job that spares others")
 	judged   = flag.Bool("judge", true, "fail when a figure is above its bar")
 )
 

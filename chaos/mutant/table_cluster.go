@@ -183,6 +183,12 @@ var ofTheCluster = []Mutant{
 		Caught: room("replay/feedback", "TestAGroupThatCanNotBeSeenHoldsTheRate"),
 	},
 	{
+		Name: "learn-from-own-harm", File: "replay/feedback/calm.go",
+		Old: "		if quiet && c.quiet || c.seen.IsZero() {\n", New: "		if true {\n",
+		Why:    "what a broker takes while the job overruns it is taken for usual, and the job goes on",
+		Caught: room("replay/feedback", "TestBrokersAnswerAsUsual"),
+	},
+	{
 		Name: "a-pace-for-nobody", File: "replay/throttle/meter.go",
 		Old: "purses: append(scoped, m.pace)}", New: "purses: scoped}",
 		Why:    "the rate falls in what status says, and lanes never hear of it",

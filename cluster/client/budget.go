@@ -40,7 +40,7 @@ type Pace struct {
 	Floor          int64  `json:"floor" doc:"bytes a second; it does not fall below that"`
 	Binds          bool   `json:"binds" doc:"whether the job would do more if it might"`
 	Hurts          bool   `json:"hurts" doc:"whether somebody suffers now; otherwise that is over, and the rate rises"`
-	Signal         string `json:"signal,omitempty" doc:"what somebody suffers from: lag, out-of-sync, produce-latency, broker-throttle or slow-down"`
+	Signal         string `json:"signal,omitempty" doc:"what somebody suffers from: lag, out-of-sync, produce-latency, broker-throttle, slow-down or broker-busy"`
 	Why            string `json:"why" doc:"for people"`
 }
 

@@ -21,6 +21,7 @@ type Governor struct {
 	control *pace.Controller // nil before the first Run
 	read    Reading          // the newest
 	least   map[pace.Kind]map[string]int64
+	calm    calm
 	slow    pace.Signal // the newest latency, zero for none
 	state   State
 }
@@ -77,6 +78,7 @@ func (g *Governor) begin(rules Rules, look *Look) {
 		cfg := rules.controller(look != nil)
 		g.control = pace.New(cfg)
 		g.state.FloorBytes = int64(cfg.Floor)
+		g.calm = calm{below: calmAbove * cfg.Start, took: map[string][]float64{}}
 	}
 	g.meter.Pace(g.control.Rate())
 }
@@ -114,6 +116,7 @@ func (g *Governor) step() {
 	spent, held, waited := g.meter.Paced()
 	now := g.now()
 	signals := append(g.answers(now), g.readings()...)
+	signals = append(signals, g.calm.readings(&g.read, spent)...)
 	g.state.State = g.control.Step(now, pace.Input{Spent: spent, Held: held, Signals: signals})
 	g.state.Waited, g.state.Signals = waited, signals
 	g.meter.Pace(g.state.Rate)

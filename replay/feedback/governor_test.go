@@ -29,6 +29,8 @@ type world struct {
 	fails   error // of a look
 	looked  int
 	written int
+	asked   int // of written, at the look before
+	took    func(bytesPerSecond float64) time.Duration
 }
 
 func newWorld(t *testing.T, rules feedback.Rules, group bool) *world {
@@ -49,10 +51,15 @@ func newWorld(t *testing.T, rules feedback.Rules, group bool) *world {
 	return w
 }
 
-func (w *world) look(context.Context) feedback.Reading {
+func (w *world) look(context.Context, func() time.Time) feedback.Reading {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.looked++
+	if w.took != nil {
+		n := w.took(float64(w.written-w.asked) * 1024 / feedback.LookEvery.Seconds())
+		w.asked = w.written
+		return feedback.Reading{Took: map[string]feedback.Measure{"1": {N: int64(n), Err: w.fails}}}
+	}
 	return feedback.Reading{Lags: map[string]feedback.Measure{"billing": {N: int64(w.lag), Err: w.fails}}}
 }
 
@@ -216,7 +223,7 @@ func TestJobsShareALook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looks, n := feedback.NewLooks(time.Now), 0
 		look := func(key string) *feedback.Look {
-			return &feedback.Look{Key: key, Do: func(context.Context) feedback.Reading {
+			return &feedback.Look{Key: key, Do: func(context.Context, func() time.Time) feedback.Reading {
 				n++
 				time.Sleep(100 * time.Millisecond)
 				return feedback.Reading{Lags: map[string]feedback.Measure{"g": {N: int64(n)}}}
@@ -236,6 +243,73 @@ func TestJobsShareALook(t *testing.T) {
 		}
 		if looks.See(t.Context(), look("b")); n != 3 {
 			t.Errorf("%d looks: another group is another look", n)
+		}
+	})
+}
+
+// hurried answers in calm, and in half a millisecond more for each MiB/s above four.
+func hurried(calm time.Duration) func(float64) time.Duration {
+	return func(rate float64) time.Duration {
+		return calm + time.Duration(max(0, rate/(1<<20)-4)*float64(500*time.Microsecond))
+	}
+}
+
+func TestBrokersAnswerAsUsual(t *testing.T) {
+	for _, calm := range []time.Duration{300 * time.Microsecond, 5 * time.Millisecond, 100 * time.Millisecond} { // idle, busy, far away
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, feedback.Rules{}, true)
+			defer w.stop()
+			w.mu.Lock()
+			w.took = hurried(calm)
+			w.mu.Unlock()
+			time.Sleep(3 * time.Second)
+			if s := w.state(); s.Rate > 1.2*(1<<20) || !strings.Contains(s.Text(), "how busy broker 1 is can not be seen") {
+				t.Errorf("%s: after two looks it writes %.0f a second: %q", calm, s.Rate, s.Text())
+			}
+			time.Sleep(5 * time.Minute)
+			// What is as usual is half as much again, and half a millisecond.
+			most := 4 + (calm/2+500*time.Microsecond).Seconds()/0.0005
+			if n := float64(w.over(3*time.Minute)) / 1024; n < 0.45*min(most, 40) || n > 1.1*most {
+				t.Errorf("%s: %.1f MiB/s beside a broker that answers as usual up to %.1f", calm, n, most)
+			}
+		})
+	}
+}
+
+// What others do is not the job's fault for ever: once it hardly writes, what the broker takes then is usual.
+func TestABrokerThatIsBusyWithOthersIsSparedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, feedback.Rules{}, true)
+		defer w.stop()
+		w.mu.Lock()
+		w.took = hurried(time.Millisecond)
+		w.mu.Unlock()
+		time.Sleep(2 * time.Minute)
+		w.mu.Lock()
+		w.took = hurried(20 * time.Millisecond)
+		w.mu.Unlock()
+		time.Sleep(20 * time.Second)
+		s := w.state()
+		if n := w.over(5 * time.Second); n > 600 || s.Cuts[pace.Busy] == 0 || !strings.Contains(s.Text(), "broker 1 takes 20ms to answer, where 2ms is as usual while the job hardly writes") {
+			t.Errorf("%d records a second beside a broker that is busy with others: %q", n, s.Text())
+		}
+		time.Sleep(3 * time.Minute)
+		if n := w.over(time.Minute); n < 4<<10 {
+			t.Errorf("%d records a second three minutes later, want what is harmless there, 4,096 and more", n)
+		}
+	})
+}
+
+func TestABrokerThatCanNotBeAskedHoldsTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, feedback.Rules{}, true)
+		defer w.stop()
+		w.mu.Lock()
+		w.took, w.fails = hurried(time.Millisecond), errors.New("not authorized")
+		w.mu.Unlock()
+		time.Sleep(5 * time.Minute)
+		if s := w.state(); s.Rate > 1.2*(1<<20) || !strings.Contains(s.Text(), "how busy broker 1 is can not be seen, so the rate does not rise: not authorized") {
+			t.Errorf("%.0f: %q", s.Rate, s.Text())
 		}
 	})
 }

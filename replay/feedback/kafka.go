@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"backstitch/replay/kgroup"
 	"backstitch/replay/klog"
@@ -16,22 +18,35 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// KafkaLook sees how far groups are behind, in all topics that they have commits in, and how many replicas of topic are out of sync; "" does
-// not look at replicas. cluster names the Kafka. It asks: one request for the commits of each group, one or two to each broker for where
-// topics end, one for the replicas.
-func KafkaLook(cl *kgo.Client, cluster string, groups []string, topic string) *Look {
-	groups = slices.Clone(groups)
+// Spared are those in a Kafka who are not to suffer.
+type Spared struct {
+	Groups   []string // in all topics that they have commits in
+	Replicas bool     // of the target's topic
+	Brokers  bool     // that lead its partitions
+}
+
+// KafkaLook sees how far groups are behind, how many replicas of topic are out of sync, and how long its brokers take to answer; nil
+// where nobody is spared. cluster names the Kafka. It asks: one request for the commits of each group, one or two to each broker for where
+// topics end, one for the replicas, and askTimes small ones to each broker.
+func KafkaLook(cl *kgo.Client, cluster, topic string, who Spared) *Look {
+	groups := slices.Clone(who.Groups)
 	slices.Sort(groups)
-	if len(groups) == 0 && topic == "" {
+	if len(groups) == 0 && !who.Replicas && !who.Brokers {
 		return nil
 	}
 	return &Look{
-		Key: strings.Join(append([]string{cluster, topic}, groups...), "\x00"),
-		Do: func(ctx context.Context) Reading {
-			r := Reading{Lags: lags(ctx, cl, groups), Apart: map[string]Measure{}}
-			if topic != "" {
+		Key: strings.Join(append([]string{cluster, topic, fmt.Sprint(who.Replicas, who.Brokers)}, groups...), "\x00"),
+		Do: func(ctx context.Context, now func() time.Time) Reading {
+			r := Reading{Apart: map[string]Measure{}}
+			var group sync.WaitGroup
+			if who.Brokers {
+				group.Go(func() { r.Took = took(ctx, cl, topic, now) })
+			}
+			r.Lags = lags(ctx, cl, groups)
+			if who.Replicas {
 				r.Apart[topic] = apart(ctx, cl, topic)
 			}
+			group.Wait()
 			return r
 		},
 	}
@@ -84,23 +99,29 @@ func lag(group string, commits []kgroup.Commit, ends kadm.ListedOffsets) (m Meas
 	return m
 }
 
-// apart counts replicas of a topic that are out of sync. The brokers are asked past what the client remembers of them.
-func apart(ctx context.Context, cl *kgo.Client, topic string) (m Measure) {
+// described is topic as the brokers know it now, past what the client remembers of it.
+func described(ctx context.Context, cl *kgo.Client, topic string) (*kmsg.MetadataResponseTopic, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = kmsg.StringPtr(topic)
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, cl)
-	if err == nil && len(resp.Topics) != 1 {
-		err = kerr.UnknownTopicOrPartition
+	switch {
+	case err != nil:
+		return nil, err
+	case len(resp.Topics) != 1:
+		return nil, kerr.UnknownTopicOrPartition
 	}
-	if err == nil {
-		err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
-	}
+	return &resp.Topics[0], kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+}
+
+// apart counts replicas of a topic that are out of sync.
+func apart(ctx context.Context, cl *kgo.Client, topic string) (m Measure) {
+	t, err := described(ctx, cl, topic)
 	if err != nil {
 		return Measure{Err: klog.Denied(fmt.Errorf("replicas of topic %s: %w", topic, err))}
 	}
-	for _, p := range resp.Topics[0].Partitions {
+	for _, p := range t.Partitions {
 		m.N += int64(max(len(p.Replicas)-len(p.ISR), 0))
 	}
 	return m

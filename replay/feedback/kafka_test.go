@@ -40,8 +40,8 @@ func TestALookSeesLagsAndReplicas(t *testing.T) {
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), "billing", at); err != nil {
 		t.Fatal(err)
 	}
-	look := feedback.KafkaLook(cl, "c", []string{"fraud", "billing"}, "orders")
-	r := look.Do(t.Context())
+	look := feedback.KafkaLook(cl, "c", "orders", feedback.Spared{Groups: []string{"fraud", "billing"}, Replicas: true})
+	r := look.Do(t.Context(), time.Now)
 	// 40 of one topic and 2 of the other; in the partition that it has not begun to read nobody knows where it would.
 	if m := r.Lags["billing"]; m.N != 42 || m.Err != nil {
 		t.Errorf("billing: %+v, want 42", m)
@@ -65,7 +65,7 @@ func TestALookSeesLagsAndReplicas(t *testing.T) {
 		resp.Topics = append(resp.Topics, topic)
 		return resp, nil, true
 	})
-	if m := look.Do(t.Context()).Apart["orders"]; m.N != 3 || m.Err != nil {
+	if m := look.Do(t.Context(), time.Now).Apart["orders"]; m.N != 3 || m.Err != nil {
 		t.Errorf("%+v, want two replicas out of sync in one partition and one in the other", m)
 	}
 }
@@ -85,10 +85,44 @@ func TestALookThatIsRefusedSaysSo(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	if m := feedback.KafkaLook(k.Client(), "c", []string{"billing"}, "").Do(ctx).Lags["billing"]; m.Err == nil {
+	if m := feedback.KafkaLook(k.Client(), "c", "orders", feedback.Spared{Groups: []string{"billing"}}).Do(ctx, time.Now).Lags["billing"]; m.Err == nil {
 		t.Errorf("%+v, and the broker does not show the group", m)
 	}
-	if feedback.KafkaLook(k.Client(), "c", nil, "") != nil {
+	if feedback.KafkaLook(k.Client(), "c", "orders", feedback.Spared{}) != nil {
 		t.Error("a look at nothing")
+	}
+}
+
+func TestALookTimesEachBroker(t *testing.T) {
+	const late = 30 * time.Millisecond
+	k := replaytest.NewKafka(t, "orders")
+	produce(k, "orders", 0, 1)
+	look := feedback.KafkaLook(k.Client(), "c", "orders", feedback.Spared{Brokers: true})
+	leaders := map[string]bool{}
+	for part := range int32(3) {
+		leaders[fmt.Sprint(k.LeaderFor("orders", part))] = true
+	}
+	before := look.Do(t.Context(), time.Now).Took
+	slept := func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		k.SleepControl(func() { time.Sleep(late) })
+		return nil, nil, false
+	}
+	k.ControlKey(int16(kmsg.ListOffsets), slept)
+	after := look.Do(t.Context(), time.Now).Took
+	if len(before) != len(leaders) || len(after) != len(leaders) {
+		t.Fatalf("brokers %v, then %v, want those that lead: %v", before, after, leaders)
+	}
+	for b := range leaders {
+		if m := before[b]; m.Err != nil || m.N <= 0 {
+			t.Errorf("broker %s: %+v", b, m)
+		}
+		if m := after[b]; m.Err != nil || m.N < int64(late) {
+			t.Errorf("broker %s that answers after %s: %+v", b, late, m)
+		}
+	}
+	gone := feedback.KafkaLook(k.Client(), "c", "payments", feedback.Spared{Brokers: true}).Do(t.Context(), time.Now).Took
+	if m := gone[""]; len(gone) != 1 || m.Err == nil {
+		t.Errorf("the brokers of a topic that there is not: %v", gone)
 	}
 }

@@ -28,8 +28,11 @@ func text(s *pace.State) string {
 }
 
 func subject(s *pace.Signal) string {
-	if s.Kind == pace.Lag {
+	switch s.Kind {
+	case pace.Lag:
 		return "lag of group " + s.Object
+	case pace.Busy:
+		return "how busy broker " + s.Object + " is"
 	}
 	return "replicas of topic " + s.Object
 }
@@ -46,6 +49,8 @@ func what(s *pace.Signal) string {
 		return fmt.Sprintf("%s replicas of topic %s fell out of sync", count(s.Value), s.Object)
 	case pace.Latency:
 		return fmt.Sprintf("one produce request in ten takes %s or longer (limit %s)", seconds(s.Value), seconds(s.Limit))
+	case pace.Busy:
+		return fmt.Sprintf("broker %s takes %s to answer, where %s is as usual while the job hardly writes", s.Object, fine(s.Value), fine(s.Limit))
 	case pace.Throttled:
 		return fmt.Sprintf("brokers delayed requests by %s", seconds(s.Value))
 	case pace.SlowDown:
@@ -56,6 +61,11 @@ func what(s *pace.Signal) string {
 
 func seconds(s float64) string {
 	return time.Duration(s * float64(time.Second)).Round(time.Millisecond).String()
+}
+
+// fine is for what takes no longer than a few milliseconds.
+func fine(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(10 * time.Microsecond).String()
 }
 
 // count prints a whole number with separators.

@@ -77,6 +77,7 @@ func TestWhoIsLookedAt(t *testing.T) {
 	}{
 		"nobody named": {nil, false}, "off": {&recovery.Feedback{Off: true}, false}, "latency": {&recovery.Feedback{LatencyMs: 5}, false},
 		"groups": {&recovery.Feedback{Groups: []string{"billing"}}, true}, "replicas": {&recovery.Feedback{Replicas: true}, true},
+		"brokers": {&recovery.Feedback{Brokers: true}, true},
 	} {
 		ends, err := o.Open(t.Context(), "bs-a", recipe(t, func(r *recovery.Recipe) {
 			r.Feedback = c.f

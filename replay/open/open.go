@@ -148,7 +148,7 @@ func (o *Opener) OpenMetered(ctx context.Context, job partition.JobID, recipe []
 // look makes what a job needs to see whom it hurts.
 func (o *Opener) look(job partition.JobID, ends *Ends) error {
 	f, to := ends.Recipe.Feedback, &ends.Recipe.Target
-	if f == nil || f.Off || to.Kind != "kafka" || len(f.Groups) == 0 && !f.Replicas {
+	if f == nil || f.Off || to.Kind != "kafka" || len(f.Groups) == 0 && !f.Replicas && !f.Brokers {
 		return nil
 	}
 	k, err := o.kafka(to.Connection, to.Brokers)
@@ -158,11 +158,8 @@ func (o *Opener) look(job partition.JobID, ends *Ends) error {
 	if ends.looks, err = k.Client(connect.ClientID(string(job)), o.cfg.Env, o.cfg.Client...); err != nil {
 		return err
 	}
-	topic := ""
-	if f.Replicas {
-		topic = to.Topic
-	}
-	ends.Look = feedback.KafkaLook(ends.looks, to.ClusterID+" "+to.Connection+" "+to.Brokers, f.Groups, topic)
+	spared := feedback.Spared{Groups: f.Groups, Replicas: f.Replicas, Brokers: f.Brokers}
+	ends.Look = feedback.KafkaLook(ends.looks, to.ClusterID+" "+to.Connection+" "+to.Brokers, to.Topic, spared)
 	return nil
 }
 

@@ -13,10 +13,11 @@ const (
 	Latency        // seconds that produce requests take
 	Throttled      // seconds by which brokers have delayed answers to produce requests
 	SlowDown       // answers of an object store that it is asked for too much
+	Busy           // seconds that a broker takes to answer a small question
 )
 
 // Kinds are all of them, in order.
-var Kinds = [...]Kind{Lag, OutOfSync, Latency, Throttled, SlowDown}
+var Kinds = [...]Kind{Lag, OutOfSync, Latency, Throttled, SlowDown, Busy}
 
 // String names k as metrics and the API do.
 func (k Kind) String() string {
@@ -31,6 +32,8 @@ func (k Kind) String() string {
 		return "broker-throttle"
 	case SlowDown:
 		return "slow-down"
+	case Busy:
+		return "broker-busy"
 	}
 	return ""
 }
@@ -41,7 +44,7 @@ func (k Kind) stock() bool { return k == Lag || k == OutOfSync }
 // Signal is one reading of what somebody suffers.
 type Signal struct {
 	Kind   Kind
-	Object string    // the group, the topic; "" where there is one only
+	Object string    // the group, the topic, the broker; "" where there is one only
 	Value  float64   // in the unit of its kind
 	Limit  float64   // it is all right up to here
 	At     time.Time // when it was read; the same reading may be given many times

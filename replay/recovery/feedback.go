@@ -20,6 +20,7 @@ type Feedback struct {
 	MaxLagIncrease int64    `json:"maxLagIncrease,omitempty"` // records, of each of them
 	LatencyMs      int64    `json:"latencyMs,omitempty"`      // that nine of ten produce requests may take; 0 does not look at it
 	Replicas       bool     `json:"replicas,omitempty"`       // of the target's topic are to stay in sync
+	Brokers        bool     `json:"brokers,omitempty"`        // that lead the target's topic answer as usual
 	FloorBytes     int64    `json:"floorBytes,omitempty"`     // a second, on each node
 }
 
@@ -45,7 +46,8 @@ func newFeedback(t *spec.Throttle) (*Feedback, error) {
 		if err := errors.Join(lagErr, latencyErr); err != nil {
 			return nil, err
 		}
-		out.Groups, out.MaxLagIncrease, out.LatencyMs, out.Replicas = s.Groups, lag, latency.Milliseconds(), s.Replicas
+		out.Groups, out.MaxLagIncrease, out.LatencyMs = s.Groups, lag, latency.Milliseconds()
+		out.Replicas, out.Brokers = s.Replicas, s.Brokers
 	}
 	return out, nil
 }
@@ -86,6 +88,9 @@ func (f *Feedback) Text() string {
 	if f != nil && f.Replicas {
 		when = append(when, "a replica falls out of sync")
 	}
+	if f != nil && f.Brokers {
+		when = append(when, "a broker takes half as long again to answer as while the job hardly writes")
+	}
 	if last := len(when) - 1; last > 0 {
 		when[last] = "or " + when[last]
 	}
@@ -117,6 +122,19 @@ func (c *preflight) groups() {
 	if c.b.unasked != "" {
 		c.note(NoteUnseenGroups, "Whether the groups are there that the job is to spare is not known: "+c.b.unasked+". While agents do not see one, the job stays slow.")
 	}
+}
+
+// muchBytes is what a few nodes write in some seconds: less is over before anybody has waited long.
+const muchBytes = 1 << 30
+
+// spared notes that the job goes as fast as it can until the brokers themselves object, which they do without quotas only once they are overrun.
+func (c *preflight) spared() {
+	f, t := c.p.Recipe.Feedback, &c.p.Target
+	if t.Kind != "kafka" || c.p.Totals.Bytes < muchBytes || f != nil && (f.Off || f.Brokers || f.LatencyMs > 0 || len(f.Groups) > 0) {
+		return
+	}
+	c.note(NoteNobodySpared, fmt.Sprintf("%s go to brokers that others may use, and nobody else is spared. With throttle: {spare: {brokers: true}} the job writes as much as they can take "+
+		"and still answer as usual; backstitch throttle JOB --bytes 20MiB/s holds it to a rate while it runs.", gap.Size(c.p.Totals.Bytes)))
 }
 
 // atFloor is how long the plan takes one node that feedback holds to its floor all the time, in seconds; 0 where it holds nobody back.

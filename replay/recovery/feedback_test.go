@@ -20,10 +20,11 @@ func TestWhatARecipeSaysOfFeedback(t *testing.T) {
 	}{
 		"nothing": {nil, feedback.Rules{}, RecipeVersion, feedback.DefaultFloor},
 		// A program that does not know feedback has none, which is what is asked for.
-		"off":  {&spec.Throttle{Feedback: "off"}, feedback.Rules{Off: true}, RecipeVersion, 0},
-		"on":   {&spec.Throttle{Feedback: "on", Floor: "256KiB/s"}, feedback.Rules{}, RecipeVersion, feedback.DefaultFloor},
-		"more": {&spec.Throttle{Feedback: "on", Floor: "1MiB/s"}, feedback.Rules{FloorBytes: 1 << 20}, SpareVersion, 1 << 20},
-		"lags": {&spec.Throttle{Floor: "1MiB/s", Spare: &spec.Spare{Groups: []string{"g"}, MaxLagIncrease: "1 record", ProduceLatency: "2s"}}, feedback.Rules{MaxLagIncrease: 1, ProduceLatency: 2 * time.Second, FloorBytes: 1 << 20}, SpareVersion, 1 << 20},
+		"off":     {&spec.Throttle{Feedback: "off"}, feedback.Rules{Off: true}, RecipeVersion, 0},
+		"on":      {&spec.Throttle{Feedback: "on", Floor: "256KiB/s"}, feedback.Rules{}, RecipeVersion, feedback.DefaultFloor},
+		"more":    {&spec.Throttle{Feedback: "on", Floor: "1MiB/s"}, feedback.Rules{FloorBytes: 1 << 20}, SpareVersion, 1 << 20},
+		"brokers": {&spec.Throttle{Feedback: "on", Spare: &spec.Spare{Brokers: true}}, feedback.Rules{}, BrokersVersion, feedback.DefaultFloor},
+		"lags":    {&spec.Throttle{Floor: "1MiB/s", Spare: &spec.Spare{Groups: []string{"g"}, MaxLagIncrease: "1 record", ProduceLatency: "2s"}}, feedback.Rules{MaxLagIncrease: 1, ProduceLatency: 2 * time.Second, FloorBytes: 1 << 20}, SpareVersion, 1 << 20},
 	} {
 		f, err := newFeedback(c.spec)
 		if err != nil {
@@ -32,6 +33,26 @@ func TestWhatARecipeSaysOfFeedback(t *testing.T) {
 		r := Recipe{Feedback: f}
 		if diff := cmp.Diff(f.Rules(), c.rules); diff != "" || r.Needs() != c.version || f.floor() != c.floor {
 			t.Errorf("%s: version %d, floor %d, rules (-got +want):\n%s", name, r.Needs(), f.floor(), diff)
+		}
+	}
+}
+
+func TestMuchForBrokersThatNobodySparesIsSaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		f     *Feedback
+		kind  string
+		bytes int64
+		want  bool
+	}{
+		"much": {nil, "kafka", 2 << 30, true}, "little": {nil, "kafka", 1<<30 - 1, false}, "files": {nil, "dir", 2 << 30, false},
+		"off": {&Feedback{Off: true}, "kafka", 2 << 30, false}, "a floor": {&Feedback{FloorBytes: 1 << 20}, "kafka", 2 << 30, true},
+		"brokers": {&Feedback{Brokers: true}, "kafka", 2 << 30, false}, "latency": {&Feedback{LatencyMs: 10}, "kafka", 2 << 30, false},
+		"groups": {&Feedback{Groups: []string{"billing"}}, "kafka", 2 << 30, false}, "replicas": {&Feedback{Replicas: true}, "kafka", 2 << 30, true},
+	} {
+		p := &Plan{Target: State{Kind: c.kind}, Totals: Totals{Bytes: c.bytes}, Recipe: Recipe{Feedback: c.f}}
+		(&preflight{p: p}).spared()
+		if said := len(p.Notes) == 1 && p.Notes[0].Code == NoteNobodySpared; said != c.want {
+			t.Errorf("%s: notes %+v", name, p.Notes)
 		}
 	}
 }

@@ -50,6 +50,7 @@ const (
 	NoteGlueLacking = "BST-P258" // versions that records name are not in the spec
 
 	NoteUnseenGroups = "BST-P256" // whether the groups are there that the job is to spare is not known
+	NoteNobodySpared = "BST-P259" // much is written to brokers that others may use, at full speed
 
 	NoteSuperseded = "BST-P250" // change events would be appended behind newer ones of their rows
 	NoteSetBehind  = "BST-P251" // they are set aside
@@ -81,6 +82,7 @@ func (b *builder) preflight(p *Plan) error {
 	c.glue()
 	c.names()
 	c.groups()
+	c.spared()
 	return nil
 }
 

@@ -29,6 +29,7 @@ const (
 	SpareVersion     = 20 // others that the job slows down for
 	TermsVersion     = 21 // hours and a deadline
 	GlueVersion      = 22 // steps over values in AWS Glue's frame, which would be set aside
+	BrokersVersion   = 23 // brokers that are to answer as usual
 )
 
 // Needs is the version of a recipe that says what r says: the least that knows all that is in it. A program that knows a version knows
@@ -41,6 +42,7 @@ func (r *Recipe) Needs() int {
 		version int
 		has     bool
 	}{
+		{BrokersVersion, r.Feedback != nil && r.Feedback.Brokers},
 		{GlueVersion, values && t.Values.Glue != nil},
 		{TermsVersion, r.Terms != nil},
 		{SpareVersion, r.Feedback != nil && !r.Feedback.Off}, // a program that does not know feedback has none

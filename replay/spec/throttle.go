@@ -30,6 +30,8 @@ type Spare struct {
 	ProduceLatency Duration `json:"produceLatency,omitempty"`
 	// Whether replicas of the target's topic are to stay in sync.
 	Replicas bool `json:"replicas,omitempty"`
+	// Whether the brokers that lead the target's topic are to answer as fast as they do while the job hardly writes. It needs no number, and spares all who use them.
+	Brokers bool `json:"brokers,omitempty"`
 }
 
 // ByteRate is a number of bytes a second with its unit: 256KiB/s, 20MiB/s.
@@ -142,11 +144,11 @@ func (c *checker) throttle(r *Recovery) {
 }
 
 func (c *checker) spare(r *Recovery, s *Spare, at string) {
-	if len(s.Groups) == 0 && s.ProduceLatency == "" && !s.Replicas {
-		c.add(CodeOneOf, at, at+" names nobody", "write groups, produceLatency or replicas, or leave it out")
+	if len(s.Groups) == 0 && s.ProduceLatency == "" && !s.Replicas && !s.Brokers {
+		c.add(CodeOneOf, at, at+" names nobody", "write brokers, groups, produceLatency or replicas, or leave it out")
 	}
 	if r.Spec.Target.Kafka == nil {
-		c.add(CodeTogether, at, "groups, replicas and produce requests are those of a target in Kafka", "leave spare out: object stores that refuse requests are listened to without it")
+		c.add(CodeTogether, at, "brokers, groups, replicas and produce requests are those of a target in Kafka", "leave spare out: object stores that refuse requests are listened to without it")
 	}
 	if s.MaxLagIncrease != "" && len(s.Groups) == 0 {
 		c.add(CodeTogether, at+".maxLagIncrease", "a limit for the lag of groups, and no groups", "name them: groups: [billing]")

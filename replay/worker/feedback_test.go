@@ -52,7 +52,7 @@ func (o *sparing) Open(ctx context.Context, job partition.JobID, recipe []byte, 
 		return nil, err
 	}
 	ends.Recipe.Feedback = o.rules
-	ends.Look = &feedback.Look{Key: "k", Do: func(context.Context) feedback.Reading {
+	ends.Look = &feedback.Look{Key: "k", Do: func(context.Context, func() time.Time) feedback.Reading {
 		return feedback.Reading{Lags: map[string]feedback.Measure{"billing": o.lag}}
 	}}
 	return ends, nil
