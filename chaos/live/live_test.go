@@ -12,13 +12,14 @@ import (
 
 	"backstitch/chaos/testbed"
 	"backstitch/chaos/traffic"
+	"backstitch/replay/feedback"
 )
 
 var (
 	rounds   = flag.Int("rounds", 8, "blocks of each kind of job")
 	length   = flag.Duration("block", 8*time.Second, "how long a block is measured")
 	short    = flag.Duration("blunt", 2*time.Second, "how long a block of a job with feedback off is measured")
-	warm     = flag.Duration("warm", 40*time.Second, "how long the job that spares others works before the first block")
+	warm     = flag.Duration("warm", 40*time.Second, "how long the job that spares others works after its first rest, before the first block")
 	records  = flag.Int64("records", 1_000_000, "records of the archive")
 	agents   = flag.Int("agents", 3, "nodes")
 	follow   = flag.Bool("follow", false, "the group reads what jobs write, too")
@@ -161,16 +162,19 @@ func TestLiveTrafficBesideABackfill(t *testing.T) {
 	for n := range *rounds {
 		plans = append(plans, b.plan(blunt(n), "feedback: off"))
 	}
+	b.beforeARest()
 	b.Submit(t, sparing)
 	b.moving("sparing")
-	testbed.During(t, *warm)
+	b.pastARest(*warm)
 	b.pause("sparing")
 	all := []measured{b.calm()}
 	for n := range *rounds {
+		b.noRestFor(*length + 5*time.Second)
 		if _, err := b.Client.Resume(t.Context(), "sparing", "measure"); err != nil {
 			t.Fatal(err)
 		}
 		b.moving("sparing")
+		b.noRestFor(*length + time.Second)
 		all = append(all, b.block(Sparing, "sparing", func() {
 			b.because("sparing")
 			b.pause("sparing")
@@ -190,6 +194,32 @@ func TestLiveTrafficBesideABackfill(t *testing.T) {
 		t.Error(err)
 	}
 	report(t, all)
+}
+
+// Jobs rest at the same time of the clock (package feedback): what they learn from it is what the blocks are to show, and a block with a rest in it would
+// flatter them.
+
+// beforeARest waits until half a minute before the next rest.
+func (b *bench) beforeARest() {
+	now := time.Now()
+	testbed.During(b.T, max(0, now.Truncate(feedback.RestEvery).Add(feedback.RestEvery-30*time.Second).Sub(now)))
+}
+
+// pastARest waits until d after the next rest.
+func (b *bench) pastARest(d time.Duration) {
+	now := time.Now()
+	testbed.During(b.T, now.Truncate(feedback.RestEvery).Add(feedback.RestEvery+feedback.RestFor+d).Sub(now))
+}
+
+// noRestFor waits until no rest begins within d.
+func (b *bench) noRestFor(d time.Duration) {
+	now := time.Now()
+	switch into := now.Sub(now.Truncate(feedback.RestEvery)); {
+	case into < feedback.RestFor:
+		testbed.During(b.T, feedback.RestFor-into)
+	case into+d > feedback.RestEvery:
+		b.pastARest(0)
+	}
 }
 
 // because logs what holds a job back.

@@ -184,9 +184,15 @@ var ofTheCluster = []Mutant{
 	},
 	{
 		Name: "learn-from-own-harm", File: "replay/feedback/calm.go",
-		Old: "		if quiet && c.quiet || c.seen.IsZero() {\n", New: "		if true {\n",
+		Old: "	case !rest && (u.rested || len(u.took) >= calmNeeds):\n", New: "	case false:\n",
 		Why:    "what a broker takes while the job overruns it is taken for usual, and the job goes on",
 		Caught: room("replay/feedback", "TestBrokersAnswerAsUsual"),
+	},
+	{
+		Name: "learn-from-others-harm", File: "replay/feedback/calm.go",
+		Old: "	switch rest := into >= restDrains && into < restEnds; {\n", New: "	switch rest := into < 0; {\n",
+		Why:    "a node that begins while the others write takes what that does to a broker for usual, and goes on at everybody's expense",
+		Caught: room("replay/feedback", "TestWhoComesLateIsNoWorse"),
 	},
 	{
 		Name: "a-pace-for-nobody", File: "replay/throttle/meter.go",

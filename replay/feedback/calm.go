@@ -8,74 +8,99 @@ import (
 	"backstitch/replay/pace"
 )
 
-// What a broker usually takes is what it takes while the job hardly writes. That needs no number which fits near and far brokers alike, and it
-// is learned anew whenever the job was cut down to so little that others must be the reason. The idea is that of LEDBAT's base delay
-// (RFC 6817), but for two things: what is timed is no packet of the flow itself, so it does not grow with what is sent at a time; and the base is
-// a median and not a least, since one answer in many comes at once whatever the load.
+// What a broker usually takes is what it takes while the job rests. That needs no number which fits near and far brokers alike. It is LEDBAT's
+// base delay (RFC 6817), but for two things: what is timed is no packet of the flow itself, so it does not grow with what is sent at a time; and
+// the base is a median and not a least, since one answer in many comes at once whatever the load. What LEDBAT is known for, that who comes late takes
+// the queue of the others for usual, is mended as BBR's ProbeRTT mends it: all nodes rest at the same time. No word between them is
+// needed for that, the clock says when.
 
 const (
 	// busyTimes and busyMore bound what is as usual: half as much again, and what a scheduler adds to a tenth of the answers of an idle machine.
 	busyTimes = 1.5
 	busyMore  = 0.0005
-	// calmNeeds is how many readings tell what is usual, and calmKept how many of the newest do.
+	// calmNeeds is how many readings tell what is usual, and calmKept how many of the newest do: those of three rests.
 	calmNeeds = 3
-	calmKept  = 15
-	// calmAbove is what counts as hardly writing, in parts of the rate that a job begins with: it doubles in two looks and a half.
-	calmAbove = 1.5
+	calmKept  = 9
+
+	// RestEvery and RestFor are when jobs rest: at the beginning of each third minute of the clock, an eighteenth of the time.
+	RestEvery = 3 * time.Minute
+	RestFor   = 10 * time.Second
+	// Looks of a rest tell what is usual from restDrains on, since what was written before drains, and other clocks are behind; and if they begin
+	// before restEnds, since a look takes half of LookEvery, and other clocks are ahead.
+	restDrains = 2 * time.Second
+	restEnds   = 8 * time.Second
 )
+
+// resting says for how long it is a rest, 0 or less for none.
+func resting(now time.Time) time.Duration { return RestFor - intoRest(now) }
+
+// intoRest is how long ago the last rest began.
+func intoRest(now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() % int64(RestEvery))
+}
 
 var errLearning = errors.New("what is usual is being learned")
 
 // calm is what brokers usually take.
 type calm struct {
-	below float64 // bytes a second, up to which the job hardly writes
-	seen  time.Time
-	wrote float64 // since seen
-	quiet bool    // the time before seen was calm: what is in a broker drains for a while
-	took  map[string][]float64
+	seen time.Time
+	took map[string]*usual
 }
 
-// readings makes signals of what a look saw. It is called for each step, with what was spent since the one before.
-func (c *calm) readings(r *Reading, spent float64) (out []pace.Signal) {
-	c.wrote += spent
-	if r.At.After(c.seen) {
-		quiet := !c.seen.IsZero() && c.wrote <= c.below*r.At.Sub(c.seen).Seconds()
-		if quiet && c.quiet || c.seen.IsZero() {
-			c.note(r)
-		}
-		c.quiet = quiet || c.seen.IsZero()
-		c.seen, c.wrote = r.At, 0
-	}
+// usual is of one broker.
+type usual struct {
+	rested bool // readings are of rests, and not of a beginning
+	took   []float64
+}
+
+// readings makes signals of what a look saw. It is called for each step.
+func (c *calm) readings(r *Reading) (out []pace.Signal) {
+	fresh := r.At.After(c.seen)
+	c.seen = r.At
 	for broker, m := range r.Took {
 		s := pace.Signal{Kind: pace.Busy, Object: broker, At: r.At, Value: time.Duration(m.N).Seconds()}
-		switch usual, known := c.usual(broker); {
+		u := c.of(broker)
+		if m.Err == nil && fresh {
+			u.note(s.Value, intoRest(r.At))
+		}
+		switch {
 		case m.Err != nil:
 			s.Unseen = m.Err.Error()
-		case !known:
+		case !u.known():
 			s.Unseen = errLearning.Error()
 		default:
-			s.Limit = usual*busyTimes + busyMore
+			s.Limit = u.seconds()*busyTimes + busyMore
 		}
 		out = append(out, s)
 	}
 	return out
 }
 
-func (c *calm) note(r *Reading) {
-	for broker, m := range r.Took {
-		if m.Err != nil {
-			continue
-		}
-		all := append(c.took[broker], time.Duration(m.N).Seconds())
-		c.took[broker] = all[max(0, len(all)-calmKept):]
+func (c *calm) of(broker string) *usual {
+	u := c.took[broker]
+	if u == nil {
+		u = &usual{}
+		c.took[broker] = u
 	}
+	return u
 }
 
-// usual is the median of what a broker took, in seconds.
-func (c *calm) usual(broker string) (seconds float64, known bool) {
-	all := slices.Sorted(slices.Values(c.took[broker]))
-	if len(all) < calmNeeds {
-		return 0, false
+// note keeps the readings of rests. Until there is one, it keeps the first that there are: the job goes no faster before they say something.
+func (u *usual) note(seconds float64, into time.Duration) {
+	switch rest := into >= restDrains && into < restEnds; {
+	case rest && !u.rested:
+		u.rested, u.took = true, nil
+	case !rest && (u.rested || len(u.took) >= calmNeeds):
+		return
 	}
-	return all[len(all)/2], true
+	u.took = append(u.took, seconds)
+	u.took = u.took[max(0, len(u.took)-calmKept):]
+}
+
+func (u *usual) known() bool { return u.rested || len(u.took) >= calmNeeds }
+
+// seconds is the median; only of what is known.
+func (u *usual) seconds() float64 {
+	all := slices.Sorted(slices.Values(u.took))
+	return all[len(all)/2]
 }

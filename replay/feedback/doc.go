@@ -5,7 +5,7 @@
 //   - What the answers to a job's own requests say is listened to without asking for it. Whatever has to be asked for is asked for at most
 //     once in LookEvery for one target and what is looked at, by all jobs of a node together.
 //   - A signal that can not be seen is never taken for a good one: the rate does not rise, and the reason says why.
-//   - What a broker usually takes is learned from looks at which the job hardly wrote, and from no others.
+//   - What a broker usually takes is learned from looks at which all its nodes rested, and from no others once there are such.
 //   - A group is held against the least that it has lagged since this node works for the job, so what it lagged before is nobody's fault.
 //   - Every goroutine ends with the context of Run, which returns after them.
 //

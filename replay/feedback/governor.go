@@ -22,6 +22,7 @@ type Governor struct {
 	read    Reading          // the newest
 	least   map[pace.Kind]map[string]int64
 	calm    calm
+	rested  bool        // since the last step
 	slow    pace.Signal // the newest latency, zero for none
 	state   State
 }
@@ -78,10 +79,23 @@ func (g *Governor) begin(rules Rules, look *Look) {
 		cfg := rules.controller(look != nil)
 		g.control = pace.New(cfg)
 		g.state.FloorBytes = int64(cfg.Floor)
-		g.calm = calm{below: calmAbove * cfg.Start, took: map[string][]float64{}}
+		g.calm = calm{took: map[string]*usual{}}
 	}
-	g.meter.Pace(g.control.Rate())
+	g.pace(g.now())
 }
+
+// pace puts the rate in force, or the floor while the job rests, and returns what is.
+func (g *Governor) pace(now time.Time) float64 {
+	rate := g.control.Rate()
+	if g.rests(now) {
+		rate = min(rate, float64(g.state.FloorBytes))
+	}
+	g.meter.Pace(rate)
+	return rate
+}
+
+// rests says whether the job rests now: those do that ask brokers.
+func (g *Governor) rests(now time.Time) bool { return len(g.read.Took) > 0 && resting(now) > 0 }
 
 func (g *Governor) end() {
 	g.mu.Lock()
@@ -116,10 +130,11 @@ func (g *Governor) step() {
 	spent, held, waited := g.meter.Paced()
 	now := g.now()
 	signals := append(g.answers(now), g.readings()...)
-	signals = append(signals, g.calm.readings(&g.read, spent)...)
-	g.state.State = g.control.Step(now, pace.Input{Spent: spent, Held: held, Signals: signals})
+	signals = append(signals, g.calm.readings(&g.read)...)
+	g.state.State = g.control.Step(now, pace.Input{Spent: spent, Held: held, Rest: g.rested || g.rests(now), Signals: signals})
 	g.state.Waited, g.state.Signals = waited, signals
-	g.meter.Pace(g.state.Rate)
+	g.rested = g.rests(now)
+	g.state.Rate = g.pace(now)
 }
 
 // answers are the signals that the job's own requests brought.

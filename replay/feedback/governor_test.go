@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,8 @@ type world struct {
 	written int
 	asked   int // of written, at the look before
 	took    func(bytesPerSecond float64) time.Duration
+	beside  *world       // which writes to the same broker
+	rate    atomic.Int64 // bytes a second before the last look
 }
 
 func newWorld(t *testing.T, rules feedback.Rules, group bool) *world {
@@ -56,8 +59,13 @@ func (w *world) look(context.Context, func() time.Time) feedback.Reading {
 	defer w.mu.Unlock()
 	w.looked++
 	if w.took != nil {
-		n := w.took(float64(w.written-w.asked) * 1024 / feedback.LookEvery.Seconds())
+		rate := float64(w.written-w.asked) * 1024 / feedback.LookEvery.Seconds()
 		w.asked = w.written
+		w.rate.Store(int64(rate))
+		if w.beside != nil {
+			rate += float64(w.beside.rate.Load())
+		}
+		n := w.took(rate)
 		return feedback.Reading{Took: map[string]feedback.Measure{"1": {N: int64(n), Err: w.fails}}}
 	}
 	return feedback.Reading{Lags: map[string]feedback.Measure{"billing": {N: int64(w.lag), Err: w.fails}}}
@@ -94,6 +102,12 @@ func (w *world) state() feedback.State {
 		w.t.Error("the governor does not run")
 	}
 	return s
+}
+
+func (w *world) all() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return int64(w.written)
 }
 
 // over is how many records a second were written in d.
@@ -257,6 +271,7 @@ func hurried(calm time.Duration) func(float64) time.Duration {
 func TestBrokersAnswerAsUsual(t *testing.T) {
 	for _, calm := range []time.Duration{300 * time.Microsecond, 5 * time.Millisecond, 100 * time.Millisecond} { // idle, busy, far away
 		synctest.Test(t, func(t *testing.T) {
+			afterARest()
 			w := newWorld(t, feedback.Rules{}, true)
 			defer w.stop()
 			w.mu.Lock()
@@ -276,7 +291,68 @@ func TestBrokersAnswerAsUsual(t *testing.T) {
 	}
 }
 
-// What others do is not the job's fault for ever: once it hardly writes, what the broker takes then is usual.
+// Who begins while others write at full speed takes that for usual, until all rest.
+func TestWhoComesLateIsNoWorse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := newWorld(t, feedback.Rules{}, true)
+		defer first.stop()
+		first.mu.Lock()
+		first.took = hurried(2 * time.Millisecond)
+		first.mu.Unlock()
+		time.Sleep(4*time.Minute + 30*time.Second)
+		late := newWorld(t, feedback.Rules{}, true)
+		defer late.stop()
+		late.mu.Lock()
+		late.took, late.beside = hurried(2*time.Millisecond), first
+		late.mu.Unlock()
+		first.mu.Lock()
+		first.beside = late
+		first.mu.Unlock()
+		time.Sleep(30 * time.Minute)
+		const span = 9 * time.Minute
+		from := [2]int64{first.all(), late.all()}
+		time.Sleep(span)
+		var n [2]float64
+		for i, w := range []*world{first, late} {
+			n[i] = float64(w.all()-from[i]) / 1024 / span.Seconds()
+		}
+		// It answers as usual up to 7 MiB/s.
+		if sum := n[0] + n[1]; sum < 0.5*7 || sum > 1.15*7 || n[0] < 0.5*n[1] || n[1] < 0.5*n[0] {
+			t.Errorf("%.1f and %.1f MiB/s beside a broker that answers as usual up to 7", n[0], n[1])
+		}
+	})
+}
+
+// afterARest waits until the next rest is over.
+func afterARest() {
+	now := time.Now()
+	time.Sleep(now.Truncate(feedback.RestEvery).Add(feedback.RestEvery + feedback.RestFor).Sub(now))
+}
+
+func TestARestIsSaidAndKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		afterARest()
+		w := newWorld(t, feedback.Rules{}, true)
+		defer w.stop()
+		w.mu.Lock()
+		w.took = hurried(time.Millisecond)
+		w.mu.Unlock()
+		time.Sleep(feedback.RestEvery - feedback.RestFor - time.Second)
+		if s := w.state(); s.Rest || s.Rate < 2<<20 {
+			t.Errorf("before a rest: %.0f: %q", s.Rate, s.Text())
+		}
+		time.Sleep(2 * time.Second)
+		if n, s := w.over(feedback.RestFor-2*time.Second), w.state(); !s.Rest || s.Rate != feedback.DefaultFloor || n > 300 || !strings.Contains(s.Text(), "it rests for a moment") {
+			t.Errorf("in a rest: %d records a second, %.0f: %q", n, s.Rate, s.Text())
+		}
+		time.Sleep(2 * time.Second)
+		if s := w.state(); s.Rest || s.Rate < 2<<20 || s.Rate > 8<<20 {
+			t.Errorf("after a rest: %.0f: %q", s.Rate, s.Text())
+		}
+	})
+}
+
+// What others do is not the job's fault for ever: what the broker takes while it rests is usual.
 func TestABrokerThatIsBusyWithOthersIsSparedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, feedback.Rules{}, true)
@@ -290,7 +366,7 @@ func TestABrokerThatIsBusyWithOthersIsSparedOnce(t *testing.T) {
 		w.mu.Unlock()
 		time.Sleep(20 * time.Second)
 		s := w.state()
-		if n := w.over(5 * time.Second); n > 600 || s.Cuts[pace.Busy] == 0 || !strings.Contains(s.Text(), "broker 1 takes 20ms to answer, where 2ms is as usual while the job hardly writes") {
+		if n := w.over(5 * time.Second); n > 600 || s.Cuts[pace.Busy] == 0 || !strings.Contains(s.Text(), "broker 1 takes 20ms to answer, where 2ms is as usual while the job rests") {
 			t.Errorf("%d records a second beside a broker that is busy with others: %q", n, s.Text())
 		}
 		time.Sleep(3 * time.Minute)

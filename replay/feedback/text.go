@@ -13,6 +13,8 @@ func text(s *pace.State) string {
 	switch {
 	case !s.Bounded():
 		return ""
+	case s.Rest:
+		return "it rests for a moment, as all nodes do, to hear how brokers answer without it"
 	case s.Why.Kind == pace.None:
 		return "it began slowly, and nobody has suffered yet"
 	case s.Why.Unseen != "":
@@ -50,7 +52,7 @@ func what(s *pace.Signal) string {
 	case pace.Latency:
 		return fmt.Sprintf("one produce request in ten takes %s or longer (limit %s)", seconds(s.Value), seconds(s.Limit))
 	case pace.Busy:
-		return fmt.Sprintf("broker %s takes %s to answer, where %s is as usual while the job hardly writes", s.Object, fine(s.Value), fine(s.Limit))
+		return fmt.Sprintf("broker %s takes %s to answer, where %s is as usual while the job rests", s.Object, fine(s.Value), fine(s.Limit))
 	case pace.Throttled:
 		return fmt.Sprintf("brokers delayed requests by %s", seconds(s.Value))
 	case pace.SlowDown:

@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"maps"
 	"math"
 	"time"
 )
@@ -39,6 +40,7 @@ func DefaultConfig() Config {
 type Input struct {
 	Spent   float64 // bytes
 	Held    bool    // somebody waited for the rate
+	Rest    bool    // the rate was not in force: nothing is learned
 	Signals []Signal
 }
 
@@ -47,6 +49,7 @@ type State struct {
 	Rate    float64 // +Inf for no bound
 	Held    bool    // somebody waited for it since the step before
 	AtFloor bool
+	Rest    bool // the rate is not in force
 	// Why is the signal of the last cut, the one that is over its limit now, or one that can not be seen; None when it only began slowly.
 	Why Signal
 	// Now says that Why holds at this moment; otherwise it is over, and the rate is on its way up.
@@ -100,7 +103,11 @@ func (c *Controller) Step(now time.Time, in Input) State {
 		c.began, c.last, c.active, c.held = true, now, now, now
 	}
 	dt := now.Sub(c.last)
-	c.last = now
+	c.last, c.state.Rest = now, in.Rest
+	if in.Rest {
+		c.active = now
+		return c.state.clone()
+	}
 	c.measure(dt, in.Spent)
 	c.rest(now, in)
 	worst, unseen := c.judge(in.Signals)
@@ -123,12 +130,12 @@ func (c *Controller) Step(now time.Time, in Input) State {
 		c.state.Why = Signal{}
 	}
 	c.state.AtFloor = c.state.Rate <= c.cfg.Floor
-	out := c.state
-	out.Cuts = make(map[Kind]int64, len(c.state.Cuts))
-	for k, n := range c.state.Cuts {
-		out.Cuts[k] = n
-	}
-	return out
+	return c.state.clone()
+}
+
+func (s State) clone() State {
+	s.Cuts = maps.Clone(s.Cuts)
+	return s
 }
 
 // measure follows what is really spent, with the round trip as its memory.

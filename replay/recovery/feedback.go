@@ -89,7 +89,7 @@ func (f *Feedback) Text() string {
 		when = append(when, "a replica falls out of sync")
 	}
 	if f != nil && f.Brokers {
-		when = append(when, "a broker takes half as long again to answer as while the job hardly writes")
+		when = append(when, "a broker takes half as long again to answer as while the job rests")
 	}
 	if last := len(when) - 1; last > 0 {
 		when[last] = "or " + when[last]

@@ -30,7 +30,7 @@ type Spare struct {
 	ProduceLatency Duration `json:"produceLatency,omitempty"`
 	// Whether replicas of the target's topic are to stay in sync.
 	Replicas bool `json:"replicas,omitempty"`
-	// Whether the brokers that lead the target's topic are to answer as fast as they do while the job hardly writes. It needs no number, and spares all who use them.
+	// Whether the brokers that lead the target's topic are to answer as fast as they do while the job rests, 10 seconds every 3 minutes. It needs no number, and spares all who use them.
 	Brokers bool `json:"brokers,omitempty"`
 }
 
