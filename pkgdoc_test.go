@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +43,15 @@ func designs(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// TestEachRoomHasADesignDocument: rooms are the folders of README's layout.
+func TestEachRoomHasADesignDocument(t *testing.T) {
+	for _, room := range []string{"cmd", "cluster", "fsm", "partition", "replay", "storage", "chaos", "deploy"} {
+		if !slices.Contains(designs(t), filepath.Join(room, "DESIGN.md")) {
+			t.Errorf("%s has no DESIGN.md", room)
+		}
+	}
 }
 
 func TestDesignDocumentsHaveTheSameHeadings(t *testing.T) {
