@@ -7,25 +7,14 @@ import (
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
-	"backstitch/storage"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 )
 
 // The model is written from the promise. This test lets the real book answer, so that a promise that the product does not make
 // shows, and so does a book that forgets.
 func TestTheBookKeepsItsPromises(t *testing.T) {
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem(), Fatal: func(err error) { t.Error(err) }, CacheBytes: 1 << 20, MemTableBytes: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	m, err := fsm.Open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
+	real := fsmtest.Empty(t)
 	const seed = 1
 	random := rand.New(rand.NewPCG(seed, 0))
 	var now time.Duration
@@ -37,17 +26,13 @@ func TestTheBookKeepsItsPromises(t *testing.T) {
 		t.Helper()
 		requests++
 		env := fsm.Envelope{Actor: "test", UnixNanos: 1, RequestID: [16]byte{byte(requests >> 8), byte(requests), 1}}
-		b, err := fsm.Encode(env, cmd)
+		r, err := real.Propose(t.Context(), env, cmd)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, ok := m.Apply(&raft.Log{Index: m.Applied() + 1, Term: 1, Type: raft.LogCommand, Data: b}).(*fsm.Result)
-		if !ok {
-			t.Fatal(m.Err())
-		}
-		log = append(log, Entry{r.Index, cmd, *r})
+		log = append(log, Entry{r.Index, cmd, r})
 		acks = append(acks, Ack{RequestID: env.RequestID, Index: r.Index, What: fsm.OpName(cmd.Op())})
-		return *r
+		return r
 	}
 	apply(fsm.PutMember{Member: fsm.Member{ID: "a", Name: "a", MaxOp: 1000, Instance: [16]byte{1}, Role: fsm.RoleVoter}})
 	for range 300 {
@@ -80,7 +65,7 @@ func TestTheBookKeepsItsPromises(t *testing.T) {
 			answer(Outcome{Known: true, Code: apply(cmd).Code.String()})
 			continue
 		}
-		v := m.View()
+		v := real.Machine.View()
 		j, ok, err := v.Job(id)
 		if err != nil {
 			t.Fatal(err)
@@ -116,7 +101,7 @@ func TestTheBookKeepsItsPromises(t *testing.T) {
 	if found, grants, err := Leases(log); err != nil || len(found) != 0 || grants < 3 {
 		t.Errorf("leases: got %v, %d grants, %v, want no finding and some grants", found, grants, err)
 	}
-	v := m.View()
+	v := real.Machine.View()
 	defer v.Close()
 	book, err := BookOf(v)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestASubmissionLargerThanACommandRunsOnce(t *testing.T) {
 	if first.State != "running" || first.FillSlices != 3000 || first.Slices != 3000 {
 		t.Errorf("job: got %s with %d of %d slices, want running with 3000 of 3000", first.State, first.FillSlices, first.Slices)
 	}
-	if commands := node.index; commands < 4 {
+	if commands := node.Machine.Applied(); commands < 4 {
 		t.Errorf("%d commands: the submission was not split", commands)
 	}
 	for _, key := range []string{"k1", "k2"} { // the same request again, and the same plan in a new request
@@ -116,8 +116,8 @@ func TestAnIDThatThisNodeDoesNotKnowIsLeftToTheBook(t *testing.T) {
 	node := newFake(t)
 	var p client.Problem
 	w := ask(t, api(t, node), http.MethodPost, "/v1/jobs/bs-zzz/cancel", "", "{}", &p)
-	if w.Code != http.StatusNotFound || p.Code != client.CodeNotFound || node.index != 1 {
-		t.Errorf("cancel of an unknown id: got %d %s after %d proposals, want 404 %s after 1", w.Code, p.Code, node.index, client.CodeNotFound)
+	if w.Code != http.StatusNotFound || p.Code != client.CodeNotFound || node.Machine.Applied() != 1 {
+		t.Errorf("cancel of an unknown id: got %d %s after %d proposals, want 404 %s after 1", w.Code, p.Code, node.Machine.Applied(), client.CodeNotFound)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestABlockingReadAnswersOnceSomethingNewerIsApplied(t *testing.T) {
 		t.Errorf("blocking read: got %s, %q, want paused and the reason", got.State, got.Why)
 	}
 	// Nothing newer comes: the read ends with what is there.
-	latest := fmt.Sprint(node.machine.Applied())
+	latest := fmt.Sprint(node.Machine.Applied())
 	var same client.Job
 	if w := ask(t, h, http.MethodGet, "/v1/jobs/orders?index="+latest+"&wait=1ms", "", "", &same); w.Code != http.StatusOK || same.State != "paused" {
 		t.Errorf("wait without news: got %d %s", w.Code, same.State)

@@ -19,22 +19,19 @@ import (
 	"backstitch/cluster/inject"
 	"backstitch/cluster/quota"
 	"backstitch/fsm"
+	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
-	"backstitch/storage"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // fakeNode is a book without a group around it. It can be told to fail.
 type fakeNode struct {
-	machine *fsm.Machine
-	index   uint64
-	fail    error // of Propose
-	health  cluster.Health
-	status  cluster.Status
-	left    string // reason given to Leave
+	*fsmtest.Book
+	fail   error // of Propose
+	health cluster.Health
+	status cluster.Status
+	left   string // reason given to Leave
 
 	rates    [2]float64 // of every job
 	holdings []quota.Holding
@@ -43,39 +40,14 @@ type fakeNode struct {
 
 func newFake(t *testing.T) *fakeNode {
 	t.Helper()
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	machine, err := fsm.Open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &fakeNode{machine: machine}
+	return &fakeNode{Book: fsmtest.Empty(t)}
 }
 
-func (f *fakeNode) Propose(_ context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
+func (f *fakeNode) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
 	if f.fail != nil {
 		return fsm.Result{}, f.fail
 	}
-	data, err := fsm.Encode(env, cmd)
-	if err != nil {
-		return fsm.Result{}, err
-	}
-	f.index++
-	switch r := f.machine.Apply(&raft.Log{Index: f.index, Term: 1, Type: raft.LogCommand, Data: data}).(type) {
-	case *fsm.Result:
-		return *r, nil
-	case error:
-		return fsm.Result{}, r
-	default:
-		return fsm.Result{}, fmt.Errorf("apply returned %T", r)
-	}
+	return f.Book.Propose(ctx, env, cmd)
 }
 
 func (f *fakeNode) SetState(ctx context.Context, env fsm.Envelope, id string, state fsm.MemberState) (fsm.Result, error) {
@@ -86,13 +58,10 @@ func (f *fakeNode) ID() partition.NodeID                  { return "n1" }
 func (f *fakeNode) Name() string                          { return "node-a" }
 func (f *fakeNode) ClusterID() string                     { return "c1" }
 func (f *fakeNode) Leader() partition.NodeID              { return "n1" }
-func (f *fakeNode) View() (*fsm.View, error)              { return f.machine.View(), nil }
 func (f *fakeNode) Health() cluster.Health                { return f.health }
 func (f *fakeNode) Status(context.Context) cluster.Status { return f.status }
 func (f *fakeNode) Alive() map[partition.NodeID]bool      { return map[partition.NodeID]bool{"n1": true} }
-func (f *fakeNode) Wait(ctx context.Context, after uint64) (uint64, error) {
-	return f.machine.Wait(ctx, after)
-}
+
 func (f *fakeNode) Join(_ context.Context, addrs []string) (int, error) { return len(addrs), nil }
 func (f *fakeNode) Leave(_ context.Context, reason string) error        { f.left = reason; return nil }
 func (f *fakeNode) TransferLeadership(context.Context, string) (cluster.Transferred, error) {

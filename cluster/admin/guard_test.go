@@ -448,14 +448,14 @@ func TestTheFirstTokenOnceAndAgainWhenItIsLost(t *testing.T) {
 	if old, now := d.ask("GET", "/v1/jobs", root, "", nil).Code, d.ask("GET", "/v1/jobs", again, "", nil).Code; old != http.StatusUnauthorized || now != http.StatusOK {
 		t.Errorf("after a recovery: the old one %d, the new one %d; want 401, 200", old, now)
 	}
-	before := d.node.index
+	before := d.node.Machine.Applied()
 	for range 5 {
 		if w := d.ask("POST", "/v1/access/bootstrap", "", `{}`, nil); w.Code != http.StatusConflict {
 			t.Errorf("the same number again: %d", w.Code)
 		}
 	}
-	if d.node.index != before {
-		t.Errorf("strangers wrote %d entries", d.node.index-before)
+	if d.node.Machine.Applied() != before {
+		t.Errorf("strangers wrote %d entries", d.node.Machine.Applied()-before)
 	}
 }
 
@@ -591,7 +591,7 @@ func TestTokensAreNowhere(t *testing.T) {
 	seen.WriteString(d.ask("GET", "/v1/audit?limit=1000", d.root, "", nil).Body.String())
 	seen.WriteString(d.log.String())
 	var book bytes.Buffer
-	view := d.node.machine.View()
+	view := d.node.Machine.View()
 	defer view.Close()
 	if err := view.Dump(&book); err != nil {
 		t.Fatal(err)
@@ -619,17 +619,17 @@ func TestTokensAreNowhere(t *testing.T) {
 func TestRefusalsDoNotFillTheTrail(t *testing.T) {
 	d := opened(t)
 	d.roles(t, here)
-	before := d.node.index
+	before := d.node.Machine.Applied()
 	for range 50 {
 		d.ask("GET", "/v1/tokens", d.text["viewer "+here], "", nil)
 		d.ask("GET", "/v1/tokens", "", "", nil)
 	}
-	if got := d.node.index - before; got != 1 {
+	if got := d.node.Machine.Applied() - before; got != 1 {
 		t.Errorf("%d entries for 50 refusals of one kind, want 1", got)
 	}
 	d.now = d.now.Add(notePause)
-	if d.ask("GET", "/v1/tokens", d.text["viewer "+here], "", nil); d.node.index-before != 2 {
-		t.Errorf("%d entries a minute later, want 2", d.node.index-before)
+	if d.ask("GET", "/v1/tokens", d.text["viewer "+here], "", nil); d.node.Machine.Applied()-before != 2 {
+		t.Errorf("%d entries a minute later, want 2", d.node.Machine.Applied()-before)
 	}
 }
 

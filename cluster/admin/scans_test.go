@@ -134,7 +134,7 @@ func TestScansWaitForTheVersion(t *testing.T) {
 	node := newFake(t)
 	h := api(t, node)
 	w := ask(t, h, http.MethodPost, "/v1/scans", "", text(t, client.ScanSubmission{ID: "bs-scan", Order: someOrder}), nil)
-	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), client.CodeNeedsVersion) || node.index != 0 {
-		t.Errorf("got %d %s after %d commands, want a refusal without any", w.Code, w.Body, node.index)
+	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), client.CodeNeedsVersion) || node.Machine.Applied() != 0 {
+		t.Errorf("got %d %s after %d commands, want a refusal without any", w.Code, w.Body, node.Machine.Applied())
 	}
 }

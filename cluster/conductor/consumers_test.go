@@ -123,7 +123,7 @@ func TestAWaitGoesOnWithItsMarks(t *testing.T) {
 
 func (w *world) note(step string) fsm.StepNote {
 	w.t.Helper()
-	v := w.machine.View()
+	v := w.Machine.View()
 	defer v.Close()
 	f, g, _, err := v.Flow("fl-a")
 	if err != nil {

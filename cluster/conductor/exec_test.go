@@ -59,7 +59,7 @@ func (w *world) Exec(_ context.Context, on fsm.Member, o program.Order) (program
 
 // noteHere is the note of the step of a flow with one program. The caller holds mu.
 func (w *world) noteHere() fsm.StepNote {
-	v := w.machine.View()
+	v := w.Machine.View()
 	defer v.Close()
 	f, _, _, _ := v.Flow("fl-a")
 	n, _, err := v.StepNote(f, 0)

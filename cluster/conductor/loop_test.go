@@ -17,11 +17,9 @@ import (
 	"backstitch/cluster/turns"
 	"backstitch/fsm"
 	"backstitch/fsm/flow"
+	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
-	"backstitch/storage"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 	"go.uber.org/goleak"
 )
 
@@ -29,11 +27,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a book without a group around it, whose jobs are done as soon as they are started, and the strangers that steps call.
 type world struct {
-	t       *testing.T
-	machine *fsm.Machine
+	*fsmtest.Book
+	t *testing.T
 
-	mu    sync.Mutex
-	index uint64
+	mu sync.Mutex
 	// dies ends the leader around the given proposal, counted from 1: before it is applied, or after.
 	proposals, diesAt int
 	after             bool
@@ -65,43 +62,17 @@ func newWorld(t *testing.T) *world {
 // newWorldAt is newWorld at a cluster version.
 func newWorldAt(t *testing.T, version uint32) *world {
 	t.Helper()
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	machine, err := fsm.Open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w := &world{t: t, machine: machine, calls: map[string]int{}, done: map[string]int{}}
-	w.must(fsm.PutMember{Member: fsm.Member{ID: "a", Name: "a", Instance: [16]byte{1}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp}})
-	w.must(fsm.RaiseVersion{Version: version})
-	return w
-}
-
-func (w *world) View() (*fsm.View, error) { return w.machine.View(), nil }
-func (w *world) Wait(ctx context.Context, after uint64) (uint64, error) {
-	return w.machine.Wait(ctx, after)
+	return &world{Book: fsmtest.At(t, version), t: t, calls: map[string]int{}, done: map[string]int{}}
 }
 
 // apply is one entry of the log. The caller holds mu.
 func (w *world) apply(env fsm.Envelope, cmd fsm.Command) fsm.Result {
-	data, err := fsm.Encode(env, cmd)
+	r, err := w.Book.Propose(w.t.Context(), env, cmd)
 	if err != nil {
-		w.t.Error(err)
-	}
-	w.index++
-	r, ok := w.machine.Apply(&raft.Log{Index: w.index, Term: 1, Type: raft.LogCommand, Data: data}).(*fsm.Result)
-	if !ok {
-		w.t.Errorf("%s: the book is latched: %v", fsm.OpName(cmd.Op()), w.machine.Err())
+		w.t.Errorf("%s: %v", fsm.OpName(cmd.Op()), err)
 		return fsm.Result{Code: fsm.Invalid}
 	}
-	return *r
+	return r
 }
 
 func (w *world) must(cmd fsm.Command) {
@@ -135,7 +106,7 @@ func (w *world) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) 
 
 // work does all that active jobs have to do.
 func (w *world) work() {
-	v := w.machine.View()
+	v := w.Machine.View()
 	jobs, err := v.ActiveJobs()
 	if err = errors.Join(err, v.Close()); err != nil {
 		w.t.Error(err)
@@ -146,7 +117,7 @@ func (w *world) work() {
 		}
 		id := partition.SliceID{Job: j.ID}
 		epoch := partition.Epoch(0)
-		v := w.machine.View()
+		v := w.Machine.View()
 		st, _, err := v.SliceState(id)
 		if err = errors.Join(err, v.Close()); err != nil {
 			w.t.Error(err)
@@ -268,7 +239,7 @@ func (w *world) lead(d time.Duration) {
 
 func (w *world) flow(id fsm.FlowID) (fsm.Flow, map[string]flow.State) {
 	w.t.Helper()
-	v := w.machine.View()
+	v := w.Machine.View()
 	defer v.Close()
 	f, g, ok, err := v.Flow(id)
 	if err != nil || !ok {
@@ -570,7 +541,7 @@ func TestJobsOfStepsHaveTheirTerms(t *testing.T) {
 				_, states := w.flow("fl-a")
 				w.must(fsm.ApproveStep{Flow: "fl-a", Step: "fill", Attempt: states["fill"].Attempt})
 			}
-			v := w.machine.View()
+			v := w.Machine.View()
 			defer v.Close()
 			x, ok, err := v.Terms("bs-orders")
 			detected := time.Unix(0, x.DetectedUnixNanos)

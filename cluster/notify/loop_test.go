@@ -11,77 +11,35 @@ import (
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
-	"backstitch/storage"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 )
 
-// book is a real book without a group around it. It can be told to refuse proposals.
+// book is a book without a group around it. It can be told to refuse proposals.
 type book struct {
-	t       *testing.T
-	machine *fsm.Machine
-	mu      sync.Mutex
-	index   uint64
-	fail    error
+	*fsmtest.Book
+	t    *testing.T
+	mu   sync.Mutex
+	fail error
 }
 
 func newBook(t *testing.T) *book {
 	t.Helper()
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	machine, err := fsm.Open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	b := &book{t: t, machine: machine}
-	b.do(fsm.PutMember{Member: fsm.Member{ID: "a", Name: "a", Instance: [16]byte{1}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp}})
-	b.do(fsm.RaiseVersion{Version: fsm.LatestVersion})
-	return b
+	return &book{Book: fsmtest.New(t), t: t}
 }
 
-func (b *book) View() (*fsm.View, error) { return b.machine.View(), nil }
-func (b *book) Wait(ctx context.Context, after uint64) (uint64, error) {
-	return b.machine.Wait(ctx, after)
-}
-
-func (b *book) Propose(_ context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
+func (b *book) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fail != nil {
 		return fsm.Result{}, b.fail
 	}
-	data, err := fsm.Encode(env, cmd)
-	if err != nil {
-		return fsm.Result{}, err
-	}
-	b.index++
-	switch r := b.machine.Apply(&raft.Log{Index: b.index, Term: 1, Type: raft.LogCommand, Data: data}).(type) {
-	case *fsm.Result:
-		return *r, nil
-	case error:
-		return fsm.Result{}, r
-	default:
-		return fsm.Result{}, fmt.Errorf("apply returned %T", r)
-	}
+	return b.Book.Propose(ctx, env, cmd)
 }
 
 func (b *book) do(cmds ...fsm.Command) {
 	b.t.Helper()
-	for _, c := range cmds {
-		r, err := b.Propose(b.t.Context(), fsm.Envelope{Actor: "test", UnixNanos: at.UnixNano()}, c)
-		if err != nil || r.Code != fsm.OK {
-			b.t.Fatalf("%s: got %s %s, %v", fsm.OpName(c.Op()), r.Code, r.Object, err)
-		}
-	}
+	b.Must(fsm.Envelope{Actor: "test", UnixNanos: at.UnixNano()}, cmds...)
 }
 
 // put makes a dataset with endpoints that hear of starts.
@@ -104,7 +62,7 @@ func (b *book) start(id partition.JobID, name string) {
 
 func (b *book) delivery(name fsm.DatasetName, endpoint string) fsm.Delivery {
 	b.t.Helper()
-	v := b.machine.View()
+	v := b.Machine.View()
 	defer v.Close()
 	told, err := v.Deliveries(name)
 	if err != nil {
@@ -298,7 +256,7 @@ func TestADeadReceiverHoldsUpNobody(t *testing.T) {
 	if d := b.delivery("default/orders", "down"); d.Dropped != 2 || d.Sent != 0 || d.Why != "answered 503 Service Unavailable" {
 		t.Errorf("got %+v, want two dropped and why", d)
 	}
-	v := b.machine.View()
+	v := b.Machine.View()
 	defer v.Close()
 	if left, err := v.Waiting(); err != nil || len(left) != 0 {
 		t.Errorf("got %v, %v, want nothing left in the outbox", left, err)
@@ -326,7 +284,7 @@ func TestARefusedNoticeIsGivenUpAtOnce(t *testing.T) {
 func TestADatasetThatGoesAwayIsForgotten(t *testing.T) {
 	b := newBook(t)
 	b.put("default/orders", answering(t, func(w http.ResponseWriter, r *http.Request) {
-		v := b.machine.View()
+		v := b.Machine.View()
 		defer v.Close()
 		d, _, err := v.Dataset("default/orders")
 		if err != nil {
@@ -410,7 +368,7 @@ func TestEventsKnowWhereRunbooksAre(t *testing.T) {
 	b := newBook(t)
 	h := drive(t, b)
 	h.cfg.Runbooks = "https://docs.acme.com/runbooks"
-	v := b.machine.View()
+	v := b.Machine.View()
 	defer v.Close()
 	e, err := h.event(v, theDataset, notice(fsm.NoticeFailed, 300))
 	if err != nil {

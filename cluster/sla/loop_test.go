@@ -6,17 +6,14 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
-	"backstitch/storage"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 	"go.uber.org/goleak"
 )
 
@@ -24,34 +21,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a book without a group around it, and whoever leads.
 type world struct {
-	t       *testing.T
-	machine *fsm.Machine
+	*fsmtest.Book
+	t *testing.T
 
-	mu    sync.Mutex
-	index uint64
-	low   map[partition.JobID]float64 // what was measured; high is twice that
-	lost  bool                        // proposals are applied, and who made them does not hear of it
-	down  bool                        // proposals are not applied
+	low  map[partition.JobID]float64 // what was measured; high is twice that
+	lost bool                        // proposals are applied, and who made them does not hear of it
+	down bool                        // proposals are not applied
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	machine, err := fsm.Open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w := &world{t: t, machine: machine, low: map[partition.JobID]float64{}}
-	w.must(fsm.PutMember{Member: fsm.Member{ID: "a", Name: "a", Instance: [16]byte{1}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp}})
-	w.must(fsm.RaiseVersion{Version: fsm.LatestVersion})
+	w := &world{Book: fsmtest.New(t), t: t, low: map[partition.JobID]float64{}}
 	w.must(fsm.PutDataset{
 		Name: "default/orders", Document: []byte("{}"), Reference: fsm.Place{Name: "/a"}, Targets: []fsm.Place{{Name: "/b"}},
 		Endpoints: []fsm.Endpoint{{Name: "bus", Format: fsm.FormatCloudEvents, URL: "https://bus", On: 1<<fsm.NoticeAtRisk | 1<<fsm.NoticeMissed}},
@@ -59,39 +39,20 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) View() (*fsm.View, error) { return w.machine.View(), nil }
-
-func (w *world) apply(env fsm.Envelope, cmd fsm.Command) fsm.Result {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	data, err := fsm.Encode(env, cmd)
-	if err != nil {
-		w.t.Error(err)
-	}
-	w.index++
-	r, ok := w.machine.Apply(&raft.Log{Index: w.index, Term: 1, Type: raft.LogCommand, Data: data}).(*fsm.Result)
-	if !ok {
-		w.t.Fatalf("%s: the book is latched: %v", fsm.OpName(cmd.Op()), w.machine.Err())
-	}
-	return *r
-}
-
 func (w *world) must(cmd fsm.Command) {
 	w.t.Helper()
-	if r := w.apply(fsm.Envelope{Actor: "test", UnixNanos: time.Now().UnixNano()}, cmd); r.Code != fsm.OK || len(r.Refused) > 0 {
-		w.t.Fatalf("%s: got %s %s %v", fsm.OpName(cmd.Op()), r.Code, r.Object, r.Refused)
-	}
+	w.Must(fsm.Envelope{Actor: "test", UnixNanos: time.Now().UnixNano()}, cmd)
 }
 
-func (w *world) Propose(_ context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
+func (w *world) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
 	if w.down {
 		return fsm.Result{}, errors.New("no leader")
 	}
-	r := w.apply(env, cmd)
+	r, err := w.Book.Propose(ctx, env, cmd)
 	if w.lost {
 		return fsm.Result{}, errors.New("the outcome is not known")
 	}
-	return r, nil
+	return r, err
 }
 
 // lead runs a leader for so long. Its memory ends with it.
@@ -128,7 +89,7 @@ func (w *world) job(id partition.JobID, lock string, d time.Duration) {
 // told are the kinds of all notices of the dataset, in order.
 func (w *world) told() string {
 	w.t.Helper()
-	v := w.machine.View()
+	v := w.Machine.View()
 	defer v.Close()
 	notices, err := v.Notices("default/orders")
 	if err != nil {

@@ -6,38 +6,21 @@ import (
 	"testing"
 
 	"backstitch/fsm"
+	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
 	"backstitch/replay/report"
-	"backstitch/storage"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/raft"
 )
 
 // bookOf applies commands to a new book, each with the reason beside it.
 func bookOf(t *testing.T, reasons map[int]string, cmds ...fsm.Command) *fsm.View {
 	t.Helper()
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem(), Fatal: func(error) {}, CacheBytes: 1 << 20, MemTableBytes: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	m, err := fsm.Open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
+	book := fsmtest.Empty(t)
 	for i, cmd := range cmds {
-		b, err := fsm.Encode(fsm.Envelope{Actor: "leader:id0a", Reason: reasons[i], UnixNanos: int64(i) * 1e9}, cmd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, ok := m.Apply(&raft.Log{Index: uint64(i + 1), Term: 1, Type: raft.LogCommand, Data: b}).(*fsm.Result)
-		if !ok || r.Code != fsm.OK || len(r.Refused) > 0 {
-			t.Fatalf("command %d, %T: %+v", i, cmd, r)
-		}
+		book.Must(fsm.Envelope{Actor: "leader:id0a", Reason: reasons[i], UnixNanos: int64(i) * 1e9}, cmd)
 	}
-	v := m.View()
+	v := book.Machine.View()
 	t.Cleanup(func() { _ = v.Close() })
 	return v
 }

@@ -14,18 +14,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"backstitch/cluster/admin"
 	"backstitch/cluster/client"
 	"backstitch/fsm"
+	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
 	"backstitch/replay/regroup"
 	"backstitch/replay/sink"
-	"backstitch/storage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,26 +31,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // node is a book without a group around it, behind the real API.
 type node struct {
 	admin.Node
-	machine *fsm.Machine
-	index   uint64
+	book *fsmtest.Book
 }
 
 func (n *node) Leader() partition.NodeID                             { return "a" }
-func (n *node) View() (*fsm.View, error)                             { return n.machine.View(), nil }
+func (n *node) View() (*fsm.View, error)                             { return n.book.View() }
 func (n *node) Wait(_ context.Context, after uint64) (uint64, error) { return after + 1, nil }
 func (n *node) RefusesAPI() bool                                     { return false }
 
-func (n *node) Propose(_ context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
-	data, err := fsm.Encode(env, cmd)
-	if err != nil {
-		return fsm.Result{}, err
-	}
-	n.index++
-	r, ok := n.machine.Apply(&raft.Log{Index: n.index, Term: 1, Type: raft.LogCommand, Data: data}).(*fsm.Result)
-	if !ok {
-		return fsm.Result{}, n.machine.Err()
-	}
-	return *r, nil
+func (n *node) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
+	return n.book.Propose(ctx, env, cmd)
 }
 
 // world is a book, a Kafka that knows nothing but where groups stand, and files.
@@ -67,16 +55,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem(), MemTableBytes: 256 << 10, CacheBytes: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	m, err := fsm.Open(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, node: &node{machine: m}, groups: &groups{at: map[string]int{"billing@orders": 150, "fraud@orders": 7}}, void: map[string]bool{}}
+	w := &world{t: t, node: &node{book: fsmtest.New(t)}, groups: &groups{at: map[string]int{"billing@orders": 150, "fraud@orders": 7}}, void: map[string]bool{}}
 	api, err := admin.New(admin.Config{Logger: slog.New(slog.DiscardHandler), Clock: time.Now, Gatherer: prometheus.NewRegistry()}, w.node)
 	if err != nil {
 		t.Fatal(err)
@@ -89,8 +68,6 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Client.Close)
-	w.apply(fsm.PutMember{Member: fsm.Member{ID: "a", Name: "a", Instance: [16]byte{1}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp}})
-	w.apply(fsm.RaiseVersion{Version: fsm.LatestVersion})
 	return w
 }
 
