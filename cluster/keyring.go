@@ -124,6 +124,9 @@ func (n *Node) ChangeKeyring(ctx context.Context, env fsm.Envelope, change Keyri
 	if err != nil {
 		return KeyringChanged{}, err
 	}
+	if !slices.ContainsFunc(members, func(m fsm.Member) bool { return string(m.ID) == n.id }) {
+		return KeyringChanged{}, fmt.Errorf("%w: this node does not have itself in its book yet", ErrNotReady)
+	}
 	held := eachMember(members, func(m fsm.Member) heldRing { return n.fetchRing(ctx, m) })
 	base, err := n.newestRing(held)
 	if err != nil {
@@ -156,6 +159,10 @@ func (n *Node) ChangeKeyring(ctx context.Context, env fsm.Envelope, change Keyri
 	}
 	if res.Code != fsm.OK {
 		return KeyringChanged{}, fmt.Errorf("%w: the book refused it: code %d %s", ErrRefused, res.Code, res.Object)
+	}
+	// The book here may have been behind when it was asked who is a member. It has come to the note now; whoever is new gets the whole ring.
+	if members, err = n.ringMembers(); err != nil {
+		return KeyringChanged{}, err
 	}
 	next.Revision = max(res.Index, base.Revision+1)
 	out.Revision = next.Revision

@@ -257,6 +257,46 @@ func TestANodeThatWasDownWhileKeysChangedComesBack(t *testing.T) {
 	})
 }
 
+// A living node does not have the key, since its file never had it: the key is not used, the answer names the node, and the list says who has what.
+func TestAKeyIsNotUsedBeforeEverybodyHasIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, key := certificates(t, time.Now()), member.NewKey()
+		text, err := os.ReadFile(filepath.Join(dir, "gossip.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		two := filepath.Join(dir, "two.key")
+		if err := os.WriteFile(two, append(text, key.Secret()+"\n"...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := member.ReadKeys(two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := clustertest.New(t, 3)
+		c.Configure = func(i int, conf *cluster.Config) {
+			secure(dir)(i, conf)
+			if i != 2 {
+				conf.GossipKeyFile = two
+			}
+		}
+		c.StartAll()
+		waitVersion(c)
+		before := map[string][]member.Key{"node-a": keys, "node-b": keys, "node-c": keys[:1]}
+		wantRings(t, c, before)
+		use := cluster.KeyringChange{Change: fsm.KeyringUse, Fingerprint: key.Fingerprint()}
+		for _, m := range c.Members() {
+			wantRefused(t, "use through "+m.Name, m, use, cluster.CodeKeyring, "node-c does not have "+key.Fingerprint())
+		}
+		wantRings(t, c, before)
+		if out := mustChange(t, c.Member(2), cluster.KeyringChange{Change: fsm.KeyringInstall, Key: key}); !out.Changed {
+			t.Errorf("installed where it was missing: no change")
+		}
+		mustChange(t, c.Member(2), use)
+		wantRings(t, c, all(c, key, keys[0]))
+	})
+}
+
 // A cut falls into the middle of a change: those that it reached have it, the same change once more goes on, and nothing is lost of what was said to be done.
 func TestAChangeThatWasCutShortIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

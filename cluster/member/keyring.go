@@ -172,3 +172,20 @@ func setKeys(ring *memberlist.Keyring, keys []Key) error {
 		}
 	}
 }
+
+// CreateKeyFile writes a new key into a new file that only its owner may read, and makes it durable.
+func CreateKeyFile(path string) (Key, error) {
+	key := NewKey()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	_, err = io.WriteString(f, key.Secret()+"\n")
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return key, nil
+}
