@@ -48,6 +48,8 @@ const (
 	CodeJoinRefused  = "BST-E0411"
 	CodeProtected    = "BST-E0412" // faults are injected on purpose only in staging and dev
 	CodeProofKey     = "BST-E0413" // the file with the proof key can not be used
+	CodeKeyring      = "BST-E0420" // keys of gossip are not changed so
+	CodeNoKey        = "BST-E0421" // no member has such a key of gossip
 	CodeProgram      = "BST-E1212" // a node does not run a program for a flow
 )
 

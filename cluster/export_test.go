@@ -17,3 +17,6 @@ func (n *Node) AsFailure(err error) *wire.Failure { return n.asFailure(err) }
 
 // Fatal is what storage calls when the disk failed.
 func (n *Node) Fatal(err error) { n.fatal(err) }
+
+// ServeKeyring is what a node answers to another one that has shown its certificate.
+func (n *Node) ServeKeyring(req wire.Message) (wire.Message, error) { return n.serveKeyring(true, req) }

@@ -83,6 +83,7 @@ type Node struct {
 	id       string
 	identity storage.Identity
 	instance [16]byte
+	ring     *member.Ring // of keys of gossip; nil without encryption
 	gossip   *member.Gossip
 	mux      *mux
 	pool     *wire.Pool
@@ -119,6 +120,7 @@ type Node struct {
 	slots   chan struct{} // bounds proposals in flight
 
 	restores sync.Mutex // one restore at a time
+	rings    sync.Mutex // one change of keys at a time
 }
 
 // Phase is how far a node has come.

@@ -87,13 +87,20 @@ func (n *Node) stopped(why error) {
 
 // assemble makes what needs the node's id.
 func (n *Node) assemble() error {
+	if n.cfg.GossipKeyFile != "" {
+		ring, err := member.OpenRing(n.fs, n.cfg.DataDir, n.cfg.GossipKeyFile, n.log)
+		if err != nil {
+			return &Error{Code: CodeGossip, Object: n.cfg.GossipKeyFile, Kind: ErrConfig, Cause: err, Hint: "backstitch cluster ca DIR"}
+		}
+		n.ring = ring
+	}
 	conf := member.Config{
 		Meta: member.Meta{
 			Cluster: n.mark.Cluster, ID: n.id, Name: n.cfg.Name, Instance: n.instance, RPCAddr: n.cfg.advertise(), APIAddr: n.cfg.APIAddr,
 			Role: uint8(n.cfg.Role), Zone: n.cfg.Zone, Version: n.cfg.Version, MaxOp: fsm.MaxOp, Expect: uint8(n.cfg.BootstrapExpect),
 		},
 		BindAddr: n.cfg.GossipBindAddr, AdvertiseAddr: n.cfg.gossipAdvertise(), RetryJoin: n.cfg.RetryJoin,
-		KeyFile: n.cfg.GossipKeyFile, Timings: n.cfg.Gossip, Clock: n.deps.Clock, Logger: n.log, Transport: n.deps.Gossip,
+		Ring: n.ring, Timings: n.cfg.Gossip, Clock: n.deps.Clock, Logger: n.log, Transport: n.deps.Gossip,
 	}
 	if n.hurts != nil {
 		conf.Wrap = func(t memberlist.Transport) memberlist.Transport { return n.hurts.Gossip(t) }
@@ -167,6 +174,7 @@ func (n *Node) takePart(ctx context.Context) error {
 	}()
 	loop("join", n.keepJoining)
 	loop("watch", n.keepHouse)
+	loop("gossip keys", n.keepKeys)
 	loop("measure", n.measure)
 
 	<-ctx.Done()
@@ -285,7 +293,6 @@ func (n *Node) keepHouse(ctx context.Context) error {
 	tick := time.NewTicker(housekeeping)
 	defer tick.Stop()
 	var peers map[string]string
-	keys := ""
 	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
@@ -300,12 +307,6 @@ func (n *Node) keepHouse(ctx context.Context) error {
 		}
 		if turn%25 != 0 {
 			continue
-		}
-		if err := n.gossip.ReloadKeys(); err == nil {
-			keys = ""
-		} else if err.Error() != keys {
-			keys = err.Error()
-			n.log.Warn("gossip keys are not usable, keeping the old ones", "err", err)
 		}
 		next, err := n.peerAddresses()
 		if err != nil {

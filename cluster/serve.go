@@ -67,8 +67,11 @@ func (n *Node) vetted(ctx context.Context, c *muxConn, req wire.Message) (wire.M
 		return nil, &wire.Failure{Reason: wire.OtherCluster, Code: CodeOtherCluster,
 			Text: fmt.Sprintf("%s is of cluster %s, %s of %s", from.Name, from.Cluster, n.cfg.Name, ours), Hint: "check --retry-join"}
 	}
-	if r, ok := req.(*wire.Restore); ok {
+	switch r := req.(type) {
+	case *wire.Restore:
 		return n.serveRestore(ctx, c, r)
+	case *wire.Keyring, *wire.PutKeyring:
+		return n.serveKeyring(c.peerName != "", r)
 	}
 	return n.answer(ctx, req)
 }

@@ -48,6 +48,11 @@ func TestTokensPoliciesAndConsentsKeepTheirRules(t *testing.T) {
 		{"token:root", 1, PutAccessPolicy{Name: BootstrapPolicy}, WrongState, "first token"},
 		{"token:k1", 1, NoteRefusal{Verb: "put-access-policy", Namespace: "*", Needs: AccessAdmin}, NotAllowed, "needs admin"},
 
+		// Keys of gossip are noted by their fingerprints.
+		{"token:k1", 1, NoteKeyring{Change: KeyringUse, Key: "9b2c00112233445566778899aabbccdd"}, OK, ""},
+		{"token:k1", 1, NoteKeyring{Change: 4, Key: "9b2c00112233445566778899aabbccdd"}, Invalid, "change 4"},
+		{"token:k1", 1, NoteKeyring{Change: KeyringUse, Key: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}, Invalid, "is not 32 hexadecimal digits"},
+
 		// Two people.
 		{"token:k1", 1, PutConsent{ID: "w", Verb: "void-job", Namespace: "shop"}, OK, ""},
 		{"token:k1", 1, PutConsent{ID: "w", Say: true}, NotAllowed, "asked for by token:k1"},

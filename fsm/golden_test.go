@@ -91,6 +91,7 @@ var goldenCommands = []Command{
 	CreateToken{Accessor: "k3f9x2m7qa", Hash: [32]byte{1, 31: 2}, Namespaces: []string{"payments"}, Role: AccessOperator, ExpiresUnixNanos: 1_700_000_000_000_000_020},
 	EndToken{Accessor: "k3f9x2m7qa", Expired: true}, PutAccessPolicy{Name: "oncall", Subject: "cert:ann", Role: AccessApprover, Namespace: "payments"},
 	BootstrapAccess{Accessor: "k3f9x2m7qa", Hash: [32]byte{1, 31: 2}, Seen: 300}, NoteRefusal{Verb: "cancel-job", Namespace: "payments", Needs: AccessOperator},
+	NoteKeyring{Change: KeyringUse, Key: "9b2c00112233445566778899aabbccdd", Forced: true},
 	PutConsent{ID: "9b2c", Say: true, Verb: "void-job", Object: "bs-7f3k2m", Namespace: "payments"},
 	RecordProof{goldenProof}, PutProofKey{Key: [32]byte{6, 31: 7}, Replaces: [32]byte{5, 31: 8}},
 	SaveLedger{Slice: goldenSlice, Owner: "a", Epoch: 3, Windows: []Window{goldenWindow}}, RaiseVersion{2}, CompareDigest{Index: 70_000, Digest: [32]byte{3, 31: 4}},

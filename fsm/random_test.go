@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,7 +210,7 @@ func (g *generator) command() Command {
 // access makes and ends tokens, gives roles, and asks for a yes and says it.
 func (g *generator) access() Command {
 	accessor, hash := fmt.Sprintf("k%d", g.r.IntN(6)), [32]byte{1, byte(g.r.IntN(9))}
-	switch g.r.IntN(6) {
+	switch g.r.IntN(7) {
 	case 0:
 		return BootstrapAccess{Accessor: accessor, Hash: hash, Seen: uint64(g.r.IntN(2))}
 	case 1:
@@ -220,6 +221,8 @@ func (g *generator) access() Command {
 		return PutAccessPolicy{Name: fmt.Sprintf("p%d", g.r.IntN(3)), Subject: []string{TokenSubject(accessor), "cert:a"}[g.r.IntN(2)], Role: AccessRole(g.r.IntN(5)), Namespace: "n"}
 	case 4:
 		return NoteRefusal{Verb: "cancel-job", Namespace: "n", Needs: AccessOperator}
+	case 5:
+		return NoteKeyring{Change: KeyringChange(g.r.IntN(5)), Key: strings.Repeat(string("0afg"[g.r.IntN(4)]), 31+g.r.IntN(2)), Forced: g.r.IntN(2) == 0}
 	}
 	return PutConsent{ID: fmt.Sprintf("w%d", g.r.IntN(3)), Say: g.r.IntN(2) == 0, Verb: "void-job", Object: string(g.job()), Namespace: "n"}
 }

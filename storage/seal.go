@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -57,13 +58,23 @@ func ReadFile(fs vfs.FS, path string) ([]byte, error) {
 }
 
 // WriteFile makes path hold body, or leaves it as it was: it writes beside it, syncs, renames and syncs the directory.
-func WriteFile(fs vfs.FS, path string, body []byte) error {
+func WriteFile(fs vfs.FS, path string, body []byte) error { return writeFile(fs, path, body, false) }
+
+// WriteSecret is WriteFile for what only the owner of the process may read. The mode is set before the first byte is written.
+func WriteSecret(fs vfs.FS, path string, body []byte) error { return writeFile(fs, path, body, true) }
+
+func writeFile(fs vfs.FS, path string, body []byte, secret bool) error {
 	temp := path + ".tmp"
 	f, err := fs.Create(temp, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(body)
+	if fd := f.Fd(); secret && fd != vfs.InvalidFd { // there are no modes in memory
+		err = syscall.Fchmod(int(fd), 0o600)
+	}
+	if err == nil {
+		_, err = f.Write(body)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -47,6 +47,50 @@ var ofTheCluster = []Mutant{
 		Caught: room("cmd/backstitch/supervise", "TestTheWatchdogIsFedWhileTheBookGetsOn"),
 	},
 
+	// The keys of gossip.
+	{
+		Name: "gossip-in-the-open", File: "cluster/member/gossip.go",
+		Old: "		conf.Keyring = g.cfg.Ring.live\n", New: "		conf.Keyring, conf.GossipVerifyIncoming = g.cfg.Ring.live, false\n",
+		Why:    "whoever has no key is believed what he says of nodes",
+		Caught: room("cluster/member", "TestGossipInTheOpenOrUnderAnotherKeyIsRefused"),
+	},
+	{
+		Name: "use-what-some-lack", File: "cluster/keyring.go",
+		Old: "case change.Change == fsm.KeyringUse && !slices.Contains(prints, key):", New: "case false:",
+		Why:    "a key encrypts that a living node does not have, which then hears of nobody",
+		Caught: room("cluster", "TestAKeyIsNotUsedBeforeEverybodyHasIt"),
+	},
+	{
+		Name: "remove-what-encrypts", File: "cluster/keyring.go",
+		Old: "case change.Change == fsm.KeyringRemove && len(prints) > 0 && prints[0] == key:", New: "case false:",
+		Why:    "the key in use is taken from everybody",
+		Caught: room("cluster", "TestChangesOfKeysThatAreRefused"),
+	},
+	{
+		Name: "keys-in-the-open", File: "cluster/keyring.go",
+		Old: "if withKeys && !secure {", New: "if false {",
+		Why:    "whoever reaches the port and names a member is given the keys",
+		Caught: room("cluster", "TestWithoutTLSKeysStayWhereTheyAre"),
+	},
+	{
+		Name: "keys-are-not-made-up-for", File: "cluster/keyring.go",
+		Old: "if err != nil || reply.Revision <= own {", New: "if err != nil || reply.Revision != own {",
+		Why:    "a node that was down while keys were changed stays alone",
+		Caught: room("cluster", "TestANodeThatWasDownWhileKeysChangedComesBack"),
+	},
+	{
+		Name: "ring-used-before-durable", File: "cluster/member/ring.go",
+		Old: "	if err := r.keep(next, seed); err != nil {\n		return err\n	}\n	return setKeys(r.live, next.Keys)\n", New: "	return errors.Join(setKeys(r.live, next.Keys), r.keep(next, seed))\n",
+		Why:    "after a power cut a node does not have the key that it used",
+		Caught: room("cluster/member", "TestARingThatCanNotBeWrittenIsNotUsed"),
+	},
+	{
+		Name: "answer-repeats-the-key", File: "cluster/admin/problem.go",
+		Old: `secret := ctx != nil && ctx.Operation() != nil && ctx.Operation().OperationID == "install-gossip-key"`, New: "secret := ctx == nil",
+		Why:    "a key that was handed in with a mistake stands in the answer, and in whatever logs those",
+		Caught: room("cluster/admin", "TestAnInstalledKeyIsNotRepeated"),
+	},
+
 	// Who may do what.
 	{
 		Name: "expired-token-let-in", File: "fsm/op042_end_token.go",

@@ -36,6 +36,8 @@ type fakeNode struct {
 	rates    [2]float64 // of every job
 	holdings []quota.Holding
 	paces    []quota.Pace
+	rings    []cluster.KeyringNode
+	turned   []cluster.KeyringChange
 }
 
 func newFake(t *testing.T) *fakeNode {
@@ -89,6 +91,18 @@ func (f *fakeNode) MayExec(_ context.Context, node, program string) error {
 		return nil
 	}
 	return &cluster.Error{Code: cluster.CodeProgram, Object: "program " + program, Kind: conductor.ErrRefused, Cause: errors.New("node " + node + " does not allow it"), Hint: "exec.allow"}
+}
+func (f *fakeNode) Keyring(context.Context) ([]cluster.KeyringNode, error) { return f.rings, nil }
+func (f *fakeNode) ChangeKeyring(ctx context.Context, env fsm.Envelope, change cluster.KeyringChange) (cluster.KeyringChanged, error) {
+	if f.turned = append(f.turned, change); f.fail != nil {
+		return cluster.KeyringChanged{}, f.fail
+	}
+	print := change.Fingerprint
+	if change.Key != nil {
+		print = change.Key.Fingerprint()
+	}
+	res, err := f.Propose(ctx, env, fsm.NoteKeyring{Change: change.Change, Key: print, Forced: change.Force})
+	return cluster.KeyringChanged{Key: print, Changed: true, Revision: res.Index, Nodes: f.rings}, err
 }
 func (f *fakeNode) protected() error {
 	return &cluster.Error{Code: cluster.CodeProtected, Object: "node node-a", Kind: cluster.ErrProtected,

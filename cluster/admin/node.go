@@ -38,6 +38,8 @@ type Node interface {
 	Hurts() ([]inject.Active, error)
 	Heal(id, by string) (int, error)
 	RefusesAPI() bool
+	Keyring(ctx context.Context) ([]cluster.KeyringNode, error)
+	ChangeKeyring(ctx context.Context, env fsm.Envelope, change cluster.KeyringChange) (cluster.KeyringChanged, error)
 	MayExec(ctx context.Context, node, program string) error
 }
 

@@ -137,6 +137,10 @@ func (s *Server) failed(err error) error {
 		return newProblem(http.StatusTooManyRequests, client.CodeTooLarge, inject.ErrTooMany.Error(), "", "DELETE /v1/chaos/faults heals all of them")
 	case errors.Is(err, cluster.ErrProtected) && errors.As(err, &fault):
 		return newProblem(http.StatusForbidden, fault.Code, fault.Object+" "+fault.Kind.Error(), fault.Cause.Error(), fault.Hint)
+	case errors.As(err, &fault) && fault.Code == cluster.CodeNoKey:
+		return newProblem(http.StatusNotFound, fault.Code, "no such "+fault.Object, fault.Cause.Error(), fault.Hint)
+	case errors.As(err, &fault) && fault.Code == cluster.CodeKeyring:
+		return newProblem(http.StatusConflict, fault.Code, "the "+fault.Object+" were not changed", fault.Cause.Error(), fault.Hint)
 	case errors.Is(err, cluster.ErrRefused) && !errors.As(err, &fault):
 		return newProblem(http.StatusConflict, client.CodeWrongState, "not possible now", err.Error(), "backstitch cluster status")
 	case errors.As(err, &fault):
@@ -146,7 +150,7 @@ func (s *Server) failed(err error) error {
 }
 
 // validation turns huma's own error model, written when a request does not fit its schema, into ours.
-func validation(_ huma.Context, _ string, v any) (any, error) {
+func validation(ctx huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
@@ -159,7 +163,12 @@ func validation(_ huma.Context, _ string, v any) (any, error) {
 		code = client.CodeTooLarge
 	}
 	out := newProblem(m.Status, code, m.Title, m.Detail, "the schema is at /v1/openapi.json")
+	// What did not fit is repeated, but where it may be a key.
+	secret := ctx != nil && ctx.Operation() != nil && ctx.Operation().OperationID == "install-gossip-key"
 	for _, e := range m.Errors {
+		if secret {
+			e.Value = nil
+		}
 		out.Errors = append(out.Errors, client.ProblemField{Message: e.Message, Location: e.Location, Value: e.Value})
 	}
 	return out, nil

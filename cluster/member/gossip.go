@@ -24,7 +24,7 @@ type Config struct {
 	BindAddr      string // host:port
 	AdvertiseAddr string // host:port
 	RetryJoin     []string
-	KeyFile       string // "" for no encryption
+	Ring          *Ring // nil for no encryption
 	Timings       Timings
 	Clock         func() time.Time
 	Logger        *slog.Logger
@@ -47,11 +47,10 @@ var ErrNotRunning = errors.New("gossip is not running")
 
 // Gossip is this node's part in the rumour.
 type Gossip struct {
-	cfg   Config              // immutable
-	ring  *memberlist.Keyring // nil without encryption
-	up    chan struct{}       // closed once the port is open
-	kick  chan struct{}       // asks Run to tell the others about a change of meta
-	joins sync.WaitGroup      // calls of the library that nobody waits for any more
+	cfg   Config         // immutable
+	up    chan struct{}  // closed once the port is open
+	kick  chan struct{}  // asks Run to tell the others about a change of meta
+	joins sync.WaitGroup // calls of the library that nobody waits for any more
 
 	mu       sync.Mutex
 	list     *memberlist.Memberlist // nil unless running
@@ -62,7 +61,7 @@ type Gossip struct {
 	ignored  uint64
 }
 
-// New checks cfg and reads the key file. It starts nothing.
+// New checks cfg. It starts nothing.
 func New(cfg Config) (*Gossip, error) {
 	if _, err := cfg.Meta.Encode(); err != nil {
 		return nil, err
@@ -70,15 +69,6 @@ func New(cfg Config) (*Gossip, error) {
 	g := &Gossip{
 		cfg: cfg, meta: cfg.Meta, up: make(chan struct{}), kick: make(chan struct{}, 1),
 		peers: map[string]Peer{}, changed: make(chan struct{}),
-	}
-	if cfg.KeyFile != "" {
-		keys, err := ReadKeys(cfg.KeyFile)
-		if err != nil {
-			return nil, err
-		}
-		if g.ring, err = memberlist.NewKeyring(keys[1:], keys[0]); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrKey, err)
-		}
 	}
 	return g, nil
 }
@@ -256,18 +246,6 @@ func (g *Gossip) Update(change func(*Meta)) error {
 	return nil
 }
 
-// ReloadKeys reads the key file again. The old keys stay in use if the file is not usable.
-func (g *Gossip) ReloadKeys() error {
-	if g.ring == nil {
-		return nil
-	}
-	keys, err := ReadKeys(g.cfg.KeyFile)
-	if err != nil {
-		return err
-	}
-	return setKeys(g.ring, keys)
-}
-
 func (g *Gossip) running() *memberlist.Memberlist {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -283,7 +261,9 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	// A packet holds a few hundred bytes, and the library makes a table of 64 KiB to compress each. Compressed ones are understood.
 	conf.EnableCompression = false
 	conf.Transport = g.cfg.Transport
-	conf.Keyring = g.ring
+	if g.cfg.Ring != nil {
+		conf.Keyring = g.cfg.Ring.live
+	}
 	d := &delegate{g: g}
 	conf.Delegate, conf.Events, conf.Alive, conf.Conflict = d, d, d, d
 	conf.Logger = log.New(&logWriter{g.cfg.Logger}, "", 0)

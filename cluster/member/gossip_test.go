@@ -2,9 +2,12 @@ package member_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"backstitch/cluster/clustertest"
 	"backstitch/cluster/member"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/memberlist"
 )
 
@@ -30,13 +34,19 @@ type node struct {
 
 func start(t *testing.T, net *clustertest.Network, host string, m member.Meta, join ...string) *node {
 	t.Helper()
+	return startKeyed(t, net, host, m, nil, join...)
+}
+
+// startKeyed is start with keys.
+func startKeyed(t *testing.T, net *clustertest.Network, host string, m member.Meta, ring *member.Ring, join ...string) *node {
+	t.Helper()
 	net.Up(host)
 	transport, err := net.Gossip(host, 7422)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g, err := member.New(member.Config{
-		Meta: m, BindAddr: host + ":7422", AdvertiseAddr: host + ":7422", RetryJoin: join, Timings: member.DefaultTimings(),
+		Meta: m, BindAddr: host + ":7422", AdvertiseAddr: host + ":7422", RetryJoin: join, Ring: ring, Timings: member.DefaultTimings(),
 		Clock: time.Now, Logger: slog.New(slog.DiscardHandler), Transport: transport,
 	})
 	if err != nil {
@@ -180,6 +190,75 @@ func TestForgedAndForeignNodesAreIgnored(t *testing.T) {
 		net.Send("127.0.0.1:7422", []byte("\x04 is the type of an alive message, and this is none"))
 		<-time.After(time.Second)
 	})
+}
+
+// Whoever has no key of the ring is not heard, however right his words are, by packet or by stream; and it costs those that have one nothing.
+func TestGossipInTheOpenOrUnderAnotherKeyIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := clustertest.NewNetwork()
+		old, key := member.NewKey(), member.NewKey()
+		a := startKeyed(t, net, "127.0.0.1", meta("a"), ringOf(t, old, key))
+		b := startKeyed(t, net, "127.0.0.2", meta("b"), ringOf(t, key, old), "127.0.0.1:7422") // in the middle of a rotation
+		open := start(t, net, "127.0.0.3", meta("open"), "127.0.0.1:7422", "127.0.0.2:7422")
+		stranger := startKeyed(t, net, "127.0.0.4", meta("stranger"), ringOf(t, member.NewKey()), "127.0.0.1:7422", "127.0.0.2:7422")
+		until(t, a, "b", state("b", true))
+		for _, to := range []*node{a, b, open} {
+			net.Send(to.host+":7422", inTheOpen(t, meta("forged")))
+		}
+		net.Send("127.0.0.1:7422", []byte(strings.Repeat("noise", 100)))
+		<-time.After(time.Minute)
+		for _, n := range []struct {
+			*node
+			sees string
+		}{{a, "b"}, {b, "a"}, {open, "forged"}, {stranger, ""}} {
+			peers, _ := n.Peers()
+			var sees []string
+			for _, p := range peers {
+				sees = append(sees, p.ID)
+			}
+			if got := strings.Join(sees, " "); got != n.sees {
+				t.Errorf("%s hears of %q, want %q", n.host, got, n.sees)
+			}
+		}
+		if p, ok := b.Peer("a"); !ok || !p.Alive {
+			t.Errorf("of a, b thinks: %+v", p)
+		}
+	})
+}
+
+// inTheOpen is a packet that says that a node lives, as the library sends it without encryption.
+func inTheOpen(t *testing.T, m member.Meta) []byte {
+	t.Helper()
+	about, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const alive = 4
+	packet := append([]byte{alive, 0x86}, "\xabIncarnation\x01\xa4Node"...)
+	packet = append(append(packet, 0xa0|byte(len(m.ID))), m.ID...)
+	packet = append(packet, "\xa4Addr\xa4\x7f\x00\x00\x09\xa4Port\xcd\x1c\xfe\xa4Meta\xda"...)
+	packet = append(binary.BigEndian.AppendUint16(packet, uint16(len(about))), about...)
+	return append(packet, "\xa3Vsn\xa6\x01\x05\x02\x00\x00\x00"...)
+}
+
+func ringOf(t *testing.T, keys ...member.Key) *member.Ring {
+	t.Helper()
+	path, text := filepath.Join(t.TempDir(), "gossip.key"), ""
+	for _, k := range keys {
+		text += k.Secret() + "\n"
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fs := vfs.NewMem()
+	if err := fs.MkdirAll("data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := member.OpenRing(fs, "data", path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
 }
 
 type discard struct{}

@@ -3,12 +3,10 @@ package member
 import (
 	"bytes"
 	"encoding/base64"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -103,35 +101,5 @@ func TestKeyFiles(t *testing.T) {
 		if err != nil && row.text != "" && strings.Contains(err.Error(), strings.TrimSpace(row.text)) && name != "not base64" {
 			t.Errorf("%s: the error repeats the key: %v", name, err)
 		}
-	}
-}
-
-func TestAChangedKeyFileIsTakenUp(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "gossip.key")
-	key := func(n byte) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{n}, 32)) }
-	write := func(text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(key(1) + "\n")
-	g, err := New(Config{Meta: meta("a"), KeyFile: path, Clock: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(key(2) + "\n" + key(1) + "\n")
-	if err := g.ReloadKeys(); err != nil {
-		t.Fatal(err)
-	}
-	if got := g.ring.GetPrimaryKey(); got[0] != 2 || len(g.ring.GetKeys()) != 2 {
-		t.Errorf("after rotation: primary %d of %d keys, want 2 of 2", got[0], len(g.ring.GetKeys()))
-	}
-	write("garbage\n")
-	if err := g.ReloadKeys(); err == nil {
-		t.Errorf("a broken key file: accepted")
-	}
-	if got := g.ring.GetPrimaryKey(); got[0] != 2 {
-		t.Errorf("after a broken file: primary %d, want still 2", got[0])
 	}
 }

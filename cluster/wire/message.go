@@ -245,6 +245,12 @@ func blank(t Type) (Message, error) {
 		return &Exec{}, nil
 	case TypeExecReply:
 		return &ExecReply{}, nil
+	case TypeKeyring:
+		return &Keyring{}, nil
+	case TypePutKeyring:
+		return &PutKeyring{}, nil
+	case TypeKeyringReply:
+		return &KeyringReply{}, nil
 	case TypeFailure:
 		return &Failure{}, nil
 	}
@@ -283,6 +289,10 @@ func From(m Message) *Who {
 	case *Restore:
 		return &m.From
 	case *Exec:
+		return &m.From
+	case *Keyring:
+		return &m.From
+	case *PutKeyring:
 		return &m.From
 	}
 	return nil

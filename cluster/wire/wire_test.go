@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +55,9 @@ func every() []Message {
 		&PacesReply{Paces: []NodePace{{Node: "n1", Pace: anyPace}}},
 		&Exec{From: who, Instance: [16]byte{4}, Ask: true, Token: "9b2c", Attempt: 2, Program: "reload", Args: []string{"a", ""}, Flow: "fl-a", Step: "s", TimeoutNanos: 1 << 40},
 		&ExecReply{Phase: 2, Exit: 1<<32 - 1, TimedOut: true, Stopped: true, Idempotent: true, Why: "w", Output: "o"},
+		&Keyring{From: who, Keys: true},
+		&PutKeyring{From: who, Base: 7, Revision: 9, Keys: []Secret{{1, 2}, {3}}},
+		&KeyringReply{Revision: 9, Fingerprints: []string{"9b2c", "4f"}, Keys: []Secret{{1, 2}, {3}}},
 		&Failure{Reason: InUse, Code: "BST-E0402", Text: "t", Hint: "h", Leader: "n2", LeaderAt: "h:4"},
 	}
 }
@@ -84,6 +89,15 @@ func TestEveryMessageComesBackAsItWas(t *testing.T) {
 	for n := range 256 {
 		if _, err := blank(Type(n)); (err == nil) != seen[Type(n)] {
 			t.Errorf("type %d: known %t, tested %t", n, err == nil, seen[Type(n)])
+		}
+	}
+}
+
+func TestASecretIsNotPrinted(t *testing.T) {
+	m := &PutKeyring{From: who, Keys: []Secret{[]byte("hunter2"), {104, 105}}}
+	for _, shown := range []string{fmt.Sprintf("%v", m), fmt.Sprintf("%+v", *m), fmt.Sprintf("%#v", m.Keys), fmt.Sprintf("%x %s", m.Keys[0], m.Keys[0])} {
+		if strings.Contains(shown, "hunter2") || strings.Contains(shown, "68756e7465723") || strings.Contains(shown, "104") || strings.Contains(shown, "0x68") {
+			t.Errorf("a secret is shown: %s", shown)
 		}
 	}
 }

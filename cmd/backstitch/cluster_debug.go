@@ -133,7 +133,7 @@ func (d *debugging) fill(ctx context.Context, c *client.Client, members []client
 		return bundle.Manifest{}, err
 	}
 	for _, part := range []struct{ name, path string }{
-		{"status", "/v1/cluster"}, {"members", "/v1/members"}, {"raft-peers", "/v1/raft/peers"}, {"proof-keys", "/v1/cluster/proof-keys"},
+		{"status", "/v1/cluster"}, {"members", "/v1/members"}, {"raft-peers", "/v1/raft/peers"}, {"proof-keys", "/v1/cluster/proof-keys"}, {"gossip-keys", "/v1/cluster/keyring"},
 		{"jobs", "/v1/jobs"}, {"scans", "/v1/scans"}, {"scan-schedules", "/v1/scan-schedules"}, {"datasets", "/v1/datasets"},
 		{"flows", "/v1/flows"}, {"budgets", "/v1/budgets"}, {"aliases", "/v1/aliases"},
 	} {
