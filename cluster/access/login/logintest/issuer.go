@@ -112,6 +112,7 @@ func New(t testing.TB) *Issuer {
 	mux.HandleFunc("GET /authorize", i.authorize)
 	mux.HandleFunc("POST /token", i.token)
 	mux.HandleFunc("POST /device", i.deviceCode)
+	mux.HandleFunc("POST /revoke", func(_ http.ResponseWriter, r *http.Request) { delete(i.codes, r.FormValue("token")) })
 	i.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -158,6 +159,22 @@ func (i *Issuer) Devices(polls int) { i.do(func() { i.device, i.pending = true, 
 // Clock is whose time its logins have, and how long they last.
 func (i *Issuer) Clock(now func() time.Time, life time.Duration) {
 	i.do(func() { i.now, i.life = now, life })
+}
+
+// Grant is what renews a login of the client "backstitch", once.
+func (i *Issuer) Grant() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	code := rand.Text()
+	i.codes[code] = grant{client: "backstitch"}
+	return code
+}
+
+// Refreshes is how many logins it would renew.
+func (i *Issuer) Refreshes() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.codes)
 }
 
 // Asked is how often a path was asked for.
@@ -225,7 +242,7 @@ func Unsigned(algorithm string, c Claims, signature string) string {
 
 func (i *Issuer) describe(w http.ResponseWriter, _ *http.Request) {
 	d := map[string]any{
-		"issuer": i.URL, "jwks_uri": i.URL + "/keys", "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token",
+		"issuer": i.URL, "jwks_uri": i.URL + "/keys", "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "revocation_endpoint": i.URL + "/revoke",
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256", "HS256", "none"},
 	}
 	if i.device {
@@ -336,9 +353,6 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 300, "refresh_token": again, "id_token": i.Sign(i.keys[0], c),
 	})
 }
-
-// EndRefreshing makes it take back no refresh token that it has given out.
-func (i *Issuer) EndRefreshing() { i.do(func() { i.codes = map[string]grant{} }) }
 
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
