@@ -246,7 +246,7 @@ func TestLoginsOnlyWhereTheyAreTaken(t *testing.T) {
 func TestABrowserSignsInAtTheNode(t *testing.T) {
 	d, _ := signed(t)
 	provider := d.s.config.Logins.Config()
-	provider.RedirectURL = "https://backstitch.example.com" + login.CallbackPath
+	provider.RedirectURL = "https://example.com" + login.CallbackPath // the host of httptest's requests
 	config := d.s.config
 	config.Logins, config.Insight = login.New(provider), blind{}
 	s, err := New(config, d.node)

@@ -70,7 +70,8 @@ func New(config Config, node Node) (*Server, error) {
 	if config.Insight != nil {
 		site := ui.Config{API: api, Insight: config.Insight, Wait: node.Wait, Clock: config.Clock, Logger: config.Logger}
 		if config.Logins != nil && config.Logins.Config().RedirectURL != "" {
-			site.SignIn, site.Secure = config.Logins, strings.HasPrefix(config.Logins.Config().RedirectURL, "https://")
+			site.SignIn, site.Home = config.Logins, config.Logins.Config().RedirectURL
+			site.Secure = strings.HasPrefix(site.Home, "https://")
 		}
 		pages, err := ui.New(site)
 		if err != nil {

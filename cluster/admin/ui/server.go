@@ -44,16 +44,18 @@ type SignIn interface {
 	Finish(ctx context.Context, code, verifier, nonce string) (text string, err error)
 }
 
-// Config is what pages are made of. All of it is required but SignIn.
+// Config is what pages are made of. All of it is required but what is about signing in.
 type Config struct {
-	SignIn  SignIn       // nil when people show tokens alone
-	Secure  bool         // browsers reach the page over TLS, also where something in front of the node ends it
 	API     http.Handler // the node's own
 	Insight Insight
 	// Wait blocks until an index above after is applied, and returns the applied one. It also returns when ctx ends.
 	Wait   func(ctx context.Context, after uint64) (uint64, error)
 	Clock  func() time.Time
 	Logger *slog.Logger
+
+	SignIn SignIn // nil when people show tokens alone
+	Home   string // the address to which the provider sends browsers back
+	Secure bool   // browsers reach the page over TLS, also where something in front of the node ends it
 }
 
 // server answers for pages.

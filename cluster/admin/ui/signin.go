@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -66,8 +67,16 @@ func (v *visit) begun() (out signIn, ok bool) {
 	return out, out.State != "" && out.Nonce != "" && out.Verifier != "" && v.Clock().Unix() <= out.Until
 }
 
-// beginSignIn sends the browser to the provider.
+// homeParam marks a browser that was sent to the page's own address already: what stands in front of a node may show it another host.
+const homeParam = "home"
+
+// beginSignIn sends the browser to the provider: from the address to which it will come back, since cookies of another one do not come along there.
 func (v *visit) beginSignIn() error {
+	if home, err := url.Parse(v.Home); err == nil && v.Home != "" && home.Host != v.r.Host && !v.r.URL.Query().Has(homeParam) {
+		q := url.Values{"next": {v.after()}, homeParam: {"1"}}
+		http.Redirect(v.w, v.r, home.Scheme+"://"+home.Host+Prefix+"login/begin?"+q.Encode(), http.StatusSeeOther)
+		return nil
+	}
 	s := signIn{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: v.after(), Until: v.Clock().Add(signInFor).Unix()}
 	if len(s.Next) > 1024 { // a cookie has no room for more
 		s.Next = Prefix
@@ -95,7 +104,7 @@ func (v *visit) finishSignIn() error {
 	q := v.r.URL.Query()
 	switch {
 	case !ok:
-		return notSignedIn(&access.Unknown{Why: "this browser has not begun to sign in here, or took longer than 10 minutes"})
+		return notSignedIn(&access.Unknown{Why: "this browser has not begun to sign in at this address, or took longer than 10 minutes"})
 	case q.Get("state") != s.State:
 		return notSignedIn(&access.Unknown{Why: "the provider's answer belongs to another sign-in (state)"})
 	case v.used.has(s.State):

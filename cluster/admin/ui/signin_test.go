@@ -33,9 +33,9 @@ func newBrowser(t *testing.T, secure bool) *browser {
 	b := &browser{t: t, jar: map[string]string{}, issuer: logintest.New(t), now: at, api: &canned{answers: world()}}
 	clock := func() time.Time { return b.now }
 	b.issuer.Clock(clock, 5*time.Minute)
-	redirect := "http://127.0.0.1:7420" + login.CallbackPath
+	redirect := "http://example.com" + login.CallbackPath // the host of httptest's requests
 	if secure {
-		redirect = "https://backstitch.example.com" + login.CallbackPath
+		redirect = "https://example.com" + login.CallbackPath
 	}
 	provider := login.New(login.Config{
 		Issuer: b.issuer.URL, ClientID: "backstitch", RedirectURL: redirect, Scopes: []string{"openid"}, Algorithms: []string{"RS256"}, PersonClaim: "sub",
@@ -44,7 +44,7 @@ func newBrowser(t *testing.T, secure bool) *browser {
 	t.Cleanup(provider.Config().Client.CloseIdleConnections)
 	h, err := New(Config{
 		API: b.api, Insight: seer{}, Wait: func(ctx context.Context, _ uint64) (uint64, error) { <-ctx.Done(); return 0, ctx.Err() },
-		Clock: clock, Logger: slog.New(slog.DiscardHandler), SignIn: provider, Secure: secure,
+		Clock: clock, Logger: slog.New(slog.DiscardHandler), SignIn: provider, Home: redirect, Secure: secure,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -186,6 +186,25 @@ func (b *browser) change(f func(*signIn)) {
 	f(&s)
 	raw, _ = json.Marshal(s)
 	b.jar[signInCookie] = base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// TestSigningInBeginsWhereItEnds: a browser that has come to another node is sent to the address that the provider knows, once.
+func TestSigningInBeginsWhereItEnds(t *testing.T) {
+	b := newBrowser(t, true)
+	ask := func(path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", path, nil).WithContext(t.Context())
+		r.Host = "node-b:7420"
+		w := httptest.NewRecorder()
+		b.h.ServeHTTP(w, r)
+		return w
+	}
+	w := ask("/ui/login/begin?next=/ui/jobs")
+	if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != "https://example.com/ui/login/begin?home=1&next=%2Fui%2Fjobs" || len(w.Result().Cookies()) > 0 {
+		t.Errorf("from another node: %d to %q", w.Code, got)
+	}
+	if w = ask("/ui/login/begin?home=1&next=/ui/jobs"); !strings.HasPrefix(w.Header().Get("Location"), b.issuer.URL+"/authorize?") {
+		t.Errorf("behind something that shows another host: %d to %q", w.Code, w.Header().Get("Location"))
+	}
 }
 
 // TestAStateCountsOnce, also for somebody who has kept the cookie that goes with it.
