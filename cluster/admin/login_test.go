@@ -222,7 +222,7 @@ func TestTwoLoginsOfOneAreOnePerson(t *testing.T) {
 	}
 }
 
-// Before there is a first token a login is not looked at, and a node without a provider takes none.
+// A node without a provider takes no login, and one that has a provider tells strangers how to sign in, without asking it.
 func TestLoginsOnlyWhereTheyAreTaken(t *testing.T) {
 	issuer := logintest.New(t)
 	d := opened(t)

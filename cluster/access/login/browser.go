@@ -44,7 +44,7 @@ func (p *Provider) Finish(ctx context.Context, code, verifier, nonce string) (st
 	}
 	if p.cfg.Secret != nil {
 		if conf.ClientSecret, err = p.cfg.Secret(); err != nil {
-			return "", fmt.Errorf("the secret of client %s: %w", p.cfg.ClientID, err)
+			return "", p.unreachable(fmt.Errorf("the secret of client %s: %w", p.cfg.ClientID, err))
 		}
 	}
 	got, err := conf.Exchange(oidc.ClientContext(ctx, p.cfg.Client), code, oauth2.VerifierOption(verifier))
@@ -52,8 +52,10 @@ func (p *Provider) Finish(ctx context.Context, code, verifier, nonce string) (st
 	switch {
 	case errors.As(err, &refused) && refused.Response.StatusCode < 500:
 		return "", unknownf("%s did not take its code back (%s)", p.Name(), printable(cmp.Or(refused.ErrorCode, "no reason given"), 80))
+	case errors.As(err, &refused): // has all that was answered
+		return "", p.unreachable(fmt.Errorf("take its code back: answered %s", refused.Response.Status))
 	case err != nil:
-		return "", &Unreachable{Issuer: p.cfg.Issuer, Err: err}
+		return "", p.unreachable(fmt.Errorf("take its code back: %w", err))
 	}
 	text, _ := got.Extra("id_token").(string)
 	if text == "" {
@@ -67,6 +69,12 @@ func (p *Provider) Finish(ctx context.Context, code, verifier, nonce string) (st
 		return "", &access.Unknown{Why: "the login is the answer to another question (nonce)"}
 	}
 	return text, nil
+}
+
+// unreachable writes down why nobody can sign in, which is not told to him.
+func (p *Provider) unreachable(err error) error {
+	p.cfg.Logger.Warn("a browser could not sign in", "issuer", p.cfg.Issuer, "err", err)
+	return &Unreachable{Issuer: p.cfg.Issuer, Err: err}
 }
 
 func (p *Provider) browser(ctx context.Context) (*oauth2.Config, error) {

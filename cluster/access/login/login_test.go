@@ -60,7 +60,7 @@ func TestAGoodLogin(t *testing.T) {
 	if err != nil || p.Subject != "oidc:"+place+"/ann" || !p.Until.Equal(k.now.Add(5*time.Minute)) {
 		t.Fatalf("got %+v, %v", p, err)
 	}
-	if len(p.Roles) != 2 || p.Roles[0].Role != fsm.AccessApprover || p.Roles[0].Namespace != "shop" || p.Roles[0].Subject != p.Subject || p.Roles[0].Name != "group:oncall" {
+	if len(p.Roles) != 2 || p.Roles[0].Role != fsm.AccessApprover || p.Roles[0].Namespace != "shop" || p.Roles[0].Subject != p.Subject || p.Roles[0].Name != "group:oncall" || p.Roles[0].PutUnixNanos != k.now.UnixNano() {
 		t.Errorf("roles: %+v", p.Roles)
 	}
 	for name, c := range map[string]struct {
@@ -292,6 +292,40 @@ func TestABadProvider(t *testing.T) {
 	}
 }
 
+// A provider that hangs is left, and its certificate is that of an authority that is named.
+func TestTheClientOfAProvider(t *testing.T) {
+	release := make(chan struct{})
+	hangs := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(hangs.Close)
+	t.Cleanup(func() { close(release) })
+	k := newKnower(t, func(c *Config) {
+		if c.Client.Timeout != askFor {
+			t.Errorf("a request may take %s, want %s", c.Client.Timeout, askFor)
+		}
+		c.Client.Timeout = 20 * time.Millisecond
+	})
+	k.issuer.Describe(func(d map[string]any) { d["jwks_uri"] = hangs.URL })
+	var down *Unreachable
+	if _, err := k.Identify(t.Context(), k.issuer.Login()); !errors.As(err, &down) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a provider that hangs: %v", err)
+	}
+	private := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	private.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	t.Cleanup(private.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(private.Certificate())
+	for name, pool := range map[string]*x509.CertPool{"named": roots, "": nil} {
+		c := NewClient(nil, pool)
+		resp, err := c.Get(private.URL)
+		if err == nil {
+			resp.Body.Close()
+		}
+		if c.CloseIdleConnections(); (err == nil) != (name != "") {
+			t.Errorf("an authority %q: %v", name, err)
+		}
+	}
+}
+
 // Many at once look once, and who goes away ends nobody else's look.
 func TestManyLookOnce(t *testing.T) {
 	k := newKnower(t, nil)
@@ -389,6 +423,11 @@ func TestAClientWithASecret(t *testing.T) {
 	_, err := k.Finish(t.Context(), k.follow(t, "s", "n", verifier).Get("code"), verifier, "n")
 	if err == nil || !strings.Contains(err.Error(), "invalid_client") || strings.Contains(err.Error(), secret) {
 		t.Errorf("another secret: %v", err)
+	}
+	var down *Unreachable
+	k.cfg.Secret = func() (string, error) { return "", errors.New("no such file") }
+	if _, err = k.Finish(t.Context(), "x", verifier, "n"); !errors.As(err, &down) || !strings.Contains(k.log.String(), "no such file") {
+		t.Errorf("a secret that is not there: %v, and the log says %s", err, k.log.String())
 	}
 	for aud, want := range map[string]bool{"web": true, "cli": true, "backstitch": false} {
 		if _, err := k.Identify(t.Context(), k.issuer.Sign(k.issuer.Key(), k.issuer.Claims().With(logintest.Claims{"aud": aud}))); (err == nil) != want {

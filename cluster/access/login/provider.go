@@ -96,7 +96,7 @@ func (p *Provider) verify(ctx context.Context, text string, audiences []string) 
 	if err != nil {
 		return access.Person{}, nil, err
 	}
-	person, err := p.person(all, c)
+	person, err := p.person(all, c, t.IssuedAt)
 	person.Until = until
 	return person, t, err
 }
@@ -121,7 +121,7 @@ func (p *Provider) lasts(t *oidc.IDToken, c claims) (time.Time, error) {
 }
 
 // person reads whom a login speaks for, and the roles of his groups.
-func (p *Provider) person(all map[string]json.RawMessage, c claims) (access.Person, error) {
+func (p *Provider) person(all map[string]json.RawMessage, c claims, issued time.Time) (access.Person, error) {
 	var name string
 	if err := json.Unmarshal(all[p.cfg.PersonClaim], &name); err != nil || name == "" {
 		return access.Person{}, unknownf("the login has no text as claim %s (access.oidc.personClaim)", p.cfg.PersonClaim)
@@ -147,6 +147,7 @@ func (p *Provider) person(all map[string]json.RawMessage, c claims) (access.Pers
 		if slices.Contains(groups, r.Group) {
 			out.Roles = append(out.Roles, fsm.AccessPolicy{
 				Name: "group:" + r.Group, Subject: out.Subject, Role: r.Role, Namespace: r.Namespace, PutBy: "access.oidc.roles", Why: "in the group " + r.Group,
+				PutUnixNanos: issued.UnixNano(),
 			})
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"backstitch/cluster/client"
 )
 
-// browser is one that signs in at a node and at an issuer. It keeps cookies as browsers do, and notes what it was told to keep.
-type browser struct {
+// guest is a browser that signs in at a node and at an issuer. It keeps cookies as browsers do, and notes what it was told to keep.
+type guest struct {
 	t      *testing.T
 	h      http.Handler
 	jar    map[string]string
@@ -28,9 +28,9 @@ type browser struct {
 	api    *canned
 }
 
-func newBrowser(t *testing.T, secure bool) *browser {
+func newGuest(t *testing.T, secure bool) *guest {
 	t.Helper()
-	b := &browser{t: t, jar: map[string]string{}, issuer: logintest.New(t), now: at, api: &canned{answers: world()}}
+	b := &guest{t: t, jar: map[string]string{}, issuer: logintest.New(t), now: at, api: &canned{answers: world()}}
 	clock := func() time.Time { return b.now }
 	b.issuer.Clock(clock, 5*time.Minute)
 	redirect := "http://example.com" + login.CallbackPath // the host of httptest's requests
@@ -53,7 +53,7 @@ func newBrowser(t *testing.T, secure bool) *browser {
 	return b
 }
 
-func (b *browser) visit(path string, header ...string) *httptest.ResponseRecorder {
+func (b *guest) visit(path string, header ...string) *httptest.ResponseRecorder {
 	b.t.Helper()
 	r := httptest.NewRequest("GET", path, nil).WithContext(b.t.Context())
 	for i := 0; i+1 < len(header); i += 2 {
@@ -74,7 +74,7 @@ func (b *browser) visit(path string, header ...string) *httptest.ResponseRecorde
 }
 
 // away goes to the provider, and returns the address to which it sends the browser back.
-func (b *browser) away(next string) *url.URL {
+func (b *guest) away(next string) *url.URL {
 	b.t.Helper()
 	w := b.visit("/ui/login/begin?next=" + url.QueryEscape(next))
 	if w.Code != http.StatusSeeOther {
@@ -93,12 +93,12 @@ func (b *browser) away(next string) *url.URL {
 	return back
 }
 
-func (b *browser) signedIn() bool { return b.jar[tokenCookie] != "" }
+func (b *guest) signedIn() bool { return b.jar[tokenCookie] != "" }
 
 // TestSomebodySignsIn at the provider, and then each request of a page carries his login on to the API, until he signs out.
 func TestSomebodySignsIn(t *testing.T) {
 	for _, secure := range []bool{false, true} {
-		b := newBrowser(t, secure)
+		b := newGuest(t, secure)
 		if w := b.visit("/ui/login?next=/ui/jobs"); !strings.Contains(w.Body.String(), `href="/ui/login/begin?next=%2fui%2fjobs"`) || !strings.Contains(w.Body.String(), `name="token"`) {
 			t.Errorf("who are you: %s", w.Body)
 		}
@@ -139,28 +139,28 @@ func TestSomebodySignsIn(t *testing.T) {
 // TestAnAnswerThatWasNotAskedForSignsNobodyIn: neither somebody else's code, nor one that was used, nor a login for another question.
 func TestAnAnswerThatWasNotAskedForSignsNobodyIn(t *testing.T) {
 	for name, c := range map[string]struct {
-		spoil func(b *browser, back *url.URL)
+		spoil func(b *guest, back *url.URL)
 		why   string
 	}{
-		"another state":                {func(_ *browser, back *url.URL) { set(back, "state", "x") }, "another sign-in"},
-		"no state":                     {func(_ *browser, back *url.URL) { set(back, "state", "") }, "another sign-in"},
-		"a browser that has not begun": {func(b *browser, _ *url.URL) { clear(b.jar) }, "has not begun"},
-		"somebody else's answer": {func(b *browser, back *url.URL) {
+		"another state":                {func(_ *guest, back *url.URL) { set(back, "state", "x") }, "another sign-in"},
+		"no state":                     {func(_ *guest, back *url.URL) { set(back, "state", "") }, "another sign-in"},
+		"a browser that has not begun": {func(b *guest, _ *url.URL) { clear(b.jar) }, "has not begun"},
+		"somebody else's answer": {func(b *guest, back *url.URL) {
 			other := b.jar
 			b.jar = map[string]string{}
 			*back = *b.away("/ui/")
 			b.jar = other
 		}, "another sign-in"},
-		"too late":                          {func(b *browser, _ *url.URL) { b.now = b.now.Add(signInFor + time.Second) }, "longer than 10 minutes"},
-		"no code":                           {func(_ *browser, back *url.URL) { set(back, "code", "") }, "did not take its code back"},
-		"another nonce":                     {func(b *browser, _ *url.URL) { b.issuer.Person(logintest.Claims{"sub": "ann", "nonce": "x"}) }, "another question"},
-		"a nonce changed in the browser":    {func(b *browser, _ *url.URL) { b.change(func(s *signIn) { s.Nonce = "x" }) }, "another question"},
-		"a verifier changed in the browser": {func(b *browser, _ *url.URL) { b.change(func(s *signIn) { s.Verifier = strings.Repeat("w", 43) }) }, "did not take its code back"},
-		"another client's login":            {func(b *browser, _ *url.URL) { b.issuer.Person(logintest.Claims{"sub": "ann", "aud": "wiki"}) }, "another client"},
-		"the provider's no":                 {func(_ *browser, back *url.URL) { set(back, "error", "access_denied<script>") }, "access_denied&lt;script&gt;"},
-		"the provider is down":              {func(b *browser, _ *url.URL) { b.issuer.Down(true) }, "does not answer"},
+		"too late":                          {func(b *guest, _ *url.URL) { b.now = b.now.Add(signInFor + time.Second) }, "longer than 10 minutes"},
+		"no code":                           {func(_ *guest, back *url.URL) { set(back, "code", "") }, "did not take its code back"},
+		"another nonce":                     {func(b *guest, _ *url.URL) { b.issuer.Person(logintest.Claims{"sub": "ann", "nonce": "x"}) }, "another question"},
+		"a nonce changed in the browser":    {func(b *guest, _ *url.URL) { b.change(func(s *signIn) { s.Nonce = "x" }) }, "another question"},
+		"a verifier changed in the browser": {func(b *guest, _ *url.URL) { b.change(func(s *signIn) { s.Verifier = strings.Repeat("w", 43) }) }, "did not take its code back"},
+		"another client's login":            {func(b *guest, _ *url.URL) { b.issuer.Person(logintest.Claims{"sub": "ann", "aud": "wiki"}) }, "another client"},
+		"the provider's no":                 {func(_ *guest, back *url.URL) { set(back, "error", "access_denied<script>") }, "access_denied&lt;script&gt;"},
+		"the provider is down":              {func(b *guest, _ *url.URL) { b.issuer.Down(true) }, "does not answer"},
 	} {
-		b := newBrowser(t, false)
+		b := newGuest(t, false)
 		back := b.away("/ui/")
 		c.spoil(b, back)
 		w := b.visit(back.RequestURI())
@@ -177,7 +177,7 @@ func set(u *url.URL, name, value string) {
 }
 
 // change changes what the browser keeps of its sign-in.
-func (b *browser) change(f func(*signIn)) {
+func (b *guest) change(f func(*signIn)) {
 	var s signIn
 	raw, err := base64.RawURLEncoding.DecodeString(b.jar[signInCookie])
 	if err != nil || json.Unmarshal(raw, &s) != nil {
@@ -190,7 +190,7 @@ func (b *browser) change(f func(*signIn)) {
 
 // TestSigningInBeginsWhereItEnds: a browser that has come to another node is sent to the address that the provider knows, once.
 func TestSigningInBeginsWhereItEnds(t *testing.T) {
-	b := newBrowser(t, true)
+	b := newGuest(t, true)
 	ask := func(path string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("GET", path, nil).WithContext(t.Context())
 		r.Host = "node-b:7420"
@@ -209,7 +209,7 @@ func TestSigningInBeginsWhereItEnds(t *testing.T) {
 
 // TestAStateCountsOnce, also for somebody who has kept the cookie that goes with it.
 func TestAStateCountsOnce(t *testing.T) {
-	b := newBrowser(t, false)
+	b := newGuest(t, false)
 	back := b.away("/ui/")
 	cookie := b.jar[signInCookie]
 	if w := b.visit(back.RequestURI()); w.Code != http.StatusOK {
@@ -235,7 +235,7 @@ func TestAStateCountsOnce(t *testing.T) {
 
 // TestALoginThatIsOverIsRenewed: a page that is visited sends the browser to the provider, and a part of one does not.
 func TestALoginThatIsOverIsRenewed(t *testing.T) {
-	b := newBrowser(t, false)
+	b := newGuest(t, false)
 	back := b.away("/ui/")
 	b.visit(back.RequestURI())
 	b.api.token = "nobody's" // the API knows no login any more
@@ -254,7 +254,7 @@ func TestALoginThatIsOverIsRenewed(t *testing.T) {
 
 // TestALongLoginIsKeptInSeveralCookies, of which none is left when another one, or none, takes its place.
 func TestALongLoginIsKeptInSeveralCookies(t *testing.T) {
-	b := newBrowser(t, false)
+	b := newGuest(t, false)
 	groups := make([]string, 300)
 	for i := range groups {
 		groups[i] = "a-group-of-nobody-in-particular"

@@ -160,6 +160,7 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"a program by chance":    {func(a *Agent) { a.Exec.Allow = map[string]Program{"reload": {Path: "reload.sh"}} }, "exec.allow.reload.path"},
 		"no issuer":              {oidc(func(o *OIDC) { o.Issuer = "" }), "access.oidc.issuer"},
 		"an issuer in the clear": {oidc(func(o *OIDC) { o.Issuer = "http://idp.example.com" }), "access.oidc.issuer"},
+		"an issuer and a login":  {oidc(func(o *OIDC) { o.Issuer = "https://ana:hunter2@idp.example.com" }), "access.oidc.issuer"},
 		"an issuer and a query":  {oidc(func(o *OIDC) { o.Issuer += "/?a=b" }), "access.oidc.issuer"},
 		"no client":              {oidc(func(o *OIDC) { o.ClientID = "" }), "access.oidc.clientID"},
 		"a literal secret":       {oidc(func(o *OIDC) { o.ClientSecret = "hunter2" }), "access.oidc.clientSecret"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -115,13 +116,13 @@ func (o *OIDC) roles() []Problem {
 // address checks one that a provider or a browser is sent to.
 func address(s string) error {
 	if s == "" {
-		return fmt.Errorf("is not set")
+		return errors.New("is not set")
 	}
 	if err := login.CheckAddress(s); err != nil {
-		return fmt.Errorf("%q: %w", s, err)
+		return err // not with the address: it may have a password in it
 	}
 	if u, err := url.Parse(s); err != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q has a query or a fragment", s)
+		return errors.New("has a query or a fragment")
 	}
 	return nil
 }
