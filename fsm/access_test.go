@@ -40,7 +40,7 @@ func TestTokensPoliciesAndConsentsKeepTheirRules(t *testing.T) {
 		{"token:root", 1, CreateToken{Accessor: "k2", Hash: hash, Namespaces: []string{"*"}, ExpiresUnixNanos: hour}, Invalid, "stands for all"},
 		{"token:root", 1, CreateToken{Accessor: "k 2", Hash: hash, ExpiresUnixNanos: hour}, Invalid, "accessor"},
 		{"token:root", 1, CreateToken{Accessor: "k2", ExpiresUnixNanos: hour}, Invalid, "zeros"},
-		{"token:root", 1, PutAccessPolicy{Name: "p", Subject: "ann", Role: AccessViewer, Namespace: "*"}, Invalid, "want token:ACCESSOR or cert:NAME"},
+		{"token:root", 1, PutAccessPolicy{Name: "p", Subject: "ann", Role: AccessViewer, Namespace: "*"}, Invalid, "want token:ACCESSOR, cert:NAME or oidc:ISSUER/PERSON"},
 		{"token:root", 1, PutAccessPolicy{Name: "p", Subject: "token:nobody", Role: AccessViewer, Namespace: "*"}, UnknownToken, "nobody"},
 		{"token:root", 1, PutAccessPolicy{Name: "p", Subject: "cert:ann", Role: AccessViewer, Namespace: "*"}, OK, ""},
 		{"token:root", 1, PutAccessPolicy{Name: "p"}, OK, ""},

@@ -10,8 +10,8 @@ import (
 // Who may do what. The book says which tokens there are and which role a subject has where; which role a request needs, and whether it is let in,
 // is decided at the door (cluster/access, cluster/admin).
 //
-// A subject is "token:ACCESSOR" or "cert:NAME". Actors of envelopes are written the same way, so the audit trail, the policies and the consents
-// speak of the same somebody.
+// A subject is "token:ACCESSOR", "cert:NAME", or "oidc:ISSUER/PERSON" of somebody who has signed in. Actors of envelopes are written the same way, so
+// the audit trail, the policies and the consents speak of the same somebody.
 
 // AccessRole is what a subject may do. Each includes those before it. The numbers are stored; never reuse one.
 type AccessRole uint8
@@ -213,5 +213,10 @@ func invalidSubject(subject string) string {
 			return named("subject", name)
 		}
 	}
-	return fmt.Sprintf("subject %q, want token:ACCESSOR or cert:NAME", subject)
+	if name, ok := strings.CutPrefix(subject, subjectLogin); ok {
+		if i := strings.LastIndexByte(name, '/'); i > 0 && i < len(name)-1 {
+			return named("subject", name)
+		}
+	}
+	return fmt.Sprintf("subject %q, want token:ACCESSOR, cert:NAME or oidc:ISSUER/PERSON", subject)
 }

@@ -15,7 +15,7 @@ const (
 // PutConsent asks for a second person's yes to one request, or says it.
 //
 // Since: 8. Proposed by: the API. Refused: UnknownConsent (to say yes to what nobody asks, or asks no more), NotAllowed (whoever asks says yes, also
-// through a token that he has made), Invalid. Asking again while it waits, or holds, and saying yes again are OK and change nothing.
+// through what is known to be his: samePerson), Invalid. Asking again while it waits, or holds, and saying yes again are OK and change nothing.
 type PutConsent struct {
 	ID        string
 	Say       bool
@@ -49,7 +49,7 @@ func (c PutConsent) apply(t *tx) Result {
 		return t.refuse(UnknownConsent, c.ID)
 	case now.SaidBy != "":
 		return t.ok()
-	case t.env.Actor == now.AskedBy || t.madeBy(t.env.Actor) == now.AskedBy:
+	case samePerson(t.env.Actor, now.AskedBy, t.read):
 		return t.refuse(NotAllowed, fmt.Sprintf("%s was asked for by %s", c.subject(), now.AskedBy))
 	}
 	now.SaidBy, now.SaidUnixNanos, now.ExpiresUnixNanos, now.ModifyIndex = t.env.Actor, t.env.UnixNanos, t.env.UnixNanos+int64(ConsentHolds), t.index
@@ -65,15 +65,6 @@ func (c PutConsent) invalid() string {
 		return fmt.Sprintf("%s: an object of %d bytes", c.subject(), len(c.Object))
 	}
 	return cmp.Or(named("verb", c.Verb), named("namespace", c.Namespace))
-}
-
-// madeBy is who made the token of a subject, "" for other subjects.
-func (t *tx) madeBy(subject string) string {
-	var k Token
-	if accessor, ok := TokenOf(subject); ok {
-		t.read(tokenKey(accessor), &k)
-	}
-	return k.CreatedBy
 }
 
 // roomForConsent forgets the consent that was asked for first when there are too many.

@@ -53,6 +53,9 @@ func newGenerator(r *rand.Rand) *generator {
 
 func (g *generator) envelope() Envelope {
 	env := Envelope{Actor: "node:" + string(g.node()), UnixNanos: g.r.Int64N(1 << 40)}
+	if g.r.IntN(8) == 0 {
+		env.Actor = "oidc:idp/a"
+	}
 	if g.r.IntN(3) == 0 {
 		n := g.r.IntN(5000) // now and then the same again
 		env.RequestID[0], env.RequestID[1] = byte(1+n>>8), byte(n)
@@ -218,7 +221,7 @@ func (g *generator) access() Command {
 	case 2:
 		return EndToken{Accessor: accessor, Expired: g.r.IntN(2) == 0}
 	case 3:
-		return PutAccessPolicy{Name: fmt.Sprintf("p%d", g.r.IntN(3)), Subject: []string{TokenSubject(accessor), "cert:a"}[g.r.IntN(2)], Role: AccessRole(g.r.IntN(5)), Namespace: "n"}
+		return PutAccessPolicy{Name: fmt.Sprintf("p%d", g.r.IntN(3)), Subject: []string{TokenSubject(accessor), "cert:a", "oidc:idp/a"}[g.r.IntN(3)], Role: AccessRole(g.r.IntN(5)), Namespace: "n"}
 	case 4:
 		return NoteRefusal{Verb: "cancel-job", Namespace: "n", Needs: AccessOperator}
 	case 5:

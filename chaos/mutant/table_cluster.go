@@ -111,6 +111,48 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/admin", "TestTokensAreNowhere"),
 	},
 
+	// People who sign in.
+	{
+		Name: "login-unsigned", File: "cluster/access/login/keys.go",
+		Old: "payload, err := s.jws.Verify(k); err == nil {", New: "payload, err := s.jws.UnsafePayloadWithoutVerification(), k.Key != nil; err {",
+		Why:    "whoever names a key of the provider's is let in as whom he likes",
+		Caught: room("cluster/access/login", "TestBadLoginsAreRefused"),
+		Also:   room("cluster/admin", "TestABadLoginGetsNowhere"),
+	},
+	{
+		Name: "login-of-another-client", File: "cluster/access/login/provider.go",
+		Old: "return slices.Contains(audiences, a)", New: "return slices.Contains(audiences, a) || a != \"\"",
+		Why:    "what somebody has shown to any other program of the same provider lets that program in here",
+		Caught: room("cluster/access/login", "TestBadLoginsAreRefused"),
+		Also:   room("cluster/admin", "TestABadLoginGetsNowhere"),
+	},
+	{
+		Name: "withdrawn-keys-stay", File: "cluster/access/login/keys.go",
+		Old: "now.Sub(k.at) >= keysFor, k.meta", New: "now.Sub(k.at) >= keysFor && k.meta == nil, k.meta",
+		Why:    "a key that was stolen and withdrawn signs for as long as the node runs",
+		Caught: room("cluster/access/login", "TestKeysAreRotatedWithoutARestart"),
+	},
+	{
+		Name: "answer-to-another-sign-in", File: "cluster/admin/ui/signin.go",
+		Old: "	case q.Get(\"state\") != s.State:", New: "	case q.Get(\"state\") == \"\":",
+		Why:    "somebody makes a browser come back with his own code, and its owner works under his name",
+		Caught: room("cluster/admin/ui", "TestAnAnswerThatWasNotAskedForSignsNobodyIn"),
+	},
+	{
+		Name: "login-for-another-question", File: "cluster/access/login/browser.go",
+		Old: "if nonce == \"\" || subtle", New: "if nonce == \"\" && subtle",
+		Why:    "a login that was made for another sign-in is taken for this one's",
+		Caught: room("cluster/access/login", "TestABrowserSignsIn"),
+		Also:   room("cluster/admin/ui", "TestAnAnswerThatWasNotAskedForSignsNobodyIn"),
+	},
+	{
+		Name: "token-of-a-login-is-another", File: "fsm/fact_login.go",
+		Old: "self == asked || owner >= 0 && self == asks[owner]", New: "self == asked || owner > len(asks) && self == asks[0]",
+		Why:    "somebody asks with a token of his own, and says yes himself",
+		Caught: room("fsm", "TestALoginAndItsTokensAreOnePerson"),
+		Also:   room("cluster/admin", "TestTwoLoginsOfOneAreOnePerson"),
+	},
+
 	// Leases.
 	{
 		Name: "owner-outlives-its-lease", File: "replay/worker/table.go",

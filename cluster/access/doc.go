@@ -11,7 +11,7 @@
 //   - A token's text is printed by Token.Reveal alone. The book has a hash, and everything else speaks of the accessor.
 //   - What is not in the table of verbs is not allowed, and a role is looked for in the namespace that the table names.
 //
-// Not here: which namespace an object is in and the routes (cluster/admin), policies and tokens as facts (fsm), gossip keys in use
+// Not here: whether a login of an identity provider is good (cluster/access/login), which namespace an object is in and the routes (cluster/admin), policies and tokens as facts (fsm), gossip keys in use
 // (cluster/member), the connections (cluster).
 //
 // Reading order: subject.go, files.go, ca.go, token.go, verbs.go, identity.go.

@@ -14,9 +14,25 @@ const ClockSlack = 5 * time.Minute
 
 // Identity is somebody who is known, with what the book says of him.
 type Identity struct {
-	Subject  string // token:ACCESSOR or cert:NAME
+	Subject  string // token:ACCESSOR, cert:NAME or oidc:ISSUER/PERSON
 	policies []fsm.AccessPolicy
 	token    *fsm.Token
+	until    time.Time
+}
+
+// Person is somebody whose login was found good.
+type Person struct {
+	Subject string // oidc:ISSUER/PERSON
+	// Roles are what the groups of the login give him by the node's configuration, as policies that are in no book.
+	Roles []fsm.AccessPolicy
+	Until time.Time // when the login ends
+}
+
+// ByLogin returns whom a login speaks for: with the roles of its groups, and with those that policies give to its subject.
+func ByLogin(view *fsm.View, p Person) (Identity, error) {
+	id, err := of(view, p.Subject, nil)
+	id.policies, id.until = append(slices.Clone(p.Roles), id.policies...), p.Until
+	return id, err
 }
 
 // Unknown says why somebody is not known. It never repeats what he has shown.
@@ -124,6 +140,9 @@ func (i Identity) Check(v Verb, namespace string) error {
 	}
 	return nil
 }
+
+// Until is when what was shown ends, the zero time where that is not known.
+func (i Identity) Until() time.Time { return i.until }
 
 // Bound are the namespaces that the identity's token can be used in, none for all.
 func (i Identity) Bound() []string {

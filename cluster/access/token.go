@@ -31,7 +31,7 @@ var tokenLetters = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPa
 // since fmt looks into unexported fields of others without asking anybody's methods.
 type Token struct {
 	text     *string // nil for no token
-	accessor string
+	accessor string  // "" for what a provider has signed
 }
 
 var (
@@ -59,13 +59,40 @@ func ParseToken(text string) (Token, error) {
 	return Token{text: &text, accessor: accessor}, nil
 }
 
+// ErrShown says that a text is neither a token nor what an identity provider signs. It never repeats the text.
+var ErrShown = errors.New("neither a token (bst_ACCESSOR_SECRET) nor a signed login")
+
+// maxLogin bounds the text of a signed login, in bytes.
+const maxLogin = 32 << 10
+
+// ParseShown reads what somebody shows to be known: a token, or what an identity provider has signed for him (a JWT). Of the latter only the form is
+// looked at, so whoever shows it is not known yet. It errs with ErrShown.
+func ParseShown(text string) (Token, error) {
+	text = strings.TrimSpace(text)
+	if t, err := ParseToken(text); err == nil {
+		return t, nil
+	}
+	if len(text) > maxLogin || strings.HasPrefix(text, tokenPrefix) || strings.Count(text, ".") != 2 || strings.ContainsFunc(text, strangeToLogins) {
+		return Token{}, ErrShown
+	}
+	return Token{text: &text}, nil
+}
+
+// strangeToLogins reports whether a letter is in no signed login: those are base64 for addresses, in three parts.
+func strangeToLogins(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+}
+
 func letters(s string, n int) bool {
 	b, err := tokenLetters.DecodeString(s)
 	return err == nil && len(b) == n
 }
 
-// Accessor is the token's public name.
+// Accessor is the token's public name, "" for what a provider has signed.
 func (t Token) Accessor() string { return t.accessor }
+
+// IsLogin reports whether t is what a provider has signed.
+func (t Token) IsLogin() bool { return t.text != nil && t.accessor == "" }
 
 // Reveal is the text, secret and all; "" for no token.
 func (t Token) Reveal() string {
@@ -87,8 +114,13 @@ func (t Token) Is(hash [32]byte) bool {
 	return subtle.ConstantTimeCompare(own[:], hash[:]) == 1
 }
 
-// String is "token ACCESSOR".
-func (t Token) String() string { return "token " + t.accessor }
+// String is "token ACCESSOR", or "a login".
+func (t Token) String() string {
+	if t.IsLogin() {
+		return "a login"
+	}
+	return "token " + t.accessor
+}
 
 // Format writes String, whatever the verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }

@@ -133,6 +133,7 @@ var verbs = [...]Verb{
 	{"show-dataset", viewer, ScopeObject, "the dataset", ""},
 	{"show-flow", viewer, ScopeObject, "the flow", ""},
 	{"show-job", viewer, ScopeObject, "the job", ""},
+	{"show-login", none, ScopeOpen, "", ""},
 	{"show-plan", viewer, ScopeObject, "the dataset", ""},
 	{"show-proof", viewer, ScopeObject, "the job that it is of", ""},
 	{"show-recipe", viewer, ScopeObject, "the job", ""},

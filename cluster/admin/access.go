@@ -17,6 +17,7 @@ import (
 func (s *Server) accessRoutes(api router) {
 	write(api, "/v1/access/bootstrap", "bootstrap-access", "Make the first token; from then on roles decide", s.bootstrapAccess)
 	read(api, "/v1/access", "show-access", "How the door stands, and who asks", s.showAccess)
+	read(api, "/v1/access/login", "show-login", "With which identity provider people sign in", s.showLogin)
 	read(api, "/v1/access/can-i", "can-i", "Whether somebody may do something", s.canI)
 	read(api, "/v1/access/requests", "list-requests", "What waits for a second person's yes, and what has it", s.listRequests)
 	write(api, "/v1/access/requests/{id}/approve", "approve-request", "Say yes to what somebody else wants to do", s.approveRequest)
@@ -273,11 +274,24 @@ func (s *Server) showAccess(ctx context.Context, _ *struct{}) (*indexed[client.A
 			Controlled: c.controlled, Required: s.config.AccessRequired, FirstIndex: first, Subject: actorOf(ctx), Policies: []client.Policy{},
 			Namespaces: append([]string{}, c.id.Bound()...),
 		}
+		if until := c.id.Until(); !until.IsZero() {
+			out.Until = new(until.UTC())
+		}
 		for _, p := range c.id.Policies() {
 			out.Policies = append(out.Policies, describeAccessPolicy(p))
 		}
 		return out, err
 	})
+}
+
+// showLogin says how a command line signs in. Nobody is known before he has.
+func (s *Server) showLogin(context.Context, *struct{}) (*struct{ Body client.SignIn }, error) {
+	out := client.SignIn{Scopes: []string{}}
+	if s.config.Logins != nil {
+		cfg := s.config.Logins.Config()
+		out.Issuer, out.ClientID, out.Web, out.Scopes = cfg.Issuer, cfg.CommandLine(), cfg.RedirectURL != "", append(out.Scopes, cfg.Scopes...)
+	}
+	return &struct{ Body client.SignIn }{out}, nil
 }
 
 // canI answers about who asks; about others, for those who may see all policies anyway.
@@ -324,7 +338,9 @@ func (s *Server) canI(ctx context.Context, in *struct {
 			out.Namespace = ""
 		}
 		if err := id.Check(verb, out.Namespace); err != nil {
-			out.Why = err.Error()
+			if out.Why = err.Error(); in.As != "" && fsm.IsLogin(id.Subject) {
+				out.Why += "; what its groups allow is known when it signs in"
+			}
 			return out, nil
 		}
 		out.Allowed, out.Why = true, id.Subject+" is known, and that is enough"

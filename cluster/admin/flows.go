@@ -250,7 +250,11 @@ func (s *Server) notTheSubmitter(ctx context.Context, id fsm.FlowID, no bool) er
 	if err != nil {
 		return s.failed(err)
 	}
-	if f.CreatedBy == actorOf(ctx) {
+	same, err := view.SamePerson(actorOf(ctx), f.CreatedBy)
+	if err != nil {
+		return s.failed(err)
+	}
+	if same {
 		return ownRequest("flow "+string(id), f.CreatedBy)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"backstitch/cluster/access"
+	"backstitch/cluster/access/login"
 	"backstitch/cluster/client"
 	"backstitch/fsm"
 
@@ -172,29 +173,36 @@ func (s *Server) readsNoBook(verb access.Verb, err error) bool {
 	return false
 }
 
-// identify says who makes a request. It errs with *access.Unknown, or with a *problem.
+// identify says who makes a request. It errs with *access.Unknown, with *login.Unreachable, or with a *problem.
 func (s *Server) identify(r *http.Request) (caller, error) {
+	controlled, err := s.controlled()
+	if err != nil || !controlled {
+		return caller{}, err
+	}
+	var shown access.Token
+	text, sent := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if sent {
+		if shown, err = access.ParseShown(text); err != nil || shown.IsLogin() && s.config.Logins == nil {
+			return caller{}, &access.Unknown{Why: "what was sent is not a token of backstitch"}
+		}
+	}
+	var person access.Person
+	if shown.IsLogin() { // the provider may have to be asked, so no view is held meanwhile
+		if person, err = s.config.Logins.Identify(r.Context(), shown.Reveal()); err != nil {
+			return caller{}, err
+		}
+	}
 	view, err := s.node.View()
 	if err != nil {
 		return caller{}, s.failed(err)
 	}
 	defer view.Close()
-	first, err := view.BootstrapAt()
-	switch {
-	case err != nil:
-		return caller{}, s.failed(err)
-	case first == 0 && s.config.AccessRequired:
-		return caller{}, newProblem(http.StatusForbidden, client.CodeNoFirstToken, "nobody may do anything yet",
-			"This node wants tokens (access.required), and there is no first one.", "backstitch access bootstrap")
-	case first == 0:
-		return caller{}, nil
+	if shown.IsLogin() {
+		id, err := access.ByLogin(view, person)
+		return caller{controlled: true, id: id}, err
 	}
-	if text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		token, err := access.ParseToken(text)
-		if err != nil {
-			return caller{}, &access.Unknown{Why: "what was sent is not a token of backstitch"}
-		}
-		id, err := access.ByToken(view, token, s.clock())
+	if sent {
+		id, err := access.ByToken(view, shown, s.clock())
 		return caller{controlled: true, id: id}, err
 	}
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
@@ -208,9 +216,34 @@ func (s *Server) identify(r *http.Request) (caller, error) {
 	return caller{}, &access.Unknown{Why: "no token was sent"}
 }
 
+// controlled reports whether the book says who may do what. It errs with a *problem where nobody is served before it does.
+func (s *Server) controlled() (bool, error) {
+	view, err := s.node.View()
+	if err != nil {
+		return false, s.failed(err)
+	}
+	defer view.Close()
+	first, err := view.BootstrapAt()
+	switch {
+	case err != nil:
+		return false, s.failed(err)
+	case first == 0 && s.config.AccessRequired:
+		return false, newProblem(http.StatusForbidden, client.CodeNoFirstToken, "nobody may do anything yet",
+			"This node wants tokens (access.required), and there is no first one.", "backstitch access bootstrap")
+	}
+	return first != 0, nil
+}
+
 // turnAway answers somebody who is not known. He does not get into the audit trail: whoever reaches the port could fill it.
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, verb access.Verb, err error) {
 	var unknown *access.Unknown
+	var provider *login.Unreachable
+	if errors.As(err, &provider) { // its reason is in the log, and not for strangers
+		deny(w, newProblem(http.StatusServiceUnavailable, client.CodeProvider, "the identity provider can not be asked",
+			fmt.Sprintf("Whether the login of %s is good can not be told now; the log of node %s says why.", provider.Issuer, s.node.Name()),
+			"a little later, another node, or a token: --token-file FILE"))
+		return
+	}
 	if !errors.As(err, &unknown) {
 		s.fail(w, err)
 		return
@@ -219,8 +252,11 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, verb access.Ve
 		s.log.Warn("a request of somebody who is not known was refused", "from", actorOf(r.Context()), "verb", verb.Name, "err", unknown.Why)
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="backstitch"`)
-	deny(w, newProblem(http.StatusUnauthorized, client.CodeUnauthorized, "who asks is not known", unknown.Why+" ("+verb.Name+")",
-		"BACKSTITCH_TOKEN=... or --token-file FILE     an admin makes one: backstitch token create --role ROLE"))
+	next := "BACKSTITCH_TOKEN=... or --token-file FILE     an admin makes one: backstitch token create --role ROLE"
+	if s.config.Logins != nil && s.config.Logins.Config().CommandLine() != "" {
+		next = "backstitch login     or a token: BACKSTITCH_TOKEN=... or --token-file FILE"
+	}
+	deny(w, newProblem(http.StatusUnauthorized, client.CodeUnauthorized, "who asks is not known", unknown.Why+" ("+verb.Name+")", next))
 }
 
 // permit decides about a decoded request.

@@ -238,6 +238,7 @@ var examples = map[string][3]string{
 	"show-dataset":           {"GET", "/v1/datasets/%[2]s/orders", ""},
 	"show-flow":              {"GET", "/v1/flows/fl-%[1]s", ""},
 	"show-job":               {"GET", "/v1/jobs/bs-%[1]s", ""},
+	"show-login":             {"GET", "/v1/access/login", ""},
 	"show-plan":              {"GET", "/v1/datasets/%[2]s/orders/plans/bs-none", ""},
 	"show-proof":             {"GET", "/v1/proofs/r-%[1]s", ""},
 	"show-recipe":            {"GET", "/v1/jobs/bs-%[1]s/recipe", ""},

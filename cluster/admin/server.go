@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"backstitch/cluster/accept"
+	"backstitch/cluster/access/login"
 	"backstitch/cluster/admin/door"
 	"backstitch/cluster/admin/ui"
 	"backstitch/cluster/client"
@@ -42,6 +43,8 @@ type Config struct {
 	Insight ui.Insight
 	// AccessRequired serves nothing but what is open to everybody until there is a first token.
 	AccessRequired bool
+	// Logins knows people by an identity provider; nil knows nobody so.
+	Logins *login.Provider
 	// Recovery is the index that somebody wrote into this node's data directory to be let in again, 0 for none. nil is none.
 	Recovery func() (uint64, error)
 }
@@ -65,7 +68,12 @@ func New(config Config, node Node) (*Server, error) {
 	api := withActor(s.routes())
 	inner := api
 	if config.Insight != nil {
-		pages, err := ui.New(ui.Config{API: api, Insight: config.Insight, Wait: node.Wait, Clock: config.Clock, Logger: config.Logger})
+		site := ui.Config{API: api, Insight: config.Insight, Wait: node.Wait, Clock: config.Clock, Logger: config.Logger}
+		if config.Logins != nil && config.Logins.Config().RedirectURL != "" {
+			site.SignIn, site.Home = config.Logins, config.Logins.Config().RedirectURL
+			site.Secure = strings.HasPrefix(site.Home, "https://")
+		}
+		pages, err := ui.New(site)
 		if err != nil {
 			return nil, fmt.Errorf("make the web page: %w", err)
 		}

@@ -47,7 +47,7 @@ type NewToken struct {
 // Policy gives a subject a role in a namespace.
 type Policy struct {
 	Name      string    `json:"name"`
-	Subject   string    `json:"subject" doc:"token:ACCESSOR, or cert:NAME of a client's certificate"`
+	Subject   string    `json:"subject" doc:"token:ACCESSOR, cert:NAME of a client's certificate, or oidc:ISSUER/PERSON of somebody who signs in"`
 	Role      string    `json:"role" enum:"viewer,operator,approver,admin"`
 	Namespace string    `json:"namespace" doc:"* for all"`
 	By        string    `json:"by"`
@@ -77,6 +77,16 @@ type Access struct {
 	Subject    string   `json:"subject,omitempty" doc:"who asks"`
 	Policies   []Policy `json:"policies" doc:"of who asks"`
 	Namespaces []string `json:"namespaces" doc:"that the token is bound to; empty for all"`
+	// Until is when a login ends; tokens say that to admins.
+	Until *time.Time `json:"until,omitempty" doc:"when the login ends, of somebody who has signed in"`
+}
+
+// SignIn is GET /v1/access/login: how people sign in.
+type SignIn struct {
+	Issuer   string   `json:"issuer,omitempty" doc:"of the identity provider; none when nobody signs in"`
+	ClientID string   `json:"clientId,omitempty" doc:"with which a command line signs in; none when it can not"`
+	Scopes   []string `json:"scopes" doc:"to ask for"`
+	Web      bool     `json:"web" doc:"whether browsers sign in at /ui/login"`
 }
 
 // Verdict is GET /v1/access/can-i.
@@ -118,6 +128,11 @@ func (c *Client) Bootstrap(ctx context.Context, reason string) (NewToken, error)
 // Access asks how the door stands, and who asks.
 func (c *Client) Access(ctx context.Context) (Access, error) {
 	return get[Access](ctx, c, "/v1/access", nil)
+}
+
+// SignIn asks how people sign in.
+func (c *Client) SignIn(ctx context.Context) (SignIn, error) {
+	return get[SignIn](ctx, c, "/v1/access/login", nil)
 }
 
 // CanI asks whether a subject may do something; "" is who asks.

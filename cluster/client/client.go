@@ -51,7 +51,7 @@ type Config struct {
 	TLS       *tls.Config   // nil for plain HTTP
 	Retry     time.Duration // how long to go round the addresses before giving up
 	Actor     string        // who asks, e.g. "root@host"; for the audit trail
-	Token     access.Token  // the zero value sends none
+	Token     access.Token  // or a login; the zero value sends none
 	// Transport carries requests, nil for the network. TLS is not looked at where there is one.
 	Transport http.RoundTripper
 }

@@ -43,6 +43,9 @@ const (
 	CodeOwnRequest   = "BST-E4107" // whoever asks for a yes says it
 	CodeClearToken   = "BST-E4108" // a token would travel in the clear
 	CodeNoToken      = "BST-E4109" // what is named as a token is none
+	CodeProvider     = "BST-E4121" // the identity provider can not be asked
+	CodeSignIn       = "BST-E4122" // somebody could not sign in
+	CodeNoSignIn     = "BST-E4123" // nobody signs in here
 )
 
 // Exit statuses of the command line; the only list of them.
@@ -114,13 +117,13 @@ func (e *Error) ExitStatus() int {
 		return ExitNotFound
 	case CodeWrongState, CodeExists, CodeKeyReused, CodeOverlap, CodeStalePlan, CodeOtherCluster, CodeCheckIndex, CodeWindowsMeet:
 		return ExitConflict
-	case CodeNotAllowed, CodeUnauthorized, CodeForbidden, CodeSecondPerson, CodeNoFirstToken, CodeOwnRequest:
+	case CodeNotAllowed, CodeUnauthorized, CodeForbidden, CodeSecondPerson, CodeNoFirstToken, CodeOwnRequest, CodeSignIn:
 		return ExitNotAllowed
 	case CodeFirstToken, CodeTokenUnread:
 		return ExitConflict
-	case CodeClearToken, CodeNoToken:
+	case CodeClearToken, CodeNoToken, CodeNoSignIn:
 		return ExitUsage
-	case CodeNoLeader, CodeUnreachable, CodeNotReady:
+	case CodeNoLeader, CodeUnreachable, CodeNotReady, CodeProvider:
 		return ExitNoLeader
 	case CodeOutcomeUnknown, CodeNeedsVersion, CodeInternal:
 		return ExitFailed

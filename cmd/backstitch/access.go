@@ -126,18 +126,7 @@ func newAccessShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(answer{value: at, names: []string{at.Subject}, text: func(w io.Writer) error {
-				if !at.Controlled {
-					_, err := fmt.Fprintln(w, "Access is not controlled: whoever reaches a node may do everything.  Next: backstitch access bootstrap")
-					return err
-				}
-				fmt.Fprintf(w, "You are %s.  %s\n", at.Subject, rolesText(at.Policies))
-				if len(at.Namespaces) > 0 {
-					fmt.Fprintf(w, "The token can be used in %s alone.\n", strings.Join(at.Namespaces, ", "))
-				}
-				_, err := fmt.Fprintln(w, "Whether you may do one thing: backstitch can-i VERB --namespace NAME")
-				return err
-			}})
+			return a.print(whoAnswer(at))
 		}),
 	}
 }

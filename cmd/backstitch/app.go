@@ -45,6 +45,12 @@ type app struct {
 	verbose    bool
 	yes        bool
 	readOnly   bool
+
+	// now is the command's context, for what is asked before there is a client. before sets it.
+	now context.Context
+	// shown is the login that was found for --addr, once looked is set.
+	shown  access.Token
+	looked bool
 }
 
 // impactKey marks a command that changes something; --read-only refuses those.
@@ -119,6 +125,7 @@ func (a *app) before(cmd *cobra.Command, _ []string) error {
 		context.AfterFunc(ctx, cancel)
 		cmd.SetContext(ctx)
 	}
+	a.now = cmd.Context()
 	return nil
 }
 
@@ -158,18 +165,23 @@ func (a *app) asking(do func(cmd *cobra.Command, args []string, c *client.Client
 }
 
 func (a *app) patientClient(retry time.Duration) (*client.Client, error) {
+	token, err := a.token()
+	if err != nil {
+		return nil, err
+	}
+	return a.clientAs(token, retry)
+}
+
+// clientAs makes a client that shows a token or a login, the zero value for none.
+func (a *app) clientAs(token access.Token, retry time.Duration) (*client.Client, error) {
 	cfg := client.DefaultConfig()
-	cfg.Addresses, cfg.Actor, cfg.Retry = a.addr, actor(), retry
+	cfg.Addresses, cfg.Actor, cfg.Retry, cfg.Token = a.addr, actor(), retry, token
 	if a.caCert != "" {
 		conf, err := clientTLS(a.caCert, a.clientCert, a.clientKey)
 		if err != nil {
 			return nil, err
 		}
 		cfg.TLS = conf
-	}
-	var err error
-	if cfg.Token, err = a.token(); err != nil {
-		return nil, err
 	}
 	c, err := client.New(cfg)
 	var refused *client.Error
@@ -182,7 +194,7 @@ func (a *app) patientClient(retry time.Duration) (*client.Client, error) {
 	return c, nil
 }
 
-// token is the one that is shown to nodes, the zero value for none. No error has any of its text.
+// token is what is shown to nodes: a token, or else the login that is kept for them; the zero value for neither. No error has any of its text.
 func (a *app) token() (access.Token, error) {
 	from, text := "BACKSTITCH_TOKEN", a.getenv("BACKSTITCH_TOKEN")
 	if a.tokenFile != "" && (a.tokenGiven || text == "") {
@@ -194,7 +206,7 @@ func (a *app) token() (access.Token, error) {
 		}
 		text = string(b)
 	} else if text == "" {
-		return access.Token{}, nil
+		return a.loggedIn()
 	}
 	t, err := access.ParseToken(text)
 	if err != nil {

@@ -72,7 +72,7 @@ First contact:  backstitch gaps heatmap TOPIC --kafka HOST:9092 --archive s3://B
 		"find":    {newGaps(a), newScan(a), newForecast(a), newAnomalies(a), newArchive(a), newOffsets(a)},
 		"recover": {newPlan(a), newRun(a), newStatus(a), newWait(a), newPause(a), newResume(a), newCancel(a), newRetry(a), newThrottle(a), newLimits(a), newPriority(a), newPublish(a), newAlias(a), newRollback(a), newGroups(a), newQuarantine(a)},
 		"prove":   {newVerify(a), newReport(a)},
-		"operate": {newCluster(a), newDataset(a), newFlow(a), newDoctor(a), newSpec(a), newSchema(a), newTransform(a), newAudit(a), newAccess(a), newToken(a), newPolicy(a), newCanI(a), newChaos(a), newSynth(a), newRehearse(a)},
+		"operate": {newCluster(a), newDataset(a), newFlow(a), newDoctor(a), newSpec(a), newSchema(a), newTransform(a), newAudit(a), newLogin(a), newLogout(a), newWhoami(a), newAccess(a), newToken(a), newPolicy(a), newCanI(a), newChaos(a), newSynth(a), newRehearse(a)},
 		"node":    {newAgent(a), newDev(a), newDemo(a), newConfig(a), newCompletion(a), newVersion(a)},
 	} {
 		for _, c := range commands {

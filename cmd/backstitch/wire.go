@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/access"
+	"backstitch/cluster/access/login"
 	"backstitch/cluster/admin"
 	"backstitch/cluster/client"
 	"backstitch/cluster/inject"
@@ -107,6 +109,9 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 		serve.TLS = files.Server(func(s access.Subject) error { return s.Allow(mine, "", access.Node, access.Client) })
 	}
 	serve.AccessRequired, serve.Recovery = cfg.Access.Required, func() (uint64, error) { return recoveryNumber(cfg.DataDir) }
+	if serve.Logins, err = a.logins(cfg, log); err != nil {
+		return err
+	}
 	serve.Report = func(view *fsm.View, id fsm.ProofID) ([]byte, error) {
 		return sealedReport(view, id, node.ClusterID(), node.ProofKey())
 	}
@@ -142,6 +147,32 @@ func recoveryNumber(dir string) (uint64, error) {
 		return 0, nil // not the number, so nobody is let in; the answer says which one it is
 	}
 	return n, nil
+}
+
+// logins knows people by the identity provider of the configuration; nil where it names none. The provider is asked when somebody signs in.
+func (a *app) logins(cfg config.Agent, log *slog.Logger) (*login.Provider, error) {
+	o := cfg.Access.OIDC
+	if o == nil {
+		return nil, nil
+	}
+	var roots *x509.CertPool
+	if o.CA != "" {
+		pem, err := os.ReadFile(o.CA)
+		if roots = x509.NewCertPool(); err == nil && !roots.AppendCertsFromPEM(pem) {
+			err = fmt.Errorf("%s holds no certificate in PEM form", o.CA)
+		}
+		if err != nil {
+			return nil, &failure{Code: codeConfig, Title: "access.oidc.ca can not be used", Detail: err.Error(), Next: "name a PEM file with the authority of the provider's certificate",
+				Exit: client.ExitUsage, Err: err}
+		}
+	}
+	allow, err := cfg.Notify.Prefixes()
+	if err != nil {
+		return nil, err
+	}
+	out := o.Login(a.lookup)
+	out.Client, out.Clock, out.Logger = login.NewClient(allow, roots), agentClock, log
+	return login.New(out), nil
 }
 
 // allowedPrograms runs the programs that this agent allows; nil where it allows none. Its journal lies beside the node's data, and outlives data

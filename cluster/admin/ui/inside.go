@@ -20,8 +20,8 @@ type inside struct {
 func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	in := r.Clone(r.Context())
 	in.RemoteAddr, in.TLS, in.RequestURI = i.visitor.RemoteAddr, i.visitor.TLS, r.URL.RequestURI()
-	if token := tokenOf(i.visitor); token != "" {
-		in.Header.Set("Authorization", "Bearer "+token)
+	if token := tokenOf(i.visitor); !token.IsZero() {
+		in.Header.Set("Authorization", "Bearer "+token.Reveal())
 	}
 	if in.Body == nil {
 		in.Body = http.NoBody

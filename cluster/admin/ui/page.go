@@ -79,6 +79,10 @@ func (s *server) render(w http.ResponseWriter, status int, name string, p page) 
 // failed shows an error as the command line does: what, why, what next.
 func (s *server) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if unknown(err) && r.Method == http.MethodGet {
+		if s.SignIn != nil && tokenOf(r).IsLogin() && visits(r) {
+			http.Redirect(w, r, Prefix+"login/begin?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+			return
+		}
 		http.Redirect(w, r, Prefix+"login?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 		return
 	}

@@ -34,7 +34,17 @@ type Insight interface {
 // ErrNoFinding says that a scan has no finding of that id.
 var ErrNoFinding = errors.New("no such finding")
 
-// Config is what pages are made of. All of it is required.
+// SignIn lets browsers sign in with an identity provider.
+type SignIn interface {
+	// Name is how people know the provider.
+	Name() string
+	// Begin is where a browser signs in. It errs with *access.Unknown, or with *login.Unreachable, as Finish does.
+	Begin(ctx context.Context, state, nonce, verifier string) (address string, err error)
+	// Finish turns the code that the provider has sent back into a login that answers nonce.
+	Finish(ctx context.Context, code, verifier, nonce string) (text string, err error)
+}
+
+// Config is what pages are made of. All of it is required but what is about signing in.
 type Config struct {
 	API     http.Handler // the node's own
 	Insight Insight
@@ -42,6 +52,10 @@ type Config struct {
 	Wait   func(ctx context.Context, after uint64) (uint64, error)
 	Clock  func() time.Time
 	Logger *slog.Logger
+
+	SignIn SignIn // nil when people show tokens alone
+	Home   string // the address to which the provider sends browsers back
+	Secure bool   // browsers reach the page over TLS, also where something in front of the node ends it
 }
 
 // server answers for pages.
@@ -49,6 +63,7 @@ type server struct {
 	Config
 	pages   *template.Template
 	streams chan struct{} // one for each page that follows
+	used    states
 }
 
 // maxStreams is how many pages may follow what happens at a time. One more looks every few seconds instead.
@@ -88,6 +103,10 @@ func New(c Config) (http.Handler, error) {
 	page("/ui/settings", (*visit).settings)
 	page("/ui/live", (*visit).live)
 	page("/ui/login", (*visit).login)
+	if c.SignIn != nil {
+		page("/ui/login/begin", (*visit).beginSignIn)
+		page("/ui/login/callback", (*visit).finishSignIn)
+	}
 	page("/ui/", func(*visit) error { return errNoPage })
 
 	mux.HandleFunc("POST /ui/login", s.visit((*visit).signIn))

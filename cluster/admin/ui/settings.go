@@ -24,11 +24,16 @@ func (v *visit) settings() error {
 	if err != nil {
 		return err
 	}
+	until := ""
+	if who.Until != nil {
+		until = who.Until.Format("2006-01-02 15:04 UTC")
+	}
 	return v.show("settings.html", "Settings", "settings", false, struct {
 		Themes []string
 		Access client.Access
-		Token  bool // whether this browser shows one
-	}{themes, who, tokenOf(v.r) != ""})
+		Until  string // when the login ends, "" for a token
+		Token  bool   // whether this browser shows one
+	}{themes, who, until, !tokenOf(v.r).IsZero()})
 }
 
 func (v *visit) set() (string, error) {
@@ -36,6 +41,6 @@ func (v *visit) set() (string, error) {
 	if !slices.Contains(themes, said) {
 		return "", errNoPage
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: themeCookie, Value: said, Path: Prefix, MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteStrictMode, Secure: v.r.TLS != nil, HttpOnly: true})
+	http.SetCookie(v.w, &http.Cookie{Name: themeCookie, Value: said, Path: Prefix, MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteStrictMode, Secure: v.secure(), HttpOnly: true})
 	return "/ui/settings", nil
 }

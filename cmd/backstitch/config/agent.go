@@ -64,7 +64,8 @@ type TLS struct {
 
 // Access is about who may call the API.
 type Access struct {
-	Required bool `yaml:"required" json:"required"` // nobody is served before there is a first token
+	Required bool  `yaml:"required" json:"required"`   // nobody is served before there is a first token
+	OIDC     *OIDC `yaml:"oidc" json:"oidc,omitempty"` // nil when nobody signs in with an identity provider
 }
 
 // Gossip is about the rumour between nodes.
@@ -124,7 +125,7 @@ func Default() Agent {
 	}
 }
 
-// Flags binds one flag to each value of a but the connections, which only a file can say.
+// Flags binds one flag to each value of a but connections, programs and the identity provider, which only a file can say.
 func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.Node.Name, "name", a.Node.Name, "unique `name` of this node; without it the host's name")
 	f.StringVar(&a.Node.Zone, "zone", a.Node.Zone, "failure `zone` of this node")

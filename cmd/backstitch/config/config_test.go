@@ -4,8 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"backstitch/fsm"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -81,6 +84,49 @@ func TestMistakesInTheFileAreNamed(t *testing.T) {
 	}
 }
 
+func oidc(change func(*OIDC)) func(*Agent) {
+	o := &OIDC{Issuer: "https://idp.example.com", ClientID: "backstitch"}
+	o.fill()
+	change(o)
+	return func(a *Agent) { a.Access.OIDC = o }
+}
+
+// TestAnIdentityProvider: the file alone says it, with defaults, and what it gives to groups.
+func TestAnIdentityProvider(t *testing.T) {
+	file := write(t, `
+dataDir: /data
+access:
+  oidc:
+    issuer: https://idp.example.com/realms/ops
+    clientID: backstitch
+    clientSecret: env:OIDC
+    cliClientID: backstitch-cli
+    redirectURL: https://backstitch.example.com:7420/ui/login/callback
+    roles:
+      - {group: oncall, role: approver, namespace: payments}
+      - {group: sre, role: admin, namespace: "*"}
+`)
+	a, err := Load(file, flags(t))
+	if err == nil {
+		err = a.Validate()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := a.Access.OIDC.Login(func(name string) (string, bool) { return "s3cret", name == "OIDC" })
+	secret, err := got.Secret()
+	if secret != "s3cret" || err != nil || got.CommandLine() != "backstitch-cli" || len(got.Roles) != 2 || got.Roles[1].Role != fsm.AccessAdmin ||
+		!slices.Equal(got.Algorithms, []string{"RS256"}) || got.PersonClaim != "sub" || got.GroupsClaim != "groups" || !slices.Contains(got.Scopes, "openid") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := Load(write(t, "access: {oidc: {isuer: x}}\n"), flags(t)); err == nil || !strings.Contains(err.Error(), "did you mean issuer?") {
+		t.Errorf("an unknown key: %v", err)
+	}
+	if _, err := Load(write(t, "access: {oidc: {roles: [{grup: x}]}}\n"), flags(t)); err == nil || !strings.Contains(err.Error(), "did you mean group?") {
+		t.Errorf("an unknown key of a role: %v", err)
+	}
+}
+
 func registry(r Registry) func(*Agent) {
 	return func(a *Agent) { a.Connections = map[string]Connection{"p": {Registry: &r}} }
 }
@@ -100,19 +146,35 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"open without tokens": {func(a *Agent) {
 			a.Listen.API, a.TLS, a.Gossip.KeyFile = "0.0.0.0:7420", TLS{"c", "c", "k"}, "g"
 		}, "listen.api"},
-		"open without TLS":    {func(a *Agent) { a.Listen.API = "0.0.0.0:7420" }, "listen.api"},
-		"one port twice":      {func(a *Agent) { a.Listen.RPC = a.Listen.API }, "listen.rpc"},
-		"probes as the API":   {func(a *Agent) { a.Listen.Probes = a.Listen.API }, "listen.probes"},
-		"probes nowhere":      {func(a *Agent) { a.Listen.Probes = "7423" }, "listen.probes"},
-		"no port":             {func(a *Agent) { a.Listen.Gossip = "localhost" }, "listen.gossip"},
-		"undialable":          {func(a *Agent) { a.Advertise.RPC = "0.0.0.0:7421" }, "advertise.rpc"},
-		"unknown role":        {func(a *Agent) { a.Node.Role = "boss" }, "node.role"},
-		"unknown level":       {func(a *Agent) { a.Log.Level = "loud" }, "log.level"},
-		"runbooks nowhere":    {func(a *Agent) { a.Runbooks.URL = "deploy/runbooks" }, "runbooks.url"},
-		"runbooks and login":  {func(a *Agent) { a.Runbooks.URL = "https://ana:hunter2@wiki" }, "runbooks.url"},
-		"a name of a program": {func(a *Agent) { a.Exec.Allow = map[string]Program{"Reload It": {Path: "/x"}} }, "exec.allow"},
-		"a program by chance": {func(a *Agent) { a.Exec.Allow = map[string]Program{"reload": {Path: "reload.sh"}} }, "exec.allow.reload.path"},
-		"no lanes":            {func(a *Agent) { a.Worker.Lanes = 0 }, "worker.lanes"},
+		"open without TLS":       {func(a *Agent) { a.Listen.API = "0.0.0.0:7420" }, "listen.api"},
+		"one port twice":         {func(a *Agent) { a.Listen.RPC = a.Listen.API }, "listen.rpc"},
+		"probes as the API":      {func(a *Agent) { a.Listen.Probes = a.Listen.API }, "listen.probes"},
+		"probes nowhere":         {func(a *Agent) { a.Listen.Probes = "7423" }, "listen.probes"},
+		"no port":                {func(a *Agent) { a.Listen.Gossip = "localhost" }, "listen.gossip"},
+		"undialable":             {func(a *Agent) { a.Advertise.RPC = "0.0.0.0:7421" }, "advertise.rpc"},
+		"unknown role":           {func(a *Agent) { a.Node.Role = "boss" }, "node.role"},
+		"unknown level":          {func(a *Agent) { a.Log.Level = "loud" }, "log.level"},
+		"runbooks nowhere":       {func(a *Agent) { a.Runbooks.URL = "deploy/runbooks" }, "runbooks.url"},
+		"runbooks and login":     {func(a *Agent) { a.Runbooks.URL = "https://ana:hunter2@wiki" }, "runbooks.url"},
+		"a name of a program":    {func(a *Agent) { a.Exec.Allow = map[string]Program{"Reload It": {Path: "/x"}} }, "exec.allow"},
+		"a program by chance":    {func(a *Agent) { a.Exec.Allow = map[string]Program{"reload": {Path: "reload.sh"}} }, "exec.allow.reload.path"},
+		"no issuer":              {oidc(func(o *OIDC) { o.Issuer = "" }), "access.oidc.issuer"},
+		"an issuer in the clear": {oidc(func(o *OIDC) { o.Issuer = "http://idp.example.com" }), "access.oidc.issuer"},
+		"an issuer and a login":  {oidc(func(o *OIDC) { o.Issuer = "https://ana:hunter2@idp.example.com" }), "access.oidc.issuer"},
+		"an issuer and a query":  {oidc(func(o *OIDC) { o.Issuer += "/?a=b" }), "access.oidc.issuer"},
+		"no client":              {oidc(func(o *OIDC) { o.ClientID = "" }), "access.oidc.clientID"},
+		"a literal secret":       {oidc(func(o *OIDC) { o.ClientSecret = "hunter2" }), "access.oidc.clientSecret"},
+		"back to elsewhere":      {oidc(func(o *OIDC) { o.RedirectURL = "https://b.example.com/callback" }), "access.oidc.redirectURL"},
+		"back in the clear":      {oidc(func(o *OIDC) { o.RedirectURL = "http://b.example.com/ui/login/callback" }), "access.oidc.redirectURL"},
+		"no login asked for":     {oidc(func(o *OIDC) { o.Scopes = []string{"profile"} }), "access.oidc.scopes"},
+		"signed by anybody":      {oidc(func(o *OIDC) { o.Algorithms = []string{"RS256", "none"} }), "access.oidc.algorithms"},
+		"signed with a secret":   {oidc(func(o *OIDC) { o.Algorithms = []string{"HS256"} }), "access.oidc.algorithms"},
+		"signed with nothing":    {oidc(func(o *OIDC) { o.Algorithms = []string{} }), "access.oidc.algorithms"},
+		"a role of nobody":       {oidc(func(o *OIDC) { o.Roles = []GroupRole{{"", "viewer", "*"}} }), "access.oidc.roles[0].group"},
+		"a role unheard of":      {oidc(func(o *OIDC) { o.Roles = []GroupRole{{"a", "boss", "*"}} }), "access.oidc.roles[0].role"},
+		"a role nowhere":         {oidc(func(o *OIDC) { o.Roles = []GroupRole{{"a", "viewer", ""}} }), "access.oidc.roles[0].namespace"},
+		"a role twice":           {oidc(func(o *OIDC) { o.Roles = []GroupRole{{"a", "viewer", "*"}, {"a", "viewer", "*"}} }), "access.oidc.roles[1]"},
+		"no lanes":               {func(a *Agent) { a.Worker.Lanes = 0 }, "worker.lanes"},
 		"literal password": {func(a *Agent) {
 			a.Connections = map[string]Connection{"p": {Kafka: &Kafka{Brokers: []string{"b:1"}, SASL: &SASL{"plain", "env:U", "hunter2"}}}}
 		}, "connections.p.kafka.sasl.password"},
@@ -146,7 +208,7 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 }
 
 func TestEveryValueHasAFlag(t *testing.T) {
-	// Connections are left out on purpose; everything else that the file can say, a flag can say.
+	// Connections and the identity provider are left out on purpose; everything else that the file can say, a flag can say.
 	want := len(keys(typeOf(struct {
 		Node      Node      `yaml:"node"`
 		DataDir   string    `yaml:"dataDir"`
@@ -163,6 +225,9 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		Worker    Worker    `yaml:"worker"`
 		Log       Log       `yaml:"log"`
 	}{}))) - 12 // the twelve groups themselves
+	want -= len(keys(typeOf(struct {
+		OIDC OIDC `yaml:"oidc"`
+	}{})))
 	got := 0
 	flags(t).VisitAll(func(*pflag.Flag) { got++ })
 	if got != want {

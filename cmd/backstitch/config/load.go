@@ -24,6 +24,7 @@ func Load(file string, given *pflag.FlagSet) (Agent, error) {
 		if err := parse(raw, &a); err != nil {
 			return a, fmt.Errorf("configuration %s: %w", file, err)
 		}
+		a.Access.OIDC.fill()
 	}
 	target := pflag.NewFlagSet("agent", pflag.ContinueOnError)
 	Flags(target, &a)

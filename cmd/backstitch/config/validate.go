@@ -82,6 +82,7 @@ func (a Agent) Validate() error {
 		"a worker does not vote, so it can not make a cluster", "cluster.bootstrapExpect: 0")
 	out = append(out, a.addresses()...)
 	out = append(out, a.access()...)
+	out = append(out, a.Access.OIDC.check()...)
 	out = append(out, a.connections()...)
 	if len(out) > 0 {
 		return out

@@ -47,6 +47,12 @@ func sample() map[string]any {
 		"tls":              map[string]any{"secretName": "certs", "proofKey": false},
 		"worker":           map[string]any{"lanes": 8, "memory": "256MiB"},
 		"runbooks":         map[string]any{"url": "https://wiki.internal/runbooks"},
+		"access": map[string]any{"oidc": map[string]any{
+			"issuer": "https://login.internal/realms/ops", "clientID": "backstitch", "clientSecret": "env:OIDC_SECRET", "cliClientID": "backstitch-cli",
+			"redirectURL": "https://backstitch.internal:7420/ui/login/callback", "scopes": []any{"openid", "offline_access"}, "algorithms": []any{"ES256"},
+			"personClaim": "preferred_username", "groupsClaim": "roles", "ca": "/run/kafka/idp.pem",
+			"roles": []any{map[string]any{"group": "sre", "role": "admin", "namespace": "*"}},
+		}},
 		"connections": map[string]any{
 			"prod": map[string]any{"kafka": map[string]any{
 				"brokers": []any{"kafka-1:9092"}, "tls": map[string]any{},
@@ -280,6 +286,10 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"budget takes the majority of 3":    budget(3, 2),
 		"budget takes the majority of 5":    budget(5, 3),
 		"budget takes the only one":         budget(1, 1),
+		"a provider in the clear":           nested("access", "oidc", map[string]any{"issuer": "http://login.internal", "clientID": "backstitch"}),
+		"a provider without a client":       nested("access", "oidc", map[string]any{"issuer": "https://login.internal"}),
+		"a literal secret of a client":      nested("access", "oidc", map[string]any{"issuer": "https://login.internal", "clientID": "backstitch", "clientSecret": "hunter2"}),
+		"a shared secret as a signature":    nested("access", "oidc", map[string]any{"issuer": "https://login.internal", "clientID": "backstitch", "algorithms": []any{"HS256"}}),
 		"two in one connection":             nested("connections", "p", map[string]any{"s3": map[string]any{}, "kafka": map[string]any{}}),
 		"unknown connection":                nested("connections", "p", map[string]any{"ftp": map[string]any{}}),
 		"a variable that is the chart's":    {"extraEnv": []any{map[string]any{"name": "BACKSTITCH_NAME", "value": "x"}}},
