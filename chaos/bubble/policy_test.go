@@ -56,6 +56,10 @@ func (l *scanLab) policed(act fsm.PolicyAct) {
 	if act == fsm.PolicyRun {
 		cmd.MaxRecords, cmd.MaxBytes = 1000, 1<<20
 	}
+	if l.hours != nil {
+		l.propose(fsm.PutDatasetOnTerms{Put: cmd, Terms: fsm.JobTerms{Calendar: *l.hours}})
+		return
+	}
 	l.propose(cmd)
 }
 
@@ -221,5 +225,33 @@ func TestALossFoundDuringARepairIsRepairedNext(t *testing.T) {
 		if p := l.plan("bs-third"); len(l.repairs()) != 2 || p.State != fsm.PlanStarted || l.plan("bs-second").State != 0 {
 			t.Errorf("%d jobs, plan of the newest scan %+v: want two jobs, of which the second is of the newest scan alone", len(l.repairs()), p)
 		}
+	})
+}
+
+// TestAPolicyKeepsItsHours finds a loss in a blackout of its dataset: the job is there, writes nothing before the blackout is over, and repairs then.
+func TestAPolicyKeepsItsHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newScanLab(t)
+		defer l.close()
+		writes := &meteredWrites{}
+		l.ends = func(e *open.Ends) { e.Sink = &meteredSink{e.Sink, writes} }
+		dark := time.Now().UTC().Truncate(time.Minute)
+		l.hours = &partition.Calendar{Zone: "UTC", Blackouts: []partition.Window{{Cron: fmt.Sprintf("%d %d * * *", dark.Minute(), dark.Hour()), Duration: 10 * time.Minute}}}
+		l.policed(fsm.PolicyRun)
+		scan := l.look("bs-scan")
+		l.c.Eventually("the repair is there", func() bool { return l.plan(scan).State == fsm.PlanStarted })
+		light := dark.Add(10 * time.Minute)
+		if now := time.Now(); now.After(light.Add(-time.Minute)) {
+			t.Fatalf("the repair began at %s, and the blackout ends at %s: nothing is shown", now, light)
+		}
+		time.Sleep(time.Until(light)) // virtual
+		if n := writes.between(time.Time{}, light); n > 0 {
+			t.Errorf("%d records were written in the blackout", n)
+		}
+		l.c.Eventually("the loss is repaired", func() bool {
+			jobs := l.repairs()
+			return len(jobs) == 1 && jobs[0].State == fsm.JobSucceeded
+		})
+		l.whole()
 	})
 }

@@ -54,6 +54,7 @@ type scanLab struct {
 	hold  func(node string, part int32) bool // whose scan of a partition waits until it is stopped
 	ready func() bool                        // no scan goes on before; nil for at once
 	ends  func(*open.Ends)                   // changes the ends of jobs that write; nil does not
+	hours *partition.Calendar                // of the dataset; nil for at all times
 	began map[int32][]string                 // by partition, who scanned it
 	kill  []context.CancelFunc               // of the workers, by member
 	group sync.WaitGroup
