@@ -143,6 +143,9 @@ func (t *tx) tellOf(d Dataset, k NoticeKind, why string) {
 
 // putNotice writes a notice that somebody wants to hear of. A command makes one of a dataset at most: its index is the name of it.
 func (t *tx) putNotice(d Dataset, n Notice) {
+	if t.over && t.read(noticeKey(d.Name, t.index), &Notice{}) {
+		return // what begins since something has ended is told with that (tellBesides)
+	}
 	for _, e := range d.Endpoints {
 		if e.Hears(n.Kind) {
 			t.makeRoom(d)

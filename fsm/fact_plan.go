@@ -236,13 +236,16 @@ func (t *tx) openOf(n DatasetName, pair string, except partition.JobID) string {
 // followUp begins a plan of what a scan has found that has just ended, if the policy of its dataset wants one. note is for those who hear of
 // what was found: what becomes of it.
 func (t *tx) followUp(s Scan, j Job) (note string) {
-	if t.version() < policiesSince || j.State != JobSucceeded || s.Counts.Missing == 0 || s.Dataset == "" {
+	if t.version() < policiesSince || j.State != JobSucceeded || s.Dataset == "" {
 		return ""
 	}
 	name := DatasetOf(j.Namespace, s.Dataset)
+	if s.Counts.Missing == 0 {
+		t.forgetFollow(name, s.Pair)
+		return ""
+	}
 	d, ok := t.dataset(name)
 	policy := t.policy(name)
-	id := PlanID(name, s.Job)
 	switch {
 	case !ok || policy.Act == PolicyNotify:
 		return ""
@@ -250,11 +253,24 @@ func (t *tx) followUp(s Scan, j Job) (note string) {
 		return fmt.Sprintf("policy %s does nothing: the scan compared what is no pair of the dataset", policy.Act)
 	}
 	if why := t.openOf(name, s.Pair, ""); why != "" {
-		return fmt.Sprintf("policy %s does nothing more: %s", policy.Act, why)
+		return t.followLater(name, s, policy, why)
 	}
+	id := t.beginPlan(d, s)
+	if id == "" {
+		return ""
+	}
+	t.forgetFollow(name, s.Pair)
+	return fmt.Sprintf("policy %s: plan %s is being made", policy.Act, id)
+}
+
+// beginPlan begins the plan of what a scan has found, and returns its id; "" when there was one of that scan.
+func (t *tx) beginPlan(d Dataset, s Scan) partition.JobID {
+	name := d.Name
+	id := PlanID(name, s.Job)
 	if _, known := t.job(id); known {
 		return ""
 	}
+	j, _ := t.job(s.Job)
 	var f jobFrozen
 	t.read(jobKey(kindJobFrozen, s.Job), &f)
 	t.write(jobKey(kindJobFrozen, id), &jobFrozen{Recipe: f.Recipe})
@@ -272,7 +288,7 @@ func (t *tx) followUp(s Scan, j Job) (note string) {
 	})
 	t.write(planOfKey(name, t.index), planRef{ID: id})
 	t.forgetPlans(name)
-	return fmt.Sprintf("policy %s: plan %s is being made", policy.Act, id)
+	return id
 }
 
 // orders reports whether the dataset's own scans compare that pair.
@@ -342,6 +358,7 @@ func (t *tx) drop(p Plan, state PlanState, by, why string) {
 	t.putPlan(p)
 	t.remove(jobKey(kindPlanWork, p.ID))
 	t.forgetPlans(p.Dataset)
+	t.over = true
 }
 
 // withdraw ends the waiting plans of a dataset that it wants no more: the policy makes none, or the pair is another one.
@@ -387,7 +404,7 @@ func (t *tx) forgetAllPlans(n DatasetName) {
 		}
 		t.forgetPlan(p)
 	}
-	for _, k := range t.keys(key(kindTried, ended(n))) {
+	for _, k := range append(t.keys(key(kindTried, ended(n))), t.keys(key(kindFollow, ended(n)))...) {
 		t.remove(k)
 	}
 	t.remove(policyKey(n))

@@ -76,6 +76,8 @@ const (
 	kindToken        kind = '6' // accessor -> Token
 	kindAccessPolicy kind = '7' // name -> AccessPolicy
 	kindConsent      kind = '8' // id -> Consent
+	kindFollow       kind = '=' // dataset, pair -> follow
+	kindPlanLocked   kind = '+' // job that makes it -> lockedPlan
 	kindVersion      kind = 'v' // -> clusterVersion
 	kindMeta         kind = 'z' // -> meta
 	lastKind         kind = 'z'
@@ -246,6 +248,10 @@ func (k kind) String() string {
 		return "document of a plan"
 	case kindTried:
 		return "what plans have tried"
+	case kindFollow:
+		return "scan that is planned next"
+	case kindPlanLocked:
+		return "plan that waits for a lock"
 	case kindAlias, kindAliasOf:
 		return "alias"
 	case kindAliasMoves:
@@ -367,6 +373,10 @@ func (k kind) newValue() any {
 		return new(planText)
 	case kindTried:
 		return new(tried)
+	case kindFollow:
+		return new(follow)
+	case kindPlanLocked:
+		return new(lockedPlan)
 	case kindAlias:
 		return new(Alias)
 	case kindAliasMoves:

@@ -43,6 +43,7 @@ func (t *tx) retireFor(j Job, state JobState, why string) {
 	}
 	j.State, j.ResumeState, j.Why, j.FinishedUnixNanos = state, 0, why, t.env.UnixNanos
 	t.putJob(j)
+	t.over = true
 }
 
 // changeJob reads a job and hands it to change, which returns a refusal or writes.

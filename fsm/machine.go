@@ -201,7 +201,9 @@ func (t *tx) step(l *raft.Log, before meta) (*Result, error) {
 	} else if why := t.endedActor(); why != "" {
 		r = t.refuse(NotAllowed, why)
 	} else {
-		r = cmd.apply(t)
+		if r = cmd.apply(t); r.Code == OK && t.over {
+			t.goOn()
+		}
 	}
 	t.remember(number, r)
 	if audited(number) {

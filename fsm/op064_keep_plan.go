@@ -68,11 +68,17 @@ func (t *tx) keep(p Plan, m *MadePlan, policy Policy) {
 	work := *m
 	work.Document = nil
 	t.write(jobKey(kindPlanWork, p.ID), &work)
-	p.State, p.Why = PlanWaiting, clip(strings.Join(why, "; "), maxPlanWhy)
+	p.State, p.Why = PlanWaiting, waitsFor(why)
 	t.putPlan(p)
+	if len(why) == 1 && why[0] == t.standsAgainst(m) && t.version() >= followsSince {
+		t.write(jobKey(kindPlanLocked, p.ID), &lockedPlan{ID: p.ID})
+	}
 	namespace, _ := p.Dataset.Split()
 	t.tell(NoticePlanned, Job{ID: p.ID, Name: m.Name, Namespace: namespace}, p.Why, "")
 }
+
+// waitsFor is one text of what a plan waits for.
+func waitsFor(why []string) string { return clip(strings.Join(why, "; "), maxPlanWhy) }
 
 func (c KeepPlan) invalid(s SliceState, p Plan) string {
 	switch {

@@ -19,6 +19,7 @@ func (c RejectPlan) subject() string { return "plan " + string(c.ID) }
 func (c RejectPlan) apply(t *tx) Result {
 	return t.decide(c.ID, c.Hash, PlanRejected, func(p Plan, m *MadePlan) Result {
 		t.noteTried(p, m, "", t.env.Actor)
+		t.rejectedFollow(p)
 		t.drop(p, PlanRejected, t.env.Actor, clip(t.env.Reason, maxPlanWhy))
 		namespace, _ := p.Dataset.Split()
 		t.tell(NoticeCancelled, Job{ID: p.ID, Name: m.Name, Namespace: namespace}, clip(t.env.Reason, maxPlanWhy), "")

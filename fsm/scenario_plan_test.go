@@ -15,6 +15,10 @@ var shorts = map[string][]string{
 		"submit-scan job=JOB pair=p about=orders", "grant-leases slice=JOB/0 owner=a", "finish-scan-slice slice=JOB/0 owner=a epoch=1 parts=0",
 		"grant-leases slice=JOB/1 owner=a", "finish-scan-slice slice=JOB/1 owner=a epoch=1 part=0 body=1 compared=10 REST", "finish-scan job=JOB",
 	},
+	"looked": { // a scan that something else has begun
+		"grant-leases slice=JOB/0 owner=a", "finish-scan-slice slice=JOB/0 owner=a epoch=1 parts=0",
+		"grant-leases slice=JOB/1 owner=a", "finish-scan-slice slice=JOB/1 owner=a epoch=1 part=0 body=1 compared=10 REST", "finish-scan job=JOB",
+	},
 	"made": {"grant-leases slice=plan:default/orders:JOB/0 owner=a", "keep-plan slice=plan:default/orders:JOB/0 owner=a epoch=1 REST"},
 	"proved": {
 		"grant-leases slice=JOB/0 owner=a", "finish-slice slice=JOB/0 owner=a epoch=1 cursor=100", "begin-verify job=JOB",

@@ -23,7 +23,11 @@ func (a args) watched() PutDatasetWithWatch {
 			c.Topics = append(c.Topics, WatchedTopic{Target: uint32(n), Topic: fmt.Sprint("t", n), Recipe: []byte("{}"), MaxBytes: uint32(most)})
 		}
 	}
-	c.Dataset.Dataset = a.putDataset()
+	if a.m["policy"] != "" {
+		c.Dataset, _ = a.command("put-dataset-with-policy").(PutDatasetWithPolicy)
+	} else {
+		c.Dataset.Dataset = a.putDataset()
+	}
 	return c
 }
 

@@ -29,12 +29,14 @@ type tx struct {
 	digestAt      func(index uint64) ([32]byte, bool)
 	auditKept     uint64
 	requestWindow uint64
+	// over says that a job or a plan has ended in this command, so that what waited for it may begin (goOn).
+	over bool
 }
 
 // begin starts the next command. The digest chains the one before it, the index, and every change in order; batch
 // boundaries do not enter it.
 func (t *tx) begin(index uint64, before [32]byte) {
-	t.index = index
+	t.index, t.over = index, false
 	if t.sum == nil {
 		t.sum = sha256.New()
 	}

@@ -15,6 +15,7 @@ import (
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/replay/open"
+	"backstitch/replay/sink"
 	"backstitch/replay/throttle"
 )
 
@@ -54,6 +55,10 @@ func (l *scanLab) policed(act fsm.PolicyAct) {
 	}}
 	if act == fsm.PolicyRun {
 		cmd.MaxRecords, cmd.MaxBytes = 1000, 1<<20
+	}
+	if l.hours != nil {
+		l.propose(fsm.PutDatasetOnTerms{Put: cmd, Terms: fsm.JobTerms{Calendar: *l.hours}})
+		return
 	}
 	l.propose(cmd)
 }
@@ -168,4 +173,85 @@ func TestPolicyAcrossDeaths(t *testing.T) {
 			})
 		})
 	}
+}
+
+// heldSink opens no writer before a channel is closed.
+type heldSink struct {
+	sink.Sink
+	until <-chan struct{}
+}
+
+func (s *heldSink) Open(ctx context.Context, slice partition.Slice, epoch partition.Epoch) (sink.Writer, sink.Progress, error) {
+	select {
+	case <-s.until:
+		return s.Sink.Open(ctx, slice, epoch)
+	case <-ctx.Done():
+		return nil, sink.Progress{}, ctx.Err()
+	}
+}
+
+// TestALossFoundDuringARepairIsRepairedNext loses more while a repair of the same dataset runs: the scan that finds it neither collides with the job nor is
+// forgotten, also when the leader dies in between, and each record is back once.
+func TestALossFoundDuringARepairIsRepairedNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newScanLab(t)
+		defer l.close()
+		held := make(chan struct{})
+		l.ends = func(e *open.Ends) { e.Sink = &heldSink{e.Sink, held} }
+		l.policed(fsm.PolicyRun)
+		scan := l.look("bs-scan")
+		l.c.Eventually("the repair runs", func() bool { return l.plan(scan).State == fsm.PlanStarted })
+		l.lose(0, 30)
+		for _, id := range []partition.JobID{"bs-second", "bs-third"} {
+			l.wait(l.look(id))
+		}
+		if second, third := l.plan("bs-second"), l.plan("bs-third"); second.State != 0 || third.State != 0 || len(l.repairs()) != 1 {
+			t.Fatalf("%d jobs, plans %+v and %+v: want one job and no other plan while it runs", len(l.repairs()), second, third)
+		}
+		for i, m := range l.c.Members() {
+			if m == l.c.Leader() {
+				l.stop(i)
+				break
+			}
+		}
+		l.c.WaitLeader()
+		close(held)
+		l.c.Eventually("both losses are repaired", func() bool {
+			jobs := l.repairs()
+			return len(jobs) == 2 && jobs[0].State == fsm.JobSucceeded && jobs[1].State == fsm.JobSucceeded
+		})
+		l.whole()
+		time.Sleep(time.Minute) // virtual
+		if p := l.plan("bs-third"); len(l.repairs()) != 2 || p.State != fsm.PlanStarted || l.plan("bs-second").State != 0 {
+			t.Errorf("%d jobs, plan of the newest scan %+v: want two jobs, of which the second is of the newest scan alone", len(l.repairs()), p)
+		}
+	})
+}
+
+// TestAPolicyKeepsItsHours finds a loss in a blackout of its dataset: the job is there, writes nothing before the blackout is over, and repairs then.
+func TestAPolicyKeepsItsHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newScanLab(t)
+		defer l.close()
+		writes := &meteredWrites{}
+		l.ends = func(e *open.Ends) { e.Sink = &meteredSink{e.Sink, writes} }
+		dark := time.Now().UTC().Truncate(time.Minute)
+		l.hours = &partition.Calendar{Zone: "UTC", Blackouts: []partition.Window{{Cron: fmt.Sprintf("%d %d * * *", dark.Minute(), dark.Hour()), Duration: 10 * time.Minute}}}
+		l.policed(fsm.PolicyRun)
+		scan := l.look("bs-scan")
+		l.c.Eventually("the repair is there", func() bool { return l.plan(scan).State == fsm.PlanStarted })
+		light := dark.Add(10 * time.Minute)
+		if now := time.Now(); now.After(light.Add(-time.Minute)) {
+			t.Fatalf("the repair began at %s, and the blackout ends at %s: nothing is shown", now, light)
+		}
+		time.Sleep(time.Until(light)) // virtual
+		if n := writes.between(time.Time{}, light); n > 0 {
+			t.Errorf("%d records were written in the blackout", n)
+		}
+		l.c.Eventually("the loss is repaired", func() bool {
+			jobs := l.repairs()
+			return len(jobs) == 1 && jobs[0].State == fsm.JobSucceeded
+		})
+		l.whole()
+	})
 }

@@ -54,6 +54,7 @@ type scanLab struct {
 	hold  func(node string, part int32) bool // whose scan of a partition waits until it is stopped
 	ready func() bool                        // no scan goes on before; nil for at once
 	ends  func(*open.Ends)                   // changes the ends of jobs that write; nil does not
+	hours *partition.Calendar                // of the dataset; nil for at all times
 	began map[int32][]string                 // by partition, who scanned it
 	kill  []context.CancelFunc               // of the workers, by member
 	group sync.WaitGroup
@@ -85,12 +86,8 @@ func newScanLab(t *testing.T) *scanLab {
 	if _, err := archive.Copy(t.Context(), cl, b, archive.Options{Topic: "orders"}); err != nil {
 		t.Fatal(err)
 	}
-	cut := kadm.Offsets{}
 	for p := range int32(scanParts) {
-		cut.AddOffset("orders", p, int64(p)*20, -1)
-	}
-	if _, err := kadm.NewClient(cl).DeleteRecords(t.Context(), cut); err != nil {
-		t.Fatal(err)
+		l.lose(p, int64(p)*20)
 	}
 	l.c, l.inbox = clustertest.New(t, 3), newInbox(1)
 	l.c.Receivers = l.inbox
@@ -107,6 +104,21 @@ func newScanLab(t *testing.T) *scanLab {
 		return ok
 	})
 	return l
+}
+
+// lose takes away what a partition has in front of an offset.
+func (l *scanLab) lose(part int32, before int64) {
+	l.t.Helper()
+	cl, err := kgo.NewClient(l.kafka.Opts("seed")...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer cl.Close()
+	cut := kadm.Offsets{}
+	cut.AddOffset("orders", part, before, -1)
+	if _, err := kadm.NewClient(cl).DeleteRecords(l.t.Context(), cut); err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // close ends everything, so that the bubble can.

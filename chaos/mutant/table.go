@@ -183,6 +183,18 @@ var ofRecords = []Mutant{
 		Caught: room("fsm", "TestWhatWasTriedIsNeverForgotten"),
 	},
 	{
+		Name: "forget-what-was-found-meanwhile", File: "fsm/fact_follow.go",
+		Old: "		if kept && ok && policy.Act != PolicyNotify && d.orders(f.Pair) {", New: "		if kept && ok && policy.Act == PolicyNotify && d.orders(f.Pair) {",
+		Why:    "what a scan finds while a repair of its dataset runs is never repaired, unless somebody looks again",
+		Caught: room("chaos/bubble", "TestALossFoundDuringARepairIsRepairedNext"),
+	},
+	{
+		Name: "run-above-the-limit", File: "fsm/fact_policy.go",
+		Old: "	case m.Bytes > p.MaxBytes:", New: "	case m.Bytes > p.MaxBytes && m.Records > p.MaxRecords:",
+		Why:    "a plan of more bytes than the dataset allows runs without a person",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
 		Name: "grant-what-was-not-seen", File: "fsm/op030_grant_leases.go",
 		Old: "	case s.Epoch != g.Seen:", New: "	case s.Epoch < g.Seen:",
 		Why:    "a leader that lost its office moves a lease",

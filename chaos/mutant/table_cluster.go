@@ -342,6 +342,12 @@ var ofTheCluster = []Mutant{
 		Why:    "an alert that is repeated starts a scan each time",
 		Caught: room("cluster/admin", "TestAlertsStartScans"),
 	},
+	{
+		Name: "start-for-our-own-alert", File: "cluster/admin/trigger.go",
+		Old: "case notify.Raised(a.GeneratorURL) || notify.Ours(a.Labels[\"alertname\"]):", New: "case a.GeneratorURL == \"\" && notify.Ours(a.Labels[\"alertname\"]):",
+		Why:    "what a scan tells starts the next scan, which tells it again",
+		Caught: room("cluster/admin", "TestOwnAlertsStartNothing"),
+	},
 
 	// Flows.
 	{

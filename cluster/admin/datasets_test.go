@@ -145,6 +145,14 @@ func TestOwnAlertsStartNothing(t *testing.T) {
 	if len(out.Alerts) != 1 || out.Alerts[0].Result != "own" || len(scansIn(t, h)) != 0 {
 		t.Errorf("got %+v and %d scans, want one alert that starts none", out.Alerts, len(scansIn(t, h)))
 	}
+	// A Prometheus raises what the rules of deploy/alerts say, and calls itself the generator.
+	rule := strings.ReplaceAll(alertText("firing", "orders", "f9", "2026-11-20T02:00:00Z"), `"backstitch_dataset":`, `"alertname":"BackstitchGapDetected","backstitch_dataset":`)
+	if w := ask(t, h, "POST", "/v1/triggers/alertmanager", "", alertBody(rule), &out); w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if len(out.Alerts) != 1 || out.Alerts[0].Result != "own" || len(scansIn(t, h)) != 0 {
+		t.Errorf("got %+v and %d scans, want one alert of a rule that starts none", out.Alerts, len(scansIn(t, h)))
+	}
 }
 
 func scansIn(t *testing.T, h http.Handler) []client.Scan {

@@ -99,7 +99,7 @@ func (s *Server) trigger(ctx context.Context, in *triggerInput) (*indexed[client
 			t.Result = "resolved"
 		case t.Dataset == "":
 			t.Result = "unlabelled"
-		case notify.Raised(a.GeneratorURL):
+		case notify.Raised(a.GeneratorURL) || notify.Ours(a.Labels["alertname"]):
 			// What a scan or a repair tells must not start the next one: it would be told, too, and so on, also round two clusters.
 			t.Result = "own"
 		default:

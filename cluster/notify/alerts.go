@@ -66,6 +66,10 @@ const clusterURN = "urn:backstitch:cluster:"
 // URL on as it got it, whatever is done to labels on the way.
 func Raised(generatorURL string) bool { return strings.HasPrefix(generatorURL, clusterURN) }
 
+// Ours reports whether an alert of that name is one of ours: a cluster raises it, or a rule of deploy/alerts out of what clusters measure. Rules are evaluated
+// by a Prometheus, which puts its own generator URL onto what it raises.
+func Ours(alertname string) bool { return runbook.OfAlert(alertname) != "" }
+
 const (
 	// alertLasts is how long an Alertmanager shows the alert if nothing resolves it. Without an end it would resolve it by itself
 	// after its resolve_timeout, 5 minutes, since nobody repeats it.

@@ -1,0 +1,79 @@
+package spec
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// Each kind of mistake that a plan, a dataset or a flow must not be made of is refused with its code, at the place where it is written: « stands in front of it.
+func TestMistakesAreRefusedWhereTheyStand(t *testing.T) {
+	const (
+		flow     = "apiVersion: backstitch.dev/v1\nkind: Flow\nmetadata: {name: f}\nspec:\n  steps:\n"
+		recovery = "apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata: {name: r}\nspec:\n  source: {dir: {path: /archive, topic: orders}}\n  target: {dir: {path: /copy, topic: orders}}\n"
+		dataset  = "apiVersion: backstitch.dev/v1\nkind: Dataset\nmetadata: {name: d}\nspec:\n  reference: {dir: {path: /archive, topic: orders}}\n  targets: [{dir: {path: /copy, topic: orders}}]\n"
+	)
+	for _, row := range []struct{ name, code, text string }{
+		{"cycle of two", CodeCycle, flow + "    - {name: a, needs: [b], manual: {prompt: x}}\n    - {name: b, needs: [«a], manual: {prompt: x}}\n"},
+		{"cycle of one", CodeCycle, flow + "    - {name: a, needs: [«a], manual: {prompt: x}}\n"},
+		{"unknown step in needs", CodeNoStep, flow + "    - {name: a, needs: [«bb], manual: {prompt: x}}\n    - {name: b, manual: {prompt: x}}\n"},
+		{"unknown step in a gate", CodeNoStep, flow + "    - {name: a, gate: {verified: «bb}, manual: {prompt: x}}\n"},
+		{"unknown step in verify", CodeNoStep, flow + "    - {name: a, verify: {step: «bb}}\n"},
+		{"unknown step in undo", CodeNoStep, flow + "    - {name: a, manual: {prompt: x}, undo: {step: «bb}}\n"},
+		{"timeout without unit", CodeUnit, flow + "    - {name: a, manual: {prompt: x}, timeout: «90}\n"},
+		{"timeout that is negative", CodeUnit, flow + "    - {name: a, manual: {prompt: x}, timeout: «-5m}\n"},
+		{"attempts that are negative", CodeValue, flow + "    - {name: a, manual: {prompt: x}, retry: {attempts: «-1}}\n"},
+		{"pause without unit", CodeUnit, flow + "    - {name: a, manual: {prompt: x}, retry: {initial: «5}}\n"},
+		{"lag that is negative", CodeValue, flow + "    - {name: a, waitForConsumers: {kafka: main, topic: t, groups: [g], maxLag: «-1}}\n"},
+
+		{"limit of bytes without unit", CodeUnit, dataset + "  policy: run\n  limits: {maxRecords: 5, maxBytes: «500}\n"},
+		{"limit of bytes that is negative", CodeUnit, dataset + "  policy: run\n  limits: {maxRecords: 5, maxBytes: «-1GiB}\n"},
+		{"limit of no bytes", CodeUnit, dataset + "  policy: run\n  limits: {maxRecords: 5, maxBytes: «0B}\n"},
+		{"limit of records that is negative", CodeValue, dataset + "  policy: run\n  limits: {maxRecords: «-5, maxBytes: 1GiB}\n"},
+		{"limit of no records", CodeValue, dataset + "  policy: run\n  limits: {maxRecords: «0, maxBytes: 1GiB}\n"},
+		{"limit of bytes left out", CodeRequired, dataset + "  policy: run\n  «limits: {maxRecords: 5}\n"},
+		{"run without limits", CodeTogether, dataset + "  policy: «run\n"},
+		{"limits of what runs nothing", CodeTogether, dataset + "  policy: planAndWait\n  «limits: {maxRecords: 5, maxBytes: 1GiB}\n"},
+		{"policy that there is not", CodeValue, dataset + "  policy: «always\n"},
+		{"deadline of a dataset in the past", CodeUnit, dataset + "  policy: planAndWait\n  sla: {recoverWithin: «-1h}\n"},
+		{"deadline of a dataset at once", CodeDeadline, dataset + "  policy: planAndWait\n  sla: {recoverWithin: «0s}\n"},
+		{"share above all", CodeDeadline, dataset + "  policy: planAndWait\n  sla: {recoverWithin: 1h, completeness: «\"101%\"}\n"},
+		{"alert after no time", CodeDeadline, dataset + "  policy: planAndWait\n  sla: {recoverWithin: 1h, alertAt: «\"0%\"}\n"},
+		{"peak hours that overlap with other limits", CodeCalendar, dataset + "  policy: planAndWait\n  hours:\n    peakHours:\n      - {cron: \"0 7 * * *\", duration: 4h, throttle: {bytesPerSecond: 1MiB/s}}\n      - {cron: \"0 9 * * *\", duration: 4h, «throttle: {bytesPerSecond: 2MiB/s}}\n"},
+		{"blackouts that leave no time", CodeCalendar, dataset + "  policy: planAndWait\n  hours:\n    blackout: [{cron: \"0 * * * *\", duration: «1h}]\n"},
+		{"zone that there is not", CodeCalendar, dataset + "  policy: planAndWait\n  hours: {timezone: «Europe/Berlinn, blackout: [{cron: \"0 7 * * *\", duration: 1h}]}\n"},
+		{"window of a cron line that is none", CodeCalendar, dataset + "  policy: planAndWait\n  hours: {blackout: [{cron: «\"0 25 * * *\", duration: 1h}]}\n"},
+		{"scans of a cron line that is none", CodeValue, dataset + "  schedule: {cron: «\"61 * * * *\"}\n"},
+
+		{"deadline in the past", CodeUnit, recovery + "  sla: {recoverWithin: «-1h}\n"},
+		{"deadline after more than a year", CodeDeadline, recovery + "  sla: {recoverWithin: «9000h}\n"},
+		{"blackouts of a recovery that leave no time", CodeCalendar, recovery + "  schedule:\n    blackout: [{cron: \"0 * * * *\", duration: «1h}]\n"},
+		{"limit of a rate without unit", CodeUnit, recovery + "  schedule:\n    peakHours: [{cron: \"0 7 * * *\", duration: 1h, throttle: {bytesPerSecond: «5}}]\n"},
+		{"expression of a name that there is not", CodeExpression, recovery + "  transform:\n    version: r1\n    steps:\n      - set: {field: total, expr: value.a + «vlaue.b}\n"},
+		{"expression that ends too early", CodeExpression, recovery + "  transform:\n    version: r1\n    steps:\n      - set: {field: total, expr: value.a *« }\n"},
+		{"limit of a rate that is negative", CodeUnit, recovery + "  schedule:\n    peakHours: [{cron: \"0 7 * * *\", duration: 1h, throttle: {bytesPerSecond: «-5MiB/s}}]\n"},
+	} {
+		t.Run(strings.ReplaceAll(row.name, " ", "-"), func(t *testing.T) {
+			before, after, _ := strings.Cut(row.text, "«")
+			line := strings.Count(before, "\n") + 1
+			column := len(before) - strings.LastIndex(before, "\n")
+			var wrong *Error
+			if err := parseAny("s.yaml", before+after); !errors.As(err, &wrong) {
+				t.Fatalf("got %v, want it refused", err)
+			}
+			for _, p := range wrong.Problems {
+				if p.Code != row.code || p.Line != line || p.Column != column {
+					continue
+				}
+				// The caret stands under the place, in the line below that of the file.
+				shown := strings.Split(p.Excerpt, "\n")
+				written := strings.Split(before+after, "\n")[line-1]
+				if len(shown) < 2 || !strings.HasSuffix(shown[0], written) || len(shown[0])-len(written)+column-1 != strings.Index(shown[1], "^") {
+					t.Errorf("excerpt:\n%s", p.Excerpt)
+				}
+				return
+			}
+			t.Errorf("want %s at %d:%d, got:\n%v", row.code, line, column, wrong)
+		})
+	}
+}
