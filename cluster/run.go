@@ -168,6 +168,7 @@ func (n *Node) takePart(ctx context.Context) error {
 	loop("join", n.keepJoining)
 	loop("watch", n.keepHouse)
 	loop("measure", n.measure)
+	loop("vitals", n.keepVitals)
 
 	<-ctx.Done()
 	n.handOver()

@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
+	"backstitch/cluster/vitals"
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -42,6 +44,9 @@ type Status struct {
 	// Tolerance is how many voters may fail now without the group stopping.
 	Tolerance int
 	Peers     []Peer // of the Raft configuration
+
+	Clock vitals.Skew                      // as this node has measured it
+	Disks map[partition.NodeID]vitals.Disk // as each node has told this one last; those that never did are not in it
 }
 
 // Peer is one server of the Raft configuration.
@@ -81,6 +86,7 @@ func (n *Node) Status(ctx context.Context) Status {
 		return s
 	}
 	s.Peers = n.askPeers(ctx, future.Configuration().Servers, s.Leader)
+	s.Clock, s.Disks = vitals.Judge(s.Node, n.vitals.Offsets()), n.vitals.Disks(s.Node)
 	n.judge(&s)
 	return s
 }
@@ -142,6 +148,9 @@ func (n *Node) judge(s *Status) {
 		}
 		if p.Reason != "" {
 			s.Reasons = append(s.Reasons, "node "+p.Name+" "+p.Reason)
+		}
+		if d := s.Disks[p.ID]; d.Level == vitals.Hard {
+			s.Reasons = append(s.Reasons, fmt.Sprintf("node %s has a full disk: %s", p.Name, d))
 		}
 		if p.Leader {
 			s.LeaderName = p.Name

@@ -301,4 +301,11 @@ var ofTheCluster = []Mutant{
 		Why:    "what a repair writes hides who is silent, and alarms",
 		Caught: room("replay/sentinel/anomaly", "TestWhatARecoveryWroteIsCountedNowhere"),
 	},
+	// Clocks and disks.
+	{
+		Name: "clock-without-the-way-back", File: "cluster/vitals/clock.go",
+		Old: "sent.Round(0).Add(trip / 2)", New: "sent.Round(0)",
+		Why:    "the answer of a node far away counts as a clock that runs ahead",
+		Caught: room("cluster/vitals", "TestAnOffsetIsWithinItsBound"),
+	},
 }

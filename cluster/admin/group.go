@@ -9,6 +9,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/client"
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -23,6 +24,12 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 		FailureTolerance: st.Tolerance, Voters: st.Voters, Quorum: st.Quorum, Term: st.Term, LastIndex: st.LastIndex,
 		CommitIndex: st.Commit, AppliedIndex: st.Applied, Digest: hex.EncodeToString(st.Digest[:]), Versions: []string{},
 		Environment: string(s.node.Environment()),
+	}
+	if k := st.Clock; k.Compared > 0 {
+		out.Clock = &client.Clock{
+			SkewMs: k.Max.Round(time.Millisecond).Milliseconds(), WithinMs: (k.Within + time.Millisecond - 1).Milliseconds(),
+			Node: string(k.Node), Compared: k.Compared, LimitMs: vitals.Limit.Milliseconds(), Apart: k.Loud(),
+		}
 	}
 	if st.Leader != "" {
 		out.Leader = &client.NodeRef{ID: string(st.Leader), Name: st.LeaderName}
@@ -41,6 +48,9 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 			}
 			if out.Leader != nil && m.ID == st.Leader {
 				out.Leader.API = m.APIAddr
+			}
+			if out.Clock != nil && m.ID == st.Clock.Node {
+				out.Clock.Node = m.Name
 			}
 		}
 		out.Level, err = view.Version()

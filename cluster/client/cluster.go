@@ -20,6 +20,17 @@ type Cluster struct {
 	Versions         []string `json:"versions" doc:"program versions of the members"`
 	Digest           string   `json:"digest,omitempty" doc:"of the book at appliedIndex"`
 	Environment      string   `json:"environment" enum:"production,staging,dev" doc:"of the node that answered"`
+	Clock            *Clock   `json:"clock,omitempty" doc:"how far clocks are apart, as the answering node has measured it; absent while it has measured none"`
+}
+
+// Clock says how far the two clocks are apart that are farthest from each other. Compared other clocks are known.
+type Clock struct {
+	SkewMs   int64  `json:"skewMs"`
+	WithinMs int64  `json:"withinMs" doc:"the skew is at most so much more or less"`
+	Node     string `json:"node" doc:"whose clock is farthest from most others; of two nodes the one that did not answer"`
+	Compared int    `json:"compared" doc:"clocks of other nodes that are known"`
+	LimitMs  int64  `json:"limitMs"`
+	Apart    bool   `json:"apart" doc:"for certain by more than the limit"`
 }
 
 // NodeRef names a node.

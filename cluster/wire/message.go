@@ -245,6 +245,10 @@ func blank(t Type) (Message, error) {
 		return &Exec{}, nil
 	case TypeExecReply:
 		return &ExecReply{}, nil
+	case TypeVitals:
+		return &Vitals{}, nil
+	case TypeVitalsReply:
+		return &VitalsReply{}, nil
 	case TypeFailure:
 		return &Failure{}, nil
 	}
@@ -283,6 +287,8 @@ func From(m Message) *Who {
 	case *Restore:
 		return &m.From
 	case *Exec:
+		return &m.From
+	case *Vitals:
 		return &m.From
 	}
 	return nil

@@ -53,6 +53,8 @@ func every() []Message {
 		&PacesReply{Paces: []NodePace{{Node: "n1", Pace: anyPace}}},
 		&Exec{From: who, Instance: [16]byte{4}, Ask: true, Token: "9b2c", Attempt: 2, Program: "reload", Args: []string{"a", ""}, Flow: "fl-a", Step: "s", TimeoutNanos: 1 << 40},
 		&ExecReply{Phase: 2, Exit: 1<<32 - 1, TimedOut: true, Stopped: true, Idempotent: true, Why: "w", Output: "o"},
+		&Vitals{From: who},
+		&VitalsReply{WallUnixNanos: -1, DiskUsed: 1 << 40, DiskBytes: 1 << 41, DiskLevel: 2},
 		&Failure{Reason: InUse, Code: "BST-E0402", Text: "t", Hint: "h", Leader: "n2", LeaderAt: "h:4"},
 	}
 }

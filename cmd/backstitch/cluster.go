@@ -53,6 +53,7 @@ func clusterText(w io.Writer, s client.Cluster) error {
 		{"Leader", leader},
 		{"Index", fmt.Sprintf("applied %d, committed %d, last %d", s.AppliedIndex, s.CommitIndex, s.LastIndex)},
 		{"Version", strings.Join(s.Versions, ", ") + fmt.Sprintf("   feature level %d", s.Level)},
+		{"Clock skew", clockText(s.Clock)},
 		{"Answered by", s.Node.Name},
 		{"Cluster", s.ID},
 	}
@@ -65,6 +66,18 @@ func clusterText(w io.Writer, s client.Cluster) error {
 		}
 	}
 	return nil
+}
+
+// clockText says how far clocks are apart.
+func clockText(k *client.Clock) string {
+	if k == nil {
+		return "not known: no other clock could be compared"
+	}
+	apart := ""
+	if k.Apart {
+		apart = fmt.Sprintf("   more than %d ms: see to the clock of %s", k.LimitMs, k.Node)
+	}
+	return fmt.Sprintf("%d ms max (%s), give or take %d ms%s", k.SkewMs, k.Node, k.WithinMs, apart)
 }
 
 func newClusterMembers(a *app) *cobra.Command {

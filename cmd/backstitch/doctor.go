@@ -206,8 +206,23 @@ func (d *doctor) checkCluster(ctx context.Context) {
 	} else {
 		d.add("ok", "BST-D202", "members", fmt.Sprintf("%d known, none lost", len(members)), "")
 	}
+	d.checkClock(s.Clock, len(members))
 	if len(s.Versions) > 1 {
-		d.add("warn", "BST-D203", "versions", strings.Join(s.Versions, ", "), "finish the upgrade")
+		d.add("warn", "BST-D204", "versions", strings.Join(s.Versions, ", "), "finish the upgrade")
+	}
+}
+
+// checkClock says whether the nodes' clocks agree. Nobody's records depend on it; what people read does, and what ends by the clock.
+func (d *doctor) checkClock(k *client.Clock, members int) {
+	switch {
+	case k == nil && members < 2:
+		d.add("ok", "BST-D203", "clock", "there is one node, and so one clock", "")
+	case k == nil:
+		d.add("skip", "BST-D203", "clock", "no other clock could be compared", "")
+	case k.Apart:
+		d.add("warn", "BST-D203", "clock", clockText(k), "on "+k.Node+": chronyc tracking, or timedatectl")
+	default:
+		d.add("ok", "BST-D203", "clock", clockText(k), "")
 	}
 }
 

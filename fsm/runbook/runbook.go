@@ -38,6 +38,7 @@ var alerts = map[string]string{
 	"BackstitchScanStale":           "BackstitchScanStale.md",
 	"BackstitchQuarantineGrowing":   "BackstitchQuarantineGrowing.md",
 	"BackstitchDiskPressure":        "BackstitchDiskPressure.md",
+	"BackstitchClockSkew":           "BackstitchClockSkew.md",
 	"BackstitchRecoveryFailed":      "BackstitchRecoveryFailed.md",
 	"BackstitchScanFailed":          "BackstitchScanFailed.md",
 	"BackstitchPlanWaiting":         "BackstitchPlanWaiting.md",
