@@ -48,6 +48,7 @@ const (
 	CodeJoinRefused  = "BST-E0411"
 	CodeProtected    = "BST-E0412" // faults are injected on purpose only in staging and dev
 	CodeProofKey     = "BST-E0413" // the file with the proof key can not be used
+	CodeDiskHard     = "BST-E0415" // the disk is past its hard mark, and this would need room on it
 	CodeProgram      = "BST-E1212" // a node does not run a program for a flow
 )
 

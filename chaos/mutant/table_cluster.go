@@ -308,4 +308,16 @@ var ofTheCluster = []Mutant{
 		Why:    "the answer of a node far away counts as a clock that runs ahead",
 		Caught: room("cluster/vitals", "TestAnOffsetIsWithinItsBound"),
 	},
+	{
+		Name: "full-disks-take-work", File: "cluster/leader/health.go",
+		Old: "case vitals.Soft:\n\t\t\th.takes = false\n", New: "case vitals.Soft:\n",
+		Why:    "a disk that fills gets more to fill it with",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
+	{
+		Name: "a-full-disk-keeps-its-work", File: "cluster/leader/health.go",
+		Old: "h.loses = \"has a disk that is past its hard mark\"", New: "h.loses = \"\"",
+		Why:    "a node works until its disk is full, and Raft ends with it",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
 }

@@ -22,7 +22,7 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 	out := client.Cluster{
 		ID: st.ClusterID, Node: client.NodeRef{ID: string(st.Node), Name: st.Name}, Healthy: st.Healthy, Reasons: st.Reasons,
 		FailureTolerance: st.Tolerance, Voters: st.Voters, Quorum: st.Quorum, Term: st.Term, LastIndex: st.LastIndex,
-		CommitIndex: st.Commit, AppliedIndex: st.Applied, Digest: hex.EncodeToString(st.Digest[:]), Versions: []string{},
+		CommitIndex: st.Commit, AppliedIndex: st.Applied, Digest: hex.EncodeToString(st.Digest[:]), Versions: []string{}, Disks: []client.Disk{},
 		Environment: string(s.node.Environment()),
 	}
 	if k := st.Clock; k.Compared > 0 {
@@ -49,10 +49,14 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 			if out.Leader != nil && m.ID == st.Leader {
 				out.Leader.API = m.APIAddr
 			}
+			if k, ok := st.Disks[m.ID]; ok && m.State != fsm.MemberLeft {
+				out.Disks = append(out.Disks, client.Disk{Node: m.Name, Bytes: k.Bytes, Used: k.Used, Level: k.Level.String()})
+			}
 			if out.Clock != nil && m.ID == st.Clock.Node {
 				out.Clock.Node = m.Name
 			}
 		}
+		slices.SortFunc(out.Disks, func(a, b client.Disk) int { return cmp.Compare(a.Node, b.Node) })
 		out.Level, err = view.Version()
 		return out, err
 	})

@@ -21,6 +21,15 @@ type Cluster struct {
 	Digest           string   `json:"digest,omitempty" doc:"of the book at appliedIndex"`
 	Environment      string   `json:"environment" enum:"production,staging,dev" doc:"of the node that answered"`
 	Clock            *Clock   `json:"clock,omitempty" doc:"how far clocks are apart, as the answering node has measured it; absent while it has measured none"`
+	Disks            []Disk   `json:"disks" doc:"by name, as each node has told the answering one last; a node that never did is not among them"`
+}
+
+// Disk is where one node keeps its data. Bytes is its size as far as the node may use it; 0 when that is not known.
+type Disk struct {
+	Node  string `json:"node"`
+	Bytes uint64 `json:"bytes"`
+	Used  uint64 `json:"usedBytes" doc:"by everybody, not by the node alone"`
+	Level string `json:"level" enum:"unknown,room,soft,hard" doc:"soft: takes no new work; hard: gives its work to others"`
 }
 
 // Clock says how far the two clocks are apart that are farthest from each other. Compared other clocks are known.

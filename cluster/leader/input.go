@@ -3,6 +3,7 @@ package leader
 import (
 	"time"
 
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/calendar"
@@ -57,6 +58,8 @@ type Rumour struct {
 	// Refused is true when there is no connection to the node and its port has refused every dial since. A process that is
 	// merely stopped does not refuse: its kernel goes on accepting.
 	Refused bool
+	// Disk is how full the node itself holds its disk to be.
+	Disk vitals.Level
 }
 
 // VersionStep says which op number a member must be able to apply before the cluster may be raised to Version.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -18,7 +19,7 @@ import (
 //
 //	decide [now=DURATION] [preempted=DURATION] [lanes=N] [max-grants=N]
 //	member ID [ZONE|-] [WEIGHT] [draining|left] [maxop=N]
-//	rumour ID [dead] [refused] [silent=DURATION] [before=DURATION]     (a member without a line is alive and was just heard)
+//	rumour ID [dead] [refused] [soft|hard] [silent=DURATION] [before=DURATION]     (a member without a line is alive and was just heard)
 //	unheard ID
 //	job ID STATE [prio=N] [created=N] [deadline=N] [blackout=DURATION [maintenance=NAME]] [unread]
 //	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [idle=D] [held=ID] [asked=D]
@@ -120,6 +121,12 @@ func parseLine(t *testing.T, in *Input, f []string) {
 		in.Rumours[m.ID] = Rumour{GossipAlive: true}
 	case "rumour":
 		r := Rumour{GossipAlive: !has("dead"), Refused: has("refused")}
+		switch {
+		case has("soft"):
+			r.Disk = vitals.Soft
+		case has("hard"):
+			r.Disk = vitals.Hard
+		}
 		if v := opts["silent"]; v != "" {
 			r.Silence = duration(t, v)
 		}

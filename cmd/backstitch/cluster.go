@@ -53,6 +53,7 @@ func clusterText(w io.Writer, s client.Cluster) error {
 		{"Leader", leader},
 		{"Index", fmt.Sprintf("applied %d, committed %d, last %d", s.AppliedIndex, s.CommitIndex, s.LastIndex)},
 		{"Version", strings.Join(s.Versions, ", ") + fmt.Sprintf("   feature level %d", s.Level)},
+		{"Disk", diskText(s.Disks)},
 		{"Clock skew", clockText(s.Clock)},
 		{"Answered by", s.Node.Name},
 		{"Cluster", s.ID},
@@ -66,6 +67,29 @@ func clusterText(w io.Writer, s client.Cluster) error {
 		}
 	}
 	return nil
+}
+
+// diskText says how full the fullest disk is, and who is past a mark.
+func diskText(disks []client.Disk) string {
+	var fullest client.Disk
+	share, past := 0.0, map[string][]string{}
+	for _, d := range disks {
+		past[d.Level] = append(past[d.Level], d.Node)
+		if d.Bytes > 0 && (fullest.Bytes == 0 || float64(d.Used)/float64(d.Bytes) > share) {
+			fullest, share = d, float64(d.Used)/float64(d.Bytes)
+		}
+	}
+	if fullest.Bytes == 0 {
+		return "not known"
+	}
+	out := fmt.Sprintf("%.0f %% max (%s)", 100*share, fullest.Node)
+	if n := past["soft"]; len(n) > 0 {
+		out += "   no new work for " + strings.Join(n, ", ")
+	}
+	if n := past["hard"]; len(n) > 0 {
+		out += "   no work at all for " + strings.Join(n, ", ")
+	}
+	return out
 }
 
 // clockText says how far clocks are apart.

@@ -29,3 +29,26 @@ func TestClocksAreJudged(t *testing.T) {
 		}
 	}
 }
+
+// TestFullDisksAreJudged by the doctor and in words.
+func TestFullDisksAreJudged(t *testing.T) {
+	disk := func(node string, used uint64, level string) client.Disk {
+		return client.Disk{Node: node, Bytes: 100, Used: used, Level: level}
+	}
+	for _, c := range []struct {
+		disks        []client.Disk
+		status, text string
+	}{
+		{nil, "skip", "no node could say"},
+		{[]client.Disk{disk("node-a", 31, "room"), disk("node-b", 7, "room"), {Node: "node-c", Level: "unknown"}}, "ok", "31 % max (node-a)"},
+		{[]client.Disk{disk("node-a", 31, "room"), disk("node-b", 86, "soft")}, "warn", "86 % max (node-b)   no new work for node-b"},
+		{[]client.Disk{disk("node-a", 96, "hard"), disk("node-b", 86, "soft")}, "fail", "no new work for node-b   no work at all for node-a"},
+		{[]client.Disk{disk("node-a", 86, "soft"), disk("node-b", 96, "hard")}, "fail", "no work at all for node-b"},
+	} {
+		var d doctor
+		d.checkDisks(c.disks)
+		if len(d.found) != 1 || d.found[0].Status != c.status || d.found[0].Code != "BST-D205" || !strings.Contains(d.found[0].Detail, c.text) {
+			t.Errorf("%+v: got %+v, want %s with %q", c.disks, d.found, c.status, c.text)
+		}
+	}
+}

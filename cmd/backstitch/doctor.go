@@ -207,6 +207,7 @@ func (d *doctor) checkCluster(ctx context.Context) {
 		d.add("ok", "BST-D202", "members", fmt.Sprintf("%d known, none lost", len(members)), "")
 	}
 	d.checkClock(s.Clock, len(members))
+	d.checkDisks(s.Disks)
 	if len(s.Versions) > 1 {
 		d.add("warn", "BST-D204", "versions", strings.Join(s.Versions, ", "), "finish the upgrade")
 	}
@@ -223,6 +224,26 @@ func (d *doctor) checkClock(k *client.Clock, members int) {
 		d.add("warn", "BST-D203", "clock", clockText(k), "on "+k.Node+": chronyc tracking, or timedatectl")
 	default:
 		d.add("ok", "BST-D203", "clock", clockText(k), "")
+	}
+}
+
+// checkDisks says whether a disk is so full that its node does less.
+func (d *doctor) checkDisks(disks []client.Disk) {
+	worst := ""
+	for _, k := range disks {
+		if k.Level == "hard" || (k.Level == "soft" && worst == "") {
+			worst = k.Level
+		}
+	}
+	switch text := diskText(disks); {
+	case worst == "hard":
+		d.add("fail", "BST-D205", "disk", text, "free space there, or give dataDir a larger disk")
+	case worst == "soft":
+		d.add("warn", "BST-D205", "disk", text, "free space there, or give dataDir a larger disk")
+	case text == "not known":
+		d.add("skip", "BST-D205", "disk", "no node could say how full its disk is", "")
+	default:
+		d.add("ok", "BST-D205", "disk", text, "")
 	}
 }
 

@@ -38,6 +38,8 @@ var alerts = map[string]string{
 	"BackstitchScanStale":           "BackstitchScanStale.md",
 	"BackstitchQuarantineGrowing":   "BackstitchQuarantineGrowing.md",
 	"BackstitchDiskPressure":        "BackstitchDiskPressure.md",
+	"BackstitchDiskFilling":         "BackstitchDiskFull.md",
+	"BackstitchDiskFull":            "BackstitchDiskFull.md",
 	"BackstitchClockSkew":           "BackstitchClockSkew.md",
 	"BackstitchRecoveryFailed":      "BackstitchRecoveryFailed.md",
 	"BackstitchScanFailed":          "BackstitchScanFailed.md",
