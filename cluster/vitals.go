@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -112,7 +113,10 @@ func (n *Node) askVitals(ctx context.Context) {
 	if err != nil {
 		return // the leader's loop, or the next proposal, reports it
 	}
-	needs := fsm.VersionNeeds(vitalsSince)
+	needs := uint16(math.MaxUint16)
+	if vitalsSince <= fsm.LatestVersion {
+		needs = fsm.VersionNeeds(vitalsSince)
+	}
 	var ids []partition.NodeID
 	var round sync.WaitGroup
 	for _, m := range members {

@@ -77,6 +77,7 @@ const (
 	kindAccessPolicy kind = '7' // name -> AccessPolicy
 	kindConsent      kind = '8' // id -> Consent
 	kindVersion      kind = 'v' // -> clusterVersion
+	kindUpgrade      kind = '^' // -> Upgrade
 	kindMeta         kind = 'z' // -> meta
 	lastKind         kind = 'z'
 	maxIDBytes            = 128 // of node ids, node names, lock names, proof ids
@@ -294,6 +295,8 @@ func (k kind) String() string {
 		return "what was learned of hours"
 	case kindVersion:
 		return "cluster version"
+	case kindUpgrade:
+		return "who finishes upgrades"
 	case kindMeta:
 		return "applied index"
 	}
@@ -415,6 +418,8 @@ func (k kind) newValue() any {
 		return new(learned)
 	case kindVersion:
 		return new(clusterVersion)
+	case kindUpgrade:
+		return new(Upgrade)
 	case kindMeta:
 		return new(meta)
 	}

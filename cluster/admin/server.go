@@ -160,6 +160,7 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/scans/{id}/findings", "show-scan-findings", "What a scan found, partition by partition", s.scanFindings)
 	read(api, "/v1/scan-schedules", "list-scan-schedules", "Schedules of scans, by name", s.listSchedules)
 	read(api, "/v1/cluster", "show-cluster", "The cluster as this node sees it", s.showCluster)
+	read(api, "/v1/cluster/upgrade", "show-upgrade", "How far a rolling upgrade is, and what is switched on with its end", s.showUpgrade)
 	read(api, "/v1/members", "list-members", "Every node that the cluster knows", s.listMembers)
 	read(api, "/v1/raft/peers", "list-peers", "The Raft configuration", s.listPeers)
 
@@ -216,6 +217,8 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/members/{id}/drain", "drain-member", "Make a node hand over its slices", s.drain)
 	write(api, "/v1/members/{id}/uncordon", "uncordon-member", "Let a drained node take work again", s.uncordon)
 	write(api, "/v1/cluster/proof-keys", "use-proof-key", "Let another key sign for the cluster", s.useProofKey)
+	write(api, "/v1/cluster/upgrade", "set-upgrade", "Say who switches a new feature level on", s.setUpgrade)
+	write(api, "/v1/cluster/upgrade/finish", "finish-upgrade", "Switch a feature level on, once every member can apply it", s.finishUpgrade)
 	write(api, "/v1/cluster/join", "join-cluster", "Make this node meet others", s.join)
 	write(api, "/v1/cluster/leave", "leave-cluster", "Make this node leave for good", s.leave)
 	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)

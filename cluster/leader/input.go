@@ -33,6 +33,7 @@ type Input struct {
 
 	Version  uint32        // replicated cluster version
 	Versions []VersionStep // that this program knows, ascending
+	ByHand   bool          // a person raises the version
 
 	Applied    uint64   // index of the book
 	Digest     [32]byte // chained digest as of Applied

@@ -25,7 +25,7 @@ import (
 //	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [idle=D] [held=ID] [asked=D]
 //	  result pass|fail|indeterminate RECORDS
 //	  recorded
-//	version N; step VERSION MAXOP; book APPLIED LASTINDEX LASTAT
+//	version N; by-hand; step VERSION MAXOP; book APPLIED LASTINDEX LASTAT
 //
 // Run with -rewrite to accept new output.
 func TestScenarios(t *testing.T) {
@@ -220,6 +220,8 @@ func parseLine(t *testing.T, in *Input, f []string) {
 		if len(words) > 2 {
 			copy(in.ProofKey[:], words[2])
 		}
+	case "by-hand":
+		in.ByHand = true
 	case "step":
 		in.Versions = append(in.Versions, VersionStep{Version: number[uint32](t, words[1]), MaxOp: number[uint16](t, words[2])})
 	case "book":

@@ -208,8 +208,30 @@ func (d *doctor) checkCluster(ctx context.Context) {
 	}
 	d.checkClock(s.Clock, len(members))
 	d.checkDisks(s.Disks)
-	if len(s.Versions) > 1 {
-		d.add("warn", "BST-D204", "versions", strings.Join(s.Versions, ", "), "finish the upgrade")
+	u, err := c.Upgrade(short)
+	if err != nil {
+		d.fault("BST-D204", "versions", err)
+		return
+	}
+	d.checkVersions(u)
+}
+
+// checkVersions says whether an upgrade is under way, or waits for its end.
+func (d *doctor) checkVersions(u client.Upgrade) {
+	var versions []string
+	for _, m := range u.Members {
+		if !slices.Contains(versions, m.Version) {
+			versions = append(versions, m.Version)
+		}
+	}
+	detail := fmt.Sprintf("%s, feature level %d", strings.Join(versions, ", "), u.Level)
+	switch u.State {
+	case client.UpgradeRolling:
+		d.add("warn", "BST-D204", "versions", detail, "finish the upgrade: backstitch cluster upgrade status")
+	case client.UpgradeWaiting:
+		d.add("warn", "BST-D204", "versions", fmt.Sprintf("%s; %d is not switched on", detail, u.Newest), upgradeNext(u))
+	default:
+		d.add("ok", "BST-D204", "versions", detail, "")
 	}
 }
 
