@@ -58,6 +58,8 @@ type Peer struct {
 	Voter   bool
 	Healthy bool
 	Reason  string        // why it is not healthy
+	Gone    time.Time     // since when gossip calls it dead, on this node; zero while it lives
+	Until   time.Time     // when a voter that stays gone loses its place at the earliest; zero while it lives
 	Contact time.Duration // since its last word from the leader; 0 for the leader, -1 when it is not known
 	Last    uint64        // its newest log entry
 	Applied uint64
@@ -108,6 +110,12 @@ func (n *Node) askPeers(ctx context.Context, servers []raft.Server, leads partit
 			p.Address, p.Name, _ = n.resolve(string(srv.ID))
 			if string(id) == n.id {
 				p.Address, p.Name = n.cfg.advertise(), n.cfg.Name
+			}
+			if peer, ok := n.gossip.Peer(string(id)); ok && !peer.Alive && string(id) != n.id {
+				p.Gone = peer.Since
+				if p.Voter {
+					p.Until = p.Gone.Add(n.cfg.Autopilot.DeadAfter)
+				}
 			}
 			r, err := n.statusWithin(ctx, string(srv.ID), statusTimeout)
 			mu.Lock()

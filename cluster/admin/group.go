@@ -79,6 +79,7 @@ func (s *Server) listPeers(ctx context.Context, _ *struct{}) (*indexed[client.Pe
 func describePeer(p cluster.Peer) client.Peer {
 	out := client.Peer{
 		ID: string(p.ID), Name: p.Name, Address: p.Address, State: "follower", Voter: p.Voter, Healthy: p.Healthy, Applied: p.Applied,
+		Reason: p.Reason, GoneSince: moment(p.Gone), PlaceUntil: moment(p.Until),
 	}
 	switch {
 	case p.Leader:

@@ -85,6 +85,10 @@ type Peer struct {
 	LastContactMs *int64  `json:"lastContactMs,omitempty" doc:"milliseconds; absent for the leader and when it is not known"`
 	Applied       uint64  `json:"applied"`
 	Lag           *uint64 `json:"lag,omitempty" doc:"entries behind the leader; absent when it is not known"`
+	Reason        string  `json:"reason,omitempty" doc:"why it is not healthy"`
+
+	GoneSince  *time.Time `json:"goneSince,omitempty" doc:"since when it is lost, as gossip says on the answering node"`
+	PlaceUntil *time.Time `json:"placeUntil,omitempty" doc:"when a voter that stays lost loses its place at the earliest; it keeps it when too few others would remain"`
 }
 
 // Peers is GET /v1/raft/peers, by name.

@@ -15,7 +15,7 @@ func newCluster(a *app) *cobra.Command {
 	cmd.AddCommand(
 		newClusterStatus(a), newClusterMembers(a), newClusterJoin(a), newClusterLeave(a), newClusterDrain(a), newClusterUncordon(a),
 		newClusterRaft(a), newClusterLeader(a), newClusterSnapshot(a), newClusterCA(a), newClusterCert(a), newClusterMaintenance(a), newClusterProofKey(a),
-		newClusterDebug(a), newClusterUpgrade(a),
+		newClusterDebug(a), newClusterUpgrade(a), newClusterHealth(a),
 	)
 	return cmd
 }
