@@ -142,7 +142,7 @@ var (
 
 // ofPromQL are the words of the language that the rules use. They are few on purpose: a word that is not here and is no metric
 // of ours is refused.
-var ofPromQL = []string{"max", "sum", "by", "or", "and", "absent", "time", "increase", "max_over_time"}
+var ofPromQL = []string{"max", "sum", "by", "or", "and", "absent", "time", "increase", "max_over_time", "abs"}
 
 // unknownOfExpr says what an expression names that there is not, "" when there is all of it. scraped are the labels that a
 // result carries: those that it groups by.

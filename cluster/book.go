@@ -23,6 +23,11 @@ func (b *book) Overview() (leader.Overview, error) {
 	if out.Version, err = v.Version(); err != nil {
 		return out, fmt.Errorf("read version: %w", err)
 	}
+	who, err := v.Upgrade()
+	if err != nil {
+		return out, fmt.Errorf("read who finishes upgrades: %w", err)
+	}
+	out.ByHand = who.ByHand
 	if out.Members, err = v.Members(); err != nil {
 		return out, fmt.Errorf("read members: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"backstitch/cluster/leader"
 	"backstitch/cluster/member"
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 
 	"github.com/hashicorp/raft"
@@ -46,6 +47,8 @@ type Config struct {
 	Autopilot Autopilot
 	Gossip    member.Timings
 	Leader    leader.Limits
+
+	Disk vitals.Marks // from which on a full disk changes what the node does
 
 	// Environment says what may be done to the node: only in staging and dev does it let itself be hurt. "" is production.
 	Environment Environment
@@ -130,6 +133,7 @@ func DefaultConfig() Config {
 		},
 		Gossip:        member.DefaultTimings(),
 		Leader:        leader.DefaultLimits(),
+		Disk:          vitals.DefaultMarks(),
 		ApplyLagLimit: 10000, ProposeTimeout: 10 * time.Second, SnapshotsKept: 2,
 	}
 }
@@ -173,6 +177,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Leader.Validate(); err != nil {
 		return refuse("leader limits", err.Error(), "leave them out for the defaults")
+	}
+	if err := c.Disk.Validate(); err != nil {
+		return refuse("disk marks", err.Error(), "leave them out for the defaults")
 	}
 	if err := raft.ValidateConfig(c.raftConfig("check")); err != nil {
 		return refuse("raft timings", err.Error(), "leave them out for the defaults")

@@ -50,6 +50,7 @@ const (
 	CodeProofKey     = "BST-E0413" // the file with the proof key can not be used
 	CodeKeyring      = "BST-E0420" // keys of gossip are not changed so
 	CodeNoKey        = "BST-E0421" // no member has such a key of gossip
+	CodeDiskHard     = "BST-E0415" // the disk is past its hard mark, and this would need room on it
 	CodeProgram      = "BST-E1212" // a node does not run a program for a flow
 )
 

@@ -270,7 +270,14 @@ func (n *Node) Rumours() map[partition.NodeID]leader.Rumour {
 		p, ok := n.gossip.Peer(string(m.ID))
 		alive[m.ID] = string(m.ID) == n.id || (ok && p.Alive)
 	}
-	return n.contacts.rumours(alive)
+	out := n.contacts.rumours(alive)
+	for id, d := range n.vitals.Disks(partition.NodeID(n.id)) {
+		if r, ok := out[id]; ok {
+			r.Disk = d.Level
+			out[id] = r
+		}
+	}
+	return out
 }
 
 // versions lists what each cluster version that this program knows wants of the members.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -353,4 +354,36 @@ func TestANodeStopsWhileItIsAsked(t *testing.T) {
 			asking.Wait()
 		})
 	}
+}
+
+// TestStatusSaysHowLongALostVoterKeepsItsPlace, and no more of it once it is back.
+func TestStatusSaysHowLongALostVoterKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.New(t, 3)
+		c.StartAll()
+		c.WaitVoters(3)
+		lost := follower(c)
+		lost.Kill()
+		killed := time.Now()
+		<-time.After(10 * time.Second)
+		s := c.WaitLeader(lost).Node.Status(context.Background())
+		if s.Healthy || s.Tolerance != 0 {
+			t.Errorf("with one of three lost: healthy %t and tolerance %d, want false and 0", s.Healthy, s.Tolerance)
+		}
+		for _, p := range s.Peers {
+			gone := p.Name == lost.Name
+			if gone == p.Gone.IsZero() || gone == p.Until.IsZero() || gone == p.Healthy {
+				t.Errorf("%s: gone since %v, keeps its place until %v, healthy %t", p.Name, p.Gone, p.Until, p.Healthy)
+			}
+			if after := cluster.DefaultConfig().Autopilot.DeadAfter; gone && (p.Gone.Before(killed) || p.Until.Sub(p.Gone) != after) {
+				t.Errorf("%s: killed at %v, gone since %v, keeps its place until %v, want %s later", p.Name, killed, p.Gone, p.Until, after)
+			}
+		}
+		lost.Start()
+		c.WaitServing(lost)
+		c.Eventually("all is healthy again", func() bool {
+			s := c.WaitLeader().Node.Status(context.Background())
+			return s.Healthy && s.Tolerance == 1 && !slices.ContainsFunc(s.Peers, func(p cluster.Peer) bool { return !p.Until.IsZero() })
+		})
+	})
 }

@@ -71,7 +71,7 @@ func (m *metrics) register(r prometheus.Registerer, n *Node) error {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	for _, c := range []prometheus.Collector{
-		m.commits, m.results, m.moves, m.terms, &memberCollector{n}, &scanCollector{n}, &hoursCollector{n}, &deadlineCollector{n},
+		m.commits, m.results, m.moves, m.terms, &memberCollector{n}, &vitalsCollector{n}, &scanCollector{n}, &hoursCollector{n}, &deadlineCollector{n},
 		gauge("backstitch_raft_is_leader", "1 on the node that leads.", func() float64 {
 			if closed(n.started) && n.raft.State() == raft.Leader {
 				return 1

@@ -18,6 +18,7 @@ import (
 	"backstitch/cluster/leader"
 	"backstitch/cluster/member"
 	"backstitch/cluster/program"
+	"backstitch/cluster/vitals"
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -51,6 +52,8 @@ type Deps struct {
 	Receivers http.RoundTripper
 	// FS is where the data directory lies; nil is the disk.
 	FS vfs.FS
+	// DiskUsage reads how full the disk of the data directory is; nil asks FS.
+	DiskUsage func() (vfs.DiskUsage, error)
 	// Network replaces TCP, and Gossip the sockets of gossip.
 	Network Network
 	Gossip  memberlist.Transport
@@ -112,6 +115,8 @@ type Node struct {
 	seenMu sync.Mutex
 	seen   fsm.Assignment // the last one that Assignment returned
 
+	vitals *vitals.Table // clocks and disks of all nodes
+
 	asked atomic.Uint64                // requests for parts of budgets so far
 	paces atomic.Pointer[[]share.Pace] // of jobs on this node
 
@@ -155,7 +160,7 @@ func New(cfg Config, deps Deps) (*Node, error) {
 		cfg: cfg, deps: deps, log: deps.Logger.With("node", cfg.Name), fs: deps.FS, net: deps.Network,
 		died: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}), current: make(chan struct{}),
 		contacts: newContacts(deps.Clock), slots: make(chan struct{}, maxProposals),
-		metrics: newMetrics(),
+		metrics: newMetrics(), vitals: vitals.NewTable(),
 	}
 	if n.fs == nil {
 		n.fs = vfs.Default

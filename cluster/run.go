@@ -176,6 +176,7 @@ func (n *Node) takePart(ctx context.Context) error {
 	loop("watch", n.keepHouse)
 	loop("gossip keys", n.keepKeys)
 	loop("measure", n.measure)
+	loop("vitals", n.keepVitals)
 
 	<-ctx.Done()
 	n.handOver()

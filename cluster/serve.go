@@ -112,6 +112,8 @@ func (n *Node) answer(ctx context.Context, req wire.Message) (wire.Message, erro
 		return asMessage(n.execHere(r))
 	case *wire.StatusRequest:
 		return n.statusReply(), nil
+	case *wire.Vitals:
+		return n.vitalsHere(), nil
 	case *wire.Transfer:
 		return asMessage(n.transferHere(r.To))
 	case *wire.Remove:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"backstitch/cluster/vitals"
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/storage"
@@ -66,6 +67,11 @@ func (n *Node) SaveSnapshot(ctx context.Context) (io.ReadCloser, SnapshotMeta, e
 func (n *Node) RestoreSnapshot(ctx context.Context, r io.Reader) (fsm.SnapshotInfo, error) {
 	if !closed(n.started) {
 		return fsm.SnapshotInfo{}, n.notReady()
+	}
+	if d := n.vitals.Own(); d.Level == vitals.Hard {
+		// What is left on the disk is for Raft: its log has to be written for this node to go on.
+		return fsm.SnapshotInfo{}, &Error{Code: CodeDiskHard, Object: "node " + n.cfg.Name, Kind: ErrRefused, Cause: fmt.Errorf("its disk is %s", d),
+			Hint: "free space there, or ask another node: --addr HOST:7420"}
 	}
 	n.restores.Lock()
 	defer n.restores.Unlock()

@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
+	"backstitch/cluster/vitals"
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
 	"backstitch/partition"
@@ -42,6 +44,9 @@ type Status struct {
 	// Tolerance is how many voters may fail now without the group stopping.
 	Tolerance int
 	Peers     []Peer // of the Raft configuration
+
+	Clock vitals.Skew                      // as this node has measured it
+	Disks map[partition.NodeID]vitals.Disk // as each node has told this one last; those that never did are not in it
 }
 
 // Peer is one server of the Raft configuration.
@@ -53,6 +58,8 @@ type Peer struct {
 	Voter   bool
 	Healthy bool
 	Reason  string        // why it is not healthy
+	Gone    time.Time     // since when gossip calls it dead, on this node; zero while it lives
+	Until   time.Time     // when a voter that stays gone loses its place at the earliest; zero while it lives
 	Contact time.Duration // since its last word from the leader; 0 for the leader, -1 when it is not known
 	Last    uint64        // its newest log entry
 	Applied uint64
@@ -81,6 +88,7 @@ func (n *Node) Status(ctx context.Context) Status {
 		return s
 	}
 	s.Peers = n.askPeers(ctx, future.Configuration().Servers, s.Leader)
+	s.Clock, s.Disks = vitals.Judge(s.Node, n.vitals.Offsets()), n.vitals.Disks(s.Node)
 	n.judge(&s)
 	return s
 }
@@ -102,6 +110,12 @@ func (n *Node) askPeers(ctx context.Context, servers []raft.Server, leads partit
 			p.Address, p.Name, _ = n.resolve(string(srv.ID))
 			if string(id) == n.id {
 				p.Address, p.Name = n.cfg.advertise(), n.cfg.Name
+			}
+			if peer, ok := n.gossip.Peer(string(id)); ok && !peer.Alive && string(id) != n.id {
+				p.Gone = peer.Since
+				if p.Voter {
+					p.Until = p.Gone.Add(n.cfg.Autopilot.DeadAfter)
+				}
 			}
 			r, err := n.statusWithin(ctx, string(srv.ID), statusTimeout)
 			mu.Lock()
@@ -142,6 +156,9 @@ func (n *Node) judge(s *Status) {
 		}
 		if p.Reason != "" {
 			s.Reasons = append(s.Reasons, "node "+p.Name+" "+p.Reason)
+		}
+		if d := s.Disks[p.ID]; d.Level == vitals.Hard {
+			s.Reasons = append(s.Reasons, fmt.Sprintf("node %s has a full disk: %s", p.Name, d))
 		}
 		if p.Leader {
 			s.LeaderName = p.Name

@@ -79,6 +79,7 @@ const (
 	kindFollow       kind = '=' // dataset, pair -> follow
 	kindPlanLocked   kind = '+' // job that makes it -> lockedPlan
 	kindVersion      kind = 'v' // -> clusterVersion
+	kindUpgrade      kind = '^' // -> Upgrade
 	kindMeta         kind = 'z' // -> meta
 	lastKind         kind = 'z'
 	maxIDBytes            = 128 // of node ids, node names, lock names, proof ids
@@ -300,6 +301,8 @@ func (k kind) String() string {
 		return "what was learned of hours"
 	case kindVersion:
 		return "cluster version"
+	case kindUpgrade:
+		return "who finishes upgrades"
 	case kindMeta:
 		return "applied index"
 	}
@@ -425,6 +428,8 @@ func (k kind) newValue() any {
 		return new(learned)
 	case kindVersion:
 		return new(clusterVersion)
+	case kindUpgrade:
+		return new(Upgrade)
 	case kindMeta:
 		return new(meta)
 	}

@@ -8,7 +8,7 @@ import (
 
 // This file is the register of commands. Numbers are spelled out and go by tens: 01x jobs, 02x slices, 03x leases, 04x checkpoints and access, 05x
 // findings and proofs, 06x datasets, budgets and leases that are asked for, 07x schemas, what was set aside and what readers are sent to, 08x flows, 09x
-// members, version and digest, and from 95 on what flows have besides. A number that was released is never given to something else: an op that is not used any more stays here and
+// members, version and digest, from 95 on what flows have besides, and from 100 on what upgrades have. A number that was released is never given to something else: an op that is not used any more stays here and
 // applies to nothing.
 
 // op is a command that can be applied. Apply first checks everything and then writes; a refusal has written nothing.
@@ -98,6 +98,8 @@ var opTable = [...]opSpec{
 	{95, "note-step", 8, decodeOp[NoteStep]},
 	{96, "submit-flow-with-undo", 8, decodeOp[SubmitFlowWithUndo]},
 	{99, "note-keyring", 8, decodeOp[NoteKeyring]},
+	{100, "set-upgrade", 8, decodeOp[SetUpgrade]},
+	{101, "finish-upgrade", 8, decodeOp[FinishUpgrade]},
 }
 
 const (

@@ -199,7 +199,14 @@ func (g *generator) command() Command {
 		id, owner, epoch := g.held()
 		return SaveSchemas{Slice: id, Owner: owner, Epoch: epoch, Schemas: []SeenSchema{{Place: ReferenceValue, Name: fmt.Sprint(g.r.IntN(4)), First: Position{int32(id.N % 3), g.r.Int64N(9)}}}}
 	case n < 76:
-		return RaiseVersion{uint32(g.r.IntN(int(LatestVersion) + 1))}
+		switch to := uint32(g.r.IntN(int(LatestVersion) + 1)); g.r.IntN(4) {
+		case 0:
+			return SetUpgrade{ByHand: g.r.IntN(2) == 0}
+		case 1:
+			return FinishUpgrade{to}
+		default:
+			return RaiseVersion{to}
+		}
 	case n < 80:
 		return g.submitScan()
 	case n < 84:

@@ -107,11 +107,13 @@ func promised() []string {
 		87: {UnknownFlow, WrongState},
 		88: {UnknownFlow, WrongState, Exists, Overlap, Invalid},
 		89: {UnknownFlow, WrongState, Incomplete},
-		90: {NeedsVersion, Invalid},
+		90: {NeedsVersion, Invalid, WrongState},
 		92: {OtherInstance, Exists, NeedsVersion, Invalid},
 		93: {UnknownMember, WrongState, Invalid},
 		95: {UnknownFlow, WrongState, Invalid},
 		96: {Exists, Invalid},
+
+		101: {NeedsVersion, Invalid},
 	}
 	var out []string
 	for _, spec := range opTable {
@@ -179,7 +181,7 @@ func (s *scenario) command(t *testing.T, line string) string {
 	changed := s.facts() != before
 	if r.Code != OK {
 		since, _ := Since(cmd.Op())
-		early := since > FirstVersion && r.Code == NeedsVersion
+		early := since > FirstVersion && r.Code == NeedsVersion && r.Object == name
 		if !early && !strings.HasPrefix(r.Object, "the request id") { // any op may meet these
 			s.seen[name+" "+r.Code.String()] = true
 		}
@@ -485,6 +487,10 @@ func (a args) command(name string) Command {
 		return RevertAlias{Name: a.str("alias"), Job: a.scan(), Seen: uint64(a.num("seen")), Done: a.str("done") != ""}
 	case "void-job":
 		return VoidJob{Job: a.scan(), Done: a.str("done") != "", Records: a.num("records")}
+	case "set-upgrade":
+		return SetUpgrade{ByHand: a.str("by-hand") != ""}
+	case "finish-upgrade":
+		return FinishUpgrade{uint32(a.num("version"))}
 	case "raise-version":
 		return RaiseVersion{uint32(a.num("version"))}
 	case "put-member":

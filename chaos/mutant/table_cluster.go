@@ -405,4 +405,42 @@ var ofTheCluster = []Mutant{
 		Why:    "what a repair writes hides who is silent, and alarms",
 		Caught: room("replay/sentinel/anomaly", "TestWhatARecoveryWroteIsCountedNowhere"),
 	},
+	// Upgrades.
+	{
+		Name: "the-leader-does-not-wait", File: "cluster/leader/upkeep.go",
+		Old: "	if d.in.ByHand {\n		return\n	}\n", New: "",
+		Why:    "a new level is switched on although a person wants to say when, and nobody can go back",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
+	{
+		Name: "the-book-believes-the-leader", File: "fsm/op090_raise_version.go",
+		Old: "c.Version > t.version() && t.upgrade().ByHand", New: "false",
+		Why:    "a leader that decided a moment before the switch wins against it",
+		Caught: room("fsm", "TestAnUpgradeByHandIsFinishedByAPersonAlone"),
+	},
+	{
+		Name: "finish-without-the-last-node", File: "fsm/op090_raise_version.go",
+		Old: "m.State != MemberLeft && m.MaxOp < versionNeeds[to]", New: "false",
+		Why:    "a member gets commands that its program can not apply, and stops",
+		Caught: room("fsm", "TestAnUpgradeByHandIsFinishedByAPersonAlone"),
+	},
+	// Clocks and disks.
+	{
+		Name: "clock-without-the-way-back", File: "cluster/vitals/clock.go",
+		Old: "sent.Round(0).Add(trip / 2)", New: "sent.Round(0)",
+		Why:    "the answer of a node far away counts as a clock that runs ahead",
+		Caught: room("cluster/vitals", "TestAnOffsetIsWithinItsBound"),
+	},
+	{
+		Name: "full-disks-take-work", File: "cluster/leader/health.go",
+		Old: "case vitals.Soft:\n\t\t\th.takes = false\n", New: "case vitals.Soft:\n",
+		Why:    "a disk that fills gets more to fill it with",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
+	{
+		Name: "a-full-disk-keeps-its-work", File: "cluster/leader/health.go",
+		Old: "h.loses = \"has a disk that is past its hard mark\"", New: "h.loses = \"\"",
+		Why:    "a node works until its disk is full, and Raft ends with it",
+		Caught: room("cluster/leader", "TestScenarios"),
+	},
 }

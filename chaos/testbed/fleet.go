@@ -192,6 +192,7 @@ listen:
 cluster:
   bootstrapExpect: %d
   retryJoin: [%s]
+disk: {soft: 100, hard: 100} # of the machine that the suite happens to run on
 %s%s%s`, n.Name, f.DataDir(n), n.API, rpc, gossip, expect, strings.Join(join, ", "), advertise, access, f.connectionsText()))
 }
 

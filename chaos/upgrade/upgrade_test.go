@@ -4,6 +4,7 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"backstitch/chaos/testbed"
 	"backstitch/chaos/traffic"
 	"backstitch/cluster"
+	"backstitch/cluster/client"
 )
 
 const (
@@ -48,6 +50,7 @@ func TestRollingUpgrade(t *testing.T) {
 		s.Healthy(t)
 		if i < len(s.Nodes)-1 {
 			level(t, s, newest-1)
+			unfinished(t, s, n, s.Nodes[i+1:])
 		}
 	}
 	if job := s.Job(t, "upgraded"); job.State != "running" {
@@ -57,6 +60,11 @@ func TestRollingUpgrade(t *testing.T) {
 		c, err := s.Client.Cluster(t.Context())
 		return err == nil && c.Level == newest
 	})
+	for _, n := range s.Nodes {
+		if u, err := s.Ask(t, n).Upgrade(t.Context()); err != nil || u.State != client.UpgradeDone {
+			t.Errorf("%s after the upgrade: got %+v, %v, want it done", n.Name, u, err)
+		}
+	}
 	s.Sandbox.Pace(t, 0)
 	s.Must(t, "wait", "upgraded", "--timeout", "2m")
 	s.Must(t, "verify", "upgraded", "-q")
@@ -81,6 +89,26 @@ func level(t *testing.T, s testbed.Site, want uint32) {
 			}
 			return err == nil && c.Level == want
 		})
+	}
+}
+
+// unfinished fails unless a node with the newer program names those that are left, and refuses to finish without them.
+func unfinished(t *testing.T, s testbed.Site, n *testbed.Node, left []*testbed.Node) {
+	t.Helper()
+	c := s.Ask(t, n)
+	u, err := c.Upgrade(t.Context())
+	if err != nil || u.State != client.UpgradeRolling || len(u.Behind) != len(left) {
+		t.Errorf("%s with %d nodes to go: got %+v, %v", n.Name, len(left), u, err)
+	}
+	_, err = c.FinishUpgrade(t.Context(), client.FinishUpgrade{})
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Code != client.CodeNeedsVersion {
+		t.Fatalf("finish with %d nodes to go: got %v, want %s", len(left), err, client.CodeNeedsVersion)
+	}
+	for _, old := range left {
+		if !strings.Contains(refused.Error(), old.Name) {
+			t.Errorf("finish with %d nodes to go: %v does not name %s", len(left), refused, old.Name)
+		}
 	}
 }
 

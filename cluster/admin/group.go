@@ -9,6 +9,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/client"
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -21,8 +22,14 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 	out := client.Cluster{
 		ID: st.ClusterID, Node: client.NodeRef{ID: string(st.Node), Name: st.Name}, Healthy: st.Healthy, Reasons: st.Reasons,
 		FailureTolerance: st.Tolerance, Voters: st.Voters, Quorum: st.Quorum, Term: st.Term, LastIndex: st.LastIndex,
-		CommitIndex: st.Commit, AppliedIndex: st.Applied, Digest: hex.EncodeToString(st.Digest[:]), Versions: []string{},
+		CommitIndex: st.Commit, AppliedIndex: st.Applied, Digest: hex.EncodeToString(st.Digest[:]), Versions: []string{}, Disks: []client.Disk{},
 		Environment: string(s.node.Environment()),
+	}
+	if k := st.Clock; k.Compared > 0 {
+		out.Clock = &client.Clock{
+			SkewMs: k.Max.Round(time.Millisecond).Milliseconds(), WithinMs: (k.Within + time.Millisecond - 1).Milliseconds(),
+			Node: string(k.Node), Compared: k.Compared, LimitMs: vitals.Limit.Milliseconds(), Apart: k.Loud(),
+		}
 	}
 	if st.Leader != "" {
 		out.Leader = &client.NodeRef{ID: string(st.Leader), Name: st.LeaderName}
@@ -42,7 +49,14 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 			if out.Leader != nil && m.ID == st.Leader {
 				out.Leader.API = m.APIAddr
 			}
+			if k, ok := st.Disks[m.ID]; ok && m.State != fsm.MemberLeft {
+				out.Disks = append(out.Disks, client.Disk{Node: m.Name, Bytes: k.Bytes, Used: k.Used, Level: k.Level.String()})
+			}
+			if out.Clock != nil && m.ID == st.Clock.Node {
+				out.Clock.Node = m.Name
+			}
 		}
+		slices.SortFunc(out.Disks, func(a, b client.Disk) int { return cmp.Compare(a.Node, b.Node) })
 		out.Level, err = view.Version()
 		return out, err
 	})
@@ -65,6 +79,7 @@ func (s *Server) listPeers(ctx context.Context, _ *struct{}) (*indexed[client.Pe
 func describePeer(p cluster.Peer) client.Peer {
 	out := client.Peer{
 		ID: string(p.ID), Name: p.Name, Address: p.Address, State: "follower", Voter: p.Voter, Healthy: p.Healthy, Applied: p.Applied,
+		Reason: p.Reason, GoneSince: moment(p.Gone), PlaceUntil: moment(p.Until),
 	}
 	switch {
 	case p.Leader:

@@ -169,6 +169,7 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/scans/{id}/findings", "show-scan-findings", "What a scan found, partition by partition", s.scanFindings)
 	read(api, "/v1/scan-schedules", "list-scan-schedules", "Schedules of scans, by name", s.listSchedules)
 	read(api, "/v1/cluster", "show-cluster", "The cluster as this node sees it", s.showCluster)
+	read(api, "/v1/cluster/upgrade", "show-upgrade", "How far a rolling upgrade is, and what is switched on with its end", s.showUpgrade)
 	read(api, "/v1/members", "list-members", "Every node that the cluster knows", s.listMembers)
 	read(api, "/v1/raft/peers", "list-peers", "The Raft configuration", s.listPeers)
 
@@ -228,6 +229,8 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/cluster/keyring/install", "install-gossip-key", "Give every member a key of gossip", s.installGossipKey)
 	write(api, "/v1/cluster/keyring/use", "use-gossip-key", "Let every member encrypt gossip with another key", s.turnGossipKey(fsm.KeyringUse))
 	write(api, "/v1/cluster/keyring/remove", "remove-gossip-key", "Take a key of gossip from every member", s.turnGossipKey(fsm.KeyringRemove))
+	write(api, "/v1/cluster/upgrade", "set-upgrade", "Say who switches a new feature level on", s.setUpgrade)
+	write(api, "/v1/cluster/upgrade/finish", "finish-upgrade", "Switch a feature level on, once every member can apply it", s.finishUpgrade)
 	write(api, "/v1/cluster/join", "join-cluster", "Make this node meet others", s.join)
 	write(api, "/v1/cluster/leave", "leave-cluster", "Make this node leave for good", s.leave)
 	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)

@@ -20,6 +20,26 @@ type Cluster struct {
 	Versions         []string `json:"versions" doc:"program versions of the members"`
 	Digest           string   `json:"digest,omitempty" doc:"of the book at appliedIndex"`
 	Environment      string   `json:"environment" enum:"production,staging,dev" doc:"of the node that answered"`
+	Clock            *Clock   `json:"clock,omitempty" doc:"how far clocks are apart, as the answering node has measured it; absent while it has measured none"`
+	Disks            []Disk   `json:"disks" doc:"by name, as each node has told the answering one last; a node that never did is not among them"`
+}
+
+// Disk is where one node keeps its data. Bytes is its size as far as the node may use it; 0 when that is not known.
+type Disk struct {
+	Node  string `json:"node"`
+	Bytes uint64 `json:"bytes"`
+	Used  uint64 `json:"usedBytes" doc:"by everybody, not by the node alone"`
+	Level string `json:"level" enum:"unknown,room,soft,hard" doc:"soft: takes no new work; hard: gives its work to others"`
+}
+
+// Clock says how far the two clocks are apart that are farthest from each other. Compared other clocks are known.
+type Clock struct {
+	SkewMs   int64  `json:"skewMs"`
+	WithinMs int64  `json:"withinMs" doc:"the skew is at most so much more or less"`
+	Node     string `json:"node" doc:"whose clock is farthest from most others; of two nodes the one that did not answer"`
+	Compared int    `json:"compared" doc:"clocks of other nodes that are known"`
+	LimitMs  int64  `json:"limitMs"`
+	Apart    bool   `json:"apart" doc:"for certain by more than the limit"`
 }
 
 // NodeRef names a node.
@@ -65,6 +85,10 @@ type Peer struct {
 	LastContactMs *int64  `json:"lastContactMs,omitempty" doc:"milliseconds; absent for the leader and when it is not known"`
 	Applied       uint64  `json:"applied"`
 	Lag           *uint64 `json:"lag,omitempty" doc:"entries behind the leader; absent when it is not known"`
+	Reason        string  `json:"reason,omitempty" doc:"why it is not healthy"`
+
+	GoneSince  *time.Time `json:"goneSince,omitempty" doc:"since when it is lost, as gossip says on the answering node"`
+	PlaceUntil *time.Time `json:"placeUntil,omitempty" doc:"when a voter that stays lost loses its place at the earliest; it keeps it when too few others would remain"`
 }
 
 // Peers is GET /v1/raft/peers, by name.

@@ -52,6 +52,8 @@ type Member struct {
 	Wrap func(vfs.FS) vfs.FS
 	// Clock, if set, is what the node takes for time.Now.
 	Clock func() time.Time
+	// DiskUsage, if set, is how full the node finds its disk. A disk in memory can not tell.
+	DiskUsage func() (vfs.DiskUsage, error)
 
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -159,7 +161,7 @@ func (m *Member) Start() *Member {
 	}
 	node, err := cluster.New(conf, cluster.Deps{
 		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelInfo})).With("host", m.Host),
-		Clock:  clock, FS: disk, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
+		Clock:  clock, FS: disk, DiskUsage: m.DiskUsage, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
 		Receivers: m.c.Receivers, Planner: m.c.Planner,
 	})
 	if err != nil {

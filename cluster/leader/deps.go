@@ -31,6 +31,7 @@ type Overview struct {
 	Applied  uint64
 	Digest   [32]byte // as of Applied
 	Version  uint32
+	ByHand   bool // a person raises Version
 	Members  []fsm.Member
 	ProofKey [32]byte                      // the present one of the book, zero when there never was one
 	Jobs     []fsm.Job                     // running and verifying

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -15,7 +16,7 @@ import (
 
 // health is what the leader makes of one member.
 type health struct {
-	// takes is true when the member may get new leases: wanted by operators and under no suspicion at all.
+	// takes is true when the member may get new leases: wanted by operators, with room on its disk, and under no suspicion at all.
 	takes bool
 	// loses says why the member's leases move, "" when it keeps them.
 	loses string
@@ -31,6 +32,15 @@ func assess(in Input) map[partition.NodeID]health {
 			h.loses = "is draining"
 		case fsm.MemberLeft:
 			h.loses = "has left the cluster"
+		}
+		switch in.Rumours[m.ID].Disk {
+		case vitals.Soft:
+			h.takes = false
+		case vitals.Hard:
+			h.takes = false
+			if h.loses == "" {
+				h.loses = "has a disk that is past its hard mark"
+			}
 		}
 		if m.ID != in.Self {
 			hints, lost := suspect(in, m.ID)

@@ -3,6 +3,7 @@ package leader
 import (
 	"time"
 
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 	"backstitch/partition"
 	"backstitch/partition/calendar"
@@ -32,6 +33,7 @@ type Input struct {
 
 	Version  uint32        // replicated cluster version
 	Versions []VersionStep // that this program knows, ascending
+	ByHand   bool          // a person raises the version
 
 	Applied    uint64   // index of the book
 	Digest     [32]byte // chained digest as of Applied
@@ -57,6 +59,8 @@ type Rumour struct {
 	// Refused is true when there is no connection to the node and its port has refused every dial since. A process that is
 	// merely stopped does not refuse: its kernel goes on accepting.
 	Refused bool
+	// Disk is how full the node itself holds its disk to be.
+	Disk vitals.Level
 }
 
 // VersionStep says which op number a member must be able to apply before the cluster may be raised to Version.

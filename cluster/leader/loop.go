@@ -134,7 +134,7 @@ func (l *Loop) Turn(ctx context.Context) (uint64, error) {
 	proposals := Decide(Input{
 		Now: now, Wall: wall, LastPreempt: l.lastPreempt, Self: l.cfg.Self,
 		Jobs: jobs, Members: over.Members, Rumours: rumours, Limits: l.cfg.Limits,
-		Schedules: over.Schedules, Tokens: over.Tokens, Version: over.Version, Versions: l.cfg.Versions,
+		Schedules: over.Schedules, Tokens: over.Tokens, Version: over.Version, ByHand: over.ByHand, Versions: l.cfg.Versions,
 		OwnProofKey: l.cfg.ProofKey, ProofKey: over.ProofKey,
 		Applied: over.Applied, Digest: over.Digest, LastDigest: l.lastDigest,
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"backstitch/cluster/vitals"
 	"backstitch/fsm"
 	"backstitch/partition"
 )
@@ -18,13 +19,13 @@ import (
 //
 //	decide [now=DURATION] [preempted=DURATION] [lanes=N] [max-grants=N]
 //	member ID [ZONE|-] [WEIGHT] [draining|left] [maxop=N]
-//	rumour ID [dead] [refused] [silent=DURATION] [before=DURATION]     (a member without a line is alive and was just heard)
+//	rumour ID [dead] [refused] [soft|hard] [silent=DURATION] [before=DURATION]     (a member without a line is alive and was just heard)
 //	unheard ID
 //	job ID STATE [prio=N] [created=N] [deadline=N] [blackout=DURATION [maintenance=NAME]] [unread]
 //	  fill|verify N pP BYTES waiting|leased|done|failed [OWNER] [e=N] [attempts=N] [notbefore=SECONDS] [waited=D] [idle=D] [held=ID] [asked=D]
 //	  result pass|fail|indeterminate RECORDS
 //	  recorded
-//	version N; step VERSION MAXOP; book APPLIED LASTINDEX LASTAT
+//	version N; by-hand; step VERSION MAXOP; book APPLIED LASTINDEX LASTAT
 //
 // Run with -rewrite to accept new output.
 func TestScenarios(t *testing.T) {
@@ -120,6 +121,12 @@ func parseLine(t *testing.T, in *Input, f []string) {
 		in.Rumours[m.ID] = Rumour{GossipAlive: true}
 	case "rumour":
 		r := Rumour{GossipAlive: !has("dead"), Refused: has("refused")}
+		switch {
+		case has("soft"):
+			r.Disk = vitals.Soft
+		case has("hard"):
+			r.Disk = vitals.Hard
+		}
 		if v := opts["silent"]; v != "" {
 			r.Silence = duration(t, v)
 		}
@@ -213,6 +220,8 @@ func parseLine(t *testing.T, in *Input, f []string) {
 		if len(words) > 2 {
 			copy(in.ProofKey[:], words[2])
 		}
+	case "by-hand":
+		in.ByHand = true
 	case "step":
 		in.Versions = append(in.Versions, VersionStep{Version: number[uint32](t, words[1]), MaxOp: number[uint16](t, words[2])})
 	case "book":

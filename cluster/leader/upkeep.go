@@ -15,8 +15,11 @@ func (d *decision) upkeep() {
 }
 
 // raiseVersion raises the cluster to the newest version that every member which has not left can apply. Nodes that are down
-// count: they will have to apply the log when they come back.
+// count: they will have to apply the log when they come back. Where a person does it, the leader never does.
 func (d *decision) raiseVersion() {
+	if d.in.ByHand {
+		return
+	}
 	var next VersionStep
 	for _, step := range d.in.Versions {
 		if step.Version > max(d.in.Version, next.Version) && d.allApply(step.MaxOp) {

@@ -251,6 +251,10 @@ func blank(t Type) (Message, error) {
 		return &PutKeyring{}, nil
 	case TypeKeyringReply:
 		return &KeyringReply{}, nil
+	case TypeVitals:
+		return &Vitals{}, nil
+	case TypeVitalsReply:
+		return &VitalsReply{}, nil
 	case TypeFailure:
 		return &Failure{}, nil
 	}
@@ -293,6 +297,8 @@ func From(m Message) *Who {
 	case *Keyring:
 		return &m.From
 	case *PutKeyring:
+		return &m.From
+	case *Vitals:
 		return &m.From
 	}
 	return nil

@@ -58,6 +58,8 @@ func every() []Message {
 		&Keyring{From: who, Keys: true},
 		&PutKeyring{From: who, Base: 7, Revision: 9, Keys: []Secret{{1, 2}, {3}}},
 		&KeyringReply{Revision: 9, Fingerprints: []string{"9b2c", "4f"}, Keys: []Secret{{1, 2}, {3}}},
+		&Vitals{From: who},
+		&VitalsReply{WallUnixNanos: -1, DiskUsed: 1 << 40, DiskBytes: 1 << 41, DiskLevel: 2},
 		&Failure{Reason: InUse, Code: "BST-E0402", Text: "t", Hint: "h", Leader: "n2", LeaderAt: "h:4"},
 	}
 }

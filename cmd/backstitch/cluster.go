@@ -15,7 +15,7 @@ func newCluster(a *app) *cobra.Command {
 	cmd.AddCommand(
 		newClusterStatus(a), newClusterMembers(a), newClusterJoin(a), newClusterLeave(a), newClusterDrain(a), newClusterUncordon(a),
 		newClusterRaft(a), newClusterLeader(a), newClusterSnapshot(a), newClusterCA(a), newClusterCert(a), newClusterMaintenance(a), newClusterProofKey(a),
-		newClusterDebug(a), newClusterKeyring(a),
+		newClusterDebug(a), newClusterKeyring(a), newClusterUpgrade(a), newClusterHealth(a),
 	)
 	return cmd
 }
@@ -53,6 +53,8 @@ func clusterText(w io.Writer, s client.Cluster) error {
 		{"Leader", leader},
 		{"Index", fmt.Sprintf("applied %d, committed %d, last %d", s.AppliedIndex, s.CommitIndex, s.LastIndex)},
 		{"Version", strings.Join(s.Versions, ", ") + fmt.Sprintf("   feature level %d", s.Level)},
+		{"Disk", diskText(s.Disks)},
+		{"Clock skew", clockText(s.Clock)},
 		{"Answered by", s.Node.Name},
 		{"Cluster", s.ID},
 	}
@@ -65,6 +67,41 @@ func clusterText(w io.Writer, s client.Cluster) error {
 		}
 	}
 	return nil
+}
+
+// diskText says how full the fullest disk is, and who is past a mark.
+func diskText(disks []client.Disk) string {
+	var fullest client.Disk
+	share, past := 0.0, map[string][]string{}
+	for _, d := range disks {
+		past[d.Level] = append(past[d.Level], d.Node)
+		if d.Bytes > 0 && (fullest.Bytes == 0 || float64(d.Used)/float64(d.Bytes) > share) {
+			fullest, share = d, float64(d.Used)/float64(d.Bytes)
+		}
+	}
+	if fullest.Bytes == 0 {
+		return "not known"
+	}
+	out := fmt.Sprintf("%.0f %% max (%s)", 100*share, fullest.Node)
+	if n := past["soft"]; len(n) > 0 {
+		out += "   no new work for " + strings.Join(n, ", ")
+	}
+	if n := past["hard"]; len(n) > 0 {
+		out += "   no work at all for " + strings.Join(n, ", ")
+	}
+	return out
+}
+
+// clockText says how far clocks are apart.
+func clockText(k *client.Clock) string {
+	if k == nil {
+		return "not known: no other clock could be compared"
+	}
+	apart := ""
+	if k.Apart {
+		apart = fmt.Sprintf("   more than %d ms: see to the clock of %s", k.LimitMs, k.Node)
+	}
+	return fmt.Sprintf("%d ms max (%s), give or take %d ms%s", k.SkewMs, k.Node, k.WithinMs, apart)
 }
 
 func newClusterMembers(a *app) *cobra.Command {

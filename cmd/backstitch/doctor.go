@@ -206,8 +206,66 @@ func (d *doctor) checkCluster(ctx context.Context) {
 	} else {
 		d.add("ok", "BST-D202", "members", fmt.Sprintf("%d known, none lost", len(members)), "")
 	}
-	if len(s.Versions) > 1 {
-		d.add("warn", "BST-D203", "versions", strings.Join(s.Versions, ", "), "finish the upgrade")
+	d.checkClock(s.Clock, len(members))
+	d.checkDisks(s.Disks)
+	u, err := c.Upgrade(short)
+	if err != nil {
+		d.fault("BST-D204", "versions", err)
+		return
+	}
+	d.checkVersions(u)
+}
+
+// checkVersions says whether an upgrade is under way, or waits for its end.
+func (d *doctor) checkVersions(u client.Upgrade) {
+	var versions []string
+	for _, m := range u.Members {
+		if !slices.Contains(versions, m.Version) {
+			versions = append(versions, m.Version)
+		}
+	}
+	detail := fmt.Sprintf("%s, feature level %d", strings.Join(versions, ", "), u.Level)
+	switch u.State {
+	case client.UpgradeRolling:
+		d.add("warn", "BST-D204", "versions", detail, "finish the upgrade: backstitch cluster upgrade status")
+	case client.UpgradeWaiting:
+		d.add("warn", "BST-D204", "versions", fmt.Sprintf("%s; %d is not switched on", detail, u.Newest), upgradeNext(u))
+	default:
+		d.add("ok", "BST-D204", "versions", detail, "")
+	}
+}
+
+// checkClock says whether the nodes' clocks agree. Nobody's records depend on it; what people read does, and what ends by the clock.
+func (d *doctor) checkClock(k *client.Clock, members int) {
+	switch {
+	case k == nil && members < 2:
+		d.add("ok", "BST-D203", "clock", "there is one node, and so one clock", "")
+	case k == nil:
+		d.add("skip", "BST-D203", "clock", "no other clock could be compared", "")
+	case k.Apart:
+		d.add("warn", "BST-D203", "clock", clockText(k), "on "+k.Node+": chronyc tracking, or timedatectl")
+	default:
+		d.add("ok", "BST-D203", "clock", clockText(k), "")
+	}
+}
+
+// checkDisks says whether a disk is so full that its node does less.
+func (d *doctor) checkDisks(disks []client.Disk) {
+	worst := ""
+	for _, k := range disks {
+		if k.Level == "hard" || (k.Level == "soft" && worst == "") {
+			worst = k.Level
+		}
+	}
+	switch text := diskText(disks); {
+	case worst == "hard":
+		d.add("fail", "BST-D205", "disk", text, "free space there, or give dataDir a larger disk")
+	case worst == "soft":
+		d.add("warn", "BST-D205", "disk", text, "free space there, or give dataDir a larger disk")
+	case text == "not known":
+		d.add("skip", "BST-D205", "disk", "no node could say how full its disk is", "")
+	default:
+		d.add("ok", "BST-D205", "disk", text, "")
 	}
 }
 

@@ -110,6 +110,7 @@ func (w *rework) start() {
 	w.agent, err = process.Start(process.Spec{Name: "agent", Path: exe, Log: filepath.Join(w.dir, "agent.log"), Args: []string{
 		"agent", "--config", w.config(), "--name", "node-a", "--data-dir", filepath.Join(w.dir, "data"), "--listen-api", w.addr(),
 		"--listen-rpc", fmt.Sprintf("127.0.0.1:%d", p+1), "--listen-gossip", fmt.Sprintf("127.0.0.1:%d", p+2), "--bootstrap-expect", "1",
+		"--disk-soft", "100", "--disk-hard", "100", // of the machine that the test happens to run on
 	}})
 	if err != nil {
 		w.t.Fatal(err)

@@ -150,6 +150,7 @@ cluster:
   bootstrapExpect: %d
   retryJoin: [%s]
 proof: {keyFile: %q}
+disk: {soft: 100, hard: 100} # this installation is thrown away, and its directory is on whatever disk there is
 %s`, n.name, filepath.Join(dir, n.name), p, p+1, p+2, len(ports.nodes), strings.Join(join, ", "), proofKey, s.connections())
 		if err := os.WriteFile(n.config, []byte(text), 0o644); err != nil {
 			return nil, err

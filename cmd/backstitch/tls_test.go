@@ -60,6 +60,7 @@ func TestAClusterWithCertificatesFromTheCommandLine(t *testing.T) {
 			Args: append([]string{
 				"agent", "--name", name, "--data-dir", filepath.Join(dir, name), "--listen-api", addrs[i],
 				"--listen-rpc", fmt.Sprintf("127.0.0.1:%d", p+1), "--listen-gossip", join[i], "--bootstrap-expect", "3",
+				"--disk-soft", "100", "--disk-hard", "100", // of the machine that the test happens to run on
 				"--retry-join", strings.Join(join, ","), "--gossip-key-file", filepath.Join(pki, "gossip.key"),
 				"--tls-ca", filepath.Join(pki, "ca.pem"), "--tls-cert", filepath.Join(pki, name+".pem"), "--tls-key", filepath.Join(pki, name+".key"),
 			}, more...),

@@ -221,6 +221,7 @@ func nodeConfig(cfg config.Agent) cluster.Config {
 	out.TLS = cluster.TLSFiles{CA: cfg.TLS.CA, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
 	out.GossipKeyFile = cfg.Gossip.KeyFile
 	out.ProofKeyFile = cfg.Proof.KeyFile
+	out.Disk = cfg.Disk.Marks()
 	out.Environment = cluster.Environment(cfg.Environment)
 	out.Notify.SecretDir = cfg.Notify.SecretDir
 	out.Notify.Runbooks = cfg.Runbooks.URL

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"github.com/spf13/pflag"
+
+	"backstitch/cluster/vitals"
 )
 
 // Agent is everything that can be said about one node. Sizes are in bytes and written with a unit, "64MiB".
@@ -22,6 +24,7 @@ type Agent struct {
 	Notify      Notify                `yaml:"notify" json:"notify"`
 	Runbooks    Runbooks              `yaml:"runbooks" json:"runbooks"`
 	Worker      Worker                `yaml:"worker" json:"worker"`
+	Disk        Disk                  `yaml:"disk" json:"disk"`
 	Log         Log                   `yaml:"log" json:"log"`
 	Exec        Exec                  `yaml:"exec" json:"exec"`
 	Connections map[string]Connection `yaml:"connections" json:"connections,omitempty"`
@@ -95,6 +98,18 @@ type Worker struct {
 	Memory Bytes `yaml:"memory" json:"memory"`
 }
 
+// Disk says from which on a full disk changes what the node does. Soft and Hard are percent of the disk that dataDir lies on.
+type Disk struct {
+	Soft   int   `yaml:"soft" json:"soft"`     // from which on the node takes no new work; 100 is never
+	Hard   int   `yaml:"hard" json:"hard"`     // from which on it gives its work to others; 100 is never
+	Enough Bytes `yaml:"enough" json:"enough"` // free bytes that are enough for new work whatever the percentage, and a fifth of them for what it has
+}
+
+// Marks are the same for the node.
+func (d Disk) Marks() vitals.Marks {
+	return vitals.Marks{Soft: d.Soft, Hard: d.Hard, Enough: uint64(max(0, d.Enough))}
+}
+
 // Log says what is logged, to stderr.
 type Log struct {
 	Level  string `yaml:"level" json:"level"`   // debug, info, warn or error
@@ -114,6 +129,7 @@ type Program struct {
 
 // Default is a single node on loopback, apart from the directory, which has no default.
 func Default() Agent {
+	marks := vitals.DefaultMarks()
 	return Agent{
 		Node:        Node{Role: "voter"},
 		Environment: "production",
@@ -121,6 +137,7 @@ func Default() Agent {
 		Cluster:     Cluster{BootstrapExpect: 1, RetryJoin: []string{}},
 		Notify:      Notify{Allow: []string{}},
 		Worker:      Worker{Lanes: 4, Memory: 64 << 20},
+		Disk:        Disk{Soft: marks.Soft, Hard: marks.Hard, Enough: Bytes(marks.Enough)},
 		Log:         Log{Level: "info", Format: "text"},
 	}
 }
@@ -152,6 +169,9 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.Runbooks.URL, "runbooks-url", a.Runbooks.URL, "`URL` under which the pages of deploy/runbooks are served, for alerts to name")
 	f.IntVar(&a.Worker.Lanes, "lanes", a.Worker.Lanes, "`number` of partitions written at the same time; a node's share of the work is by it")
 	f.Var(&a.Worker.Memory, "memory", "records in flight, as a `size` like 64MiB")
+	f.IntVar(&a.Disk.Soft, "disk-soft", a.Disk.Soft, "`percent` of the disk from which on this node takes no new work; 100 is never")
+	f.IntVar(&a.Disk.Hard, "disk-hard", a.Disk.Hard, "`percent` of the disk from which on it gives its work to others; 100 is never")
+	f.Var(&a.Disk.Enough, "disk-enough", "free `size` that is enough for new work whatever the percentage, and a fifth of it for what is under way")
 	f.StringVar(&a.Log.Level, "log-level", a.Log.Level, "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&a.Log.Format, "log-format", a.Log.Format, "`format` of log lines: text or json")
 }

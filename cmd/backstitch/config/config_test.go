@@ -72,6 +72,8 @@ func TestMistakesInTheFileAreNamed(t *testing.T) {
 		"bootstrapexpect: 3\n":           {"[1:1]", "did you mean bootstrapExpect?"},
 		"worker: {memory: 256}\n":        {"no unit"},
 		"worker: {lanes: many}\n":        {"[1:17]"},
+		"disk: {sofd: 80}\n":             {"did you mean soft?"},
+		"disk: {enough: 10}\n":           {"no unit"},
 		"connections: {p: {kafak: 1}}\n": {"did you mean kafka?"},
 	}
 	for text, wants := range rows {
@@ -140,6 +142,8 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"certificate only":   {func(a *Agent) { a.TLS.Cert = "c.pem" }, "tls"},
 		"expect and no join": {func(a *Agent) { a.Cluster.BootstrapExpect = 3 }, "cluster.retryJoin"},
 		"join nobody":        {func(a *Agent) { a.Cluster.BootstrapExpect = 0 }, "cluster.retryJoin"},
+		"marks crossed":      {func(a *Agent) { a.Disk.Soft = 96 }, "disk"},
+		"a mark above all":   {func(a *Agent) { a.Disk.Hard = 101 }, "disk"},
 		"even voters":        {func(a *Agent) { a.Cluster = Cluster{BootstrapExpect: 2, RetryJoin: []string{"a:1"}} }, "cluster.bootstrapExpect"},
 		"alone and joins":    {func(a *Agent) { a.Cluster.RetryJoin = []string{"a:1"} }, "cluster.bootstrapExpect"},
 		"worker bootstraps":  {func(a *Agent) { a.Node.Role = "worker" }, "cluster.bootstrapExpect"},
@@ -223,8 +227,9 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		Notify    Notify    `yaml:"notify"`
 		Runbooks  Runbooks  `yaml:"runbooks"`
 		Worker    Worker    `yaml:"worker"`
+		Disk      Disk      `yaml:"disk"`
 		Log       Log       `yaml:"log"`
-	}{}))) - 12 // the twelve groups themselves
+	}{}))) - 13 // the thirteen groups themselves
 	want -= len(keys(typeOf(struct {
 		OIDC OIDC `yaml:"oidc"`
 	}{})))

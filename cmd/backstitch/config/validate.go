@@ -47,6 +47,9 @@ func (a Agent) Validate() error {
 	add(a.Node.Role != "voter" && a.Node.Role != "worker", "node.role", fmt.Sprintf("%q is not known", a.Node.Role), "voter or worker")
 	add(a.Worker.Lanes < 1 || a.Worker.Lanes > 256, "worker.lanes", fmt.Sprintf("%d is not between 1 and 256", a.Worker.Lanes), "worker.lanes: 4")
 	add(a.Worker.Memory < 16<<20, "worker.memory", fmt.Sprintf("%s is less than 16MiB", a.Worker.Memory), "worker.memory: 64MiB")
+	if err := a.Disk.Marks().Validate(); err != nil {
+		add(true, "disk", err.Error(), "disk: {soft: 85, hard: 95}")
+	}
 	add(!slices.Contains([]string{"debug", "info", "warn", "error"}, a.Log.Level), "log.level", fmt.Sprintf("%q is not known", a.Log.Level), "debug, info, warn or error")
 	add(a.Log.Format != "text" && a.Log.Format != "json", "log.format", fmt.Sprintf("%q is not known", a.Log.Format), "text or json")
 
