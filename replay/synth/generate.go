@@ -232,7 +232,9 @@ func value(format string, size int, drawn float64, rng *rand.Rand) []byte {
 	const open, end = `{"s":"`, `"}`
 	switch {
 	case format == FormatBytes:
-		return fill(out, "", drawn, rng)
+		if fill(out, "", drawn, rng); size > 0 && out[0] <= 3 {
+			out[0] |= 0x80 // so that it never looks as if it named a schema
+		}
 	case format == FormatJSON && size >= len(open)+len(end):
 		copy(out, open)
 		copy(out[size-len(end):], end)

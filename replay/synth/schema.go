@@ -196,6 +196,14 @@ func (l *Learner) Meet(name record.SchemaName, s Schema) error {
 	return nil
 }
 
+// Carry gives the learner a schema that the profile is to have whether or not a value names it.
+func (l *Learner) Carry(name record.SchemaName, s Schema) error {
+	if m := l.met[name]; m != nil {
+		return nil
+	}
+	return l.Meet(name, s)
+}
+
 // Names is what the value of r calls its schema, and whether the learner has not met that yet.
 func (l *Learner) Names(r *record.Record) (name record.SchemaName, fresh bool) {
 	if r.Value == nil {
