@@ -242,6 +242,10 @@ func (p *planting) parse() error {
 // no record is lost by: who plants something else wants to know.
 func replicaOf(cmd *cobra.Command, p *synth.Profile, records int64, seed uint64, plant *planting) (*synth.Generator, *synth.Planter, error) {
 	g, err := synth.NewGenerator(p, records, seed)
+	if errors.Is(err, synth.ErrKind) { // of a profile that somebody has changed
+		return nil, nil, &failure{Code: codeSchemaKind, Title: "no values of a schema of the profile can be made", Detail: err.Error(), Err: err, Exit: client.ExitUsage,
+			Next: "learn again: backstitch synth learn TOPIC --registry REGISTRY"}
+	}
 	if err != nil {
 		return nil, nil, usage(cmd, fmt.Errorf("--records: %w", err))
 	}

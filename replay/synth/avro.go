@@ -26,7 +26,6 @@ type avroType struct {
 	kind      string // of the specification
 	at        string
 	wire      ocf.Type
-	names     []string    // of fields
 	parts     []*avroType // fields, branches, or the one type of entries
 	symbols   int
 	size      int // of a fixed

@@ -164,7 +164,7 @@ func (l *Learner) Profile() (*Profile, error) {
 	if err := out.check(); err != nil {
 		return nil, err
 	}
-	_, err := newMakers(out) // also of a schema that reads no values may be to be made
+	_, err := newMakers(out) // a schema that reads may still be one of which no values can be made
 	return out, err
 }
 
