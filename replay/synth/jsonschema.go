@@ -197,10 +197,10 @@ func (s *jsonSchema) see(p *places, at string, nodes []within, v any, depth int)
 	case nil:
 		kind(jsonNull)
 	case bool:
-		kind(jsonFalse)
 		if v {
-			p.at(at).choice[jsonFalse]--
-			p.at(at).choice[jsonTrue]++
+			kind(jsonTrue)
+		} else {
+			kind(jsonFalse)
 		}
 	case json.Number:
 		if n, err := v.Int64(); err == nil {

@@ -131,11 +131,11 @@ func (s Schema) named(n record.SchemaName) Schema {
 	return s
 }
 
-// model is a schema that values can be learnt from and made of. Payloads have no indexes of Protobuf in front.
+// model is a schema that values can be learnt from and made of.
 type model interface {
 	// learn learns from a payload with its index, or says why it is none; nothing is then learnt.
 	learn(p *places, payload []byte) error
-	// draw appends a payload.
+	// draw appends a payload without its index.
 	draw(d *drawing)
 	// index is what stands in front of payloads, in AWS Glue's frame or elsewhere.
 	index(glue bool) []byte
@@ -321,6 +321,9 @@ func checkSchemas(p *Profile) error {
 		}
 		if i > 0 && p.Schemas[i-1].order() >= s.order() {
 			return fmt.Errorf("%s: %s does not come after the one before it: want numbers in rising order, then GUIDs", at, name)
+		}
+		if !slices.Contains([]string{KindAvro, KindProtobuf, KindJSON}, s.Kind) {
+			return fmt.Errorf("%s: kind %q: %w", at, s.Kind, errKind)
 		}
 		n, ok := s.bytes(0)
 		if text += n; !ok || text > maxSchemaBytes {

@@ -72,13 +72,13 @@ map<string, string> more = 7; Address address = 8; oneof pay { string card = 9; 
 	KindJSON: {
 		text: Text{
 			Schema: `{"type":"object","required":["id","cents","state"],"properties":{"id":{"type":"string"},"cents":{"type":"integer","minimum":0,"maximum":2000000000000},"price":{"type":"number"},
-"note":{"type":["null","string"]},"state":{"enum":["NEW","PAID","SENT"]},"tags":{"type":"array","items":{"type":"string"}},"address":{"$ref":"address.json"},
+"note":{"type":["null","string"]},"state":{"enum":["NEW","PAID","SENT"]},"paid":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"}},"address":{"$ref":"address.json"},
 "next":{"anyOf":[{"type":"null"},{"$ref":"#"}]}},"additionalProperties":{"type":"string"}}`,
 			References: []Reference{{Name: "address.json", Text: Text{Schema: `{"type":"object","properties":{"zip":{"type":"string"}},"additionalProperties":false}`}}},
 		},
 		parse: func(t framed.Text) (framed.Schema, error) { return document.Parse(t) },
 		value: func(rng *rand.Rand, secret func() string) string {
-			return fmt.Sprintf(`{"id":%q,"cents":%d,"price":%d.25,"note":null,"state":%q,"tags":[%q,%q],%q:%q,"address":{"zip":%q},"next":{"id":%q,"cents":1,"state":"NEW"}}`,
+			return fmt.Sprintf(`{"id":%q,"cents":%d,"price":%d.25,"note":null,"paid":true,"state":%q,"tags":[%q,%q],%q:%q,"address":{"zip":%q},"next":{"id":%q,"cents":1,"state":"NEW"}}`,
 				secret(), 1_700_000_000_000+rng.Int64N(1_000_000_000), rng.IntN(1000), []string{"NEW", "PAID"}[rng.IntN(2)], secret(), secret(), secret(), secret(), secret(), secret())
 		},
 	},
@@ -389,6 +389,62 @@ func TestSchemasOfWhichNoValuesCanBeMade(t *testing.T) {
 	l.Add(0, &r)
 	if _, err := l.Profile(); !errors.Is(err, ErrKind) {
 		t.Errorf("a pattern: got %v, want ErrKind", err)
+	}
+}
+
+// TestWhatALearnerKeepsOfPlacesIsBounded: a schema of more places than are kept is learnt from as far as they go.
+func TestWhatALearnerKeepsOfPlacesIsBounded(t *testing.T) {
+	rng := replaytest.Seed(t)
+	for kind := range kinds {
+		s := parsed(t, kind)
+		l := NewLearner(Options{})
+		l.placesLeft = 3
+		name := record.SchemaName{ID: 5}
+		if err := l.Meet(name, Schema{Kind: kind, Text: kinds[kind].text}); err != nil {
+			t.Fatal(err)
+		}
+		for range 50 {
+			payload, err := s.Payload([]byte(kinds[kind].value(rng, func() string { return "x" })))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := frame(t, s, name, InFront, payload)
+			l.Add(0, &r)
+		}
+		p, err := l.Profile()
+		if kind == KindJSON {
+			if !errors.Is(err, ErrKind) { // what it requires was not learnt
+				t.Errorf("%s: got %v, want ErrKind", kind, err)
+			}
+			continue
+		}
+		if err != nil || len(p.Schemas[0].Places) != 3 {
+			t.Fatalf("%s: got %+v, %v, want three places", kind, p, err)
+		}
+		r := generator(t, p, 1, 1).Record(0, 0)
+		_, payload := unframed(t, s, &r)
+		if _, err := s.JSON(payload); err != nil {
+			t.Errorf("%s: %x does not read: %v", kind, payload, err)
+		}
+	}
+}
+
+// TestSchemasThatCanNotBeAreRefused: a profile that somebody has changed is checked whole.
+func TestSchemasThatCanNotBeAreRefused(t *testing.T) {
+	p := learnt(t, KindAvro, parsed(t, KindAvro), record.SchemaName{ID: 77}, InFront, 10, replaytest.Seed(t), func() string { return "x" })
+	good := string(encoded(t, p))
+	for _, row := range [][2]string{
+		{`"kind": "avro"`, `"kind": "thrift"`}, {`"in": "front"`, `"in": "glue"`}, {`"in": "front"`, `"in": "behind"`}, {`"id": 77`, `"guid": "77"`},
+		{`"in": "front",
+          "count": 10`, `"in": "front",
+          "count": 11`}, {`"at": "shop.Order.amount"`, `"at": "shop.A"`}, {`"version": 1,
+      "kind": "avro"`, `"version": -1,
+      "kind": "avro"`},
+	} {
+		bad := strings.Replace(good, row[0], row[1], 1)
+		if _, err := Decode([]byte(bad)); err == nil || bad == good {
+			t.Errorf("%s: got no error", row[1])
+		}
 	}
 }
 
