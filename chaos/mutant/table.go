@@ -711,4 +711,42 @@ var ofRecords = []Mutant{
 		Why:    "what comes now and then is an alarm each time it comes",
 		Caught: room("replay/sentinel/baseline", "TestAQuietTopicIsNoAlarm"),
 	},
+
+	// Replicas.
+	{
+		Name: "keep-a-text", File: "replay/synth/place.go",
+		Old: "	p.size(name, len(s))\n", New: "	p.size(name+s, len(s))\n",
+		Why:    "texts of real values are in a profile that is passed on",
+		Caught: room("replay/synth", "TestNothingRealOfASchemaIsKept"),
+	},
+	{
+		Name: "keep-a-key-of-a-map", File: "replay/synth/avro.go",
+		Old: "				count(&p.at(t.at).names,", New: "				count(&p.at(t.at+string(key)).names,",
+		Why:    "keys of maps, which are data, are in a profile that is passed on",
+		Caught: room("replay/synth", "TestNothingRealOfASchemaIsKept"),
+	},
+	{
+		Name: "keep-a-member-of-no-schema", File: "replay/synth/jsonschema.go",
+		Old: "				s.see(p, at+\"{}\", unnamed, x, depth+1)", New: "				s.see(p, at+\".\"+name, unnamed, x, depth+1)",
+		Why:    "members that a schema does not name, which are data, are in a profile that is passed on",
+		Caught: room("replay/synth", "TestNothingRealOfASchemaIsKept"),
+	},
+	{
+		Name: "index-of-another-frame", File: "replay/synth/schema.go",
+		Old: "m.model.index(m.name.Glue)", New: "m.model.index(false)",
+		Why:    "messages of a replica in AWS Glue's frame are read as another message",
+		Caught: room("replay/synth", "TestValuesOfASchemaComeBack"),
+	},
+	{
+		Name: "take-a-schema-that-is-not-had-for-bytes", File: "replay/synth/replica/schemas.go",
+		Old: "		return &SchemaError{name, p, r.Offset, err}", New: "		return nil",
+		Why:    "a replica has values that nobody can read, and nobody is told",
+		Caught: room("replay/synth/replica", "TestATopicIsLearntBySchemas"),
+	},
+	{
+		Name: "survivors-without-the-steps", File: "cmd/backstitch/rehearse.go",
+		Old: "r.g, r.fates, r.changes); err != nil {\n		return err\n	}\n	text", New: "r.g, r.fates, nil); err != nil {\n		return err\n	}\n	text",
+		Why:    "the target of a rehearsal holds what no job would have written",
+		Caught: room("cmd/backstitch", "TestARehearsalDoesTheSteps"),
+	},
 }

@@ -102,7 +102,7 @@ func (d *demo) run(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if d.site, err = newSite(dir, ports); err != nil {
+	if d.site, err = newSite(dir, ports, nil); err != nil {
 		return err
 	}
 	defer d.site.stop(5 * time.Second)

@@ -43,7 +43,7 @@ them and bring them back are shown.`,
 				defer os.RemoveAll(dir)
 			}
 			ports.nodes = []int{first, first + 10, first + 20}
-			s, err := newSite(dir, ports)
+			s, err := newSite(dir, ports, nil)
 			if err != nil {
 				return err
 			}

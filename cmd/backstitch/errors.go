@@ -65,6 +65,8 @@ const (
 	codeNoRehearsal    = "BST-E4113" // a spec asks for what a rehearsal does not have
 	codeRehearsal      = "BST-E4114" // a rehearsal did not find, bring back or prove everything
 	codeRehearsalSLA   = "BST-E4115" // it did, and took too long
+	codeNoSchema       = "BST-E4116" // a schema that values name, or come out under, can not be had
+	codeSchemaKind     = "BST-E4117" // no values of a schema can be made
 	codeFlowFailed     = "BST-E3401"
 	codeFlowCancelled  = "BST-E3402"
 	codeFlowPartly     = "BST-E3403" // only steps failed that may

@@ -33,6 +33,10 @@ type rehearsing struct {
 	bytes int64 // about what one record takes
 	out   rehearsal
 	job   string
+	names rehearsedNames // where the target's names of schemas are others
+	// changes is what becomes of records on their way into the target, nil for nothing; kept until the judge is done.
+	changes replica.Change
+	close   func()
 }
 
 func newRehearse(a *app) *cobra.Command {
@@ -47,7 +51,8 @@ func newRehearse(a *app) *cobra.Command {
 		Short: "Run a whole job in a sandbox, against records that only look like yours",
 		Long: `Make a replica of what a profile describes in a sandbox on loopback (a Kafka, an S3 and agents, as dev starts them), lose some of it
 on purpose, and do what the spec says there: find, plan, run, prove. Then a reader counts what is in the topic. Nothing of where the
-spec reads and writes is connected to; --like-kafka alone is read, before the sandbox starts.
+spec reads and writes is connected to; --like-kafka and --like-registry alone are read, before the sandbox starts. Where the spec names schema
+registries the sandbox has them, with the schemas of the profile; steps of a transform are done to the replica as to the real records.
 
 The reference is an archive in the sandbox whatever the spec's is. What is lost is what --lose, --dup and --corrupt say, or else the spec's range,
 where it lies within one day, or else six busy hours of every second partition.
@@ -79,14 +84,21 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 					return err
 				}
 			}
-			r := rehearsing{app: a}
+			r := rehearsing{app: a, close: func() {}}
+			defer func() { r.close() }()
 			if r.spec, err = rehearsed(original); err != nil {
 				return err
 			}
+			from.schemas.likely = outputSubjects(original)
 			p, err := from.profile(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
+			registries, names, err := registriesOf(original, r.spec, p)
+			if err != nil {
+				return err
+			}
+			r.names = names
 			if len(plant.loss.Windows) == 0 && plant.loss.Corrupt == 0 {
 				if plant.loss.Windows, err = lossOf(original, p); err != nil {
 					return err
@@ -118,7 +130,7 @@ Exit status 0 means: something was lost, exactly that was found and brought back
 			if err != nil {
 				return err
 			}
-			if r.site, err = newSite(dir, ports); err != nil {
+			if r.site, err = newSite(dir, ports, registries); err != nil {
 				return err
 			}
 			defer r.site.stop(5 * time.Second)
@@ -210,7 +222,7 @@ func (r *rehearsing) make(ctx context.Context) error {
 		return err
 	}
 	defer cl.Close()
-	id, err := replica.Make(ctx, cl, r.out.Topic, r.g, nil)
+	id, err := replica.Make(ctx, cl, r.out.Topic, r.g, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -221,7 +233,10 @@ func (r *rehearsing) make(ctx context.Context) error {
 	if err := replica.Remove(ctx, cl, r.out.Topic, id); err != nil {
 		return err
 	}
-	if _, err := replica.Make(ctx, cl, r.out.Topic, r.g, r.fates); err != nil {
+	if r.changes, r.close, err = r.change(ctx); err != nil {
+		return err
+	}
+	if _, err := replica.Make(ctx, cl, r.out.Topic, r.g, r.fates, r.changes); err != nil {
 		return err
 	}
 	text, err := specText(r.spec)
@@ -340,7 +355,7 @@ func (r *rehearsing) judge(ctx context.Context) error {
 		return err
 	}
 	defer cl.Close()
-	v, err := replica.Judge(ctx, cl, r.out.Topic, r.g, r.fates)
+	v, err := replica.Judge(ctx, cl, r.out.Topic, r.g, r.fates, r.changes)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ import (
 // What of a spec is rehearsed. The trap: a field that is carried over and means something else in the sandbox, or one that is left
 // out in silence, makes a rehearsal of another job. So the spec is made anew from what is known to be the same, and the rest is refused.
 
-// rehearsed is a spec for the sandbox, whose connections are the site's. Nothing of where the original reads and writes is in it.
+// rehearsed is a spec for the sandbox, whose connections are the site's. Nothing of where the original reads and writes is in it; registries
+// are for registriesOf to name.
 func rehearsed(r *spec.Recovery) (*spec.Recovery, error) {
 	s := &r.Spec
 	var not []string
@@ -25,12 +26,9 @@ func rehearsed(r *spec.Recovery) (*spec.Recovery, error) {
 		}
 	}
 	refuse(s.Target.Kafka == nil, "a target that is not kafka")
-	refuse(registryOf(&s.Source) != "", "source registry")
-	refuse(s.Transform != nil, "transform")
 	refuse(s.Validate != nil, "validate")
 	if k := s.Target.Kafka; k != nil {
 		refuse(k.Partitioner != "" && k.Partitioner != "keep", "target.kafka.partitioner: "+k.Partitioner)
-		refuse(k.Registry != "", "target.kafka.registry")
 	}
 	if w := s.Write; w != nil {
 		refuse(w.Dedupe != nil, "write.dedupe")
@@ -46,15 +44,15 @@ func rehearsed(r *spec.Recovery) (*spec.Recovery, error) {
 	if len(not) > 0 {
 		return nil, &failure{
 			Code: codeNoRehearsal, Title: "the spec can not be rehearsed", Exit: client.ExitUsage,
-			Detail: "A replica has no values to change or to judge by, and its positions are its own. Not rehearsed: " + strings.Join(not, ", ") + ".",
+			Detail: "A replica has no values to judge by, and its positions are its own. Not rehearsed: " + strings.Join(not, ", ") + ".",
 			Next:   "rehearse a copy of the spec without it",
 		}
 	}
 	out := &spec.Recovery{APIVersion: r.APIVersion, Kind: r.Kind, Metadata: spec.Metadata{Name: r.Metadata.Name, Namespace: r.Metadata.Namespace}}
 	out.Spec = spec.Spec{
-		Source: spec.Source{S3: &spec.S3Source{Connection: "s3", Bucket: siteBucket, Prefix: rehearsalPrefix}},
-		Target: spec.Target{Kafka: &spec.KafkaTarget{Connection: "kafka", Topic: s.Target.Kafka.Topic}},
-		Select: s.Select, Write: s.Write, Slices: s.Slices, Schedule: s.Schedule, Throttle: s.Throttle,
+		Source:    spec.Source{S3: &spec.S3Source{Connection: "s3", Bucket: siteBucket, Prefix: rehearsalPrefix}},
+		Target:    spec.Target{Kafka: &spec.KafkaTarget{Connection: "kafka", Topic: s.Target.Kafka.Topic, Schemas: s.Target.Kafka.Schemas}},
+		Transform: s.Transform, Select: s.Select, Write: s.Write, Slices: s.Slices, Schedule: s.Schedule, Throttle: s.Throttle,
 	}
 	return out, nil
 }
@@ -100,7 +98,7 @@ func specText(r *spec.Recovery) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := spec.Parse("the rehearsal's spec", b, spec.Options{Connections: map[string]string{"kafka": "kafka", "s3": "s3"}}); err != nil {
+	if _, err := spec.Parse("the rehearsal's spec", b, spec.Options{Connections: map[string]string{"kafka": "kafka", "s3": "s3", sourceRegistry: "registry", targetRegistry: "registry"}}); err != nil {
 		return nil, err
 	}
 	return append(b, '\n'), nil

@@ -155,18 +155,11 @@ source: {s3: {bucket: acme-archive, prefix: real, endpoint: "https://real-store:
 		t.Errorf("in pieces: got %+v and %+v", out.Spec.Slices, out.Spec.Write)
 	}
 	for field, more := range map[string]string{
-		"transform": `, transform: {steps: [{set: {path: a, value: 1}}]}`, "write.dedupe": `, write: {dedupe: {key: [key]}}`,
+		"write.dedupe":  `, write: {dedupe: {key: [key]}}`,
 		"range.offsets": `, range: {offsets: {from: 1, to: 5}}`, "schedule.blackout": `, schedule: {blackout: [{cron: "0 2 * * *", duration: 1h}]}`,
 		"schedule.peakHours": `, schedule: {peakHours: [{cron: "0 2 * * *", duration: 1h, throttle: {bytesPerSecond: 5MiB}}]}`, "throttle.spare": `, throttle: {spare: {groups: [billing]}}`,
 	} {
-		r := &spec.Recovery{}
-		if field == "transform" { // its own checks are the spec's
-			r = parse("")
-			r.Spec.Transform = &spec.Transform{}
-		} else {
-			r = parse(more)
-		}
-		if _, err := rehearsed(r); err == nil || !strings.Contains(err.Error(), field) {
+		if _, err := rehearsed(parse(more)); err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: got %v, want it refused by name", field, err)
 		}
 	}

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,11 +22,13 @@ import (
 // site is a whole installation of child processes of this program on loopback: agents, and a sandbox with a Kafka and an S3.
 // dev and demo are made of one.
 type site struct {
-	exe     string
-	dir     string
-	ports   sitePorts
-	sandbox *process.Process
-	nodes   []*siteNode
+	exe   string
+	dir   string
+	ports sitePorts
+	// registries are the sandbox's schema registries; nil for none.
+	registries sandbox.Registries
+	sandbox    *process.Process
+	nodes      []*siteNode
 }
 
 type siteNode struct {
@@ -36,6 +41,7 @@ type siteNode struct {
 // sitePorts are all on loopback. Each node has three in a row: API, RPC, gossip.
 type sitePorts struct {
 	kafka, s3, control int
+	registry           int // 0 where there can be none
 	nodes              []int
 }
 
@@ -54,8 +60,11 @@ func siteGetenv(name string) string {
 	return ""
 }
 
-func (p sitePorts) kafkaAddr() string   { return fmt.Sprintf("127.0.0.1:%d", p.kafka) }
-func (p sitePorts) s3URL() string       { return fmt.Sprintf("http://127.0.0.1:%d", p.s3) }
+func (p sitePorts) kafkaAddr() string { return fmt.Sprintf("127.0.0.1:%d", p.kafka) }
+func (p sitePorts) s3URL() string     { return fmt.Sprintf("http://127.0.0.1:%d", p.s3) }
+func (p sitePorts) registryURL(name string) string {
+	return fmt.Sprintf("http://127.0.0.1:%d/%s", p.registry, name)
+}
 func (p sitePorts) controlAddr() string { return fmt.Sprintf("127.0.0.1:%d", p.control) }
 
 // freePorts finds ports for n nodes that nobody uses now. Somebody may take one before we do; the start then fails by name.
@@ -76,7 +85,7 @@ func freePorts(n int) (sitePorts, error) {
 		return l.Addr().(*net.TCPAddr).Port, nil
 	}
 	var err error
-	for _, into := range []*int{&p.kafka, &p.s3, &p.control} {
+	for _, into := range []*int{&p.kafka, &p.s3, &p.control, &p.registry} {
 		if *into, err = one(); err != nil {
 			return p, err
 		}
@@ -115,15 +124,24 @@ func hold(held *[]net.Listener, ports ...int) (bool, error) {
 	return true, nil
 }
 
-// newSite writes the configuration of every process under dir. Nothing runs yet.
-func newSite(dir string, ports sitePorts) (*site, error) {
+// newSite writes the configuration of every process under dir. Nothing runs yet. registries may be nil.
+func newSite(dir string, ports sitePorts, registries sandbox.Registries) (*site, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	s := &site{exe: exe, dir: dir, ports: ports}
+	s := &site{exe: exe, dir: dir, ports: ports, registries: registries}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
+	}
+	if registries != nil {
+		text, err := json.MarshalIndent(registries, "", "  ")
+		if err == nil {
+			err = os.WriteFile(s.registriesFile(), append(text, '\n'), 0o644)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	proofKey := filepath.Join(dir, access.ProofFile)
 	if _, err := access.CreateProofKey(proofKey); err != nil && !errors.Is(err, access.ErrExists) {
@@ -160,9 +178,9 @@ disk: {soft: 100, hard: 100} # this installation is thrown away, and its directo
 	return s, os.WriteFile(s.connectionsFile(), []byte(s.connections()), 0o644)
 }
 
-// connections names the sandbox's Kafka and S3, for agents and for commands.
+// connections names the sandbox's Kafka, S3 and registries, for agents and for commands.
 func (s *site) connections() string {
-	return fmt.Sprintf(`connections:
+	out := fmt.Sprintf(`connections:
   kafka:
     kafka:
       brokers: [%q]
@@ -173,7 +191,13 @@ func (s *site) connections() string {
       accessKey: "env:AWS_ACCESS_KEY_ID"
       secretKey: "env:AWS_SECRET_ACCESS_KEY"
 `, s.ports.kafkaAddr(), s.ports.s3URL())
+	for _, name := range slices.Sorted(maps.Keys(s.registries)) {
+		out += fmt.Sprintf("  %s:\n    registry:\n      url: %q\n", name, s.ports.registryURL(name))
+	}
+	return out
 }
+
+func (s *site) registriesFile() string { return filepath.Join(s.dir, "registries.json") }
 
 func (s *site) connectionsFile() string { return filepath.Join(s.dir, "connections.yaml") }
 
@@ -191,13 +215,14 @@ func (s *site) log(name string) string { return filepath.Join(s.dir, name+".log"
 // start starts everything and returns once the cluster has a leader and every node serves.
 func (s *site) start(ctx context.Context) error {
 	var err error
-	s.sandbox, err = process.Start(process.Spec{
-		Name: "sandbox", Path: s.exe, Env: siteEnv, Log: s.log("sandbox"),
-		Args: []string{
-			"sandbox", "--dir", filepath.Join(s.dir, "sandbox"), "--kafka-port", fmt.Sprint(s.ports.kafka),
-			"--s3-port", fmt.Sprint(s.ports.s3), "--control-port", fmt.Sprint(s.ports.control), "--bucket", siteBucket,
-		},
-	})
+	args := []string{
+		"sandbox", "--dir", filepath.Join(s.dir, "sandbox"), "--kafka-port", fmt.Sprint(s.ports.kafka),
+		"--s3-port", fmt.Sprint(s.ports.s3), "--control-port", fmt.Sprint(s.ports.control), "--bucket", siteBucket,
+	}
+	if s.registries != nil {
+		args = append(args, "--registries", s.registriesFile(), "--registry-port", fmt.Sprint(s.ports.registry))
+	}
+	s.sandbox, err = process.Start(process.Spec{Name: "sandbox", Path: s.exe, Env: siteEnv, Log: s.log("sandbox"), Args: args})
 	if err != nil {
 		return err
 	}

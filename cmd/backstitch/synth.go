@@ -27,13 +27,15 @@ func newSynth(a *app) *cobra.Command {
 func newSynthLearn(a *app) *cobra.Command {
 	var where places
 	var opt synth.Options
+	var schemas schemaFlags
 	kafka, span, file := "", "", ""
 	cmd := &cobra.Command{
 		Use:   "learn TOPIC",
 		Short: "Write a profile of a topic: counts, sizes and times, and none of its content",
 		Long: `Read a topic and write down what it looks like: records of each partition by the hour of the day, how often keys come again, sizes of
 keys, values and headers, how well values compress. No byte of a key, a value or a header's value is in the profile. With --keep-shape it also
-has the names and types of members of values in JSON. A profile is a JSON file to read before it is passed on.`,
+has the names and types of members of values in JSON. With --registry, values that name a schema are learnt from as what it says, and the
+profile has their schemas, whole. A profile is a JSON file to read before it is passed on.`,
 		Example: "  backstitch synth learn orders --kafka prod --connections agent.yaml --out orders.profile.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +51,7 @@ has the names and types of members of values in JSON. A profile is a JSON file t
 				r = replica.Range{FromMs: t.fromMs, ToMs: t.toMs}
 				a.say("==> range %s", t)
 			}
-			p, err := a.learn(cmd.Context(), &where, kafka, args[0], r, opt)
+			p, err := a.learn(cmd.Context(), &where, kafka, args[0], r, opt, &schemas)
 			if err != nil {
 				return err
 			}
@@ -73,17 +75,29 @@ has the names and types of members of values in JSON. A profile is a JSON file t
 	f.StringVar(&span, "range", "", "`@FROM:TO` in record time, like @-48h:-24h; without it everything")
 	f.BoolVar(&opt.KeepNames, "keep-names", false, "keep the names of headers; without it their number and lengths")
 	f.BoolVar(&opt.KeepShape, "keep-shape", false, "keep the names and types of members of values in JSON, of those that come again")
+	schemas.flags(f, "")
+	f.StringArrayVar(&schemas.subjects, "subject", nil, "`name` of a subject whose schemas the profile is to have as well; again for more")
 	f.StringVar(&file, "out", "", "`file` to write the profile to")
 	return cmd
 }
 
-func (a *app) learn(ctx context.Context, where *places, kafka, topic string, r replica.Range, opt synth.Options) (*synth.Profile, error) {
+func (a *app) learn(ctx context.Context, where *places, kafka, topic string, r replica.Range, opt synth.Options, from *schemaFlags) (*synth.Profile, error) {
 	cl, err := where.reach(ctx, a, kafka)
 	if err != nil {
 		return nil, err
 	}
 	defer cl.Close()
-	p, err := replica.Learn(ctx, cl, topic, r, opt)
+	schemas, err := from.open(ctx, where, topic)
+	if err != nil {
+		return nil, err
+	}
+	if schemas != nil && schemas.Registry != nil {
+		defer schemas.Registry.Close()
+	}
+	p, err := replica.Learn(ctx, cl, topic, r, opt, schemas)
+	if errors.Is(err, replica.ErrNoSchema) || errors.Is(err, synth.ErrKind) {
+		return nil, from.explain(topic, err)
+	}
 	if errors.Is(err, synth.ErrNothing) {
 		return nil, &failure{
 			Code: codeNothingToLearn, Title: fmt.Sprintf("topic %s has no record to learn from", topic), Err: err, Exit: client.ExitNotFound,
@@ -112,6 +126,25 @@ func writeProfile(w io.Writer, p *synth.Profile, topic, file string) error {
 	if v.Shape != nil {
 		fmt.Fprintf(w, "Shape       %d members of %s objects, %s members without a shape\n", len(v.Shape.Members), count(v.Shape.Count), count(v.Shape.Other))
 	}
+	for i := range p.Schemas {
+		s := &p.Schemas[i]
+		name, err := s.Name()
+		if err != nil {
+			return err
+		}
+		var named []string
+		for _, f := range s.Framings {
+			named = append(named, count(f.Count)+" "+f.In)
+		}
+		fmt.Fprintf(w, "Schema      %s, %s: %s", name.Text(), s.Kind, dash(strings.Join(named, ", ")))
+		if s.Subject != "" {
+			fmt.Fprintf(w, "; %s@%d", s.Subject, s.Version)
+		}
+		if s.Broken > 0 {
+			fmt.Fprintf(w, "; %s more do not read", count(s.Broken))
+		}
+		fmt.Fprintln(w)
+	}
 	_, err := fmt.Fprintf(w, "Headers     %s\n", count(p.Headers.NameBytes.Count()))
 	if err == nil && file != "" {
 		_, err = fmt.Fprintf(w, "Profile     %s\nNext: backstitch synth generate TOPIC --like %s --kafka HOST:9092\n", file, quoted(file))
@@ -125,20 +158,25 @@ func sizesText(s synth.Sizes) string {
 
 // like is where a profile comes from: a file, or a topic to learn from.
 type like struct {
-	from  string
-	kafka string
-	where *places
+	from    string
+	kafka   string
+	schemas schemaFlags
+	where   *places
 }
 
 func (l *like) flags(f *pflag.FlagSet) {
 	f.StringVar(&l.from, "like", "", "`file` of a profile, or topic to learn from; required")
 	f.StringVar(&l.kafka, "like-kafka", "", "named connection or `host:port,...` of the brokers of the topic of --like")
+	l.schemas.flags(f, "like-")
 }
 
 // profile reads or learns it. A file is meant where there is one or no broker is named.
 func (l *like) profile(ctx context.Context, a *app) (*synth.Profile, error) {
 	if l.kafka != "" {
-		return a.learn(ctx, l.where, l.kafka, l.from, replica.Range{}, synth.Options{})
+		return a.learn(ctx, l.where, l.kafka, l.from, replica.Range{}, synth.Options{}, &l.schemas)
+	}
+	if l.schemas.registry != "" || len(l.schemas.glue) > 0 {
+		return nil, l.schemas.wrong("--like-registry and --like-glue are for a topic to learn from, and --like-kafka is not given: a profile has its schemas")
 	}
 	bad := func(err error) error {
 		return &failure{
@@ -204,6 +242,10 @@ func (p *planting) parse() error {
 // no record is lost by: who plants something else wants to know.
 func replicaOf(cmd *cobra.Command, p *synth.Profile, records int64, seed uint64, plant *planting) (*synth.Generator, *synth.Planter, error) {
 	g, err := synth.NewGenerator(p, records, seed)
+	if errors.Is(err, synth.ErrKind) { // of a profile that somebody has changed
+		return nil, nil, &failure{Code: codeSchemaKind, Title: "no values of a schema of the profile can be made", Detail: err.Error(), Err: err, Exit: client.ExitUsage,
+			Next: "learn again: backstitch synth learn TOPIC --registry REGISTRY"}
+	}
 	if err != nil {
 		return nil, nil, usage(cmd, fmt.Errorf("--records: %w", err))
 	}

@@ -165,7 +165,7 @@ func (m *making) run(ctx context.Context, file string) (*synth.Planted, error) {
 
 // whole makes the topic whole, archives it and removes it.
 func (m *making) whole(ctx context.Context) error {
-	id, err := replica.Make(ctx, m.cl, m.topic, m.g, nil)
+	id, err := replica.Make(ctx, m.cl, m.topic, m.g, nil, nil)
 	if err == nil {
 		_, err = archive.Copy(ctx, m.cl, m.archive, archive.Options{Topic: m.topic})
 	}
@@ -174,7 +174,7 @@ func (m *making) whole(ctx context.Context) error {
 
 // lacking makes the topic from what survives.
 func (m *making) lacking(ctx context.Context) error {
-	id, err := replica.Make(ctx, m.cl, m.topic, m.g, m.fates)
+	id, err := replica.Make(ctx, m.cl, m.topic, m.g, m.fates, nil)
 	if err != nil {
 		return m.remove(ctx, id, err)
 	}

@@ -86,7 +86,7 @@ func TestEveryErrorCodeIsUsedOnce(t *testing.T) {
 		codeDemo, codeFile, codeTopic, codeRecreated, codePartly, codeReport, codeGroup, codeTooMany, codeNoObjects, codeNothingDue,
 		codeFragmented, codeNothingPaired, codeNoOffsets, codeIncompatible, codeUndecided,
 		codeNoSubject, codeNotASchema, codeSchemaRefused, codeDiscarded, codeReadBack, codeSameRegistry, codeCopyStopped, codeFailed,
-		codeProfile, codeTopicExists, codeNothingToLearn, codeNoRehearsal, codeRehearsal, codeRehearsalSLA,
+		codeProfile, codeTopicExists, codeNothingToLearn, codeNoRehearsal, codeRehearsal, codeRehearsalSLA, codeNoSchema, codeSchemaKind,
 	} {
 		if seen[code] {
 			t.Errorf("%s stands for two things", code)

@@ -120,6 +120,14 @@ func (s *Schema) Payload(text []byte) ([]byte, error) { return text, nil }
 // JSON is framed.Schema's.
 func (s *Schema) JSON(payload []byte) ([]byte, error) { return bytes.Clone(payload), nil }
 
+// Fits says why a text does not fit s, nil where it does. The text is not repeated.
+func (s *Schema) Fits(text []byte) error {
+	if why := s.fits(text, new(tree.Parser)); why != nil {
+		return why
+	}
+	return nil
+}
+
 // fits says why a text does not fit s.
 func (s *Schema) fits(text []byte, p *tree.Parser) *transform.Refused {
 	doc, err := p.Parse(text)

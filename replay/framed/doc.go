@@ -10,5 +10,5 @@
 //
 // What is not here: payloads and steps (the forms), asking a registry (replay/schema and replay/recovery), who quarantines (replay/engine).
 //
-// Reading order: form.go, name.go, glue.go, editor.go, over.go, read.go, example.go.
+// Reading order: form.go, name.go, glue.go, editor.go, over.go, read.go, part.go, example.go.
 package framed

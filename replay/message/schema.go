@@ -73,9 +73,15 @@ func Parse(t framed.Text, message string) (*Schema, error) {
 	s.index = appendIndex(nil, s.root)
 	s.places = gluePlaces(s.file)
 	s.glue = binary.AppendUvarint(nil, uint64(slices.Index(s.places, s.root)))
-	s.places = gluePlaces(s.file)
-	s.glue = binary.AppendUvarint(nil, uint64(slices.Index(s.places, s.root)))
 	return s, nil
+}
+
+// Root is the message that values come out as.
+func (s *Schema) Root() protoreflect.MessageDescriptor { return s.root }
+
+// Named is the message that the indexes in front of payload name, and what follows them.
+func (s *Schema) Named(payload []byte) (protoreflect.MessageDescriptor, []byte, error) {
+	return s.message(payload)
 }
 
 // Index is framed.Indexed's.

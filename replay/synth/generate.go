@@ -18,10 +18,11 @@ const MaxRecords = 1_000_000_000
 
 // Generator makes the records of a replica. It is safe for concurrent use.
 type Generator struct {
-	p     *Profile
-	seed  uint64
-	parts map[int32]*part
-	order []int32
+	p      *Profile
+	seed   uint64
+	parts  map[int32]*part
+	order  []int32
+	makers *makers
 	// share of a value's bytes that are drawn, the rest repeats: that makes it compress like the real ones
 	drawn float64
 }
@@ -55,7 +56,11 @@ func NewGenerator(p *Profile, records int64, seed uint64) (*Generator, error) {
 		g.order = append(g.order, from.Partition)
 		made = upTo
 	}
-	g.drawn = calibrate(p.Values)
+	var err error
+	if g.makers, err = newMakers(p); err != nil {
+		return nil, err
+	}
+	g.drawn = calibrate(p.Values, g.makers)
 	return g, nil
 }
 
@@ -125,9 +130,12 @@ func (g *Generator) Record(p int32, i int64) record.Record {
 	}
 	v := &g.p.Values
 	if n := v.Bytes.Count(); n > 0 && rng.Float64()*float64(n+v.Null) < float64(n) {
-		r.Value = v.make(v.Bytes.pick(rng.Float64()), g.drawn, rng)
+		var named *record.Header
+		if r.Value, named = v.make(v.Bytes.pick(rng.Float64()), g.drawn, rng, g.makers); named != nil {
+			r.Headers = append(r.Headers, *named)
+		}
 	}
-	r.Headers = g.headers(rng)
+	r.Headers = append(r.Headers, g.headers(rng)...)
 	return r
 }
 
@@ -204,14 +212,18 @@ func indexOf(c byte) int {
 	return 0
 }
 
-// make makes a value: of the shape of those that were learnt, where that was kept, and of a size otherwise.
-func (v *Values) make(size int, drawn float64, rng *rand.Rand) []byte {
+// make makes a value: of a schema, with the header that names it where one does; of the shape of those that were learnt, where that was kept;
+// and of a size otherwise.
+func (v *Values) make(size int, drawn float64, rng *rand.Rand, of *makers) ([]byte, *record.Header) {
+	if m := of.pick(rng); m != nil {
+		return m.make(drawn, rng)
+	}
 	if v.Shape == nil {
-		return value(v.Format, size, drawn, rng)
+		return value(v.Format, size, drawn, rng), nil
 	}
 	w := shaped{rng: rng, drawn: drawn, items: maxItems}
 	w.object(v.Shape)
-	return w.out
+	return w.out, nil
 }
 
 // value makes a value of a size. JSON is an object where there is room for one.
@@ -220,7 +232,9 @@ func value(format string, size int, drawn float64, rng *rand.Rand) []byte {
 	const open, end = `{"s":"`, `"}`
 	switch {
 	case format == FormatBytes:
-		return fill(out, "", drawn, rng)
+		if fill(out, "", drawn, rng); size > 0 && out[0] <= 3 {
+			out[0] |= 0x80 // so that it never looks as if it named a schema
+		}
 	case format == FormatJSON && size >= len(open)+len(end):
 		copy(out, open)
 		copy(out[size-len(end):], end)
@@ -262,23 +276,31 @@ func fill(b []byte, alphabet string, drawn float64, rng *rand.Rand) []byte {
 	return b
 }
 
+// maxCalibrated is how many values at most are made to find how well they compress.
+const maxCalibrated = 1 << 16
+
 // calibrate finds the share of drawn bytes with which values of these sizes compress as the profile says. Text of 64 letters does
 // not compress worse than to three quarters; that is then what the replica does.
-func calibrate(v Values) float64 {
+func calibrate(v Values, of *makers) float64 {
 	low, high := 0.0, 1.0
 	var r ratio // one for all, since its writer is large
 	for range 8 {
 		drawn := (low + high) / 2
 		rng := rand.New(rand.NewPCG(1, 2))
 		r = ratio{block: r.block[:0], writer: r.writer}
-		for r.blocks < 2 {
+		for n := 0; r.blocks < 2 && n < maxCalibrated; n++ { // a value may have no bytes
 			size := v.Bytes.pick(rng.Float64())
 			if size == 0 && v.Bytes.Bytes() == 0 {
 				return 1
 			}
-			r.add(v.make(min(size, 2*blockBytes), drawn, rng))
+			value, _ := v.make(min(size, 2*blockBytes), drawn, rng, of)
+			r.add(value)
 		}
-		if got := float64(r.out) / float64(r.in); got < v.Compressed {
+		got := r.value() // of less than a block
+		if r.blocks > 0 {
+			got = float64(r.out) / float64(r.in)
+		}
+		if got < v.Compressed {
 			low = drawn
 		} else {
 			high = drawn

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"backstitch/replay/framed"
 	"backstitch/replay/record"
 )
 
@@ -37,6 +38,11 @@ type Learner struct {
 	ratio                                   ratio
 	kept                                    map[string]int64
 	shape                                   shaping
+
+	met        map[record.SchemaName]*meeting
+	taker      framed.Taker
+	placesLeft int
+	texts      int // bytes of the schemas that were met
 }
 
 // learning is one partition.
@@ -51,7 +57,7 @@ type learning struct {
 func NewLearner(opt Options) *Learner {
 	return &Learner{
 		opt: opt, seed: maphash.MakeSeed(), partitions: map[int32]*learning{}, firstMs: math.MaxInt64, lastMs: math.MinInt64,
-		formats: map[string]int64{}, kept: map[string]int64{},
+		formats: map[string]int64{}, kept: map[string]int64{}, placesLeft: maxPlaces,
 	}
 }
 
@@ -88,10 +94,12 @@ func (l *Learner) Add(p int32, r *record.Record) {
 		l.nullValues++
 	} else {
 		l.values.add(len(r.Value))
-		format := formatOf(r.Value)
-		l.formats[format]++
-		if l.opt.KeepShape && format == FormatJSON {
-			l.shape.add(r.Value)
+		if !l.framed(r) {
+			format := formatOf(r.Value)
+			l.formats[format]++
+			if l.opt.KeepShape && format == FormatJSON {
+				l.shape.add(r.Value)
+			}
 		}
 		l.ratio.add(r.Value)
 	}
@@ -103,6 +111,9 @@ func (l *Learner) headersOf(headers []record.Header) {
 	for _, h := range headers {
 		if strings.HasPrefix(h.Key, record.OwnHeaderPrefix) {
 			continue
+		}
+		if len(l.met) > 0 && h.Key == record.ValueSchemaHeader {
+			continue // it belongs to the value
 		}
 		n++
 		l.names.add(len(h.Key))
@@ -137,6 +148,7 @@ func (l *Learner) Profile() (*Profile, error) {
 	if out.Values.Format == FormatJSON {
 		out.Values.Shape = l.shape.object()
 	}
+	out.Schemas = l.schemas()
 	for number, p := range l.partitions {
 		out.Partitions = append(out.Partitions, Partition{
 			Partition: number, Records: p.records, Hours: p.hours, NullKeys: p.nullKeys, Top: p.frequent.top(),
@@ -149,7 +161,11 @@ func (l *Learner) Profile() (*Profile, error) {
 		out.Headers.Names = append(out.Headers.Names, Name{Name: name, Count: count})
 	}
 	slices.SortFunc(out.Headers.Names, func(a, b Name) int { return strings.Compare(a.Name, b.Name) })
-	return out, out.check()
+	if err := out.check(); err != nil {
+		return nil, err
+	}
+	_, err := newMakers(out) // a schema that reads may still be one of which no values can be made
+	return out, err
 }
 
 // format is what nine in ten values are.

@@ -15,7 +15,7 @@ const (
 	Version = 1
 )
 
-// What values look like. Formats are told by looking at values; a value that a registry frames is bytes.
+// What values look like that name no schema which the profile has. Formats are told by looking at values.
 const (
 	FormatJSON  = "json"
 	FormatText  = "text" // UTF-8 without control characters, and not JSON
@@ -42,6 +42,8 @@ type Profile struct {
 	KeyBytes   Sizes       `json:"keyBytes"` // of keys that are not null
 	Values     Values      `json:"values"`
 	Headers    Headers     `json:"headers"`
+	// Schemas are those that values name, as a registry has them, and others that were asked for.
+	Schemas []Schema `json:"schemas,omitempty"`
 }
 
 // Partition is what one partition looks like. Keys are counted for each partition: one that lies in two counts in both.
@@ -57,7 +59,7 @@ type Partition struct {
 // Values is what values look like.
 type Values struct {
 	Null       int64   `json:"null"`
-	Format     string  `json:"format"`     // of nine in ten values; bytes where they differ
+	Format     string  `json:"format"`     // of nine in ten values that name no schema of the profile; bytes where they differ
 	Bytes      Sizes   `json:"bytes"`      // of values that are not null
 	Compressed float64 `json:"compressed"` // compressed bytes per byte, values one after another, by deflate
 	// Shape is which members the objects have that values in JSON are, and of which types; only where it was asked for.
@@ -170,6 +172,9 @@ func (p *Profile) check() error {
 		if got := s.sizes.Count(); s.want >= 0 && got != s.want {
 			return fmt.Errorf("%s: %d sizes, want %d", s.name, got, s.want)
 		}
+	}
+	if err := checkSchemas(p); err != nil {
+		return err
 	}
 	return h.check()
 }

@@ -13,6 +13,7 @@ import (
 // Bounds of a shape. What goes beyond is counted and has no shape.
 const (
 	maxMembers    = 512 // of all objects of a shape together
+	maxOfOne      = 256 // of objects in one place: names that are data in one leave room for the members of others
 	maxDepth      = 8
 	maxMemberName = 256 // bytes
 	maxArray      = 1000
@@ -137,7 +138,7 @@ func (s *shaping) see(k *kindsHeard, v any, depth int) {
 		for name, member := range v {
 			m := k.object.members[name]
 			if m == nil {
-				if s.members == maxMembers || depth == maxDepth || len(name) > maxMemberName || !utf8.ValidString(name) {
+				if s.members == maxMembers || len(k.object.members) == maxOfOne || depth == maxDepth || len(name) > maxMemberName || !utf8.ValidString(name) {
 					k.object.other++
 					continue
 				}

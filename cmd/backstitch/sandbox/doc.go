@@ -1,5 +1,5 @@
 // Package sandbox is a Kafka and an S3 server on loopback for trying things out: franz-go's kfake with its log on disk, and
-// gofakes3 in memory. It is not for data that anybody wants to keep.
+// gofakes3 in memory; and schema registries that answer and take nothing. It is not for data that anybody wants to keep.
 //
 // Invariants:
 //   - It listens on loopback only.
@@ -8,5 +8,5 @@
 //
 // Not here: the process around it and its command (cmd/backstitch), the story that uses it (demo).
 //
-// Reading order: sandbox.go, tamper.go, pace.go, count.go, control.go.
+// Reading order: sandbox.go, tamper.go, pace.go, count.go, registry.go, control.go.
 package sandbox

@@ -23,6 +23,9 @@ type Config struct {
 	S3Port      int
 	ControlPort int
 	Buckets     []string // made at start
+	// Schema registries, below the path of their names on one port; that is 0 where there are none.
+	Registries   Registries
+	RegistryPort int
 }
 
 // Validate refuses a configuration that can not work.
@@ -30,7 +33,11 @@ func (c Config) Validate() error {
 	if c.Dir == "" {
 		return errors.New("no directory for the broker's log")
 	}
-	for name, port := range map[string]int{"kafka": c.KafkaPort, "s3": c.S3Port, "control": c.ControlPort} {
+	ports := map[string]int{"kafka": c.KafkaPort, "s3": c.S3Port, "control": c.ControlPort}
+	if c.Registries != nil || c.RegistryPort != 0 {
+		ports["registry"] = c.RegistryPort
+	}
+	for name, port := range ports {
 		if port < 1 || port > 65535 {
 			return fmt.Errorf("%s port %d: want 1 to 65535", name, port)
 		}
@@ -38,7 +45,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Sandbox is a broker and an object store in this process.
+// Sandbox is a broker, an object store and schema registries in this process.
 type Sandbox struct {
 	cfg Config
 	log *slog.Logger
@@ -73,6 +80,9 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.S3Port), s.s3.over(store.Server())) })
 	group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.ControlPort), s.control()) })
+	if s.cfg.RegistryPort != 0 {
+		group.Go(func() error { return door.Serve(ctx, loopback(s.cfg.RegistryPort), s.cfg.Registries.Handler()) })
+	}
 	s.log.Info("sandbox is up", "kafka", s.cfg.KafkaPort, "s3", s.cfg.S3Port, "control", s.cfg.ControlPort)
 	return group.Wait()
 }

@@ -20,13 +20,16 @@ type Verdict struct {
 }
 
 // Judge reads the whole topic and holds it against what the replica should be after a repair: every record once, and what was planted
-// twice or corrupt as well. It holds 16 bytes for each record of one partition.
-func Judge(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator, fates *synth.Planter) (Verdict, error) {
+// twice or corrupt as well, each as change makes it, which may be nil. It holds 16 bytes for each record of one partition.
+func Judge(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator, fates *synth.Planter, change Change) (Verdict, error) {
 	var v Verdict
 	for _, p := range g.Partitions() {
 		want := map[[16]byte]int64{}
 		for i := range g.Records(p) {
-			r := g.Record(p, i)
+			r, err := change.of(ctx, g, p, i)
+			if err != nil {
+				return v, err
+			}
 			want[digest(&r)]++
 			switch fates.Fate(p, i) {
 			case synth.Doubled:
@@ -36,9 +39,10 @@ func Judge(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator
 				want[digest(&bad)]++
 			}
 		}
-		err := read(ctx, cl, topic, p, whole, func(r *record.Record) {
+		err := read(ctx, cl, topic, p, whole, func(r *record.Record) error {
 			v.Records++
 			want[digest(r)]--
+			return nil
 		})
 		if err != nil {
 			return v, err

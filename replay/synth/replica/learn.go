@@ -23,9 +23,9 @@ func (r Range) has(ms int64) bool {
 	return (r.FromMs == 0 || ms >= r.FromMs) && (r.ToMs == 0 || ms < r.ToMs)
 }
 
-// Learn reads committed records of a topic, one partition after the other, and returns its profile. It gives synth.ErrNothing where
-// there are none.
-func Learn(ctx context.Context, cl *kgo.Client, topic string, span Range, opt synth.Options) (*synth.Profile, error) {
+// Learn reads committed records of a topic, one partition after the other, and returns its profile. schemas nil takes values that name a schema
+// for bytes. It gives synth.ErrNothing where there are no records, and a *SchemaError where a schema can not be had.
+func Learn(ctx context.Context, cl *kgo.Client, topic string, span Range, opt synth.Options, schemas *Schemas) (*synth.Profile, error) {
 	marks, err := klog.Watermarks(ctx, cl, topic)
 	if err != nil {
 		return nil, err
@@ -54,19 +54,27 @@ func Learn(ctx context.Context, cl *kgo.Client, topic string, span Range, opt sy
 		if r.From >= r.To {
 			continue
 		}
-		if err := read(ctx, cl, topic, p, r, func(rec *record.Record) {
-			if span.has(rec.TimestampMs) {
-				l.Add(p, rec)
+		if err := read(ctx, cl, topic, p, r, func(rec *record.Record) error {
+			if !span.has(rec.TimestampMs) {
+				return nil
 			}
+			if err := schemas.meet(ctx, l, p, rec); err != nil {
+				return err
+			}
+			l.Add(p, rec)
+			return nil
 		}); err != nil {
 			return nil, err
 		}
 	}
+	if err := schemas.carry(ctx, l); err != nil {
+		return nil, err
+	}
 	return l.Profile()
 }
 
-// read hands the committed records of a range to take. What take is given is valid during the call only.
-func read(ctx context.Context, cl *kgo.Client, topic string, p int32, r partition.Range, take func(*record.Record)) error {
+// read hands the committed records of a range to take, until that returns an error. What take is given is valid during the call only.
+func read(ctx context.Context, cl *kgo.Client, topic string, p int32, r partition.Range, take func(*record.Record) error) error {
 	reader, err := klog.Open(ctx, cl, klog.Options{Topic: topic, Partition: p, Range: r})
 	if err != nil {
 		return err
@@ -82,7 +90,16 @@ func read(ctx context.Context, cl *kgo.Client, topic string, p int32, r partitio
 			return fmt.Errorf("read %s/%d: %w", topic, p, err)
 		}
 		for _, b := range chunk.Batches {
-			if err := dec.Walk(b.Raw, &b.Header, r.From, want, take); err != nil {
+			var stopped error
+			err := dec.Walk(b.Raw, &b.Header, r.From, want, func(r *record.Record) {
+				if stopped == nil {
+					stopped = take(r)
+				}
+			})
+			if stopped != nil {
+				return stopped
+			}
+			if err != nil {
 				return fmt.Errorf("read %s/%d, batch at %d: %w", topic, p, b.Header.BaseOffset, err)
 			}
 		}

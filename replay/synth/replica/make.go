@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,22 @@ func Exists(ctx context.Context, cl *kgo.Client, topic string) (bool, error) {
 	return err == nil, err
 }
 
-// Make makes the topic and writes the replica, each partition in order; fates may be nil, and then nothing is lost. It gives
+// Change is what becomes of a record of the replica on its way into a topic. It may be used by several goroutines. What it is given stays as it
+// is.
+type Change func(ctx context.Context, partition int32, r record.Record) (record.Record, error)
+
+// of is what c makes of record i; nil leaves it as it is.
+func (c Change) of(ctx context.Context, g *synth.Generator, p int32, i int64) (record.Record, error) {
+	r := g.Record(p, i)
+	if c == nil {
+		return r, nil
+	}
+	return c(ctx, p, r)
+}
+
+// Make makes the topic and writes the replica, each partition in order; fates may be nil, and then nothing is lost. change may be nil. It gives
 // ErrExists where the topic is there. Retention is switched off, as the records may be old.
-func Make(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator, fates *synth.Planter) (klog.TopicID, error) {
+func Make(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator, fates *synth.Planter, change Change) (klog.TopicID, error) {
 	keep := "-1"
 	partitions := slices.Max(g.Partitions()) + 1
 	made, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, -1, map[string]*string{"retention.ms": &keep, "retention.bytes": &keep}, topic)
@@ -55,15 +69,15 @@ func Make(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator,
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, p := range g.Partitions() {
-		group.Go(func() error { return write(ctx, cl, topic, g, fates, p) })
+		group.Go(func() error { return write(ctx, cl, topic, g, fates, change, p) })
 	}
 	return id, group.Wait()
 }
 
-func write(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator, fates *synth.Planter, p int32) error {
+func write(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator, fates *synth.Planter, change Change, p int32) error {
 	var open sync.WaitGroup
 	var once sync.Once
-	var failed error
+	var failed, refused error
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	produce := func(r record.Record) {
@@ -87,21 +101,27 @@ func write(ctx context.Context, cl *kgo.Client, topic string, g *synth.Generator
 		if fates != nil {
 			fate = fates.Fate(p, i)
 		}
+		if fate == synth.Lost {
+			continue
+		}
+		r, err := change.of(ctx, g, p, i)
+		if err != nil {
+			refused = err
+			break
+		}
 		switch fate {
-		case synth.Lost:
 		case synth.Corrupted:
-			produce(synth.Corrupt(g.Record(p, i)))
+			produce(synth.Corrupt(r))
 		case synth.Doubled:
-			r := g.Record(p, i)
 			produce(r)
 			produce(r)
 		default:
-			produce(g.Record(p, i))
+			produce(r)
 		}
 	}
 	open.Wait()
 	if failed == nil {
-		failed = ctx.Err()
+		failed = cmp.Or(refused, ctx.Err())
 	}
 	if failed != nil {
 		return fmt.Errorf("write %s/%d: %w", topic, p, failed)

@@ -54,7 +54,7 @@ func real(t *testing.T, ctx context.Context, cl *kgo.Client) {
 func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 	ctx, cl := broker(t)
 	real(t, ctx, cl)
-	p, err := Learn(ctx, cl, "orders", Range{}, synth.Options{})
+	p, err := Learn(ctx, cl, "orders", Range{}, synth.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,12 +64,12 @@ func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "orders", Timestamp: time.UnixMilli(1), Value: []byte("x")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Learn(ctx, cl, "orders", Range{}, synth.Options{}); !errors.Is(err, synth.ErrSpan) {
+	if _, err := Learn(ctx, cl, "orders", Range{}, synth.Options{}, nil); !errors.Is(err, synth.ErrSpan) {
 		t.Errorf("with a record of 1970: got %v, want ErrSpan", err)
 	}
 	half, err := Learn(ctx, cl, "orders", Range{
 		FromMs: time.Date(2026, 11, 20, 6, 0, 0, 0, time.UTC).UnixMilli(), ToMs: time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC).UnixMilli(),
-	}, synth.Options{})
+	}, synth.Options{}, nil)
 	if err != nil || half.Records != 1500 || half.From.Hour() != 6 || half.To.Hour() != 18 {
 		t.Errorf("half a day: got %+v, %v, want 1500 records", half, err)
 	}
@@ -82,11 +82,11 @@ func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	planted := fates.Planted()
-	id, err := Make(ctx, cl, "copy", g, fates)
+	id, err := Make(ctx, cl, "copy", g, fates, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := Judge(ctx, cl, "copy", g, fates)
+	v, err := Judge(ctx, cl, "copy", g, fates, nil)
 	want := Verdict{Records: 2000 - planted.Lost + planted.Doubled, Missing: planted.Missing()}
 	if err != nil || v != want || planted.Lost == 0 || planted.Doubled == 0 {
 		t.Errorf("before a repair: got %+v, %v, want %+v", v, err, want)
@@ -105,13 +105,13 @@ func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 			}
 		}
 	}
-	if v, err = Judge(ctx, cl, "copy", g, fates); err != nil || v.Missing != 0 || v.Extra != 0 {
+	if v, err = Judge(ctx, cl, "copy", g, fates, nil); err != nil || v.Missing != 0 || v.Extra != 0 {
 		t.Errorf("after a repair: got %+v, %v, want nothing missing and nothing extra", v, err)
 	}
 	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "copy", Value: []byte("x")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if v, err = Judge(ctx, cl, "copy", g, fates); err != nil || v.Extra != 1 {
+	if v, err = Judge(ctx, cl, "copy", g, fates, nil); err != nil || v.Extra != 1 {
 		t.Errorf("with a foreign record: got %+v, %v, want one extra", v, err)
 	}
 	if err := Remove(ctx, cl, "copy", klog.TopicID{1}); !errors.Is(err, ErrExists) {
@@ -120,10 +120,10 @@ func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 	if err := Remove(ctx, cl, "copy", id); err != nil {
 		t.Error(err)
 	}
-	if again, err := Make(ctx, cl, "copy", g, nil); err != nil || again == id {
+	if again, err := Make(ctx, cl, "copy", g, nil, nil); err != nil || again == id {
 		t.Errorf("made anew: got id %s, %v, want another than %s", again, err, id)
 	}
-	if v, err = Judge(ctx, cl, "copy", g, fates); err != nil || v.Records != 2000 {
+	if v, err = Judge(ctx, cl, "copy", g, fates, nil); err != nil || v.Records != 2000 {
 		t.Errorf("made anew: got %+v, %v, want 2000 records", v, err)
 	}
 }
@@ -131,7 +131,7 @@ func TestAReplicaIsJudgedByWhatIsInIt(t *testing.T) {
 func TestATopicThatExistsIsNotWrittenTo(t *testing.T) {
 	ctx, cl := broker(t)
 	real(t, ctx, cl)
-	p, err := Learn(ctx, cl, "orders", Range{}, synth.Options{})
+	p, err := Learn(ctx, cl, "orders", Range{}, synth.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,19 +139,19 @@ func TestATopicThatExistsIsNotWrittenTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Make(ctx, cl, "orders", g, nil); !errors.Is(err, ErrExists) {
+	if _, err := Make(ctx, cl, "orders", g, nil, nil); !errors.Is(err, ErrExists) {
 		t.Errorf("got %v, want ErrExists", err)
 	}
-	if again, err := Learn(ctx, cl, "orders", Range{}, synth.Options{}); err != nil || again.Records != 3000 {
+	if again, err := Learn(ctx, cl, "orders", Range{}, synth.Options{}, nil); err != nil || again.Records != 3000 {
 		t.Errorf("afterwards: got %+v, %v, want 3000 records", again, err)
 	}
 	if _, err := kadm.NewClient(cl).CreateTopic(ctx, 1, 1, nil, "empty"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Learn(ctx, cl, "empty", Range{}, synth.Options{}); !errors.Is(err, synth.ErrNothing) {
+	if _, err := Learn(ctx, cl, "empty", Range{}, synth.Options{}, nil); !errors.Is(err, synth.ErrNothing) {
 		t.Errorf("an empty topic: got %v, want ErrNothing", err)
 	}
-	if _, err := Learn(ctx, cl, "none", Range{}, synth.Options{}); !errors.Is(err, klog.ErrUnknownTopic) {
+	if _, err := Learn(ctx, cl, "none", Range{}, synth.Options{}, nil); !errors.Is(err, klog.ErrUnknownTopic) {
 		t.Errorf("no topic: got %v, want ErrUnknownTopic", err)
 	}
 }
