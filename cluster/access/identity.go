@@ -132,3 +132,11 @@ func (i Identity) Bound() []string {
 	}
 	return slices.Clone(i.token.Namespaces)
 }
+
+// Expires is when the identity's token comes to its end; zero for one that does not, and for who has none.
+func (i Identity) Expires() time.Time {
+	if i.token == nil || i.token.ExpiresUnixNanos == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, i.token.ExpiresUnixNanos).UTC()
+}

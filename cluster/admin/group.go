@@ -32,7 +32,9 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 		if err != nil {
 			return out, err
 		}
+		names := map[partition.NodeID]string{}
 		for _, m := range members {
+			names[m.ID] = m.Name
 			if !slices.Contains(out.Versions, m.Version) {
 				out.Versions = append(out.Versions, m.Version)
 			}
@@ -42,6 +44,13 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 			if out.Leader != nil && m.ID == st.Leader {
 				out.Leader.API = m.APIAddr
 			}
+		}
+		for _, l := range s.node.Leaders() {
+			led := client.Led{Term: l.Term, Since: l.Since.UTC()}
+			if l.Leader != "" {
+				led.Leader = &client.NodeRef{ID: string(l.Leader), Name: cmp.Or(names[l.Leader], string(l.Leader))}
+			}
+			out.Leaders = append(out.Leaders, led)
 		}
 		out.Level, err = view.Version()
 		return out, err

@@ -77,6 +77,8 @@ type Access struct {
 	Subject    string   `json:"subject,omitempty" doc:"who asks"`
 	Policies   []Policy `json:"policies" doc:"of who asks"`
 	Namespaces []string `json:"namespaces" doc:"that the token is bound to; empty for all"`
+	// Expires is when the token of who asks comes to its end; nil for the first token, and for who shows none.
+	Expires *time.Time `json:"expires,omitempty" doc:"when the token ends that was shown"`
 }
 
 // Verdict is GET /v1/access/can-i.

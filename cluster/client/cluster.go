@@ -19,7 +19,15 @@ type Cluster struct {
 	Level            uint32   `json:"level" doc:"activated cluster version"`
 	Versions         []string `json:"versions" doc:"program versions of the members"`
 	Digest           string   `json:"digest,omitempty" doc:"of the book at appliedIndex"`
+	Leaders          []Led    `json:"leaders,omitempty" doc:"who led since the answering node was started, as it has seen it, oldest first; at most 16"`
 	Environment      string   `json:"environment" enum:"production,staging,dev" doc:"of the node that answered"`
+}
+
+// Led is a term in which somebody led, or nobody did.
+type Led struct {
+	Leader *NodeRef  `json:"leader,omitempty" doc:"absent while nobody led"`
+	Term   uint64    `json:"term"`
+	Since  time.Time `json:"since"`
 }
 
 // NodeRef names a node.
