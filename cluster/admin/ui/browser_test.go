@@ -245,7 +245,7 @@ func TestPagesOnPaperInABrowser(t *testing.T) {
 	b.do(protocol(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}),
 		chromedp.Navigate(s.URL+"/ui/jobs/bs-old/incident"))
 	b.until("the page", `document.readyState === "complete"`)
-	if got := eval[string](b, `getComputedStyle(document.body).backgroundColor + " " + getComputedStyle(document.body).color + " " + getComputedStyle(document.querySelector("header")).display`); got != "rgb(255, 255, 255) rgb(0, 0, 0) none" {
+	if got := eval[string](b, `getComputedStyle(document.body).backgroundColor + " " + getComputedStyle(document.body).color + " " + getComputedStyle(document.querySelector("header")).display + " " + getComputedStyle(document.querySelector(".verdict")).backgroundColor`); got != "rgb(255, 255, 255) rgb(0, 0, 0) none rgb(255, 255, 255)" {
 		t.Errorf("got %s", got)
 	}
 	b.quiet("paper")
@@ -314,6 +314,22 @@ func TestDraggingSelectsAPart(t *testing.T) {
 	b.until("that part", `location.search === "?from=`+fmt.Sprint(at.Add(10*time.Minute).UnixMilli())+`&to=`+fmt.Sprint(at.Add(20*time.Minute).UnixMilli())+`"`)
 	b.until("its command", `document.body.textContent.includes("--range @2026-11-20T12:10:00Z:2026-11-20T12:20:00Z")`)
 	b.quiet("dragging")
+}
+
+// TestAPictureHasTheZoneOfItsPageInABrowser: a page with two zones is read wrongly in the night.
+func TestAPictureHasTheZoneOfItsPageInABrowser(t *testing.T) {
+	s := serve(t, &canned{answers: alone()}, holed(12, 48), nil)
+	b := chromium(t)
+	for zone, want := range map[string]string{"UTC": "11-20 12:00, 2026-11-20 12:00:00 UTC", "Asia.Kolkata": "11-20 17:30, 2026-11-20 17:30:00 UTC+05:30", "America.New_York": "11-20 07:00, 2026-11-20 07:00:00 UTC-05:00"} {
+		b.do(chromedp.Navigate(s.URL + "/ui/settings"))
+		eval[string](b, fmt.Sprintf(`document.cookie = %q`, zoneCookie+"="+zone+"; path=/ui/"))
+		b.do(chromedp.Navigate(s.URL + "/ui/scans/bs-scan"))
+		b.until("a picture", `document.querySelector(".heatmap")?.dataset.painted`)
+		if got := eval[string](b, `(() => { const h = document.querySelector(".heatmap").heatmap; return h.short(0) + ", " + h.long(0); })()`); got != want {
+			t.Errorf("%s: got %s, want %s", zone, got, want)
+		}
+	}
+	b.quiet("zones")
 }
 
 // TestPagesFollow what happens: a change is shown without anybody's doing, and who types is left in peace.

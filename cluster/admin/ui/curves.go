@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -121,6 +122,14 @@ func ceil(v, base float64) float64 {
 	return base * unit
 }
 
+// perSecond is a number of records a second: a slow job is not one that stands.
+func perSecond(v float64) string {
+	if v > 0 && v < 10 {
+		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
+	return count(int64(math.Round(v)))
+}
+
 // rates are the pictures of how fast a job went: records that were dealt with and written, and bytes against what bounded them. They are nil while
 // less than two points were taken.
 func rates(seen []client.CurvePoint, zone *time.Location) []*chart {
@@ -146,7 +155,6 @@ func rates(seen []client.CurvePoint, zone *time.Location) []*chart {
 	}
 	first, last := points[0], points[len(points)-1]
 	whole := last.At.Sub(first.At).Seconds()
-	perSecond := func(v float64) string { return count(int64(math.Round(v))) }
 	perSecondBytes := func(v float64) string { return size(int64(v)) + "/s" }
 
 	records := newChart("Records a second", first.At, last.At, ceil(slices.Max(dealt), 10), zone, perSecond)

@@ -109,3 +109,12 @@ func TestNumbersAtAnEdgeReadWell(t *testing.T) {
 		}
 	}
 }
+
+// TestASlowJobIsNotOneThatStands: a few records a minute are a rate, too.
+func TestASlowJobIsNotOneThatStands(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.0667: "0.067", 3.33: "3.3", 12.6: "13", 1234567: "1,234,567"} {
+		if got := perSecond(v); got != want {
+			t.Errorf("%g: got %s, want %s", v, got, want)
+		}
+	}
+}

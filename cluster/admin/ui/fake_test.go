@@ -112,7 +112,7 @@ func world() map[string]any {
 	job := client.Job{
 		ID: "bs-abc", Name: "orders.refill", Namespace: "default", State: "running", Why: nasty, Priority: 50, Records: 100, FillSlices: 2, VerifySlices: 2, CreatedBy: "cli:ann", CreatedAt: at.Add(-time.Hour),
 		Progress: client.Progress{Written: 40, Bytes: 4096, Quarantined: 3},
-		Deadline: &client.Deadline{DetectedAt: at.Add(-time.Hour), At: day, AlertAt: at.Add(12 * time.Hour), State: "at-risk", Earliest: &day, Latest: &day, CompletePPM: 1e6},
+		Deadline: &client.Deadline{DetectedAt: at.Add(-time.Hour), At: day, AlertAt: at.Add(12 * time.Hour), State: "at-risk", Earliest: new(day.Add(-6 * time.Hour)), Latest: new(day.Add(3 * time.Hour)), CompletePPM: 1e6},
 	}
 	ended := job
 	ended.ID, ended.State, ended.Verdict, ended.Proof, ended.FinishedAt, ended.Deadline, ended.Why = "bs-old", "succeeded", "pass", "r-1", new(at.Add(-time.Minute)), nil, ""
