@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -23,7 +24,7 @@ type pace struct {
 	jobs map[partition.JobID]*forecast.Rates // guarded by mu
 }
 
-// measure looks at the progress of jobs with a deadline until ctx ends.
+// measure looks at the progress of jobs until ctx ends.
 func (n *Node) measure(ctx context.Context) error {
 	tick := time.NewTicker(forecast.Every)
 	defer tick.Stop()
@@ -33,7 +34,7 @@ func (n *Node) measure(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := n.measureOnce(); err != nil {
+		if err := cmp.Or(n.measureOnce(), n.draw()); err != nil {
 			if ctx.Err() != nil || errors.Is(err, fsm.ErrClosed) {
 				return nil
 			}

@@ -103,6 +103,8 @@ type Node struct {
 
 	contacts *contacts
 	pace     pace
+	lines    lines
+	leaders  leaders
 	state    atomic.Pointer[lifecycle]
 
 	mu       sync.Mutex

@@ -233,6 +233,7 @@ func (n *Node) startRaft(servers []wire.Server) (<-chan bool, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start raft: %w", err), network.Close())
 	}
+	n.observeLeaders()
 	n.mux.raft.accepting()
 	close(n.started)
 	return notify, nil

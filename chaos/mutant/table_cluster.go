@@ -319,6 +319,18 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/admin/ui", "TestAScanThatIsNotWholeIsNotCalledClean"),
 	},
 	{
+		Name: "given-up-unseen", File: "cluster/admin/ui/quarantine.go",
+		Old: "all && want != strconv.Itoa(len(tell)) ||", New: "all && want != strconv.Itoa(len(tell)) && want == \"\" ||",
+		Why:    "all of a group are given up, those among them that were set aside since the page was made",
+		Caught: room("cluster/admin/ui", "TestRecordsAreGivenUpAsTheyWereShown"),
+	},
+	{
+		Name: "markup-in-tickets", File: "cluster/admin/ui/incident/markdown.go",
+		Old: "			out[i] = plain(out[i])\n", New: "			out[i] = strings.Join(strings.Fields(out[i]), \" \")\n",
+		Why:    "a reason that somebody typed is a link, or a row of its own, in the report of the incident",
+		Caught: room("cluster/admin/ui/incident", "TestNobodyWritesIntoTheTicket"),
+	},
+	{
 		Name: "secrets-by-value", File: "cmd/backstitch/bundle/redact.go",
 		Old: "		case secretName(name):\n", New: "		case secretName(v):\n",
 		Why:    "a bundle for strangers keeps what stands behind a name that says that it is secret",

@@ -17,7 +17,7 @@ type Identity struct {
 	Subject  string // token:ACCESSOR, cert:NAME or oidc:ISSUER/PERSON
 	policies []fsm.AccessPolicy
 	token    *fsm.Token
-	until    time.Time
+	until    time.Time // of a login
 }
 
 // Person is somebody whose login was found good.
@@ -141,13 +141,21 @@ func (i Identity) Check(v Verb, namespace string) error {
 	return nil
 }
 
-// Until is when what was shown ends, the zero time where that is not known.
-func (i Identity) Until() time.Time { return i.until }
-
 // Bound are the namespaces that the identity's token can be used in, none for all.
 func (i Identity) Bound() []string {
 	if i.token == nil {
 		return nil
 	}
 	return slices.Clone(i.token.Namespaces)
+}
+
+// Expires is when the token or the login that was shown comes to its end; zero for a token that does not, and for who has shown neither.
+func (i Identity) Expires() time.Time {
+	if i.token == nil {
+		return i.until.UTC()
+	}
+	if i.token.ExpiresUnixNanos == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, i.token.ExpiresUnixNanos).UTC()
 }

@@ -132,6 +132,7 @@ var verbs = [...]Verb{
 	{"show-alias", viewer, ScopeObject, "the job that was published last", ""},
 	{"show-alias-groups", viewer, ScopeObject, "the job that was published last", ""},
 	{"show-cluster", viewer, ScopeAny, "", ""},
+	{"show-curve", viewer, ScopeObject, "the job", ""},
 	{"show-dataset", viewer, ScopeObject, "the dataset", ""},
 	{"show-flow", viewer, ScopeObject, "the flow", ""},
 	{"show-job", viewer, ScopeObject, "the job", ""},

@@ -272,10 +272,7 @@ func (s *Server) showAccess(ctx context.Context, _ *struct{}) (*indexed[client.A
 		first, err := view.BootstrapAt()
 		out := client.Access{
 			Controlled: c.controlled, Required: s.config.AccessRequired, FirstIndex: first, Subject: actorOf(ctx), Policies: []client.Policy{},
-			Namespaces: append([]string{}, c.id.Bound()...),
-		}
-		if until := c.id.Until(); !until.IsZero() {
-			out.Until = new(until.UTC())
+			Namespaces: append([]string{}, c.id.Bound()...), Expires: moment(c.id.Expires()),
 		}
 		for _, p := range c.id.Policies() {
 			out.Policies = append(out.Policies, describeAccessPolicy(p))

@@ -16,6 +16,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/conductor"
+	"backstitch/cluster/curve"
 	"backstitch/cluster/inject"
 	"backstitch/cluster/quota"
 	"backstitch/fsm"
@@ -38,6 +39,8 @@ type fakeNode struct {
 	paces    []quota.Pace
 	rings    []cluster.KeyringNode
 	turned   []cluster.KeyringChange
+	curve    []curve.Point // of every job
+	led      []cluster.Led
 }
 
 func newFake(t *testing.T) *fakeNode {
@@ -150,3 +153,6 @@ func (f *fakeNode) Holdings(context.Context) ([]quota.Holding, error) { return f
 func (f *fakeNode) Rates(partition.JobID) (low, high float64, ok bool) {
 	return f.rates[0], f.rates[1], f.rates[1] > 0
 }
+
+func (f *fakeNode) Curve(partition.JobID) []curve.Point { return slices.Clone(f.curve) }
+func (f *fakeNode) Leaders() []cluster.Led              { return slices.Clone(f.led) }

@@ -39,7 +39,9 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 		if err != nil {
 			return out, err
 		}
+		names := map[partition.NodeID]string{}
 		for _, m := range members {
+			names[m.ID] = m.Name
 			if !slices.Contains(out.Versions, m.Version) {
 				out.Versions = append(out.Versions, m.Version)
 			}
@@ -57,6 +59,13 @@ func (s *Server) showCluster(ctx context.Context, _ *struct{}) (*indexed[client.
 			}
 		}
 		slices.SortFunc(out.Disks, func(a, b client.Disk) int { return cmp.Compare(a.Node, b.Node) })
+		for _, l := range s.node.Leaders() {
+			led := client.Led{Term: l.Term, Since: l.Since.UTC()}
+			if l.Leader != "" {
+				led.Leader = &client.NodeRef{ID: string(l.Leader), Name: cmp.Or(names[l.Leader], string(l.Leader))}
+			}
+			out.Leaders = append(out.Leaders, led)
+		}
 		out.Level, err = view.Version()
 		return out, err
 	})

@@ -238,6 +238,7 @@ var examples = map[string][3]string{
 	"show-alias":             {"GET", "/v1/aliases/alias-%[1]s", ""},
 	"show-alias-groups":      {"GET", "/v1/aliases/alias-%[1]s/versions/1/groups", ""},
 	"show-cluster":           {"GET", "/v1/cluster", ""},
+	"show-curve":             {"GET", "/v1/jobs/bs-%[1]s/curve", ""},
 	"show-dataset":           {"GET", "/v1/datasets/%[2]s/orders", ""},
 	"show-flow":              {"GET", "/v1/flows/fl-%[1]s", ""},
 	"show-job":               {"GET", "/v1/jobs/bs-%[1]s", ""},

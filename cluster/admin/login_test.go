@@ -66,7 +66,7 @@ func TestALoginIsASubject(t *testing.T) {
 	ann, bob, carl := of(issuer, "ann", "oncall"), of(issuer, "bob"), of(issuer, "carl", "sre")
 	var at client.Access
 	if w := d.ask("GET", "/v1/access", ann, "", &at); w.Code != http.StatusOK || at.Subject != subjectOf(issuer, "ann") || len(at.Policies) != 1 ||
-		at.Policies[0].Role != "approver" || at.Policies[0].Namespace != here || at.Until == nil || !at.Until.Equal(d.now.Add(5*time.Minute)) {
+		at.Policies[0].Role != "approver" || at.Policies[0].Namespace != here || at.Expires == nil || !at.Expires.Equal(d.now.Add(5*time.Minute)) {
 		t.Errorf("who ann is: %d %s", w.Code, w.Body)
 	}
 	for name, c := range map[string]struct {

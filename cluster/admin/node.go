@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"backstitch/cluster"
+	"backstitch/cluster/curve"
 	"backstitch/cluster/inject"
 	"backstitch/cluster/quota"
 	"backstitch/fsm"
@@ -27,6 +28,8 @@ type Node interface {
 	Holdings(ctx context.Context) ([]quota.Holding, error)
 	Paces(ctx context.Context) ([]quota.Pace, error)
 	Rates(job partition.JobID) (low, high float64, ok bool)
+	Curve(job partition.JobID) []curve.Point
+	Leaders() []cluster.Led
 	Join(ctx context.Context, addrs []string) (int, error)
 	Leave(ctx context.Context, reason string) error
 	TransferLeadership(ctx context.Context, to string) (cluster.Transferred, error)

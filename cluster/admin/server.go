@@ -157,6 +157,7 @@ func (s *Server) routes() http.Handler {
 	read(api, "/v1/jobs", "list-jobs", "All jobs, newest first", s.listJobs)
 	read(api, "/v1/jobs/{id}", "show-job", "One job", s.showJob)
 	read(api, "/v1/jobs/{id}/slices", "list-slices", "The slices of a job", s.listSlices)
+	read(api, "/v1/jobs/{id}/curve", "show-curve", "How a job went, as the answering node has seen it", s.showCurve)
 	read(api, "/v1/jobs/{id}/discarded", "list-discarded-records", "The records of a job's quarantine that are given up", s.listDiscarded)
 	read(api, "/v1/jobs/{id}/recipe", "show-recipe", "What was submitted", s.showRecipe)
 	read(api, "/v1/jobs/{id}/proofs", "list-proofs", "The proofs of a job, newest first", s.listProofs)

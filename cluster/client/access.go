@@ -77,8 +77,8 @@ type Access struct {
 	Subject    string   `json:"subject,omitempty" doc:"who asks"`
 	Policies   []Policy `json:"policies" doc:"of who asks"`
 	Namespaces []string `json:"namespaces" doc:"that the token is bound to; empty for all"`
-	// Until is when a login ends; tokens say that to admins.
-	Until *time.Time `json:"until,omitempty" doc:"when the login ends, of somebody who has signed in"`
+	// Expires is when the token or the login of who asks comes to its end; nil for the first token, and for who shows neither.
+	Expires *time.Time `json:"expires,omitempty" doc:"when the token or the login ends that was shown"`
 }
 
 // SignIn is GET /v1/access/login: how people sign in.

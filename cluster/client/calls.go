@@ -121,6 +121,11 @@ func (c *Client) Slices(ctx context.Context, id string, b Blocking) ([]SliceStat
 	return out.Slices, index, err
 }
 
+// Curve reads how a job went, as the node that answers has seen it.
+func (c *Client) Curve(ctx context.Context, id string) (Curve, error) {
+	return get[Curve](ctx, c, job(id, "/curve"), nil)
+}
+
 // Work reads what was submitted.
 func (c *Client) Work(ctx context.Context, id string) (Work, error) {
 	return get[Work](ctx, c, job(id, "/recipe"), nil)

@@ -19,6 +19,7 @@ type Cluster struct {
 	Level            uint32   `json:"level" doc:"activated cluster version"`
 	Versions         []string `json:"versions" doc:"program versions of the members"`
 	Digest           string   `json:"digest,omitempty" doc:"of the book at appliedIndex"`
+	Leaders          []Led    `json:"leaders,omitempty" doc:"who led since the answering node was started, as it has seen it, oldest first; at most 16"`
 	Environment      string   `json:"environment" enum:"production,staging,dev" doc:"of the node that answered"`
 	Clock            *Clock   `json:"clock,omitempty" doc:"how far clocks are apart, as the answering node has measured it; absent while it has measured none"`
 	Disks            []Disk   `json:"disks" doc:"by name, as each node has told the answering one last; a node that never did is not among them"`
@@ -40,6 +41,13 @@ type Clock struct {
 	Compared int    `json:"compared" doc:"clocks of other nodes that are known"`
 	LimitMs  int64  `json:"limitMs"`
 	Apart    bool   `json:"apart" doc:"for certain by more than the limit"`
+}
+
+// Led is a term in which somebody led, or nobody did.
+type Led struct {
+	Leader *NodeRef  `json:"leader,omitempty" doc:"absent while nobody led"`
+	Term   uint64    `json:"term"`
+	Since  time.Time `json:"since"`
 }
 
 // NodeRef names a node.

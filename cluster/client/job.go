@@ -163,3 +163,22 @@ type Action struct {
 type Retry struct {
 	Reason string `json:"reason,omitempty" maxLength:"1024"`
 }
+
+// CurvePoint is how far a job was at a moment.
+type CurvePoint struct {
+	At        time.Time `json:"at"`
+	Dealt     int64     `json:"dealt" doc:"records read and decided about"`
+	Written   int64     `json:"written" doc:"records of them that were written"`
+	Bytes     int64     `json:"bytes" doc:"written"`
+	CapPerSec int64     `json:"capBytesPerSecond,omitempty" doc:"what bounds and peak hours allowed; absent where nothing did"`
+	Peak      bool      `json:"peak,omitempty" doc:"peak hours were on"`
+	Rest      bool      `json:"rest,omitempty" doc:"nothing was to run: paused, a blackout, or maintenance"`
+}
+
+// Curve is GET /v1/jobs/{id}/curve: how a job went, as the answering node has seen it since it was started. It is no fact of the book, and other nodes
+// may have seen more or less of it.
+type Curve struct {
+	Job    string       `json:"job"`
+	Node   string       `json:"node" doc:"name of the node that answered"`
+	Points []CurvePoint `json:"points" doc:"oldest first, at most 240; the longer the curve, the further apart"`
+}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"backstitch/cluster/admin/ui"
 	"backstitch/cluster/client"
+	"backstitch/replay/engine"
 	"backstitch/replay/gap"
 	"backstitch/replay/recovery"
 	"backstitch/replay/report"
@@ -88,10 +90,27 @@ func (insight) Plan(doc client.PlanDocument) (string, error) {
 }
 
 // Report is ui.Insight's.
-func (insight) Report(document []byte) ([]byte, error) {
+func (insight) Report(document []byte) (ui.Report, error) {
 	f, err := report.Decode("report", document)
 	if err != nil {
-		return nil, err
+		return ui.Report{}, err
 	}
-	return f.HTML()
+	page, err := f.HTML()
+	return ui.Report{HTML: page, Report: incidentOf(f)}, err
+}
+
+// Apart is ui.Insight's.
+func (insight) Apart(recipe []byte) (ui.Apart, error) {
+	var r recovery.Recipe
+	if err := json.Unmarshal(recipe, &r); err != nil {
+		return ui.Apart{}, fmt.Errorf("read the recipe of a job: %w", err)
+	}
+	out := ui.Apart{More: r.AsideMore, Places: r.Left}
+	for _, x := range r.Aside {
+		out.Records = append(out.Records, client.Poison{Partition: x.Partition, Offset: int64(x.Offset), Code: x.Code, Reason: engine.Reason(x.Code, x.Rule)})
+	}
+	if r.LeftMore > 0 {
+		out.Places = append(out.Places, fmt.Sprintf("and %s more places", gap.Count(r.LeftMore)))
+	}
+	return out, nil
 }

@@ -288,8 +288,8 @@ func whoAnswer(at client.Access) answer {
 		if len(at.Namespaces) > 0 {
 			fmt.Fprintf(w, "The token can be used in %s alone.\n", strings.Join(at.Namespaces, ", "))
 		}
-		if at.Until != nil {
-			fmt.Fprintf(w, "Your login ends at %s.\n", stamp(*at.Until))
+		if at.Expires != nil {
+			fmt.Fprintf(w, "What you have shown is good until %s.\n", stamp(*at.Expires))
 		}
 		_, err := fmt.Fprintln(w, "Whether you may do one thing: backstitch can-i VERB --namespace NAME")
 		return err

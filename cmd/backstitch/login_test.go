@@ -53,7 +53,7 @@ func newGatekeeper(t *testing.T) *gatekeeper {
 			_ = json.NewEncoder(w).Encode(client.Problem{Title: "who asks is not known", Status: http.StatusUnauthorized, Code: client.CodeUnauthorized, Detail: err.Error()})
 			return
 		}
-		_ = json.NewEncoder(w).Encode(client.Access{Controlled: true, Subject: p.Subject, Until: &p.Until})
+		_ = json.NewEncoder(w).Encode(client.Access{Controlled: true, Subject: p.Subject, Expires: &p.Until})
 	}))
 	t.Cleanup(g.Close)
 	t.Cleanup(provider.Config().Client.CloseIdleConnections)
@@ -98,7 +98,7 @@ func TestSigningInWithACode(t *testing.T) {
 		t.Fatalf("kept %t, %v, %v in %v", ok, err, info.Mode(), dir.Mode())
 	}
 	status, stdout, stderr = g.command(t, g.env, "whoami")
-	if status != 0 || !strings.Contains(stdout, "/ann.") || !strings.Contains(stdout, "Your login ends at ") || g.shown != "Bearer "+l.IDToken || strings.Contains(stdout+stderr, l.IDToken) {
+	if status != 0 || !strings.Contains(stdout, "/ann.") || !strings.Contains(stdout, "What you have shown is good until ") || g.shown != "Bearer "+l.IDToken || strings.Contains(stdout+stderr, l.IDToken) {
 		t.Errorf("whoami: %d\n%s%s", status, stdout, stderr)
 	}
 	other := newDoorman(t)

@@ -93,6 +93,7 @@ var reasons = map[string]string{
 	source.CodeBrokenLine:   "the line is not what its format says",
 	source.CodeTooLarge:     "above the ceiling for one record or object",
 	source.CodeBadCompanion: "the keys or headers file does not pair with its value file",
+	source.CodeSuperseded:   "the target has a newer event of its row",
 	source.CodeNotJSON:      "the value is no JSON, which the transform or a rule needs",
 	source.CodeNotUTF8:      "the value is not UTF-8, which the transform or a rule needs",
 	source.CodeNotObject:    "the value, or a part of it that a step looks into, is no object",

@@ -44,7 +44,8 @@ func (v *visit) reason() string { return v.r.PostFormValue("reason") }
 // requested is what pages say after a form. The book has it; what becomes of it, the page shows as it happens.
 var requested = map[string]string{
 	"pause": "Pause requested.", "resume": "Resumed.", "cancel": "Cancelled.", "retry": "Taken up again.", "throttle": "The bound is in the book, and holds within two seconds.",
-	"priority": "The priority is in the book.", "approve": "Approved.", "reject": "Rejected.", "drain": "Draining.", "uncordon": "It may take work again.", "settings": "Saved.",
+	"priority": "The priority is in the book.", "approve": "Your yes is in the book.", "reject": "Rejected.", "drain": "Draining.", "uncordon": "It may take work again.", "settings": "Saved.",
+	"discard": "Given up. Nothing else changes: the target has them no more than before, and the proof says the same.", "restore": "Open again.",
 }
 
 func (v *visit) done() string { return requested[v.r.URL.Query().Get(doneParam)] }

@@ -183,7 +183,7 @@ func TestPagesInABrowser(t *testing.T) {
 				t.Errorf("%s, %s: %s", path, look, f)
 			}
 			b.quiet(path + ", " + look)
-			b.shot(look + strings.ReplaceAll(strings.TrimSuffix(path, "/"), "/", "-"))
+			b.shot(look + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(strings.TrimSuffix(path, "/")))
 		}
 	}
 }
@@ -207,6 +207,76 @@ func TestFromAGapToItsPlanByKeyboard(t *testing.T) {
 		t.Errorf("told %q, want %q", api.told, want)
 	}
 	b.quiet("keyboard")
+}
+
+// TestFromTheSearchToWhatIsGivenUpByKeyboard: a slash, an id, the quarantine, and a record of it.
+func TestFromTheSearchToWhatIsGivenUpByKeyboard(t *testing.T) {
+	answers := alone()
+	answers["POST /v1/jobs/bs-abc/discarded"] = client.DiscardedRecords{}
+	api := &canned{answers: answers}
+	s := serve(t, api, holed(12, 48), nil)
+	b := chromium(t)
+	b.do(chromedp.Navigate(s.URL + "/ui/"))
+	b.until("the page", `document.readyState === "complete"`)
+	b.do(chromedp.KeyEvent("/"))
+	b.until("the search", `document.activeElement.id === "search"`)
+	b.do(chromedp.KeyEvent("bs-abc"), chromedp.KeyEvent(kb.Enter))
+	b.until("the job", `location.pathname === "/ui/jobs/bs-abc" && document.readyState === "complete"`)
+	b.follow("/ui/jobs/bs-abc/quarantine")
+	b.tabToValue("p01@3")
+	b.do(chromedp.KeyEvent(" "))
+	b.until("a choice", `document.querySelector('input[value="p01@3"]').checked`)
+	b.do(chromedp.Focus(chromedp.CSS(`main input[name="reason"]`)), chromedp.KeyEvent("INC-1"))
+	b.tabTo("Give up the chosen")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("it to be given up", `location.search === "?done=discard" && document.readyState === "complete"`)
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	if want := `POST /v1/jobs/bs-abc/discarded {"records":[{"partition":1,"offset":3}],"reason":"INC-1"}`; len(api.told) != 1 || api.told[0] != want {
+		t.Errorf("told %q, want %q", api.told, want)
+	}
+	b.quiet("keyboard")
+}
+
+// TestPagesOnPaperInABrowser: an incident in the dark is printed black on white, without what can not be pressed on paper.
+func TestPagesOnPaperInABrowser(t *testing.T) {
+	s := serve(t, &canned{answers: alone()}, holed(3, 48), nil)
+	b := chromium(t)
+	b.do(protocol(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}),
+		chromedp.Navigate(s.URL+"/ui/jobs/bs-old/incident"))
+	b.until("the page", `document.readyState === "complete"`)
+	if got := eval[string](b, `getComputedStyle(document.body).backgroundColor + " " + getComputedStyle(document.body).color + " " + getComputedStyle(document.querySelector("header")).display + " " + getComputedStyle(document.querySelector(".verdict")).backgroundColor`); got != "rgb(255, 255, 255) rgb(0, 0, 0) none rgb(255, 255, 255)" {
+		t.Errorf("got %s", got)
+	}
+	b.quiet("paper")
+	b.shot("print-incident")
+}
+
+// TestNarrowPagesInABrowser: on a telephone nothing but tables and pictures is wider than the page, and those are to be scrolled.
+func TestNarrowPagesInABrowser(t *testing.T) {
+	s := serve(t, &canned{answers: alone()}, holed(12, 48), nil)
+	b := chromium(t)
+	b.do(protocol(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 400, Height: 800, DeviceScaleFactor: 1}))
+	for _, path := range []string{"/ui/", "/ui/jobs/bs-abc", "/ui/jobs/bs-abc/quarantine", "/ui/jobs/bs-old/incident", "/ui/flows/fl-1", "/ui/cluster", "/ui/settings", "/ui/search?q=orders"} {
+		b.do(chromedp.Navigate(s.URL + path))
+		b.until(path, `document.readyState === "complete"`)
+		if got := eval[int](b, `document.documentElement.scrollWidth`); got > 400 {
+			t.Errorf("%s is %d pixels wide: %s", path, got, eval[string](b, `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > 401 && !e.closest(".scroll, table")).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join(" | ")`))
+		}
+		b.shot("narrow" + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(strings.TrimSuffix(path, "/")))
+	}
+}
+
+// tabToValue presses Tab until a field of that value has the focus.
+func (b *browser) tabToValue(want string) {
+	b.t.Helper()
+	for range 120 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		if eval[string](b, `document.activeElement.value || ""`) == want {
+			return
+		}
+	}
+	b.t.Fatalf("no Tab leads to the field %q", want)
 }
 
 // tabTo presses Tab until what has the focus says what is wanted.
@@ -244,6 +314,22 @@ func TestDraggingSelectsAPart(t *testing.T) {
 	b.until("that part", `location.search === "?from=`+fmt.Sprint(at.Add(10*time.Minute).UnixMilli())+`&to=`+fmt.Sprint(at.Add(20*time.Minute).UnixMilli())+`"`)
 	b.until("its command", `document.body.textContent.includes("--range @2026-11-20T12:10:00Z:2026-11-20T12:20:00Z")`)
 	b.quiet("dragging")
+}
+
+// TestAPictureHasTheZoneOfItsPageInABrowser: a page with two zones is read wrongly in the night.
+func TestAPictureHasTheZoneOfItsPageInABrowser(t *testing.T) {
+	s := serve(t, &canned{answers: alone()}, holed(12, 48), nil)
+	b := chromium(t)
+	for zone, want := range map[string]string{"UTC": "11-20 12:00, 2026-11-20 12:00:00 UTC", "Asia.Kolkata": "11-20 17:30, 2026-11-20 17:30:00 UTC+05:30", "America.New_York": "11-20 07:00, 2026-11-20 07:00:00 UTC-05:00"} {
+		b.do(chromedp.Navigate(s.URL + "/ui/settings"))
+		eval[string](b, fmt.Sprintf(`document.cookie = %q`, zoneCookie+"="+zone+"; path=/ui/"))
+		b.do(chromedp.Navigate(s.URL + "/ui/scans/bs-scan"))
+		b.until("a picture", `document.querySelector(".heatmap")?.dataset.painted`)
+		if got := eval[string](b, `(() => { const h = document.querySelector(".heatmap").heatmap; return h.short(0) + ", " + h.long(0); })()`); got != want {
+			t.Errorf("%s: got %s, want %s", zone, got, want)
+		}
+	}
+	b.quiet("zones")
 }
 
 // TestPagesFollow what happens: a change is shown without anybody's doing, and who types is left in peace.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"backstitch/cluster/admin/ui/incident"
 	"backstitch/cluster/client"
 )
 
@@ -84,8 +85,22 @@ func (s seer) Explain(_ client.ScanFindings, id string) (string, error) {
 	return "", fmt.Errorf("%s: %w", id, ErrNoFinding)
 }
 func (seer) Plan(client.PlanDocument) (string, error) { return "Plan: 10 records to write", nil }
-func (seer) Report([]byte) ([]byte, error) {
-	return []byte("<!doctype html><title>report</title>"), nil
+func (seer) Report([]byte) (Report, error) {
+	return Report{HTML: []byte("<!doctype html><title>report</title>"), Report: incident.Report{
+		Title: "default/orders.refill", Job: "bs-old", Verdict: "pass", Summary: "30 records had been lost. All that was compared is there.",
+		Facts: []incident.Fact{{Name: "Job", Value: "bs-old"}, {Name: "Proof", Value: "r-1, pass at E4"}, {Name: "Signature", Value: "ed25519, good"}},
+		Lost: []incident.Loss{
+			{Partition: "orders/p00", Records: 20, Back: 20, First: at.Add(-3 * time.Hour), Last: at.Add(-2 * time.Hour), State: "pass"},
+			{Partition: "orders/p02", Records: 10, Back: 10, First: at.Add(-4 * time.Hour), Last: at.Add(-3 * time.Hour), State: "pass"},
+		},
+		Timeline: []incident.Event{{At: at.Add(-time.Hour), Who: "cli:ann", What: "submitted", Why: nasty}, {At: at.Add(-time.Minute), Who: "node-a", What: "proved"}},
+		Decided:  []incident.Decision{{What: "run it", By: "cli:ben", Why: "INC-1", At: at.Add(-time.Hour)}},
+		Checks:   []incident.Check{{Name: "records", Expected: "100", Actual: "100", Result: "pass"}}, Unseen: []string{"what consumers made of the records"},
+		Commands: []incident.Command{{For: "the report", Run: "backstitch report show r-1"}}, Runbook: "deploy/runbooks/missing.md",
+	}}, nil
+}
+func (seer) Apart([]byte) (Apart, error) {
+	return Apart{Records: []client.Poison{{Partition: 2, Offset: 7, Code: "BST-P301", Reason: "the plan left it out"}}, More: 2, Places: []string{"p03@10..20 can not be read"}}, nil
 }
 
 // nasty is what nobody should be able to put into a page.
@@ -96,8 +111,8 @@ func world() map[string]any {
 	day := at.Add(24 * time.Hour)
 	job := client.Job{
 		ID: "bs-abc", Name: "orders.refill", Namespace: "default", State: "running", Why: nasty, Priority: 50, Records: 100, FillSlices: 2, VerifySlices: 2, CreatedBy: "cli:ann", CreatedAt: at.Add(-time.Hour),
-		Progress: client.Progress{Written: 40, Bytes: 4096},
-		Deadline: &client.Deadline{DetectedAt: at.Add(-time.Hour), At: day, AlertAt: at.Add(12 * time.Hour), State: "at-risk", Earliest: &day, Latest: &day, CompletePPM: 1e6},
+		Progress: client.Progress{Written: 40, Bytes: 4096, Quarantined: 3},
+		Deadline: &client.Deadline{DetectedAt: at.Add(-time.Hour), At: day, AlertAt: at.Add(12 * time.Hour), State: "at-risk", Earliest: new(day.Add(-6 * time.Hour)), Latest: new(day.Add(3 * time.Hour)), CompletePPM: 1e6},
 	}
 	ended := job
 	ended.ID, ended.State, ended.Verdict, ended.Proof, ended.FinishedAt, ended.Deadline, ended.Why = "bs-old", "succeeded", "pass", "r-1", new(at.Add(-time.Minute)), nil, ""
@@ -117,8 +132,24 @@ func world() map[string]any {
 	proof := client.Proof{ID: "r-1", Job: "bs-old", Verdict: "pass", Evidence: "E4", At: at, By: "n1", Comparisons: []client.Comparison{
 		{Partition: 0, Verdict: "pass", Evidence: "E4", Expected: client.Side{Records: 100}, Actual: client.Side{Records: 100}, ReadBy: "n1"},
 	}}
+	curve := client.Curve{Job: "bs-abc", Node: "node-a"}
+	for n := range int64(60) { // ten minutes, of which three are peak hours and one is at rest
+		p := client.CurvePoint{At: at.Add(time.Duration(n-60) * 10 * time.Second), Dealt: 43 * n / 60, Written: 40 * n / 60, Bytes: 4096 * n / 60, CapPerSec: 16, Peak: n >= 20 && n < 38, Rest: n >= 50 && n < 56}
+		if p.Peak {
+			p.CapPerSec = 8
+		}
+		curve.Points = append(curve.Points, p)
+	}
+	states := []client.SliceState{{
+		ID: "bs-abc/0", Kind: "fill", Status: "leased", OwnerName: "node-a", Records: 100, Progress: job.Progress, Error: nasty, Quarantine: []client.Poison{
+			{Partition: 0, Offset: 5, Object: "s3://b/orders/0", Code: "BST-P302", Reason: "a step refused it"}, {Partition: 0, Offset: 9, Code: "BST-P302", Reason: "a step refused it"},
+			{Partition: 1, Offset: 3, Code: "BST-P305", Reason: nasty},
+		},
+	}}
 	return map[string]any{
-		"GET /v1/cluster": client.Cluster{ID: "c1", Healthy: true, FailureTolerance: 1, Voters: 3, Leader: &client.NodeRef{Name: "node-a"}, Versions: []string{"v1"}, Environment: "dev"},
+		"GET /v1/cluster": client.Cluster{ID: "c1", Node: client.NodeRef{Name: "node-a"}, Healthy: true, FailureTolerance: 1, Voters: 3, Leader: &client.NodeRef{Name: "node-a"}, Versions: []string{"v1"}, Environment: "dev", Leaders: []client.Led{
+			{Leader: &client.NodeRef{Name: "node-b"}, Term: 3, Since: at.Add(-time.Hour)}, {Term: 4, Since: at.Add(-time.Minute)}, {Leader: &client.NodeRef{Name: "node-a"}, Term: 4, Since: at.Add(-58 * time.Second)},
+		}},
 		"GET /v1/members": client.Members{Members: []client.Member{
 			{ID: "n1", Name: "node-a", Role: "voter", State: "active", Alive: true, Leases: 3, APIAddr: "10.0.0.1:7420"}, {ID: "n2", Name: "node-b", Role: "voter", State: "draining", Alive: true, Leases: 1, APIAddr: "10.0.0.2:7420", Why: nasty},
 			{ID: "n3", Name: "node-c", Role: "voter", State: "active", APIAddr: "10.0.0.3:7420 ;script-src *"},
@@ -128,7 +159,12 @@ func world() map[string]any {
 		"GET /v1/jobs":                                  client.Jobs{Jobs: []client.Job{job, ended}},
 		"GET /v1/jobs/bs-abc":                           job,
 		"GET /v1/jobs/bs-old":                           ended,
-		"GET /v1/jobs/bs-abc/slices":                    client.SliceStates{Slices: []client.SliceState{{ID: "bs-abc/0", Kind: "fill", Status: "leased", OwnerName: "node-a", Records: 100, Progress: job.Progress, Error: nasty}}},
+		"GET /v1/jobs/bs-abc/slices":                    client.SliceStates{Slices: states},
+		"GET /v1/jobs/bs-abc/curve":                     curve,
+		"GET /v1/jobs/bs-old/curve":                     client.Curve{Job: "bs-old", Node: "node-a"},
+		"GET /v1/jobs/bs-abc/recipe":                    client.Work{Job: "bs-abc", Recipe: json.RawMessage(`{}`)},
+		"GET /v1/jobs/bs-abc/discarded":                 client.DiscardedRecords{Records: []client.Discarded{{Partition: 0, Offset: 9, By: "cli:ben", Reason: nasty, At: at}}},
+		"GET /v1/access/requests":                       client.Requests{Requests: []client.Request{{ID: "rq-1", Verb: "rollback-job", Object: "bs-old", Namespace: "default", AskedBy: "cli:ann", AskedAt: at.Add(-time.Minute), Until: at.Add(time.Hour)}}},
 		"GET /v1/jobs/bs-old/slices":                    client.SliceStates{},
 		"GET /v1/jobs/bs-abc/proofs":                    client.Proofs{},
 		"GET /v1/jobs/bs-old/proofs":                    client.Proofs{Proofs: []client.Proof{proof}},
@@ -151,6 +187,7 @@ func world() map[string]any {
 var pages = []string{
 	"/ui/", "/ui/datasets", "/ui/datasets/default/orders", "/ui/datasets/default/orders/plans/bs-plan", "/ui/scans", "/ui/scans/bs-scan", "/ui/scans/bs-scan/findings/g-51c9.1",
 	"/ui/jobs", "/ui/jobs/bs-abc", "/ui/jobs/bs-old", "/ui/flows", "/ui/flows/fl-1", "/ui/proofs/r-1", "/ui/cluster", "/ui/audit", "/ui/settings", "/ui/login",
+	"/ui/quarantine", "/ui/jobs/bs-abc/quarantine", "/ui/jobs/bs-abc/incident", "/ui/jobs/bs-old/incident", "/ui/search?q=orders",
 }
 
 // site is the pages over an API.

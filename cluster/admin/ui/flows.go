@@ -77,7 +77,7 @@ func (e edge) Path() string {
 }
 
 const (
-	nodeWidth, nodeHeight = 160, 46
+	nodeWidth, nodeHeight = 184, 46
 	gapWidth, gapHeight   = 60, 18
 )
 

@@ -59,11 +59,11 @@ func (f Finding) Records() string {
 }
 
 // Between says when the records of a finding were made, or where they are.
-func (f Finding) Between() string {
+func (f Finding) Between(zone *time.Location) string {
 	if f.FirstMs == 0 && f.LastMs == 0 {
 		return "offsets " + count(f.From) + " to " + count(f.To)
 	}
-	return stamp(time.UnixMilli(f.FirstMs)) + " to " + stamp(time.UnixMilli(f.LastMs))
+	return stamp(zone, time.UnixMilli(f.FirstMs)) + " to " + stamp(zone, time.UnixMilli(f.LastMs))
 }
 
 // Clean reports whether nothing is wrong in a row.
@@ -77,10 +77,10 @@ func (r Row) Clean() bool {
 }
 
 // At is the left edge of a column, for people.
-func (f Found) At(column int) string {
+func (f Found) At(zone *time.Location, column int) string {
 	x := f.From + int64(column)*f.Width
 	if f.Timed {
-		return stamp(time.UnixMilli(x))
+		return stamp(zone, time.UnixMilli(x))
 	}
 	return count(x)
 }

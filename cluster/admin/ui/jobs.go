@@ -3,7 +3,6 @@ package ui
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"backstitch/cluster/client"
 )
@@ -35,7 +34,9 @@ type jobView struct {
 	Failed   []client.SliceState
 	Budgets  []client.Budget
 	Feedback []client.Pace
-	Burn     *burn
+	Burn     *chart
+	Rates    []*chart
+	Seen     client.Curve
 	Proofs   []client.Proof
 	Events   []client.AuditRecord
 	Paging   Paging
@@ -124,7 +125,11 @@ func (v *visit) job() error {
 	if err != nil {
 		return err
 	}
-	body := jobView{Job: j, Phases: phases(j), Burn: burndown(j, v.Clock())}
+	body := jobView{Job: j, Phases: phases(j)}
+	if body.Seen, err = v.c.Curve(ctx, j.ID); err != nil {
+		return err
+	}
+	body.Rates, body.Burn = rates(body.Seen.Points, zone(v.r)), burndown(j, body.Seen.Points, v.Clock(), zone(v.r))
 	states, _, err := v.c.Slices(ctx, j.ID, client.Blocking{})
 	if err != nil {
 		return err
@@ -145,16 +150,21 @@ func (v *visit) job() error {
 	if body.Proofs, err = v.c.Proofs(ctx, j.ID); err != nil {
 		return err
 	}
-	told, _, err := v.c.Audit(ctx, client.AuditQuery{Subject: j.ID, Limit: 10 * jobEvents}, client.Blocking{})
-	if told, err = unless(told, err); err != nil { // the trail speaks of all namespaces
+	if body.Events, err = v.events(j.ID); err != nil {
 		return err
 	}
-	for _, r := range told.Records {
-		if (r.Name != "finish-slice" || r.Result != "ok") && len(body.Events) < jobEvents { // of slices that end there are many, and the table of partitions has them
-			body.Events = append(body.Events, r)
-		}
-	}
+	body.Events = body.Events[:min(len(body.Events), jobEvents)]
 	return v.show("job.html", "Job "+j.ID, "jobs", !j.Terminal(), body)
+}
+
+// events are what was commanded about a job, the newest first, without slices that have ended: of those there are many, and the table of partitions
+// has them. There are none for who may not read the trail, which speaks of all namespaces.
+func (v *visit) events(job string) ([]client.AuditRecord, error) {
+	told, _, err := v.c.Audit(v.r.Context(), client.AuditQuery{Subject: job, Limit: 10 * jobEvents}, client.Blocking{})
+	if told, err = unless(told, err); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(told.Records, func(r client.AuditRecord) bool { return r.Name == "finish-slice" && r.Result == "ok" }), nil
 }
 
 // changeJob does one thing to a job.
@@ -189,44 +199,4 @@ func (v *visit) changeJob() (string, error) {
 		err = errNoPage
 	}
 	return back, err
-}
-
-// burn is the picture of what is left of a job against its deadline: time to the right, records upwards, both in thousandths.
-type burn struct {
-	Now, Left          int // where the job is
-	Earliest, Latest   int // where it meets the ground, if all goes on as it does; both zero where too little was measured
-	Due                int // the deadline, on the ground
-	AlertAt            int
-	From, At, End      time.Time
-	Remaining, Planned int64
-	Late               bool
-}
-
-// burndown is nil for a job without a deadline.
-func burndown(j client.Job, now time.Time) *burn {
-	d := j.Deadline
-	if d == nil || j.Records <= 0 {
-		return nil
-	}
-	if j.FinishedAt != nil {
-		now = *j.FinishedAt
-	}
-	b := &burn{From: d.DetectedAt, At: d.At, End: d.At, Planned: j.Records, Remaining: max(0, j.Records-dealtWith(j.Progress))}
-	for _, t := range []*time.Time{d.Latest, &now} {
-		if t != nil && t.After(b.End) {
-			b.End = *t
-		}
-	}
-	whole := b.End.Sub(b.From)
-	if whole <= 0 {
-		return nil
-	}
-	x := func(t time.Time) int { return int(min(max(t.Sub(b.From), 0), whole) * 1000 / whole) }
-	b.Now, b.Due, b.AlertAt = x(now), x(d.At), x(d.AlertAt)
-	b.Left = int(1000 - b.Remaining*1000/b.Planned)
-	if d.Earliest != nil && d.Latest != nil && !j.Terminal() {
-		b.Earliest, b.Latest = x(*d.Earliest), x(*d.Latest)
-	}
-	b.Late = d.State == "at-risk" || d.State == "missed"
-	return b
 }

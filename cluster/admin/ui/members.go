@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"backstitch/cluster/client"
 )
@@ -12,22 +13,35 @@ func (v *visit) cluster() error {
 	ctx := v.r.Context()
 	var body struct {
 		client.Cluster
-		Members []client.Member
+		Members []memberRow
 		Peers   []client.Peer
 		Ring    []arc
+		Led     []client.Led // newest first
 	}
 	var err error
 	if body.Cluster, err = v.c.Cluster(ctx); err != nil {
 		return err
 	}
-	if body.Members, err = v.c.Members(ctx); err != nil {
+	members, err := v.c.Members(ctx)
+	if err != nil {
 		return err
 	}
+	for i, m := range members {
+		body.Members = append(body.Members, memberRow{m, i % looks})
+	}
+	body.Led = slices.Clone(body.Leaders)
+	slices.Reverse(body.Led)
 	if body.Peers, err = v.c.Peers(ctx); err != nil {
 		return err
 	}
-	body.Ring = ring(body.Members)
+	body.Ring = ring(members)
 	return v.show("cluster.html", "Cluster", "cluster", true, body)
+}
+
+// memberRow is a node and how it looks in the ring.
+type memberRow struct {
+	client.Member
+	Look int
 }
 
 // arc is what one node owns of all slices that are worked on.
@@ -37,6 +51,7 @@ type arc struct {
 	Look   int    // which of the eight looks
 	Path   string // of an SVG of 200 by 200
 	X, Y   int    // where its name stands
+	Named  bool   // there is room for the name
 }
 
 // looks is how many nodes look different. Their names stand beside them anyway.
@@ -57,7 +72,7 @@ func ring(members []client.Member) []arc {
 		from, to := turn(at, total), turn(at+m.Leases, total)
 		mid := (from + to) / 2
 		out = append(out, arc{
-			Name: m.Name, Slices: m.Leases, Look: i % looks, Path: sector(from, to),
+			Name: m.Name, Slices: m.Leases, Look: i % looks, Path: sector(from, to), Named: to-from > math.Pi/8,
 			X: int(100 + 72*math.Sin(mid)), Y: int(100 - 72*math.Cos(mid)),
 		})
 		at += m.Leases

@@ -9,15 +9,15 @@ import (
 
 // overview is what a person wants to know first, and nothing else.
 type overview struct {
-	Cluster   client.Cluster
-	Missing   int64 // records that the newest scan of each pair has missed
-	Unknown   int64 // findings of them about which nothing can be said
-	Scanned   int   // pairs
-	AtRisk    []client.Job
-	Verified  *client.Job // the newest that was proved
-	Under     []client.Job
-	Waiting   []waitingPlan
-	Unhealthy []string
+	Cluster  client.Cluster
+	Missing  int64 // records that the newest scan of each pair has missed
+	Unknown  int64 // findings of them about which nothing can be said
+	Scanned  int   // pairs
+	AtRisk   []client.Job
+	Verified *client.Job // the newest that was proved
+	Under    []client.Job
+	Waiting  []waitingPlan
+	Asked    []client.Request // that wait for a second person
 }
 
 // waitingPlan is a plan that waits for a person.
@@ -67,6 +67,16 @@ func (v *visit) overview() error {
 			}
 		}
 	}
+	asked, err := unless(v.c.Requests(v.r.Context()))
+	if err != nil {
+		return err
+	}
+	for _, r := range asked {
+		if r.SaidBy == "" && r.Until.After(v.Clock()) && len(o.Asked) < pageRows {
+			o.Asked = append(o.Asked, r)
+		}
+	}
+	o.Waiting = o.Waiting[:min(len(o.Waiting), pageRows)]
 	o.Under = o.Under[:min(len(o.Under), pageRows)]
 	return v.show("overview.html", "Overview", "overview", true, o)
 }
@@ -91,4 +101,10 @@ func newest(scans []client.Scan) []client.Scan {
 	}
 	slices.SortFunc(out, func(a, b client.Scan) int { return ended(b).Compare(ended(a)) })
 	return out
+}
+
+// sayYes is a second person's yes to what somebody else wants to do. The API refuses it from the same one.
+func (v *visit) sayYes() (string, error) {
+	_, err := v.c.ApproveRequest(v.r.Context(), v.r.PathValue("request"), v.reason())
+	return Prefix, err
 }

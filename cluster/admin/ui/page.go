@@ -26,6 +26,8 @@ type page struct {
 	Here  string // which link of the navigation it is below
 	URL   string // of the page itself
 	Theme string
+	Zone  string // of all times of the page
+	Query string // what was searched for
 	Done  string // what a form has done
 	Nodes string // origins of the other nodes, by blanks
 	Live  bool   // whether it follows what happens
@@ -59,13 +61,18 @@ func (v *visit) show(name, title, here string, live bool, body any) error {
 		v.w.Header().Set("Content-Security-Policy", policy(" "+nodes))
 	}
 	return v.render(v.w, http.StatusOK, name, page{
-		Title: title, Here: here, URL: v.r.URL.RequestURI(), Theme: theme(v.r), Done: v.done(), Nodes: nodes, Live: live, Body: body,
+		Title: title, Here: here, URL: v.r.URL.RequestURI(), Theme: theme(v.r), Zone: zone(v.r).String(), Query: v.r.URL.Query().Get("q"), Done: v.done(), Nodes: nodes,
+		Live: live, Body: body,
 	})
 }
 
 func (s *server) render(w http.ResponseWriter, status int, name string, p page) error {
+	pages, err := s.in(p.Zone)
+	if err != nil {
+		return fmt.Errorf("page %s: %w", name, err)
+	}
 	var out bytes.Buffer
-	if err := s.pages.ExecuteTemplate(&out, name, p); err != nil {
+	if err := pages.ExecuteTemplate(&out, name, p); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -96,7 +103,7 @@ func (s *server) failed(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		s.Logger.Error("page failed", "path", r.URL.Path, "err", err)
 	}
-	if err := s.render(w, p.Status, "problem.html", page{Title: p.Title, URL: r.URL.RequestURI(), Theme: theme(r), Body: p}); err != nil {
+	if err := s.render(w, p.Status, "problem.html", page{Title: p.Title, URL: r.URL.RequestURI(), Theme: theme(r), Zone: zone(r).String(), Body: p}); err != nil {
 		s.Logger.Error("page failed", "path", r.URL.Path, "err", err)
 		http.Error(w, p.Code+": "+p.Title, p.Status)
 	}
@@ -157,4 +164,13 @@ func (v *visit) with(name, value string) string {
 		return v.r.URL.Path
 	}
 	return v.r.URL.Path + "?" + q.Encode()
+}
+
+// address is that of a page below names.
+func address(names ...string) string {
+	out := "/ui"
+	for _, n := range names {
+		out += "/" + url.PathEscape(n)
+	}
+	return out
 }

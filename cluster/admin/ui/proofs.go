@@ -100,13 +100,13 @@ func (v *visit) reportPage() error {
 	if err != nil {
 		return err
 	}
-	html, err := v.Insight.Report(doc)
+	report, err := v.Insight.Report(doc)
 	if err != nil {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Content-Security-Policy", reportPolicy)
-	return v.send(html)
+	return v.send(report.HTML)
 }
 
 func (v *visit) send(body []byte) error {

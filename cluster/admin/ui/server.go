@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
+	"backstitch/cluster/admin/ui/incident"
 	"backstitch/cluster/client"
 )
 
@@ -27,8 +29,16 @@ type Insight interface {
 	Explain(kept client.ScanFindings, finding string) (string, error)
 	// Plan says what a plan would write.
 	Plan(doc client.PlanDocument) (string, error)
-	// Report makes the page of a report of the API.
-	Report(document []byte) ([]byte, error)
+	// Report reads a report of the API.
+	Report(document []byte) (Report, error)
+	// Apart reads what the recipe of a job has left out.
+	Apart(recipe []byte) (Apart, error)
+}
+
+// Report is a report of a proof: its one page, and what it says.
+type Report struct {
+	HTML []byte
+	incident.Report
 }
 
 // ErrNoFinding says that a scan has no finding of that id.
@@ -61,9 +71,13 @@ type Config struct {
 // server answers for pages.
 type server struct {
 	Config
-	pages   *template.Template
-	streams chan struct{} // one for each page that follows
-	used    states
+	pages   *template.Template // as they were read, never executed: looks copies them
+	streams chan struct{}      // one for each page that follows
+
+	used states
+
+	mu    sync.Mutex
+	zoned map[string]*template.Template // guarded by mu: pages, by the zone of their times
 }
 
 // maxStreams is how many pages may follow what happens at a time. One more looks every few seconds instead.
@@ -71,9 +85,9 @@ const maxStreams = 256
 
 // New makes the handler of everything below Prefix.
 func New(c Config) (http.Handler, error) {
-	s := &server{Config: c, streams: make(chan struct{}, maxStreams)}
+	s := &server{Config: c, streams: make(chan struct{}, maxStreams), zoned: map[string]*template.Template{}}
 	var err error
-	if s.pages, err = template.New("").Funcs(s.words()).ParseFS(files, "templates/*.html"); err != nil {
+	if s.pages, err = template.New("").Funcs(s.words(time.UTC)).ParseFS(files, "templates/*.html"); err != nil {
 		return nil, err
 	}
 	static, err := fs.Sub(files, "static")
@@ -93,6 +107,11 @@ func New(c Config) (http.Handler, error) {
 	page("/ui/scans/{scan}/findings/{finding}", (*visit).finding)
 	page("/ui/jobs", (*visit).jobs)
 	page("/ui/jobs/{job}", (*visit).job)
+	page("/ui/jobs/{job}/quarantine", (*visit).quarantine)
+	page("/ui/jobs/{job}/incident", (*visit).incident)
+	page("/ui/jobs/{job}/incident.md", (*visit).incidentMarkdown)
+	page("/ui/quarantine", (*visit).quarantines)
+	page("/ui/search", (*visit).search)
 	page("/ui/flows", (*visit).flows)
 	page("/ui/flows/{flow}", (*visit).flow)
 	page("/ui/proofs/{proof}", (*visit).proof)
@@ -113,6 +132,8 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("POST /ui/logout", s.visit((*visit).signOut))
 	change := func(path string, f func(*visit) (back string, err error)) { mux.HandleFunc("POST "+path, s.change(f)) }
 	change("/ui/jobs/{job}/{verb}", (*visit).changeJob)
+	change("/ui/jobs/{job}/quarantine/{verb}", (*visit).markAside)
+	change("/ui/requests/{request}/approve", (*visit).sayYes)
 	change("/ui/flows/{flow}/{verb}", (*visit).changeFlow)
 	change("/ui/flows/{flow}/steps/{step}/{verb}", (*visit).decideStep)
 	change("/ui/scans/{scan}/cancel", (*visit).cancelScan)

@@ -110,7 +110,7 @@ func (v *visit) finishSignIn() error {
 	case v.used.has(s.State):
 		return notSignedIn(&access.Unknown{Why: "the provider's answer was used already (state)"})
 	case q.Get("error") != "":
-		return notSignedIn(&access.Unknown{Why: "the provider says " + said(q.Get("error")) + " " + said(q.Get("error_description"))})
+		return notSignedIn(&access.Unknown{Why: "the provider says " + printable(q.Get("error")) + " " + printable(q.Get("error_description"))})
 	}
 	text, err := v.SignIn.Finish(v.r.Context(), q.Get("code"), s.Verifier, s.Nonce)
 	if err != nil {
@@ -151,8 +151,8 @@ func notSignedIn(err error) error {
 	return &client.Error{Problem: p}
 }
 
-// said bounds what a query says that comes from elsewhere.
-func said(s string) string {
+// printable bounds what a query says that comes from elsewhere.
+func printable(s string) string {
 	s = s[:min(len(s), 200)]
 	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
 		if r < ' ' {

@@ -8,25 +8,35 @@ import (
 	"strings"
 	"time"
 
+	"backstitch/cluster/admin/ui/incident"
 	"backstitch/cluster/client"
 
 	"github.com/dustin/go-humanize"
 )
 
-// words are the functions of templates.
-func (s *server) words() template.FuncMap {
+// words are the functions of templates, for a visitor who reads times of a zone. Templates call no methods of values.
+func (s *server) words(zone *time.Location) template.FuncMap {
 	return template.FuncMap{
-		"stamp": stamp, "ago": func(t any) string { return ago(s.Clock(), t) }, "count": count, "size": size, "percent": percent, "badge": badge,
-		"donePercent": donePercent, "dict": dict, "path": url.PathEscape, "clip": clip, "join": strings.Join, "add": func(a, b int) int { return a + b },
+		"stamp": func(t any) string { return stamp(zone, t) }, "ago": func(t any) string { return ago(s.Clock(), t) }, "count": count, "size": size, "percent": percent, "badge": badge,
+		"between": func(f Finding) string { return f.Between(zone) }, "column": func(f Found, n int) string { return f.At(zone, n) },
+		"back": incident.Back, "letter": letter, "donePercent": donePercent, "dict": dict, "path": url.PathEscape, "clip": clip, "join": strings.Join, "add": func(a, b int) int { return a + b },
+		"dealtWith": jobView.Done, "curve": edge.Path, "records": Finding.Records, "edge": scanMap.Edge, "part": scanMap.Range, "look": scanMap.Command,
+		"terminal": func(v interface{ Terminal() bool }) bool { return v.Terminal() },
 	}
 }
 
-// stamp is a time, to the second. It takes what pages have: a time, or a pointer to one, nil for none.
-func stamp(t any) string {
-	if at, ok := moment(t); ok {
-		return at.UTC().Format("2006-01-02 15:04:05") + " UTC"
+// stamp is a time in a zone, to the second, with how far that is from UTC: names of zones are not unique. It takes what pages have: a time, or a
+// pointer to one, nil for none.
+func stamp(zone *time.Location, t any) string {
+	at, ok := moment(t)
+	if !ok {
+		return "-"
 	}
-	return "-"
+	at = at.In(zone)
+	if zone == time.UTC {
+		return at.Format("2006-01-02 15:04:05") + " UTC"
+	}
+	return at.Format("2006-01-02 15:04:05") + " UTC" + at.Format("-07:00")
 }
 
 func moment(t any) (time.Time, bool) {
@@ -112,6 +122,27 @@ func badge(state string) string {
 		return "busy"
 	}
 	return "idle"
+}
+
+// letter stands for a state where there is room for one only.
+func letter(state string) string {
+	switch state {
+	case "succeeded", "done", "pass":
+		return "S"
+	case "failed", "fail":
+		return "F"
+	case "running":
+		return "R"
+	case "waiting":
+		return "W"
+	case "skipped":
+		return "K"
+	case "cancelled":
+		return "C"
+	case "pending":
+		return "."
+	}
+	return "?"
 }
 
 // donePercent is how much of a job is written. It is 100 only when the last phase is over.

@@ -48,8 +48,9 @@ func TestPagesOfAnEmptyCluster(t *testing.T) {
 	h := site(t, &canned{answers: map[string]any{
 		"GET /v1/cluster": client.Cluster{}, "GET /v1/members": client.Members{}, "GET /v1/raft/peers": map[string]any{}, "GET /v1/jobs": client.Jobs{}, "GET /v1/scans": client.Scans{},
 		"GET /v1/scan-schedules": client.ScanSchedules{}, "GET /v1/datasets": client.Datasets{}, "GET /v1/flows": client.Flows{}, "GET /v1/audit": client.AuditRecords{},
+		"GET /v1/access/requests": client.Requests{},
 	}}, Found{}, nil)
-	for _, path := range []string{"/ui/", "/ui/datasets", "/ui/scans", "/ui/jobs", "/ui/flows", "/ui/cluster", "/ui/audit"} {
+	for _, path := range []string{"/ui/", "/ui/datasets", "/ui/scans", "/ui/jobs", "/ui/flows", "/ui/cluster", "/ui/audit", "/ui/quarantine", "/ui/search?q=x", "/ui/search"} {
 		if w := get(t, h, path); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `class="empty"`) {
 			t.Errorf("%s: got %d %s", path, w.Code, w.Body)
 		}
@@ -67,9 +68,9 @@ func TestWhatPagesSay(t *testing.T) {
 		"/ui/datasets/default/orders": {"30 records, 2.3 KiB", "data-map=\"/ui/scans/bs-scan/map.json\"", "g-51c9.3", "<li>headers</li>"},
 		"/ui/datasets/default/orders/plans/bs-plan": {"Plan: 10 records to write", `value="` + strings.Repeat("ab", 32), "Approve and run"},
 		"/ui/scans/bs-scan/findings/g-51c9.1":       {"why we say it is missing", `href="/ui/datasets/default/orders/plans/bs-plan"`, "backstitch gaps explain g-51c9.1 --scan bs-scan"},
-		"/ui/jobs/bs-abc":                           {"40 of 100 records", "60 of 100 records are left", "lag of billing", "node-a", "Pause at checkpoints"},
+		"/ui/jobs/bs-abc":                           {"43 of 100 records", "57 of 100 records are left", "lag of billing", "node-a", "Pause at checkpoints"},
 		"/ui/jobs/bs-old":                           {"r-1", "E4"},
-		"/ui/flows/fl-1":                            {"Approve yes", "Reject yes", "<svg width=\"600\""},
+		"/ui/flows/fl-1":                            {"Approve yes", "Reject yes", "<svg width=\"672\""},
 		"/ui/proofs/r-1":                            {"what consumers made of the records", "<li>headers</li>", "<td>node-a</td>"},
 		"/ui/cluster":                               {"node-a owns 3 slices", "Uncordon node-b", "Drain node-a"},
 		"/ui/audit":                                 {"pause-job", "cli:ann"},
@@ -301,22 +302,6 @@ func TestRings(t *testing.T) {
 				t.Errorf("%v: %+v", leases, a)
 			}
 		}
-	}
-}
-
-func TestWhatIsLeftAgainstTheDeadline(t *testing.T) {
-	j := client.Job{Records: 100, State: "running", Progress: client.Progress{Written: 25}, Deadline: &client.Deadline{DetectedAt: at, At: at.Add(100 * time.Minute), AlertAt: at.Add(75 * time.Minute)}}
-	b := burndown(j, at.Add(50*time.Minute))
-	if b.Now != 500 || b.Left != 250 || b.Due != 1000 || b.AlertAt != 750 || b.Remaining != 75 {
-		t.Errorf("got %+v", b)
-	}
-	late := burndown(j, at.Add(200*time.Minute))
-	if late.Now != 1000 || late.Due != 500 {
-		t.Errorf("late: got %+v", late)
-	}
-	j.Deadline = nil
-	if burndown(j, at) != nil {
-		t.Error("a job without a deadline has one")
 	}
 }
 

@@ -6,6 +6,23 @@ const gutter = 64, head = 22;
 const looks = {".": "present", "M": "missing", "+": "partly", "D": "duplicate", "C": "corrupt", "?": "unknown", " ": "nothing"};
 const words = {".": "present", "M": "missing", "+": "partly missing", "D": "duplicate", "C": "corrupt", "?": "not comparable", " ": "nothing in the reference"};
 
+// read is a time in the zone of the page, as the rest of the page has it.
+const clock = clockOf(document.documentElement.dataset.zone), utc = clock.resolvedOptions().timeZone === "UTC";
+
+function clockOf(zone) {
+  const form = {year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "longOffset"};
+  try {
+    return new Intl.DateTimeFormat("en", {...form, timeZone: zone});
+  } catch { // a zone that the browser does not know; each time says which one it is in
+    return new Intl.DateTimeFormat("en", {...form, timeZone: "UTC"});
+  }
+}
+
+function read(ms) {
+  const p = Object.fromEntries(clock.formatToParts(new Date(ms)).map((x) => [x.type, x.value]));
+  return {day: p.year + "-" + p.month + "-" + p.day, clock: p.hour + ":" + p.minute + ":" + p.second, zone: utc ? "UTC" : p.timeZoneName.replace("GMT", "UTC")};
+}
+
 class Heatmap {
   constructor(figure) {
     this.figure = figure;
@@ -105,11 +122,15 @@ class Heatmap {
 
   short(c) {
     if (!this.data.timed) return this.at(c).toLocaleString("en");
-    const t = new Date(this.at(c)).toISOString();
-    return this.data.width >= 86400000 ? t.slice(0, 10) : t.slice(5, 16).replace("T", " ");
+    const t = read(this.at(c));
+    return this.data.width >= 86400000 ? t.day : t.day.slice(5) + " " + t.clock.slice(0, 5);
   }
 
-  long(c) { return this.data.timed ? new Date(this.at(c)).toISOString().replace("T", " ").replace(".000Z", " UTC").replace("Z", " UTC") : this.at(c).toLocaleString("en"); }
+  long(c) {
+    if (!this.data.timed) return this.at(c).toLocaleString("en");
+    const t = read(this.at(c));
+    return t.day + " " + t.clock + " " + t.zone;
+  }
 
   cell(e) {
     if (!this.data) return null;

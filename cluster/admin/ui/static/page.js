@@ -1,4 +1,5 @@
-// What pages gain by a script: they follow what happens, commands can be copied, and a page finds another node when its own is gone.
+// What pages gain by a script: they follow what happens, commands can be copied, a slash leads to the search, and a page finds
+// another node when its own is gone.
 "use strict";
 
 const main = document.getElementById("main");
@@ -58,10 +59,6 @@ function same(have, want) {
   if (have.dataset.map !== undefined || want.dataset.map !== undefined) {
     return have.dataset.map === want.dataset.map && have.querySelector("canvas")?.getAttribute("aria-label") === want.querySelector("canvas")?.getAttribute("aria-label");
   }
-  if (have.classList.contains("rate") && want.classList.contains("rate")) {
-    Object.assign(have.dataset, want.dataset);
-    return true;
-  }
   return (have.dataset.html || have.outerHTML) === want.outerHTML;
 }
 
@@ -115,29 +112,19 @@ function copying() {
   }
 }
 
-// rates: how fast a job goes, from what the page has seen itself.
-const seen = [];
+// A slash leads to the search, as in many places. The key is taken when it goes down, and the field when it comes up, so that no slash is typed into it.
+let slash = false;
 
-function rates() {
-  const figure = document.querySelector(".rate");
-  if (!figure) return;
-  const done = Number(figure.dataset.done), at = performance.now();
-  if (seen.length && at - seen[seen.length - 1].at < 900) return;
-  seen.push({at, done});
-  if (seen.length > 600) seen.shift();
-  if (seen.length < 2) return;
-  const speed = seen.slice(1).map((s, i) => Math.max(0, (s.done - seen[i].done) * 1000 / (s.at - seen[i].at)));
-  const top = Math.max(1, ...speed);
-  figure.hidden = false;
-  figure.querySelector("output").textContent = Math.round(speed[speed.length - 1]).toLocaleString("en") + " now, " + Math.round(top).toLocaleString("en") + " at most";
-  figure.querySelector("polyline").setAttribute("points", speed.map((s, i) => (600 * i / Math.max(1, speed.length - 1)).toFixed(1) + "," + (76 - 72 * s / top).toFixed(1)).join(" "));
-}
+addEventListener("keydown", (e) => {
+  const at = document.activeElement;
+  slash = e.key === "/" && !e.ctrlKey && !e.metaKey && !e.altKey && !(at && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName));
+  if (slash) e.preventDefault();
+});
+addEventListener("keyup", (e) => {
+  if (slash && e.key === "/") document.getElementById("search").focus();
+  slash = false;
+});
 
-function dressed() {
-  copying();
-  rates();
-}
-
-main.addEventListener("refreshed", dressed);
-dressed();
+main.addEventListener("refreshed", copying);
+copying();
 follow();
