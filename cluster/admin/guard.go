@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -55,12 +56,13 @@ func register[I, O any](api router, op huma.Operation, handler func(context.Cont
 	if _, weighs := any(new(I)).(weighty); weighs != (verb.Two != "" && op.OperationID != "approve-step") {
 		panic("access.Verbs and the request of " + op.OperationID + " do not agree on whether it may want two people")
 	}
-	huma.Register(api.API, op, func(ctx context.Context, in *I) (*O, error) {
+	r := &route{api: api.API, op: op, make: func() any { return new(I) }, call: func(ctx context.Context, in any) (any, error) {
 		if err := api.s.permit(ctx, verb, in); err != nil {
 			return nil, err
 		}
-		return handler(ctx, in)
-	})
+		return handler(ctx, in.(*I))
+	}}
+	r.serve(reflect.TypeFor[I](), reflect.TypeFor[O]())
 }
 
 // caller is who makes a request.
