@@ -7,14 +7,15 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -funcalign=16
 
 # What no record goes through is compiled without inlining: it is a tenth smaller then. Whoever adds a dependency that is not hot adds it here; what
 # is not named is compiled as always.
-COLD     = backstitch/cmd/... backstitch/cluster/... backstitch/chaos/... backstitch/replay/spec backstitch/replay/report backstitch/replay/recovery/... \
+COLD     = backstitch/cmd/... backstitch/cluster/... backstitch/chaos/... backstitch/fsm/... backstitch/partition/... backstitch/replay/spec backstitch/replay/report backstitch/replay/recovery/... \
            backstitch/replay/schema/compat cel.dev/cel-go/parser/... cel.dev/cel-go/checker/... cel.dev/cel-go/common/stdlib github.com/antlr4-go/... \
            github.com/aws/... github.com/bufbuild/... github.com/cockroachdb/errors/... github.com/cockroachdb/redact/... github.com/danielgtaylor/... \
            github.com/DataDog/datadog-agent/... github.com/getsentry/... github.com/goccy/... github.com/gogo/... github.com/hashicorp/... github.com/jedib0t/... \
            github.com/johannesboyne/... github.com/miekg/... github.com/prometheus/... github.com/russross/... github.com/santhosh-tekuri/... github.com/spf13/... \
            github.com/tetratelabs/wazero/internal/engine/wazevo/... github.com/tetratelabs/wazero/internal/engine/interpreter \
            github.com/tetratelabs/wazero/internal/wasm/... github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kfake \
-           github.com/twmb/franz-go/pkg/sr golang.org/x/text/...
+           github.com/twmb/franz-go/pkg/sr golang.org/x/text/... google.golang.org/protobuf/internal/... \
+           google.golang.org/protobuf/reflect/... google.golang.org/protobuf/types/... google.golang.org/protobuf/encoding/prototext
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' $(COLD:%=-gcflags=%=-l)
 
 .DEFAULT_GOAL := help

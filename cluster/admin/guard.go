@@ -127,6 +127,8 @@ func (s *Server) gate(mux *http.ServeMux, verbs map[string]access.Verb) http.Han
 			deny(w, newProblem(http.StatusForbidden, client.CodeForbidden, "not allowed", "the route "+pattern+" has no row in the table of verbs", ""))
 			return
 		}
+		w, r, end := s.traced(w, r, pattern, verb)
+		defer end()
 		if verb.Scope == access.ScopeOpen || inside(r.Context()) {
 			mux.ServeHTTP(w, r)
 			return

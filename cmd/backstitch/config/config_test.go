@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"backstitch/replay/connect"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 )
@@ -70,6 +72,7 @@ func TestMistakesInTheFileAreNamed(t *testing.T) {
 		"worker: {memory: 256}\n":        {"no unit"},
 		"worker: {lanes: many}\n":        {"[1:17]"},
 		"connections: {p: {kafak: 1}}\n": {"did you mean kafka?"},
+		"tracing: {sampleRate: 1}\n":     {"did you mean sampleRatio?"},
 	}
 	for text, wants := range rows {
 		_, err := Load(write(t, text), flags(t))
@@ -112,6 +115,13 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"runbooks and login":  {func(a *Agent) { a.Runbooks.URL = "https://ana:hunter2@wiki" }, "runbooks.url"},
 		"a name of a program": {func(a *Agent) { a.Exec.Allow = map[string]Program{"Reload It": {Path: "/x"}} }, "exec.allow"},
 		"a program by chance": {func(a *Agent) { a.Exec.Allow = map[string]Program{"reload": {Path: "reload.sh"}} }, "exec.allow.reload.path"},
+		"traces nowhere":      {func(a *Agent) { a.Tracing.Endpoint = "collector:4318" }, "tracing.endpoint"},
+		"traces and a login":  {func(a *Agent) { a.Tracing.Endpoint = "https://ana:hunter2@c" }, "tracing.endpoint"},
+		"more than all":       {func(a *Agent) { a.Tracing.SampleRatio = 1.5 }, "tracing.sampleRatio"},
+		"literal header":      {traces("https://c", "Key", "hunter2"), "tracing.headers.Key"},
+		"no name of a header": {traces("https://c", "a b", "env:K"), "tracing.headers"},
+		"header in the open":  {traces("http://c", "Key", "env:K"), "tracing.headers"},
+		"header to nobody":    {traces("", "Key", "env:K"), "tracing"},
 		"no lanes":            {func(a *Agent) { a.Worker.Lanes = 0 }, "worker.lanes"},
 		"literal password": {func(a *Agent) {
 			a.Connections = map[string]Connection{"p": {Kafka: &Kafka{Brokers: []string{"b:1"}, SASL: &SASL{"plain", "env:U", "hunter2"}}}}
@@ -145,6 +155,13 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 	}
 }
 
+// traces sends spans with one header.
+func traces(endpoint, name string, ref connect.Secret) func(*Agent) {
+	return func(a *Agent) {
+		a.Tracing.Endpoint, a.Tracing.Headers = endpoint, map[string]connect.Secret{name: ref}
+	}
+}
+
 func TestEveryValueHasAFlag(t *testing.T) {
 	// Connections are left out on purpose; everything else that the file can say, a flag can say.
 	want := len(keys(typeOf(struct {
@@ -162,7 +179,11 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		Runbooks  Runbooks  `yaml:"runbooks"`
 		Worker    Worker    `yaml:"worker"`
 		Log       Log       `yaml:"log"`
-	}{}))) - 12 // the twelve groups themselves
+		Tracing   struct {
+			Endpoint string  `yaml:"endpoint"`
+			Ratio    float64 `yaml:"sampleRatio"`
+		} `yaml:"tracing"` // without headers and tls, which only a file can say
+	}{}))) - 13 // the thirteen groups themselves
 	got := 0
 	flags(t).VisitAll(func(*pflag.Flag) { got++ })
 	if got != want {
