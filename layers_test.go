@@ -155,6 +155,24 @@ func TestOnlyAFewPlacesLookAtTheClock(t *testing.T) {
 	}
 }
 
+// The templates of the standard library call methods by names that nobody knows before they run. A program that holds them keeps every
+// exported method of every type that it holds: it was a fifth larger.
+func TestNobodyKeepsEveryMethod(t *testing.T) {
+	for _, s := range sources(t, parser.ImportsOnly) {
+		for _, spec := range s.tree.Imports {
+			if s.test() || s.kit() {
+				continue
+			}
+			if path := spec.Path.Value; path == `"html/template"` || path == `"text/template"` {
+				t.Errorf("%s imports %s: take github.com/DataDog/datadog-agent/pkg/template/html, the same without calls of methods", s.file, path)
+			}
+			if spec.Path.Value == `"github.com/invopop/jsonschema"` {
+				t.Errorf("%s imports what makes schemas; the program holds them as files, and makes none: replay/spec/generate_test.go", s.file)
+			}
+		}
+	}
+}
+
 // endings are the places that may ask whether an error is io.EOF anywhere inside: they look at bytes of a file or of an answer, and
 // none of them reads records.
 var endings = []string{"replay/connect/", "replay/klog/broken.go", "replay/foreign/codec.go", "replay/foreign/damage.go", "replay/source/oso/",

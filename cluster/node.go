@@ -29,6 +29,7 @@ import (
 	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Deps are what a Node is given rather than makes. Logger and Clock are required.
@@ -64,6 +65,8 @@ type Deps struct {
 	// the process with ExitStatus(err) and does not return: nothing may be acknowledged after it. When nil, the node stops and
 	// Run returns the error.
 	Fatal func(error)
+	// Tracer makes spans of proposals; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Node is one member of the cluster. Make it with New, run it with Run; every other method may be called at any time from any

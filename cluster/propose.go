@@ -13,6 +13,7 @@ import (
 	"backstitch/storage/failpoint"
 
 	"github.com/hashicorp/raft"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // This file gets a command into the log from any node. What matters is to know, for every failure, whether the command may
@@ -33,7 +34,9 @@ const (
 // Propose applies cmd through Raft, from whichever node this is, and returns its result once it is applied here too. Errors:
 // ErrNoLeader (it did not happen), ErrOutcomeUnknown (it may; repeat it with the same env.RequestID), ErrNotReady, and those of
 // fsm.Encode. A command with a RequestID is repeated inside until ctx or ProposeTimeout ends.
-func (n *Node) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (fsm.Result, error) {
+func (n *Node) Propose(ctx context.Context, env fsm.Envelope, cmd fsm.Command) (result fsm.Result, err error) {
+	ctx, end := n.traced(ctx, "propose "+fsm.OpName(cmd.Op()))
+	defer func() { end(result, err) }()
 	data, err := fsm.Encode(env, cmd)
 	if err != nil {
 		return fsm.Result{}, err
@@ -182,7 +185,12 @@ func (n *Node) napOrStop(ctx context.Context, d time.Duration) error {
 
 // applyHere puts data into the log if this node leads. Errors: ErrNoLeader (nothing was done), ErrOutcomeUnknown, or what
 // latched the book. ctx bounds the wait only; Raft finishes by itself.
-func (n *Node) applyHere(ctx context.Context, data []byte) (fsm.Result, error) {
+func (n *Node) applyHere(ctx context.Context, data []byte) (result fsm.Result, err error) {
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		var end func(fsm.Result, error)
+		ctx, end = n.traced(ctx, "raft apply")
+		defer func() { end(result, err) }()
+	}
 	if n.raft.State() != raft.Leader {
 		return fsm.Result{}, n.notLeader()
 	}

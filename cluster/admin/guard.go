@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -56,12 +57,13 @@ func register[I, O any](api router, op huma.Operation, handler func(context.Cont
 	if _, weighs := any(new(I)).(weighty); weighs != (verb.Two != "" && op.OperationID != "approve-step") {
 		panic("access.Verbs and the request of " + op.OperationID + " do not agree on whether it may want two people")
 	}
-	huma.Register(api.API, op, func(ctx context.Context, in *I) (*O, error) {
+	r := &route{api: api.API, op: op, make: func() any { return new(I) }, call: func(ctx context.Context, in any) (any, error) {
 		if err := api.s.permit(ctx, verb, in); err != nil {
 			return nil, err
 		}
-		return handler(ctx, in)
-	})
+		return handler(ctx, in.(*I))
+	}}
+	r.serve(reflect.TypeFor[I](), reflect.TypeFor[O]())
 }
 
 // caller is who makes a request.
@@ -126,6 +128,8 @@ func (s *Server) gate(mux *http.ServeMux, verbs map[string]access.Verb) http.Han
 			deny(w, newProblem(http.StatusForbidden, client.CodeForbidden, "not allowed", "the route "+pattern+" has no row in the table of verbs", ""))
 			return
 		}
+		w, r, end := s.traced(w, r, pattern, verb)
+		defer end()
 		if verb.Scope == access.ScopeOpen || inside(r.Context()) {
 			mux.ServeHTTP(w, r)
 			return

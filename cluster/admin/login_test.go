@@ -118,7 +118,7 @@ func TestABadLoginGetsNowhere(t *testing.T) {
 	if w := d.ask("GET", "/v1/jobs", sign(nil), "", nil); w.Code != http.StatusOK {
 		t.Fatalf("the good one: %d %s", w.Code, w.Body)
 	}
-	before := d.node.index
+	before := d.node.Machine.Applied()
 	bad := map[string]string{
 		"another issuer": sign(logintest.Claims{"iss": "https://evil.example.com"}), "another client": sign(logintest.Claims{"aud": "wiki"}),
 		"over": sign(logintest.Claims{"exp": d.now.Add(-2 * login.Leeway).Unix()}), "unsigned": logintest.Unsigned("none", good, ""),
@@ -144,8 +144,8 @@ func TestABadLoginGetsNowhere(t *testing.T) {
 			}
 		}
 	}
-	if d.node.index != before {
-		t.Errorf("strangers wrote %d entries", d.node.index-before)
+	if d.node.Machine.Applied() != before {
+		t.Errorf("strangers wrote %d entries", d.node.Machine.Applied()-before)
 	}
 	d.now = d.now.Add(time.Hour)
 	if w := d.ask("GET", "/v1/jobs", sign(nil), "", nil); w.Code != http.StatusUnauthorized {

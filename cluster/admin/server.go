@@ -24,6 +24,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // maxSubmission bounds the body of a plan, in bytes: about a million slices.
@@ -45,6 +46,8 @@ type Config struct {
 	AccessRequired bool
 	// Logins knows people by an identity provider; nil knows nobody so.
 	Logins *login.Provider
+	// Tracer makes a span of each request that is not a probe; nil makes none.
+	Tracer trace.Tracer
 	// Recovery is the index that somebody wrote into this node's data directory to be let in again, 0 for none. nil is none.
 	Recovery func() (uint64, error)
 }

@@ -11,8 +11,8 @@ import (
 	"backstitch/partition"
 )
 
-// member is a node with the newer program, v2, or the older one.
-func voter(id string, role fsm.MemberRole, maxOp uint16) fsm.PutMember {
+// joined is a node with the newer program, v2, or the older one.
+func joined(id string, role fsm.MemberRole, maxOp uint16) fsm.PutMember {
 	return fsm.PutMember{Member: fsm.Member{ID: partition.NodeID(id), Name: "node-" + id, Instance: [16]byte{id[len(id)-1]}, Role: role, MaxOp: maxOp,
 		Version: map[bool]string{true: "v2", false: "v1"}[maxOp >= fsm.MaxOp], APIAddr: "10.0.0.1:7420"}}
 }
@@ -23,8 +23,8 @@ func TestARollingUpgrade(t *testing.T) {
 	older := fsm.VersionNeeds(before)
 	node := newFake(t)
 	for _, cmd := range []fsm.Command{
-		voter("n1", fsm.RoleVoter, older), voter("n2", fsm.RoleVoter, older), voter("n3", fsm.RoleWorker, older), fsm.RaiseVersion{Version: before},
-		voter("n2", fsm.RoleVoter, fsm.MaxOp),
+		joined("n1", fsm.RoleVoter, older), joined("n2", fsm.RoleVoter, older), joined("n3", fsm.RoleWorker, older), fsm.RaiseVersion{Version: before},
+		joined("n2", fsm.RoleVoter, fsm.MaxOp),
 	} {
 		node.do(t, cmd)
 	}
@@ -61,8 +61,8 @@ func TestARollingUpgrade(t *testing.T) {
 		t.Errorf("the switch before its level: got %+v, want %s", p, client.CodeNeedsVersion)
 	}
 
-	node.do(t, voter("n1", fsm.RoleVoter, fsm.MaxOp))
-	node.do(t, voter("n3", fsm.RoleWorker, fsm.MaxOp))
+	node.do(t, joined("n1", fsm.RoleVoter, fsm.MaxOp))
+	node.do(t, joined("n3", fsm.RoleWorker, fsm.MaxOp))
 	if ask(t, h, http.MethodGet, "/v1/cluster/upgrade", "", "", &u); u.State != client.UpgradeWaiting || len(u.Behind) != 0 {
 		t.Errorf("all are upgraded: got %+v", u)
 	}
@@ -86,7 +86,7 @@ func TestARollingUpgrade(t *testing.T) {
 // TestAnOlderNodeSaysWhomToAsk: it does not know the newest level, so it neither calls the upgrade done nor finishes it.
 func TestAnOlderNodeSaysWhomToAsk(t *testing.T) {
 	node := upgraded(t)
-	node.do(t, voter("n2", fsm.RoleVoter, fsm.MaxOp+1))
+	node.do(t, joined("n2", fsm.RoleVoter, fsm.MaxOp+1))
 	h := api(t, node)
 	var u client.Upgrade
 	if ask(t, h, http.MethodGet, "/v1/cluster/upgrade", "", "", &u); u.State != client.UpgradeRolling || !slices.Equal(u.Ahead, []string{"node-n2"}) {

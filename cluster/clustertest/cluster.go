@@ -17,6 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Ports are the same on every host.
@@ -36,7 +37,9 @@ type Cluster struct {
 	Receivers http.RoundTripper
 	// Planner, if set, makes the plans of recovery steps.
 	Planner conductor.Planner
-	expect  int
+	// Tracer, if set, makes spans of proposals.
+	Tracer trace.Tracer
+	expect int
 }
 
 // Member is one host with its disk, and the node on it while it runs.
@@ -162,7 +165,7 @@ func (m *Member) Start() *Member {
 	node, err := cluster.New(conf, cluster.Deps{
 		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelInfo})).With("host", m.Host),
 		Clock:  clock, FS: disk, DiskUsage: m.DiskUsage, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
-		Receivers: m.c.Receivers, Planner: m.c.Planner,
+		Receivers: m.c.Receivers, Planner: m.c.Planner, Tracer: m.c.Tracer,
 	})
 	if err != nil {
 		_ = transport.Shutdown()

@@ -27,6 +27,7 @@ import (
 	"backstitch/cluster/inject"
 	"backstitch/cluster/program"
 	"backstitch/cmd/backstitch/config"
+	"backstitch/cmd/backstitch/tracing"
 	"backstitch/fsm"
 	"backstitch/replay/connect"
 	"backstitch/replay/open"
@@ -57,6 +58,8 @@ var agentClock = failpoint.Clock(time.Now)
 //     the door for probes, if there is one, likewise
 //  4. the worker: it needs leases, which need all of the above
 //  5. who tells the supervisor, if there is one
+//
+// Where there are traces, who sends them is there before all of these, and after all of them.
 //
 // Stop order:
 //  1. the supervisor is told that the node ends, which may take a while
@@ -90,7 +93,12 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	if programs != nil {
 		defer programs.Close()
 	}
+	traces, err := a.tracing(cfg, log, metrics)
+	if err != nil {
+		return err
+	}
 	node, err := cluster.New(nodeConfig(cfg), cluster.Deps{
+		Tracer: tracerOf(traces),
 		Logger: log, Clock: agentClock, Registerer: metrics, End: endOnPurpose, Env: a.lookup, Planner: planner,
 		Programs: programs, Rollbacker: back, Consumers: &flowConsumers{cfg: cfg.Connections, env: a.lookup},
 		// What the disk did not keep must not be acknowledged, so nothing else of the process may go on.
@@ -115,13 +123,17 @@ func (a *app) runAgent(ctx context.Context, cfg config.Agent, log *slog.Logger) 
 	serve.Report = func(view *fsm.View, id fsm.ProofID) ([]byte, error) {
 		return sealedReport(view, id, node.ClusterID(), node.ProofKey())
 	}
-	serve.Insight = insight{}
+	serve.Insight, serve.Tracer = insight{}, tracerOf(traces)
 	api, err = admin.New(serve, node)
 	if err != nil {
 		return err
 	}
-	work := &workPart{app: a, cfg: cfg, node: node, log: log, metrics: metrics}
+	work := &workPart{app: a, cfg: cfg, node: node, log: log, metrics: metrics, tracer: tracerOf(traces)}
 	parts := []part{{"node", node.Run}, {"API", api.Run}}
+	if traces != nil { // first and last, so that nothing ends after the last spans were sent
+		jobs := tracing.NewJobs(node, traces.Tracer(), agentClock)
+		parts = append([]part{{"traces", traces.Run}}, append(parts, part{"traces of jobs", jobs.Run})...)
+	}
 	if probes != nil {
 		parts = append(parts, part{"probes", func(ctx context.Context) error { return api.RunProbes(ctx, probes) }})
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"backstitch/cluster"
 	"backstitch/cmd/backstitch/config"
@@ -42,6 +43,7 @@ type workPart struct {
 	node    *cluster.Node
 	log     *slog.Logger
 	metrics prometheus.Registerer
+	tracer  trace.Tracer // nil makes no spans
 }
 
 // Open opens the ends of a job with this agent's connections. Transactional ids carry the cluster's id, which is known by the
@@ -98,7 +100,7 @@ func (w *workPart) run(ctx context.Context) error {
 	failpoint.Reach(failpoint.WorkerSwept)
 	work, err := worker.New(w.config(), worker.Deps{
 		Control: w.node, Opener: w, Verifier: verify.New(verify.Config{NewBag: match.Spill(sets), Spill: sets}), Spill: sets, Scanner: w.scanner(sets),
-		Now: agentClock, Log: w.log, Metrics: w.metrics,
+		Now: agentClock, Log: w.log, Metrics: w.metrics, Tracer: w.tracer, Cluster: w.node.ClusterID,
 	})
 	if err != nil {
 		return err

@@ -171,6 +171,9 @@ func (k Kafka) reachable() bool {
 	return false
 }
 
+// Config is what a client trusts and shows by t, for others than brokers and registries. code is that of its errors.
+func (t *TLS) Config(code string) (*tls.Config, error) { return t.config(code) }
+
 // config reads the files. code is that of its errors.
 func (t *TLS) config(code string) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}

@@ -13,6 +13,8 @@ import (
 	"backstitch/replay/source"
 	"backstitch/replay/throttle"
 	"backstitch/storage/spill"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config bounds a slice run. A commit happens when the first of the three limits is reached, and at the end of the slice.
@@ -78,4 +80,5 @@ type Ends struct {
 	Log    *slog.Logger // nil is silent
 	// Counters are added to as things happen; nil counts nothing that others see.
 	Counters *Counters
+	Tracer   trace.Tracer // nil makes no spans
 }

@@ -21,6 +21,7 @@ func (e *Engine) copy(ctx context.Context) error {
 		e.step = stepCommit
 		return nil
 	}
+	began := e.spans.now()
 	batch, wait, err := e.read(ctx)
 	var damaged *source.DamagedError
 	switch {
@@ -39,6 +40,7 @@ func (e *Engine) copy(ctx context.Context) error {
 		batch.Release()
 		return fmt.Errorf("read source: %w", err)
 	}
+	e.spans.read(began, batch)
 	next, taken, takenBytes := batch.Next, int64(len(batch.Records)), batch.Bytes
 	if err := e.sift(ctx, batch); err != nil {
 		batch.Release()
@@ -46,11 +48,13 @@ func (e *Engine) copy(ctx context.Context) error {
 	}
 	records, bytes := int64(len(batch.Records)), batch.Bytes
 	e.ends.Lane.GiveBack(taken-records, takenBytes-bytes)
+	began = e.spans.now()
 	if records == 0 {
 		batch.Release()
 	} else if err := e.writer.Write(ctx, batch); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	e.spans.produced(began)
 	e.next.Cursor = max(e.next.Cursor, next)
 	e.next.Records += records
 	e.next.Bytes += bytes

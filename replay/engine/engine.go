@@ -15,6 +15,8 @@ import (
 	"backstitch/replay/record"
 	"backstitch/replay/sink"
 	"backstitch/storage/failpoint"
+
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // The steps of one slice: open, then copy and commit in turn. The trap: after an error it is tempting to go on from what is
@@ -66,6 +68,7 @@ type Engine struct {
 	pace  pace
 	every time.Duration // between two commits
 	eof   bool
+	spans *spans // nil makes none
 
 	// For any goroutine.
 	checkpoint atomic.Pointer[fsm.Checkpoint]
@@ -92,7 +95,7 @@ func New(task Task, ends Ends, cfg Config) (*Engine, error) {
 	}
 	ends.Log = ends.Log.With("slice", task.Slice.ID.String(), "epoch", uint64(task.Epoch))
 	return &Engine{task: task, ends: ends, cfg: cfg, fields: ends.Source.Fields(), hasher: record.Hasher{Frames: ends.Frames},
-		pace: newPace(cfg.CommitBytes, cfg.FewCommits), every: cfg.CommitEvery}, nil
+		pace: newPace(cfg.CommitBytes, cfg.FewCommits), every: cfg.CommitEvery, spans: newSpans(ends.Tracer, ends.Now)}, nil
 }
 
 // Run steps until the slice is done (nil), drained (ErrDrained), or can not go on. It closes everything before it returns.
@@ -112,7 +115,9 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Step(ctx context.Context) (done bool, err error) {
 	switch e.step {
 	case stepOpen:
-		err = e.open(ctx)
+		opening, end := e.spans.start(ctx, "lease")
+		err = e.open(opening)
+		end(err)
 	case stepCopy:
 		err = e.copy(ctx)
 	case stepCommit:
@@ -213,7 +218,12 @@ func (e *Engine) commit(ctx context.Context) error {
 		return fmt.Errorf("%d of at most %d, the last at %d: %w", e.next.Quarantined, e.cfg.MaxQuarantine, lastPoison(e.next.Poison), ErrQuarantine)
 	}
 	failpoint.Reach(failpoint.EngineBeforeCommit)
-	if err := e.writer.Commit(ctx, e.next); err != nil {
+	e.spans.copied(ctx)
+	committing, end := e.spans.start(ctx, "checkpoint", attribute.Int64("backstitch.cursor", e.next.Cursor),
+		attribute.Int64("backstitch.records", e.pending.records), attribute.Int64("backstitch.bytes", e.pending.bytes))
+	err := e.writer.Commit(committing, e.next)
+	end(err)
+	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	failpoint.Reach(failpoint.EngineAfterCommit)

@@ -7,11 +7,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"strings"
 	"time"
 
 	"backstitch/replay/gap"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 )
 
 // The report as one page that needs nothing else. It is a pure function of the file, which it holds: whoever checks it makes it again

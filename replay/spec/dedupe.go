@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/invopop/jsonschema"
 )
 
 // Dedupe says when a record is an event that came before. Such a record is not written, and is expected to be absent.
@@ -20,9 +18,6 @@ type Dedupe struct {
 // KeyPart is one part of what makes an event: key, header.NAME, value.PATH or debezium. In a path names are joined by dots; in a name a dot is
 // written \. and a backslash \\.
 type KeyPart string
-
-// JSONSchema describes the text form.
-func (KeyPart) JSONSchema() *jsonschema.Schema { return text(keyPartPattern) }
 
 const keyPartPattern = `^(key|debezium|header\..+|value(\.([^.\\]|\\[.\\])+)+)$`
 

@@ -3,8 +3,6 @@ package spec
 import (
 	"fmt"
 	"strings"
-
-	"github.com/invopop/jsonschema"
 )
 
 // Values in AWS Glue's frame name the version of a schema by a UUID. Nobody asks AWS: what the versions say stands in the spec, so a plan of
@@ -32,9 +30,6 @@ type GlueVersion struct {
 type UUID string
 
 const uuidPattern = `^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`
-
-// JSONSchema describes the text form.
-func (UUID) JSONSchema() *jsonschema.Schema { return text(uuidPattern) }
 
 // Canonical is the UUID in small letters.
 func (u UUID) Canonical() string { return strings.ToLower(string(u)) }

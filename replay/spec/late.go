@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/invopop/jsonschema"
 )
 
 // Late says when a record is late: when its event time lies further behind the highest one before it than is allowed. Such a record is written
@@ -22,9 +20,6 @@ type Late struct {
 // EventTime is where a record says when its event was: timestamp, header.NAME or value.PATH. In a path names are joined by dots; in a name a dot
 // is written \. and a backslash \\.
 type EventTime string
-
-// JSONSchema describes the text form.
-func (EventTime) JSONSchema() *jsonschema.Schema { return text(eventTimePattern) }
 
 const eventTimePattern = `^(timestamp|header\..+|value(\.([^.\\]|\\[.\\])+)+)$`
 

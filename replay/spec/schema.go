@@ -3,12 +3,10 @@ package spec
 import (
 	"bytes"
 	_ "embed" // the schemas below
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 
-	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -94,52 +92,4 @@ func Schema(kind string) (name string, schema []byte, err error) {
 		return "", nil, err
 	}
 	return f.name, bytes.Clone(f.schema), nil
-}
-
-// generate makes the schema of one of the kinds from the types. comments is the directory of their source, for the descriptions.
-func generate(comments, name string) ([]byte, error) {
-	r := &jsonschema.Reflector{Anonymous: true, ExpandedStruct: true}
-	if err := r.AddGoComments("backstitch/replay/spec", comments); err != nil {
-		return nil, fmt.Errorf("read comments: %w", err)
-	}
-	var s *jsonschema.Schema
-	defaults := map[string]map[string]any{}
-	switch name {
-	case DatasetSchemaName:
-		s = r.Reflect(&Dataset{})
-		s.Title = "backstitch dataset"
-	case FlowSchemaName:
-		s = r.Reflect(&Flow{})
-		s.Title = "backstitch flow"
-		defaults["FlowRetry"] = map[string]any{"initial": string(DefaultFlowInitial), "max": string(DefaultFlowMax), "retryOn": defaultRetryOn}
-	default:
-		s = r.Reflect(&Recovery{})
-		s.Title = "backstitch recovery"
-		// The reflector drops the tags of fields whose type describes itself.
-		defaults["Write"] = map[string]any{"commitInterval": string(DefaultCommitInterval)}
-		defaults["Slices"] = map[string]any{"bytes": string(DefaultSliceBytes)}
-		defaults["Throttle"] = map[string]any{"floor": string(DefaultFloor)}
-		defaults["Spare"] = map[string]any{"maxLagIncrease": string(DefaultMaxLagIncrease)}
-		defaults["Wasm"] = map[string]any{"memory": string(DefaultWasmMemory), "time": string(DefaultWasmTime)}
-	}
-	for _, choice := range []string{"Source", "Target", "Step"} {
-		one := uint64(1)
-		if def, ok := s.Definitions[choice]; ok {
-			def.MinProperties, def.MaxProperties = &one, &one
-		}
-	}
-	for def, fields := range defaults {
-		for name, value := range fields {
-			field, ok := s.Definitions[def].Properties.Get(name)
-			if !ok {
-				return nil, fmt.Errorf("type %s has no field %s", def, name)
-			}
-			field.Default = value
-		}
-	}
-	out, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return append(out, '\n'), nil
 }

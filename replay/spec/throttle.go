@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/invopop/jsonschema"
 )
 
 // Throttle says for whom the job slows down. Limits that people set while it runs hold beside it, see backstitch throttle.
@@ -48,15 +46,6 @@ const (
 	throughPattern  = `^[0-9]+(B|KiB|MiB|GiB|TiB)(/s)?$`
 	recordsPattern  = `^[0-9]{1,15} records?$`
 )
-
-// JSONSchema describes the text form.
-func (ByteRate) JSONSchema() *jsonschema.Schema { return text(byteRatePattern) }
-
-// JSONSchema describes the text form.
-func (Records) JSONSchema() *jsonschema.Schema { return text(recordsPattern) }
-
-// JSONSchema describes the text form.
-func (Throughput) JSONSchema() *jsonschema.Schema { return text(throughPattern) }
 
 var byteRateForm, recordsForm = regexp.MustCompile(byteRatePattern), regexp.MustCompile(recordsPattern)
 

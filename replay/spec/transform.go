@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"backstitch/replay/expr"
-
-	"github.com/invopop/jsonschema"
 )
 
 // Transform says how each value of the reference is changed before anything else looks at it. What is missing, what is written and
@@ -122,17 +120,9 @@ func (v Value) MarshalJSON() ([]byte, error) { return json.RawMessage(v).Marshal
 // UnmarshalJSON keeps the text.
 func (v *Value) UnmarshalJSON(text []byte) error { return (*json.RawMessage)(v).UnmarshalJSON(text) }
 
-// JSONSchema takes everything.
-func (Value) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Description: "Any value of JSON."}
-}
-
 // Path names a member of an object, or of an object in it, by names that are joined by dots. In a name a dot is written \. and a
 // backslash \\.
 type Path string
-
-// JSONSchema describes the text form.
-func (Path) JSONSchema() *jsonschema.Schema { return text(pathPattern) }
 
 const (
 	versionPattern = `^[A-Za-z0-9][A-Za-z0-9._-]*$`

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/invopop/jsonschema"
 )
 
 // Values with a unit. Each is a string in the file, so that a bare number can not pass as one.
@@ -69,25 +67,6 @@ const (
 	tokenPattern  = `^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$`
 	bucketPattern = `^[a-z0-9][a-z0-9.-]*$`
 )
-
-// JSONSchema describes the text form.
-func (Duration) JSONSchema() *jsonschema.Schema { return text(durationPattern) }
-
-// JSONSchema describes the text form.
-func (Bytes) JSONSchema() *jsonschema.Schema { return text(bytesPattern) }
-
-// JSONSchema describes the text form.
-func (PerSecond) JSONSchema() *jsonschema.Schema { return text(perSecondPattern) }
-
-// JSONSchema describes the text form.
-func (Time) JSONSchema() *jsonschema.Schema { return text(timePattern) }
-
-// JSONSchema describes the text form.
-func (Partitions) JSONSchema() *jsonschema.Schema { return text(partitionsPattern) }
-
-func text(pattern string) *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: pattern}
-}
 
 var durationForm, bytesForm = regexp.MustCompile(durationPattern), regexp.MustCompile(bytesPattern)
 

@@ -11,7 +11,6 @@ import (
 	"backstitch/replay/expr"
 	"backstitch/replay/tree"
 
-	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -93,9 +92,6 @@ func (n *Number) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// JSONSchema takes any number.
-func (Number) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "number"} }
-
 // Percent is a share of the whole, such as 1% or 0.05%.
 type Percent string
 
@@ -107,12 +103,6 @@ const (
 	sharePattern   = `^([0-9]{1,3}(\.[0-9]{1,6})?%|[0-9]{1,15} records?)$`
 	rulePattern    = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
 )
-
-// JSONSchema describes the text form.
-func (Percent) JSONSchema() *jsonschema.Schema { return text(percentPattern) }
-
-// JSONSchema describes the text form.
-func (Share) JSONSchema() *jsonschema.Schema { return text(sharePattern) }
 
 // Of is the greatest number of records that is not more than p of n.
 func (p Percent) Of(n int64) int64 {

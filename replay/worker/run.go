@@ -21,6 +21,7 @@ type run struct {
 	attempts int // failures of this slice on this node so far
 	ctx      context.Context
 	stop     context.CancelCauseFunc
+	ended    func() // ends the span of the run, at the end of do
 	engine   atomic.Pointer[engine.Engine]
 	draining atomic.Bool
 	seen     seen // of a slice that only reads
@@ -34,6 +35,7 @@ type run struct {
 func newRun(ctx context.Context, w *Worker, work fsm.Work, attempts int) *run {
 	r := &run{w: w, work: work, attempts: attempts}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
+	r.ctx, r.ended = r.traced()
 	return r
 }
 
@@ -65,6 +67,7 @@ func (r *run) checkpoint() (fsm.Checkpoint, bool) {
 // do runs the slice and reports what came of it.
 func (r *run) do() {
 	log := r.w.deps.Log.With("job", string(r.work.Slice.ID.Job), "slice", r.work.Slice.ID.String(), "epoch", uint64(r.work.Epoch))
+	defer r.ended()
 	begun := r.w.deps.Now()
 	finish := fsm.FinishSlice{Slice: r.work.Slice.ID, Owner: r.w.cfg.Node, Epoch: r.work.Epoch}
 	tell := func(ctx context.Context) (fsm.Result, error) { return r.w.deps.Control.Finish(ctx, finish) }
@@ -141,6 +144,7 @@ func (r *run) slice(finish *fsm.FinishSlice) error {
 		engine.Ends{
 			Source: j.ends.Source, Sink: j.ends.Sink, Topic: j.ends.Recipe.Source.Topic, Rules: j.ends.Recipe.Source.Rules.Names(),
 			Frames: j.ends.Frames, Lane: lane, Spill: r.w.deps.Spill, Now: r.w.deps.Now, Log: r.w.deps.Log, Counters: &j.counters,
+			Tracer: r.w.deps.Tracer,
 		}, cfg)
 	if err != nil {
 		return err

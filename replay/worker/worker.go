@@ -15,6 +15,7 @@ import (
 	"backstitch/storage/spill"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config bounds what a worker does at a time.
@@ -99,6 +100,8 @@ type Deps struct {
 	Now      func() time.Time
 	Log      *slog.Logger          // nil is silent
 	Metrics  prometheus.Registerer // nil registers nothing
+	Tracer   trace.Tracer          // nil makes no spans
+	Cluster  func() string         // id of the cluster, for traces of jobs; needed beside Tracer
 }
 
 // Worker runs slices.
@@ -118,6 +121,9 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	}
 	if deps.Control == nil || deps.Opener == nil || deps.Verifier == nil || deps.Now == nil {
 		return nil, errors.New("worker: control, opener, verifier and clock are all needed")
+	}
+	if deps.Tracer != nil && deps.Cluster == nil {
+		return nil, errors.New("worker: traces of jobs need the cluster's id")
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

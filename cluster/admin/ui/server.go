@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -13,6 +12,8 @@ import (
 
 	"backstitch/cluster/admin/ui/incident"
 	"backstitch/cluster/client"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 )
 
 //go:embed templates/*.html static

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +9,8 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/partition/calendar"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/html"
 )
 
 // How a visitor wants pages to look and times to read. Both are cookies that say nothing about the visitor, so that the address of a page stays what

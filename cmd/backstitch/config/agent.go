@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"backstitch/replay/connect"
+
 	"github.com/spf13/pflag"
 
 	"backstitch/cluster/vitals"
@@ -27,6 +29,7 @@ type Agent struct {
 	Disk        Disk                  `yaml:"disk" json:"disk"`
 	Log         Log                   `yaml:"log" json:"log"`
 	Exec        Exec                  `yaml:"exec" json:"exec"`
+	Tracing     Tracing               `yaml:"tracing" json:"tracing"`
 	Connections map[string]Connection `yaml:"connections" json:"connections,omitempty"`
 }
 
@@ -116,6 +119,14 @@ type Log struct {
 	Format string `yaml:"format" json:"format"` // text or json
 }
 
+// Tracing is about where spans are sent. Headers and TLS only a file can say.
+type Tracing struct {
+	Endpoint    string                    `yaml:"endpoint" json:"endpoint"` // of a collector, "" for no traces
+	SampleRatio float64                   `yaml:"sampleRatio" json:"sampleRatio"`
+	Headers     map[string]connect.Secret `yaml:"headers" json:"headers,omitempty"` // references, by the name of the header
+	TLS         *ServerTLS                `yaml:"tls" json:"tls,omitempty"`
+}
+
 // Exec is about programs that steps of flows may run on this node. Only a file can say it.
 type Exec struct {
 	Allow map[string]Program `yaml:"allow" json:"allow,omitempty"` // by the name that steps use; none by default
@@ -139,6 +150,7 @@ func Default() Agent {
 		Worker:      Worker{Lanes: 4, Memory: 64 << 20},
 		Disk:        Disk{Soft: marks.Soft, Hard: marks.Hard, Enough: Bytes(marks.Enough)},
 		Log:         Log{Level: "info", Format: "text"},
+		Tracing:     Tracing{SampleRatio: 1},
 	}
 }
 
@@ -173,6 +185,8 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.IntVar(&a.Disk.Hard, "disk-hard", a.Disk.Hard, "`percent` of the disk from which on it gives its work to others; 100 is never")
 	f.Var(&a.Disk.Enough, "disk-enough", "free `size` that is enough for new work whatever the percentage, and a fifth of it for what is under way")
 	f.StringVar(&a.Log.Level, "log-level", a.Log.Level, "least `level` that is logged: debug, info, warn or error")
+	f.StringVar(&a.Tracing.Endpoint, "tracing-endpoint", a.Tracing.Endpoint, "`URL` of a collector that takes traces as OTLP over HTTP; without it there are none")
+	f.Float64Var(&a.Tracing.SampleRatio, "tracing-sample-ratio", a.Tracing.SampleRatio, "`part` of the traces that is kept, 0 to 1")
 	f.StringVar(&a.Log.Format, "log-format", a.Log.Format, "`format` of log lines: text or json")
 }
 

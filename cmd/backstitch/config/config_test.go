@@ -10,6 +10,8 @@ import (
 
 	"backstitch/fsm"
 
+	"backstitch/replay/connect"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 )
@@ -75,6 +77,7 @@ func TestMistakesInTheFileAreNamed(t *testing.T) {
 		"disk: {sofd: 80}\n":             {"did you mean soft?"},
 		"disk: {enough: 10}\n":           {"no unit"},
 		"connections: {p: {kafak: 1}}\n": {"did you mean kafka?"},
+		"tracing: {sampleRate: 1}\n":     {"did you mean sampleRatio?"},
 	}
 	for text, wants := range rows {
 		_, err := Load(write(t, text), flags(t))
@@ -178,6 +181,13 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"a role unheard of":      {oidc(func(o *OIDC) { o.Roles = []GroupRole{{"a", "boss", "*"}} }), "access.oidc.roles[0].role"},
 		"a role nowhere":         {oidc(func(o *OIDC) { o.Roles = []GroupRole{{"a", "viewer", ""}} }), "access.oidc.roles[0].namespace"},
 		"a role twice":           {oidc(func(o *OIDC) { o.Roles = []GroupRole{{"a", "viewer", "*"}, {"a", "viewer", "*"}} }), "access.oidc.roles[1]"},
+		"traces nowhere":         {func(a *Agent) { a.Tracing.Endpoint = "collector:4318" }, "tracing.endpoint"},
+		"traces and a login":     {func(a *Agent) { a.Tracing.Endpoint = "https://ana:hunter2@c" }, "tracing.endpoint"},
+		"more than all":          {func(a *Agent) { a.Tracing.SampleRatio = 1.5 }, "tracing.sampleRatio"},
+		"literal header":         {traces("https://c", "Key", "hunter2"), "tracing.headers.Key"},
+		"no name of a header":    {traces("https://c", "a b", "env:K"), "tracing.headers"},
+		"header in the open":     {traces("http://c", "Key", "env:K"), "tracing.headers"},
+		"header to nobody":       {traces("", "Key", "env:K"), "tracing"},
 		"no lanes":               {func(a *Agent) { a.Worker.Lanes = 0 }, "worker.lanes"},
 		"literal password": {func(a *Agent) {
 			a.Connections = map[string]Connection{"p": {Kafka: &Kafka{Brokers: []string{"b:1"}, SASL: &SASL{"plain", "env:U", "hunter2"}}}}
@@ -211,6 +221,13 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 	}
 }
 
+// traces sends spans with one header.
+func traces(endpoint, name string, ref connect.Secret) func(*Agent) {
+	return func(a *Agent) {
+		a.Tracing.Endpoint, a.Tracing.Headers = endpoint, map[string]connect.Secret{name: ref}
+	}
+}
+
 func TestEveryValueHasAFlag(t *testing.T) {
 	// Connections and the identity provider are left out on purpose; everything else that the file can say, a flag can say.
 	want := len(keys(typeOf(struct {
@@ -229,7 +246,11 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		Worker    Worker    `yaml:"worker"`
 		Disk      Disk      `yaml:"disk"`
 		Log       Log       `yaml:"log"`
-	}{}))) - 13 // the thirteen groups themselves
+		Tracing   struct {
+			Endpoint string  `yaml:"endpoint"`
+			Ratio    float64 `yaml:"sampleRatio"`
+		} `yaml:"tracing"` // without headers and tls, which only a file can say
+	}{}))) - 14 // the fourteen groups themselves
 	want -= len(keys(typeOf(struct {
 		OIDC OIDC `yaml:"oidc"`
 	}{})))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"fmt"
 
 	"backstitch/replay/connect"
@@ -83,6 +84,14 @@ func (t *ServerTLS) check(path string) []Problem {
 		return nil
 	}
 	return []Problem{{path, "has only one of cert and key", "give both or none"}}
+}
+
+// Config reads the files of t, which may be nil.
+func (t *ServerTLS) Config() (*tls.Config, error) {
+	if t == nil {
+		return nil, nil
+	}
+	return t.connect().Config(connect.CodeSecret)
 }
 
 // Connect makes what replay/connect wants.

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"backstitch/cluster/program"
+	"backstitch/cmd/backstitch/tracing"
 	"backstitch/fsm/runbook"
 )
 
@@ -64,6 +66,8 @@ func (a Agent) Validate() error {
 		}
 	}
 
+	out = append(out, a.Tracing.check()...)
+
 	for _, name := range slices.Sorted(maps.Keys(a.Exec.Allow)) {
 		entry := a.Exec.Allow[name]
 		if err := program.CheckName(name); err != nil {
@@ -91,6 +95,34 @@ func (a Agent) Validate() error {
 		return out
 	}
 	return nil
+}
+
+// header is a name of HTTP.
+var header = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]+$`)
+
+func (t Tracing) check() []Problem {
+	var out []Problem
+	if t.Endpoint != "" {
+		if err := tracing.CheckEndpoint(t.Endpoint); err != nil {
+			out = append(out, Problem{"tracing.endpoint", err.Error(), "tracing.endpoint: https://HOST:4318"}) // not repeated: it may hold a login
+		}
+	} else if len(t.Headers) > 0 || t.TLS != nil {
+		out = append(out, Problem{"tracing", "has headers or tls, and no endpoint that they are for", "tracing.endpoint: https://HOST:4318"})
+	}
+	if !(t.SampleRatio >= 0 && t.SampleRatio <= 1) {
+		out = append(out, Problem{"tracing.sampleRatio", fmt.Sprintf("%v is not between 0 and 1", t.SampleRatio), "tracing.sampleRatio: 0.1"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Headers)) {
+		path := "tracing.headers." + name
+		if !header.MatchString(name) {
+			out = append(out, Problem{"tracing.headers", fmt.Sprintf("%q is not the name of a header", name), "tracing.headers: {Authorization: \"file:/run/secrets/collector\"}"})
+		}
+		out = append(out, reference(path, t.Headers[name], true)...)
+	}
+	if len(t.Headers) > 0 && tracing.Plain(t.Endpoint) {
+		out = append(out, Problem{"tracing.headers", "would be sent where anybody on the way can read them", "tracing.endpoint: https://HOST:4318"})
+	}
+	return append(out, t.TLS.check("tracing.tls")...)
 }
 
 // CheckConnections finds what is wrong with the connections alone; its error is Problems.
