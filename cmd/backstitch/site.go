@@ -122,7 +122,7 @@ func newSite(dir string, ports sitePorts) (*site, error) {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
 	s := &site{exe: exe, dir: dir, ports: ports}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	proofKey := filepath.Join(dir, access.ProofFile)
@@ -151,12 +151,12 @@ cluster:
   retryJoin: [%s]
 proof: {keyFile: %q}
 %s`, n.name, filepath.Join(dir, n.name), p, p+1, p+2, len(ports.nodes), strings.Join(join, ", "), proofKey, s.connections())
-		if err := os.WriteFile(n.config, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
 		s.nodes = append(s.nodes, n)
 	}
-	return s, os.WriteFile(s.connectionsFile(), []byte(s.connections()), 0o644)
+	return s, os.WriteFile(s.connectionsFile(), []byte(s.connections()), 0o600)
 }
 
 // connections names the sandbox's Kafka and S3, for agents and for commands.

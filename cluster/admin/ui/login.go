@@ -28,7 +28,7 @@ func tokenOf(r *http.Request) string {
 }
 
 func (v *visit) setToken(text string, age int) {
-	http.SetCookie(v.w, &http.Cookie{Name: tokenCookie, Value: text, Path: Prefix, MaxAge: age, SameSite: http.SameSiteStrictMode, Secure: v.r.TLS != nil, HttpOnly: true})
+	http.SetCookie(v.w, &http.Cookie{Name: tokenCookie, Value: text, Path: Prefix, MaxAge: age, SameSite: http.SameSiteStrictMode, Secure: v.r.TLS != nil, HttpOnly: true}) // #nosec G124 -- it is Secure with TLS, and without it not every browser would keep it
 }
 
 // login asks for a token. It is shown to whoever is not known.
@@ -58,7 +58,7 @@ func (v *visit) signIn() error {
 	}
 	r := v.r.Clone(v.r.Context())
 	r.Header.Del("Cookie")
-	r.AddCookie(&http.Cookie{Name: tokenCookie, Value: text})
+	r.AddCookie(&http.Cookie{Name: tokenCookie, Value: text}) // #nosec G124 -- a cookie of a request that is handled here; nothing is set
 	c, err := v.ask(r)
 	if err != nil {
 		return err

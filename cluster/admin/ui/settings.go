@@ -36,6 +36,6 @@ func (v *visit) set() (string, error) {
 	if !slices.Contains(themes, said) {
 		return "", errNoPage
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: themeCookie, Value: said, Path: Prefix, MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteStrictMode, Secure: v.r.TLS != nil, HttpOnly: true})
+	http.SetCookie(v.w, &http.Cookie{Name: themeCookie, Value: said, Path: Prefix, MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteStrictMode, Secure: v.r.TLS != nil, HttpOnly: true}) // #nosec G124 -- which colours a page has is no secret
 	return "/ui/settings", nil
 }
