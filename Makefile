@@ -272,6 +272,10 @@ gosec: ## faults of security in the code; what is excused has its reason in the 
 	$(GO) test -C deploy/check/scanners ./...
 	$(GO) vet -vettool=$(CURDIR)/bin/gosec ./...
 
+.PHONY: vulns
+vulns: ## known holes in what the program is built of and can reach; fails, too, where the database of them can not be had
+	@deploy/check/vulns.sh
+
 .PHONY: layers
 layers: ## who may import whom, who may look at the clock, and the documents
 	$(GO) test -count=1 .
