@@ -272,7 +272,7 @@ fuzz: ## every fuzz target that there is, FUZZTIME each
 	done
 
 .PHONY: check
-check: check-fmt vet staticcheck layers tidy ## formatting, vet, staticcheck, import rule, documents, go.mod
+check: check-fmt vet staticcheck gosec layers tidy ## formatting, vet, staticcheck, gosec, import rule, documents, go.mod
 
 .PHONY: check-fmt
 check-fmt:
@@ -290,6 +290,17 @@ vet: ## go vet
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod
 	$(GO) tool staticcheck ./...
+
+# Pinned in deploy/check/scanners, a module of its own: what scanners need stays out of the program's go.sum.
+.PHONY: gosec
+gosec: ## faults of security in the code; what is excused has its reason in the line, or in deploy/check/scanners/gosec/rules.go
+	$(GO) build -C deploy/check/scanners -o $(CURDIR)/bin/gosec ./gosec
+	$(GO) test -C deploy/check/scanners ./...
+	$(GO) vet -vettool=$(CURDIR)/bin/gosec ./...
+
+.PHONY: vulns
+vulns: ## known holes in what the program is built of and can reach; fails, too, where the database of them can not be had
+	@deploy/check/vulns.sh
 
 .PHONY: layers
 layers: ## who may import whom, who may look at the clock, and the documents

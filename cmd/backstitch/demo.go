@@ -226,7 +226,7 @@ spec:
   slices:
     records: %d
 `, siteBucket, orders.Topic, max(1000, d.set.Records/100))
-	if err := os.WriteFile(d.specFile(), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(d.specFile(), []byte(text), 0o600); err != nil {
 		return err
 	}
 	began := time.Now()

@@ -243,7 +243,7 @@ func (r *rehearsing) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(r.specFile(), text, 0o644)
+	return os.WriteFile(r.specFile(), text, 0o600)
 }
 
 func (r *rehearsing) specFile() string { return filepath.Join(r.site.dir, "rehearsal.yaml") }

@@ -131,7 +131,7 @@ func newSite(dir string, ports sitePorts, registries sandbox.Registries) (*site,
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
 	s := &site{exe: exe, dir: dir, ports: ports, registries: registries}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	if registries != nil {
@@ -170,12 +170,12 @@ cluster:
 proof: {keyFile: %q}
 disk: {soft: 100, hard: 100} # this installation is thrown away, and its directory is on whatever disk there is
 %s`, n.name, filepath.Join(dir, n.name), p, p+1, p+2, len(ports.nodes), strings.Join(join, ", "), proofKey, s.connections())
-		if err := os.WriteFile(n.config, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
 		s.nodes = append(s.nodes, n)
 	}
-	return s, os.WriteFile(s.connectionsFile(), []byte(s.connections()), 0o644)
+	return s, os.WriteFile(s.connectionsFile(), []byte(s.connections()), 0o600)
 }
 
 // connections names the sandbox's Kafka, S3 and registries, for agents and for commands.

@@ -87,7 +87,7 @@ func (s *session) log(side int) gap.Log { return [2]gap.Log{s.a.Reference, s.a.T
 
 // begin finds out what of the ledger can be believed.
 func (s *session) begin(ctx context.Context) error {
-	if err := os.MkdirAll(s.path, 0o755); err != nil {
+	if err := os.MkdirAll(s.path, 0o750); err != nil {
 		return fmt.Errorf("make the ledger's directory: %w", err)
 	}
 	if lock, err := vfs.Default.Lock(filepath.Join(s.path, "LOCK")); err == nil {

@@ -36,7 +36,8 @@ func (s *Schema) GlueIndex() []byte { return s.glue }
 // Unglue is framed.Glued's.
 func (s *Schema) Unglue(payload []byte) (index []byte, n int, err error) {
 	place, n := binary.Uvarint(payload)
-	if n <= 0 || place >= uint64(len(s.places)) || n > 1 && payload[n-1] == 0 { // longer than it has to be, as no client writes it
+	// A place that is longer than it has to be is one that no client writes.
+	if n <= 0 || place >= uint64(len(s.places)) || n > 1 && payload[n-1] == 0 { // #nosec G602 -- Uvarint read n of these bytes
 		return nil, 0, errIndex
 	}
 	m := s.places[place]

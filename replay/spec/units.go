@@ -64,7 +64,7 @@ var unitHints = map[string]string{
 const (
 	namePattern   = `^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`
 	labelPattern  = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
-	tokenPattern  = `^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$`
+	tokenPattern  = `^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$` // #nosec G101 -- how a reference to a token is written
 	bucketPattern = `^[a-z0-9][a-z0-9.-]*$`
 )
 

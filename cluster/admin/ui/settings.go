@@ -106,5 +106,5 @@ func (v *visit) set() (string, error) {
 }
 
 func (v *visit) keep(name, value string) {
-	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: Prefix, MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteStrictMode, Secure: v.secure(), HttpOnly: true})
+	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: Prefix, MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteStrictMode, Secure: v.secure(), HttpOnly: true}) // #nosec G124 -- which colours and zone a page has is no secret
 }

@@ -55,7 +55,7 @@ func Open(path string) (*Bucket, error) {
 
 // Create opens the directory at path and makes it first if it is not there.
 func Create(path string) (*Bucket, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := os.MkdirAll(path, 0o755); err != nil { // #nosec G301 -- an archive that others read, too, under the umask
 		return nil, fmt.Errorf("create directory %s: %w", path, err)
 	}
 	return Open(path)
