@@ -6,15 +6,15 @@ VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION) -funcalign=16
 
 # What no record goes through is compiled without inlining: it is a tenth smaller then. Whoever adds a dependency that is not hot adds it here; what
-# is not named is compiled as always.
-COLD     = backstitch/cmd/... backstitch/cluster/... backstitch/chaos/... backstitch/fsm/... backstitch/partition/... backstitch/replay/spec backstitch/replay/report backstitch/replay/recovery/... \
+# is not named is compiled as always. kmsg has frames of requests and batches; records inside a batch are kgo's.
+COLD     = backstitch/cmd/... backstitch/cluster/... backstitch/chaos/... backstitch/fsm/... backstitch/partition/... backstitch/replay/spec backstitch/replay/synth backstitch/replay/report backstitch/replay/recovery/... \
            backstitch/replay/schema/compat cel.dev/cel-go/parser/... cel.dev/cel-go/checker/... cel.dev/cel-go/common/stdlib github.com/antlr4-go/... \
-           github.com/aws/... github.com/bufbuild/... github.com/cockroachdb/errors/... github.com/cockroachdb/redact/... github.com/danielgtaylor/... \
+           github.com/aws/... github.com/bufbuild/... github.com/coreos/... github.com/go-jose/... github.com/cockroachdb/errors/... github.com/cockroachdb/redact/... github.com/danielgtaylor/... \
            github.com/DataDog/datadog-agent/... github.com/getsentry/... github.com/goccy/... github.com/gogo/... github.com/hashicorp/... github.com/jedib0t/... \
            github.com/johannesboyne/... github.com/miekg/... github.com/prometheus/... github.com/russross/... github.com/santhosh-tekuri/... github.com/spf13/... \
            github.com/tetratelabs/wazero/internal/engine/wazevo/... github.com/tetratelabs/wazero/internal/engine/interpreter \
-           github.com/tetratelabs/wazero/internal/wasm/... github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kfake \
-           github.com/twmb/franz-go/pkg/sr golang.org/x/text/... google.golang.org/protobuf/internal/... \
+           github.com/tetratelabs/wazero/internal/wasm/... github.com/twmb/franz-go/pkg/kadm github.com/twmb/franz-go/pkg/kfake github.com/twmb/franz-go/pkg/kmsg \
+           github.com/twmb/franz-go/pkg/sr golang.org/x/oauth2/... golang.org/x/text/... google.golang.org/protobuf/internal/... \
            google.golang.org/protobuf/reflect/... google.golang.org/protobuf/types/... google.golang.org/protobuf/encoding/prototext
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' $(COLD:%=-gcflags=%=-l)
 
@@ -251,6 +251,10 @@ bench-page: ## how long a browser takes to paint the largest heatmap
 bench-failover: build ## how long work stands still when an owner or the leader is killed
 	$(GO) test -tags failover -count=1 -timeout 30m -v ./chaos/failover -judge=$(JUDGE)
 
+.PHONY: bench-reads
+bench-reads: ## how long each route that reads takes while 10,000 slices are active and checkpoints are renewed
+	$(GO) test -tags reads -count=1 -v -run TestReads ./cluster/admin -judge=$(JUDGE)
+
 .PHONY: bench-live
 bench-live: build kafka ## how much longer live producers and consumers wait beside a backfill that spares them, and beside one that does not
 	$(GO) test -tags live -count=1 -timeout 30m -v ./chaos/live -judge=$(JUDGE)
@@ -285,7 +289,7 @@ fmt: ## format every Go file
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...
-	$(GO) vet -tags real,memory,failover,live,process,chaos,failpoint,browser ./...
+	$(GO) vet -tags real,memory,failover,live,reads,process,chaos,failpoint,browser ./...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod

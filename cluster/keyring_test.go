@@ -74,15 +74,17 @@ func gossips(c *clustertest.Cluster, members ...*clustertest.Member) bool {
 	return true
 }
 
+// waitVersion waits until every node's book has the newest version and all members.
 func waitVersion(c *clustertest.Cluster) {
-	c.Eventually("the newest cluster version", func() bool {
+	c.Eventually("the newest cluster version, and all members", func() bool {
 		for _, m := range c.Members() {
 			v, err := m.Node.View()
 			if err != nil {
 				return false
 			}
-			version, err := v.Version()
-			if err = errors.Join(err, v.Close()); err != nil || version < fsm.LatestVersion {
+			version, errVersion := v.Version()
+			members, errMembers := v.Members()
+			if err = errors.Join(errVersion, errMembers, v.Close()); err != nil || version < fsm.LatestVersion || len(members) < len(c.Members()) {
 				return false
 			}
 		}

@@ -241,6 +241,23 @@ func (v *View) Assignment(node partition.NodeID) (Assignment, error) {
 	return a, nil
 }
 
+// Leases is how many slices a node holds. It reads none of them.
+func (v *View) Leases(node partition.NodeID) (n int, err error) {
+	if v.err != nil {
+		return 0, v.err
+	}
+	for e, err := range v.scan(key(kindOwned, ended(node)), nil) {
+		if err == nil {
+			err = unseal(e.key, e.value, nil)
+		}
+		if err != nil {
+			return 0, v.failed(err)
+		}
+		n++
+	}
+	return n, nil
+}
+
 // leasedJob is what slices of one job have in common.
 type leasedJob struct {
 	Job

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
 	"backstitch/cluster/client"
 	"backstitch/fsm"
 	"backstitch/partition"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // What a job looks like from outside. Progress is summed from the checkpoints of its fill slices at each read: the sum is
@@ -25,25 +28,34 @@ func (s *Server) listJobs(ctx context.Context, in *struct{ Blocking }) (*indexed
 		return nil, s.failed(err)
 	}
 	return reading(s, func(view *fsm.View) (client.Jobs, error) {
-		out := client.Jobs{Jobs: []client.Job{}}
+		var jobs []fsm.Job
 		for job, err := range view.Jobs() {
 			if err != nil {
-				return out, err
+				return client.Jobs{}, err
 			}
 			if !sees(ctx, job.Namespace) {
 				continue
 			}
 			if reads, err := readsOnly(view, job.ID); err != nil || reads {
 				if err != nil {
-					return out, err
+					return client.Jobs{}, err
 				}
 				continue // they are listed at /v1/scans, and with their dataset
 			}
-			shown, err := s.describeJob(view, job)
-			if err != nil {
-				return out, err
-			}
-			out.Jobs = append(out.Jobs, shown)
+			jobs = append(jobs, job)
+		}
+		out := client.Jobs{Jobs: make([]client.Job, len(jobs))}
+		// Each reads all of its slices, which is what takes time here.
+		var all errgroup.Group
+		all.SetLimit(runtime.GOMAXPROCS(0))
+		for i, job := range jobs {
+			all.Go(func() (err error) {
+				out.Jobs[i], err = s.describeJob(view, job)
+				return err
+			})
+		}
+		if err := all.Wait(); err != nil {
+			return client.Jobs{}, err
 		}
 		slices.SortFunc(out.Jobs, func(a, b client.Job) int { return cmp.Compare(b.CreateIndex, a.CreateIndex) })
 		return out, nil

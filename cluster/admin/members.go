@@ -76,13 +76,13 @@ func (s *Server) setState(ctx context.Context, in *memberAction, verb string, st
 }
 
 func describeMember(view *fsm.View, m fsm.Member) (client.Member, error) {
-	held, err := view.Assignment(m.ID)
+	leases, err := view.Leases(m.ID)
 	if err != nil {
 		return client.Member{}, fmt.Errorf("leases of %s: %w", m.Name, err)
 	}
 	return client.Member{
 		ID: string(m.ID), Name: m.Name, Role: m.Role.String(), State: m.State.String(), Zone: m.Zone, Weight: m.Weight,
-		Leases: len(held.Work), APIAddr: m.APIAddr, RPCAddr: m.RPCAddr, GossipAddr: m.GossipAddr, Version: m.Version,
+		Leases: leases, APIAddr: m.APIAddr, RPCAddr: m.RPCAddr, GossipAddr: m.GossipAddr, Version: m.Version,
 		MaxOp: m.MaxOp, Why: m.Why, ModifyIndex: m.ModifyIndex,
 	}, nil
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// Book is a book in memory. It is safe for concurrent use, and closed when its test ends.
+// Book is a book that lives as long as its test. It is safe for concurrent use.
 type Book struct {
 	Machine *fsm.Machine
 	t       testing.TB
@@ -30,7 +30,13 @@ type Book struct {
 // Empty is a book of no members, as before a cluster is founded.
 func Empty(t testing.TB) *Book {
 	t.Helper()
-	db, err := storage.Open("node", storage.Options{FS: vfs.NewMem(), Fatal: func(err error) { t.Error(err) }, CacheBytes: 1 << 20, MemTableBytes: 256 << 10})
+	return In(t, "node", storage.Options{FS: vfs.NewMem(), Fatal: func(err error) { t.Error(err) }, CacheBytes: 1 << 20, MemTableBytes: 256 << 10})
+}
+
+// In is an empty book in a directory, for what wants a disk.
+func In(t testing.TB, dir string, options storage.Options) *Book {
+	t.Helper()
+	db, err := storage.Open(dir, options)
 	if err != nil {
 		t.Fatal(err)
 	}
