@@ -137,7 +137,7 @@ func newSite(dir string, ports sitePorts, registries sandbox.Registries) (*site,
 	if registries != nil {
 		text, err := json.MarshalIndent(registries, "", "  ")
 		if err == nil {
-			err = os.WriteFile(s.registriesFile(), append(text, '\n'), 0o644)
+			err = os.WriteFile(s.registriesFile(), append(text, '\n'), 0o600)
 		}
 		if err != nil {
 			return nil, err

@@ -47,7 +47,7 @@ func (v *visit) keepSignIn(text string, age int) {
 	if v.secure() {
 		name = secureSignInCookie
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: name, Value: text, Path: "/", MaxAge: age, SameSite: http.SameSiteLaxMode, Secure: v.secure(), HttpOnly: true})
+	http.SetCookie(v.w, &http.Cookie{Name: name, Value: text, Path: "/", MaxAge: age, SameSite: http.SameSiteLaxMode, Secure: v.secure(), HttpOnly: true}) // #nosec G124 -- Lax, for it has to come back from the provider's page; Secure with TLS
 }
 
 // begun is the sign-in that the browser has begun.
