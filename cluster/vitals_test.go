@@ -93,6 +93,7 @@ func TestAFullDiskGivesItsWorkToOthers(t *testing.T) {
 		if _, err := first.Node.RestoreSnapshot(context.Background(), strings.NewReader("")); !refusedFor(err, cluster.CodeDiskHard) {
 			t.Errorf("restore through a node without room: got %v, want %s with what to do", err, cluster.CodeDiskHard)
 		}
+		<-time.After(5 * time.Second) // until next has asked, too, and not the leader alone
 		if s := next.Node.Status(context.Background()); s.Healthy || !strings.Contains(strings.Join(s.Reasons, ""), "node "+first.Name+" has a full disk: 96 % full") {
 			t.Errorf("at the hard mark: got healthy %t, %q, want false and why", s.Healthy, s.Reasons)
 		}
