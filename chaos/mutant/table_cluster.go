@@ -307,6 +307,18 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/admin/door", "TestWhatIsKeptOfAddressesIsBounded"),
 	},
 	{
+		Name: "refuse-at-once", File: "cluster/admin/door/door.go",
+		Old: "held := time.NewTimer(d.cfg.Hold)", New: "held := time.NewTimer(0)",
+		Why:    "who does not care for the answer takes a processor by asking again at once",
+		Caught: room("cluster/admin/door", "TestWhoIsRefusedIsHeld"),
+	},
+	{
+		Name: "nonsense-counts-once", File: "cluster/admin/door/door.go",
+		Old: "	if nonsense(out.status) {", New: "	if false && nonsense(out.status) {",
+		Why:    "who tries tokens may try as many as somebody who has one may ask",
+		Caught: room("cluster/admin/door", "TestNonsenseCountsForMore"),
+	},
+	{
 		Name: "forms-from-anywhere", File: "cluster/admin/ui/headers.go",
 		Old: "	next = http.NewCrossOriginProtection().Handler(next)\n", New: "",
 		Why:    "a page of another site cancels a job with the browser of a person who may",

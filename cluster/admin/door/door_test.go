@@ -2,6 +2,7 @@ package door
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +18,7 @@ import (
 // made puts a door in front of a handler, with bounds that a test can reach.
 func made(change func(*Config), next http.HandlerFunc) *Door {
 	cfg := Default()
-	cfg.PerSecond, cfg.Burst, cfg.AtOnce, cfg.Addresses, cfg.Clock = 10, 5, 3, 4, time.Now
+	cfg.PerSecond, cfg.Burst, cfg.AtOnce, cfg.Addresses, cfg.Hold, cfg.Clock = 10, 5, 3, 4, 0, time.Now
 	cfg.Refuse = func(w http.ResponseWriter, why string) {
 		w.WriteHeader(http.StatusTooManyRequests)
 		fmt.Fprint(w, why)
@@ -62,6 +63,86 @@ func TestAnAddressThatIsLoudWaits(t *testing.T) {
 		time.Sleep(100 * time.Millisecond) // virtual
 		if status, _ := ask(d, "192.0.2.1:1", "GET", "/v1/jobs"); status != http.StatusOK {
 			t.Errorf("a tenth of a second later: got %d", status)
+		}
+	})
+}
+
+// TestNonsenseCountsForMore than what is understood, also when that is refused.
+func TestNonsenseCountsForMore(t *testing.T) {
+	for status, want := range map[int]int{
+		http.StatusOK: 20, http.StatusForbidden: 20, http.StatusConflict: 20, http.StatusServiceUnavailable: 20,
+		http.StatusBadRequest: 4, http.StatusUnauthorized: 4, http.StatusNotFound: 4, http.StatusMethodNotAllowed: 4, http.StatusRequestEntityTooLarge: 4,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := made(func(c *Config) { c.Burst = 20 }, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+			answered := 0
+			for range 30 {
+				if got, _ := ask(d, "192.0.2.1:1", "GET", "/v1/jobs"); got == status {
+					answered++
+				}
+			}
+			if answered != want {
+				t.Errorf("%d of 30 requests were answered %d, want %d", answered, status, want)
+			}
+		})
+	}
+}
+
+// TestWhoIsRefusedIsHeld and whatever else comes over its connection: the answer comes late, and takes no room of those who are served meanwhile.
+func TestWhoIsRefusedIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		served := 0
+		d := made(func(c *Config) { c.Hold, c.Burst = time.Minute, 1 }, func(http.ResponseWriter, *http.Request) { served++ })
+		dial := piped(t, d)
+		conn := dial()
+		defer conn.Close()
+		began, answers := time.Now(), bufio.NewReader(conn)
+		for n, want := range []time.Duration{0, time.Minute} {
+			fmt.Fprint(conn, "GET /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n")
+			resp, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Fatal(err)
+			}
+			if got := time.Since(began); got != want {
+				t.Errorf("answer %d, %s, came after %s, want %s", n, resp.Status, got, want)
+			}
+			if n == 0 { // ten more connections of the same address are held, too
+				for range 10 {
+					held := dial()
+					defer held.Close()
+					fmt.Fprint(held, "GET /v1/jobs HTTP/1.1\r\nHost: x\r\n\r\n")
+				}
+				synctest.Wait()
+				if status, _ := ask(d, "192.0.2.2:1", "GET", "/v1/jobs"); status != http.StatusOK {
+					t.Errorf("somebody else, meanwhile: %d", status)
+				}
+			}
+		}
+		if served != 2 {
+			t.Errorf("%d were served, want 2", served)
+		}
+	})
+}
+
+// TestWhoGivesUpIsHeldNoLonger: its connection is the node's again.
+func TestWhoGivesUpIsHeldNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := made(func(c *Config) { c.Hold, c.Burst = time.Hour, 0 }, ok)
+		ctx, cancel := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			r := httptest.NewRequestWithContext(ctx, "GET", "/v1/jobs", nil)
+			d.ServeHTTP(httptest.NewRecorder(), r)
+		})
+		time.Sleep(time.Second) // virtual
+		began := time.Now()
+		cancel()
+		asking.Wait()
+		if d := time.Since(began); d != 0 {
+			t.Errorf("it was held for another %s", d)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 // connection to see whether its client goes away, and a deadline there would end a request that is being served.
 
 // moving makes a request and its answer end when they stall.
-func (d *Door) moving(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request) {
+func (d *Door) moving(w http.ResponseWriter, r *http.Request) (*answer, *http.Request) {
 	control := http.NewResponseController(w)
 	if r.Body != nil && r.Body != http.NoBody {
 		in := *r
@@ -18,7 +18,7 @@ func (d *Door) moving(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 		r = &in
 	}
 	_ = control.SetWriteDeadline(time.Time{}) // that of the request before, on this connection; a writer without deadlines has none to take away
-	return &answer{w, control, d}, r
+	return &answer{ResponseWriter: w, control: control, door: d}, r
 }
 
 // body is what a client sends.
@@ -47,6 +47,15 @@ type answer struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	door    *Door
+	status  int // the first, 0 before there is one
+}
+
+// WriteHeader is http.ResponseWriter's.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(p []byte) (int, error) {
