@@ -3,13 +3,12 @@
 // part of `make test`: its figures depend on the machine.
 //
 // A run is made of blocks in turn: nobody works (A), a job that spares the live ones (B), nobody, the same job with feedback off (C), and
-// so on. Each block of a job is held against the blocks of nobody beside it, so what the machine does to all of them is no part of the
-// ratio. Blocks of nobody are held against each other the same way: how far from 1 that is, is the noise.
+// so on (package blocks).
 //
 // A latency counts from the moment at which a record was to be sent, and not from when it could be: who is late because of the job would
 // otherwise send less, and look well. A record that has not arrived yet counts with as long as it has been under way.
 //
 // Not here: how a rate follows from what others suffer (replay/pace), whether the data are right afterwards (realtest), the processes (testbed).
 //
-// Reading order: load.go, ratio.go, live_test.go.
+// Reading order: load.go, live_test.go.
 package live

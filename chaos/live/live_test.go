@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"backstitch/chaos/blocks"
 	"backstitch/chaos/testbed"
 	"backstitch/chaos/traffic"
 	"backstitch/replay/feedback"
@@ -33,6 +34,12 @@ var (
 // Bar is how much longer the live ones may wait beside a job that spares them.
 const Bar = 1.3
 
+// The kinds of blocks beside blocks.Nobody.
+const (
+	Sparing blocks.Kind = 'B' // a job that spares the live ones
+	Blunt   blocks.Kind = 'C' // a job with feedback off
+)
+
 const (
 	partitions = 6
 	size       = 1000
@@ -52,7 +59,13 @@ func newBench(t *testing.T) *bench {
 	dir, began := t.ArtifactDir(), time.Now()
 	lap := func(what string) { t.Logf("%s after %s", what, time.Since(began).Round(time.Second/10)) }
 	b := &bench{T: t, dir: dir, broker: testbed.Kafka(t, dir)}
-	b.Fleet = testbed.StartFleet(t, dir, *agents, b.broker, "http://127.0.0.1:1") // there is no S3
+	// What agents write of their own goes to another disk than what brokers write.
+	seats, memory := make([]testbed.Seat, *agents), testbed.InMemory(t)
+	for n := range seats {
+		seats[n].Data = filepath.Join(memory, fmt.Sprint(n))
+	}
+	b.Fleet = testbed.NewFleet(t, testbed.Layout{Dir: dir, Seats: seats, Broker: b.broker, Endpoint: "http://127.0.0.1:1"}) // there is no S3
+	b.StartAll(t)
 	lap("servers")
 	history := b.topic("history")
 	history.Create(t)
@@ -113,13 +126,13 @@ func (b *bench) moving(job string) {
 
 // measured is one block.
 type measured struct {
-	kind Kind
+	kind blocks.Kind
 	Latencies
 	rate float64 // MiB/s of the job
 }
 
 // block measures one; stop ends the job, before what is still under way is waited for.
-func (b *bench) block(kind Kind, job string, stop func()) measured {
+func (b *bench) block(kind blocks.Kind, job string, stop func()) measured {
 	var before int64
 	if job != "" {
 		before = b.written(job)
@@ -152,7 +165,7 @@ func (b *bench) calm() measured {
 		to := time.Now().Add(-500 * time.Millisecond)
 		return b.load.Between(to.Add(-settle/2), to).Arrive < 500*time.Millisecond
 	})
-	return b.block(Nobody, "", func() {})
+	return b.block(blocks.Nobody, "", func() {})
 }
 
 func TestLiveTrafficBesideABackfill(t *testing.T) {
@@ -251,7 +264,7 @@ func report(t *testing.T, all []measured) {
 			rate[1] = append(rate[1], m.rate)
 		}
 	}
-	fmt.Printf("live job MiB/s: sparing %s, blunt %s\n", MiddleOf(rate[0]), MiddleOf(rate[1]))
+	fmt.Printf("live job MiB/s: sparing %s, blunt %s\n", blocks.MiddleOf(rate[0]), blocks.MiddleOf(rate[1]))
 	harm, told := 0.0, 0
 	for _, figure := range []struct {
 		name string
@@ -260,17 +273,18 @@ func report(t *testing.T, all []measured) {
 		{"produce p99", func(m measured) time.Duration { return m.Produce }},
 		{"end to end p99", func(m measured) time.Duration { return m.Arrive }},
 	} {
-		var blocks []Block
+		var figures []blocks.Block
 		var alone []float64
 		for _, m := range all {
 			ms := float64(figure.of(m).Microseconds()) / 1e3
-			blocks = append(blocks, Block{m.kind, ms})
-			if m.kind == Nobody {
+			figures = append(figures, blocks.Block{Kind: m.kind, Value: ms})
+			if m.kind == blocks.Nobody {
 				alone = append(alone, ms)
 			}
 		}
-		none, spared, blunt := MiddleOf(Ratios(blocks, Nobody)), MiddleOf(Ratios(blocks, Sparing)), MiddleOf(Ratios(blocks, Blunt))
-		fmt.Printf("live %-14s alone %s ms; alone/alone %s, sparing/alone %s, blunt/alone %s\n", figure.name, MiddleOf(alone), none, spared, blunt)
+		ratio := func(kind blocks.Kind) blocks.Middle { return blocks.MiddleOf(blocks.Ratios(figures, kind)) }
+		none, spared, blunt := ratio(blocks.Nobody), ratio(Sparing), ratio(Blunt)
+		fmt.Printf("live %-14s alone %s ms; alone/alone %s, sparing/alone %s, blunt/alone %s\n", figure.name, blocks.MiddleOf(alone), none, spared, blunt)
 		harm = math.Max(harm, blunt.Median)
 		switch {
 		case none.Low < 1/Bar || none.High > Bar:

@@ -1,39 +1,15 @@
-package live
+package blocks
 
 import (
 	"fmt"
 	"slices"
 )
 
-// Middle is a median with the half of the values that lies around it.
-type Middle struct {
-	Median, Low, High float64
-	Count             int
-}
-
-// MiddleOf sorts values and takes the quartiles by nearest rank.
-func MiddleOf(values []float64) Middle {
-	if len(values) == 0 {
-		return Middle{}
-	}
-	s := slices.Sorted(slices.Values(values))
-	n := len(s)
-	return Middle{Median: (s[(n-1)/2] + s[n/2]) / 2, Low: s[(n+3)/4-1], High: s[(3*n+3)/4-1], Count: n}
-}
-
-func (m Middle) String() string {
-	return fmt.Sprintf("%.2f [%.2f,%.2f] n=%d", m.Median, m.Low, m.High, m.Count)
-}
-
-// Kind is who works in a block beside the live ones.
+// Kind is what goes on in a block. A benchmark names its own beside Nobody.
 type Kind byte
 
-// The kinds.
-const (
-	Nobody  Kind = 'A'
-	Sparing Kind = 'B' // a job that spares the live ones
-	Blunt   Kind = 'C' // a job with feedback off
-)
+// Nobody is the kind of a block in which nothing goes on that is to be measured.
+const Nobody Kind = 'A'
 
 // Block is a stretch of time in which one thing was measured.
 type Block struct {
@@ -80,4 +56,24 @@ func next(blocks []Block) *Block {
 		}
 	}
 	return nil
+}
+
+// Middle is a median with the half of the values that lies around it.
+type Middle struct {
+	Median, Low, High float64
+	Count             int
+}
+
+// MiddleOf sorts values and takes the quartiles by nearest rank.
+func MiddleOf(values []float64) Middle {
+	if len(values) == 0 {
+		return Middle{}
+	}
+	s := slices.Sorted(slices.Values(values))
+	n := len(s)
+	return Middle{Median: (s[(n-1)/2] + s[n/2]) / 2, Low: s[(n+3)/4-1], High: s[(3*n+3)/4-1], Count: n}
+}
+
+func (m Middle) String() string {
+	return fmt.Sprintf("%.2f [%.2f,%.2f] n=%d", m.Median, m.Low, m.High, m.Count)
 }
