@@ -255,6 +255,10 @@ bench-failover: build ## how long work stands still when an owner or the leader 
 bench-reads: ## how long each route that reads takes while 10,000 slices are active and checkpoints are renewed
 	$(GO) test -tags reads -count=1 -v -run TestReads ./cluster/admin -judge=$(JUDGE)
 
+.PHONY: bench-flood
+bench-flood: build kafka ## how much of its rate a backfill loses to a thousand idle clients and 5,000 requests a second of garbage
+	$(GO) test -tags flood -count=1 -timeout 30m -v ./chaos/flood -judge=$(JUDGE)
+
 .PHONY: bench-live
 bench-live: build kafka ## how much longer live producers and consumers wait beside a backfill that spares them, and beside one that does not
 	$(GO) test -tags live -count=1 -timeout 30m -v ./chaos/live -judge=$(JUDGE)
@@ -289,7 +293,7 @@ fmt: ## format every Go file
 .PHONY: vet
 vet: ## go vet
 	$(GO) vet ./...
-	$(GO) vet -tags real,memory,failover,live,reads,process,chaos,failpoint,browser ./...
+	$(GO) vet -tags real,memory,failover,flood,live,reads,process,chaos,failpoint,browser ./...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, pinned in go.mod

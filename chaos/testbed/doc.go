@@ -8,5 +8,5 @@
 //
 // Not here: what to do to the processes (realtest, failover) and whether the outcome is right (check, traffic).
 //
-// Reading order: child.go, servers.go, sandbox.go, fleet.go, health.go, membership.go, command.go, topic.go, spec.go, site.go.
+// Reading order: child.go, memory.go, servers.go, sandbox.go, fleet.go, health.go, membership.go, command.go, topic.go, spec.go, site.go.
 package testbed

@@ -318,6 +318,12 @@ func (f *Fleet) Busiest(slices []client.SliceState, among []*Node) *Node {
 	return out
 }
 
+// RPC is where the node listens for its peers, host:port.
+func (n *Node) RPC() string { return n.rpc }
+
+// Gossip is where the node listens for gossip, host:port, over TCP and UDP.
+func (n *Node) Gossip() string { return n.gossip }
+
 // Client asks this node only, and answers from its book.
 func (n *Node) Client() *client.Client { return n.client }
 

@@ -33,17 +33,25 @@ func (tp Topic) client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	return client
 }
 
-// Create makes the topic. Nothing in it expires by age: records may be older than any default retention.
+// Create makes the topic. Nothing in it expires by age: records may be older than any default retention. Once it is dropped its files go at once,
+// and not after the minute which is the default.
 func (tp Topic) Create(t testing.TB) {
 	t.Helper()
-	forever := "-1"
-	resp, err := kadm.NewClient(tp.client(t)).CreateTopic(t.Context(), tp.Partitions, 1, map[string]*string{"retention.ms": &forever}, tp.Name)
+	forever, soon := "-1", "1000"
+	resp, err := kadm.NewClient(tp.client(t)).CreateTopic(t.Context(), tp.Partitions, 1, map[string]*string{"retention.ms": &forever, "file.delete.delay.ms": &soon}, tp.Name)
 	if err == nil {
 		err = resp.Err
 	}
 	if err != nil {
 		t.Fatalf("create %s: %v", tp.Name, err)
 	}
+}
+
+// Led reports whether each partition of the topic has a leader, which takes a moment after it was made.
+func (tp Topic) Led(t testing.TB) bool {
+	t.Helper()
+	ends, err := kadm.NewClient(tp.client(t)).ListEndOffsets(t.Context(), tp.Name)
+	return err == nil && ends.Error() == nil && len(ends[tp.Name]) == int(tp.Partitions)
 }
 
 // Drop deletes the topic and waits until the broker has forgotten it.

@@ -1,0 +1,290 @@
+//go:build flood && linux
+
+package flood
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"backstitch/chaos/blocks"
+	"backstitch/chaos/process"
+	"backstitch/chaos/testbed"
+	"backstitch/chaos/traffic"
+	"backstitch/cluster/admin/door"
+
+	"github.com/zeebo/xxh3"
+)
+
+var (
+	rounds  = flag.Int("rounds", 8, "blocks of each kind of flood")
+	length  = flag.Duration("block", 5*time.Second, "how long a block is measured")
+	records = flag.Int64("records", 3_000_000, "records of the archive")
+	agents  = flag.Int("agents", 3, "nodes")
+	perSec  = flag.Int("flood", 5000, "requests of garbage a second")
+	idlers  = flag.Int("idle", 1000, "clients that have asked once and say nothing more")
+	judged  = flag.Bool("judge", true, "fail when a figure is beyond its bar")
+)
+
+const (
+	// Slower is how much of its rate a job may lose, and Fatter how much more memory an agent may take.
+	Slower = 0.05
+	Fatter = 0.10
+
+	partitions = 6
+	size       = 1000
+	senders    = 256
+)
+
+// flooded is the kind of a block in which garbage is sent to the agents, and idle clients are connected to them. Beside blocks.Nobody the same garbage
+// is sent to a sink.
+const flooded blocks.Kind = 'F'
+
+var floods = []struct {
+	kind Kind
+	what string
+	addr func(*testbed.Node) string
+}{
+	{HTTP, "HTTP requests to the API", func(n *testbed.Node) string { return n.API }},
+	{Noise, "connections with noise to the nodes' door", (*testbed.Node).RPC},
+	{Datagram, "datagrams of noise to the gossip", (*testbed.Node).Gossip},
+}
+
+// bench is a broker, agents and an archive on one half of the cores; the test itself has the other one.
+type bench struct {
+	*testing.T
+	*testbed.Fleet
+	dir, broker string
+	kafka       *process.Process
+	from        net.IP
+}
+
+// TestAFloodBesideABackfill measures what 1,000 idle clients and 5,000 requests a second of garbage take from a backfill.
+func TestAFloodBesideABackfill(t *testing.T) {
+	b := newBench(t)
+	kinds := []blocks.Kind{blocks.Nobody}
+	for range *rounds {
+		kinds = append(kinds, flooded, blocks.Nobody)
+	}
+	for i, f := range floods {
+		could := b.could(f.kind)
+		t.Logf("%s: %.0f a second can be sent", f.what, could)
+		if *judged && could < 0.9*float64(*perSec) {
+			t.Errorf("%s: %.0f a second can be sent, want %d: this machine can make no flood", f.what, could, *perSec)
+		}
+		all := make([]measured, len(kinds))
+		for n, kind := range kinds {
+			job := fmt.Sprintf("job-%d-%d", i, n)
+			all[n] = b.block(kind, i, job)
+			t.Logf("%c of %s: %s", kind, f.what, all[n])
+		}
+		report(t, f.what, all)
+	}
+}
+
+func newBench(t *testing.T) *bench {
+	servers, senders, err := Halves()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{T: t, dir: t.ArtifactDir(), from: net.IPv4(127, 0, 0, 2)} // doors count by address, and 127.0.0.1 is whom the bench asks as
+	memory := testbed.InMemory(t)                                         // how fast a disk is today is no part of it
+	seats := make([]testbed.Seat, *agents)
+	for n := range seats {
+		seats[n].Data = filepath.Join(memory, fmt.Sprint(n))
+	}
+	port := testbed.FreePorts(t, 2)
+	b.broker = fmt.Sprintf("127.0.0.1:%d", port)
+	if err := Keep(&servers); err != nil {
+		t.Fatal(err)
+	}
+	b.kafka = testbed.Start(t, testbed.FormatKafka(t, memory, "127.0.0.1", port))
+	testbed.Listening(t, b.kafka, port)
+	b.Fleet = testbed.NewFleet(t, testbed.Layout{Dir: b.dir, Seats: seats, Broker: b.broker, Endpoint: "http://127.0.0.1:1"}) // there is no S3
+	b.StartAll(t)
+	if err := Keep(&senders); err != nil {
+		t.Fatal(err)
+	}
+	history := b.topic("history")
+	history.Create(t)
+	history.Produce(t, traffic.Noise(1, *records, partitions, size), func(int64, traffic.Event) bool { return true })
+	b.Must(t, "archive", history.Name, b.archive(), "--kafka", testbed.KafkaConnection, "-q")
+	history.Drop(t)
+	b.block(blocks.Nobody, 0, "warm") // what is only there once after a start is no part of it
+	return b
+}
+
+func (b *bench) archive() string { return filepath.Join(b.dir, "archive") }
+
+func (b *bench) topic(name string) testbed.Topic {
+	return testbed.Topic{Broker: b.broker, Name: name, Partitions: partitions}
+}
+
+// measured is one block.
+type measured struct {
+	kind   blocks.Kind
+	rate   float64 // MiB/s of the job
+	thrift float64 // MiB that the job wrote for each second of a processor that broker and agents had, whoever else had some, too
+	memory float64 // MiB that the agent has that has the most
+	asked  float64 // garbage that was sent, a second
+	count  Count
+}
+
+func (m measured) String() string {
+	return fmt.Sprintf("the job %.1f MiB/s, %.1f for a second of a processor; %.0f MiB; garbage: %.0f a second sent, %d of %d held off, %d failed, statuses %v",
+		m.rate, m.thrift, m.memory, m.asked, m.count.Held, m.count.Due, m.count.Failed, m.count.Status)
+}
+
+// block refills a topic, and measures in the middle of that.
+func (b *bench) block(kind blocks.Kind, which int, job string) measured {
+	b.topic(job).Create(b.T)
+	defer b.topic(job).Drop(b.T)
+	testbed.Eventually(b.T, 30*time.Second, job+" to have leaders", func() bool { return b.topic(job).Led(b.T) })
+	_, plan := b.Plan(b.T, b.dir, testbed.Spec{
+		Name: job, Source: testbed.InDir(b.archive(), "topic: history"), Target: testbed.InKafka(job), Throttle: "feedback: off",
+	})
+	began := time.Now()
+	stop := b.flood(kind, which, job)
+	b.Submit(b.T, plan)
+	testbed.Eventually(b.T, 30*time.Second, job+" to write", func() bool { return b.Job(b.T, job).Progress.Written > 0 })
+
+	from, before, worked := time.Now(), b.Job(b.T, job).Progress.Written, b.worked()
+	testbed.During(b.T, *length)
+	j := b.Job(b.T, job)
+	took := time.Since(from).Seconds()
+	if j.Terminal() {
+		b.Fatalf("job %s is %s: it ended in the middle of a block; give -records more", job, j.State)
+	}
+	written := float64(j.Progress.Written-before) * size / (1 << 20)
+	m := measured{kind: kind, rate: written / took, thrift: written / (b.worked() - worked).Seconds(), memory: b.memory()}
+	m.count = stop()
+	m.asked = float64(m.count.Answered+m.count.Failed) / time.Since(began).Seconds()
+	if _, err := b.Client.Cancel(b.Context(), job, "measured"); err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// could is how much garbage can be sent in a second to who does nothing with it.
+func (b *bench) could(kind Kind) float64 {
+	sink, err := Open(b.Context(), kind, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	began := time.Now()
+	flood := Start(b.Context(), Config{Doors: []Door{sink.Door}, PerSecond: *perSec, Senders: senders, From: b.from, Patience: patience, Seed: 1})
+	testbed.During(b.T, 2*time.Second)
+	count, took := flood.Stop(), time.Since(began)
+	if err := sink.Close(); err != nil {
+		b.Error(err)
+	}
+	return float64(count.Answered) / took.Seconds()
+}
+
+// flood begins a flood; stop ends it. What is random in it follows from the name of the job.
+func (b *bench) flood(kind blocks.Kind, which int, job string) (stop func() Count) {
+	f := floods[which]
+	cfg := Config{PerSecond: *perSec, Senders: senders, From: b.from, Patience: patience, Seed: xxh3.HashString(job)}
+	var close func() error
+	if kind == blocks.Nobody {
+		sink, err := Open(b.Context(), f.kind, door.Default().Hold)
+		if err != nil {
+			b.Fatal(err)
+		}
+		cfg.Doors, close = []Door{sink.Door}, sink.Close
+	} else {
+		var apis []string
+		for _, n := range b.Nodes {
+			apis, cfg.Doors = append(apis, n.API), append(cfg.Doors, Door{f.addr(n), f.kind})
+		}
+		idle, err := Connect(b.Context(), *idlers, b.from, apis...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		close = idle.Close
+	}
+	flood := Start(b.Context(), cfg)
+	return func() Count {
+		count := flood.Stop()
+		if err := close(); err != nil {
+			b.Error(err)
+		}
+		return count
+	}
+}
+
+// memory is the resident set of the agent that has the largest, in MiB.
+func (b *bench) memory() float64 {
+	var most int64
+	for _, n := range b.Nodes {
+		n, err := Resident(n.PID())
+		if err != nil {
+			b.Fatal(err)
+		}
+		most = max(most, n)
+	}
+	return float64(most) / (1 << 20)
+}
+
+// worked is how much of processors the servers have had.
+func (b *bench) worked() (all time.Duration) {
+	pids := []int{b.kafka.PID()}
+	for _, n := range b.Nodes {
+		pids = append(pids, n.PID())
+	}
+	for _, pid := range pids {
+		d, err := Worked(pid)
+		if err != nil {
+			b.Fatal(err)
+		}
+		all += d
+	}
+	return all
+}
+
+// figures are what is held against bars, of a block.
+var figures = []struct {
+	name string
+	of   func(measured) float64
+	ok   func(ratio float64) bool
+}{
+	{"rate of the job", func(m measured) float64 { return m.rate }, func(r float64) bool { return r >= 1-Slower }},
+	{"MiB for a second of a processor", func(m measured) float64 { return m.thrift }, func(r float64) bool { return r >= 1-Slower }},
+	{"memory", func(m measured) float64 { return m.memory }, func(r float64) bool { return r <= 1+Fatter }},
+}
+
+// report prints what the blocks of one flood come to, and holds it against the bars. A figure that differs by as much beside nobody says nothing.
+func report(t *testing.T, what string, all []measured) {
+	t.Helper()
+	ratios := func(of func(measured) float64, kind blocks.Kind) blocks.Middle {
+		var values []blocks.Block
+		for _, m := range all {
+			values = append(values, blocks.Block{Kind: m.kind, Value: of(m)})
+		}
+		return blocks.MiddleOf(blocks.Ratios(values, kind))
+	}
+	asked := map[blocks.Kind][]float64{}
+	for _, m := range all {
+		asked[m.kind] = append(asked[m.kind], m.asked)
+	}
+	fmt.Printf("flood of %s: %s a second were let be sent, to a sink %s\n", what, blocks.MiddleOf(asked[flooded]), blocks.MiddleOf(asked[blocks.Nobody]))
+	told := 0
+	for _, figure := range figures {
+		still, beside := ratios(figure.of, blocks.Nobody), ratios(figure.of, flooded)
+		fmt.Printf("  %s: %s of what it is beside nobody; nobody over nobody %s\n", figure.name, beside, still)
+		switch {
+		case !figure.ok(still.Low) || !figure.ok(still.High):
+			fmt.Println("  void: it differs by as much beside nobody")
+			continue
+		case *judged && !figure.ok(beside.Median):
+			t.Errorf("%s: %s is %s of what it is beside nobody", what, figure.name, beside)
+		}
+		told++
+	}
+	if *judged && told == 0 {
+		t.Errorf("%s: nothing was told: the machine was too busy, or -rounds too few", what)
+	}
+}
