@@ -13,5 +13,5 @@
 //
 // Not here: that what is garbage is refused (refusals, fuzz targets of the decoders), how a request is refused (cluster/admin/door).
 //
-// Reading order: garbage.go, sink.go, idle.go, cores.go, proc.go, flood_test.go.
+// Reading order: garbage.go, sink.go, idle.go, cores.go, flood_test.go.
 package flood

@@ -220,7 +220,7 @@ func (b *bench) flood(kind blocks.Kind, which int, job string) (stop func() Coun
 func (b *bench) memory() float64 {
 	var most int64
 	for _, n := range b.Nodes {
-		n, err := Resident(n.PID())
+		n, err := n.Resident()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -231,12 +231,12 @@ func (b *bench) memory() float64 {
 
 // worked is how much of processors the servers have had.
 func (b *bench) worked() (all time.Duration) {
-	pids := []int{b.kafka.PID()}
+	servers := []*process.Process{b.kafka}
 	for _, n := range b.Nodes {
-		pids = append(pids, n.PID())
+		servers = append(servers, n.Process)
 	}
-	for _, pid := range pids {
-		d, err := Worked(pid)
+	for _, p := range servers {
+		d, err := p.Worked()
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -4,7 +4,6 @@ package flood
 
 import (
 	"net"
-	"os"
 	"testing"
 	"time"
 
@@ -46,23 +45,5 @@ func TestWhoIsHeldOffCounts(t *testing.T) {
 	testbed.Eventually(t, time.Minute, "both senders to have given up, and what was due meanwhile to be counted", func() bool { return f.failed.Load() >= 2 && f.held.Load() > 100 })
 	if c := f.Stop(); c.Answered != 0 || c.Due != c.Held+c.Failed {
 		t.Errorf("%+v", c)
-	}
-}
-
-func TestWhatAProcessHasHad(t *testing.T) {
-	before, err := Worked(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	testbed.Eventually(t, time.Minute, "work to be counted", func() bool {
-		for range 10_000_000 {
-			n++
-		}
-		now, err := Worked(os.Getpid())
-		return err == nil && now > before
-	})
-	if bytes, err := Resident(os.Getpid()); err != nil || bytes < 1<<20 {
-		t.Errorf("%d bytes, %v", bytes, err)
 	}
 }

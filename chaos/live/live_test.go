@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"backstitch/chaos/blocks"
+	"backstitch/chaos/process"
 	"backstitch/chaos/testbed"
 	"backstitch/chaos/traffic"
 	"backstitch/replay/feedback"
@@ -52,13 +53,17 @@ type bench struct {
 	*testing.T
 	*testbed.Fleet
 	dir, broker string
+	kafka       *process.Process
 	load        *Load
 }
 
 func newBench(t *testing.T) *bench {
 	dir, began := t.ArtifactDir(), time.Now()
 	lap := func(what string) { t.Logf("%s after %s", what, time.Since(began).Round(time.Second/10)) }
-	b := &bench{T: t, dir: dir, broker: testbed.Kafka(t, dir)}
+	port := testbed.FreePorts(t, 2)
+	b := &bench{T: t, dir: dir, broker: fmt.Sprintf("127.0.0.1:%d", port)}
+	b.kafka = testbed.Start(t, testbed.FormatKafka(t, dir, "127.0.0.1", port))
+	testbed.Listening(t, b.kafka, port)
 	// What agents write of their own goes to another disk than what brokers write.
 	seats, memory := make([]testbed.Seat, *agents), testbed.InMemory(t)
 	for n := range seats {
@@ -131,18 +136,35 @@ type measured struct {
 	rate float64 // MiB/s of the job
 }
 
+// worked is how much of processors broker and agents have had.
+func (b *bench) worked() (broker, agents time.Duration) {
+	of := func(p *process.Process) time.Duration {
+		d, err := p.Worked()
+		if err != nil {
+			b.Fatal(err)
+		}
+		return d
+	}
+	for _, n := range b.Nodes {
+		agents += of(n.Process)
+	}
+	return of(b.kafka), agents
+}
+
 // block measures one; stop ends the job, before what is still under way is waited for.
 func (b *bench) block(kind blocks.Kind, job string, stop func()) measured {
 	var before int64
 	if job != "" {
 		before = b.written(job)
 	}
+	broker, agents := b.worked()
 	from, d := time.Now(), *length
 	if kind == Blunt {
 		d = *short
 	}
 	testbed.During(b.T, d)
 	to := time.Now()
+	brokerThen, agentsThen := b.worked()
 	m := measured{kind: kind}
 	if job != "" {
 		j := b.Job(b.T, job)
@@ -154,7 +176,9 @@ func (b *bench) block(kind blocks.Kind, job string, stop func()) measured {
 	stop()
 	testbed.During(b.T, drained)
 	m.Latencies = b.load.Between(from, to)
-	b.Logf("%c %4d live records: p99 produce %s, end to end %s; the job %.1f MiB/s", kind, m.Records, m.Produce.Round(100*time.Microsecond), m.Arrive.Round(100*time.Microsecond), m.rate)
+	b.Logf("%c %4d live records: p99 produce %s, end to end %s; the job %.1f MiB/s; of a processor, the broker had %.2f and agents %.2f",
+		kind, m.Records, m.Produce.Round(100*time.Microsecond), m.Arrive.Round(100*time.Microsecond), m.rate,
+		(brokerThen-broker).Seconds()/to.Sub(from).Seconds(), (agentsThen-agents).Seconds()/to.Sub(from).Seconds())
 	return m
 }
 

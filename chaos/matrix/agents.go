@@ -4,11 +4,8 @@ package matrix
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -82,7 +79,7 @@ func (a *agents) look() {
 		if !p.Running() {
 			continue
 		}
-		if n, err := highWater(p.PID()); err == nil { // it may end in this moment
+		if n, err := p.Peak(); err == nil { // it may end in this moment
 			a.peak[name] = max(a.peak[name], n)
 		}
 	}
@@ -98,19 +95,4 @@ func (a *agents) largest() (name string, bytes int64) {
 		}
 	}
 	return name, bytes
-}
-
-// highWater is the largest resident set that a process has had.
-func highWater(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
-			return kib << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("the kernel tells no high-water mark of process %d", pid)
 }

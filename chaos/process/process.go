@@ -5,6 +5,8 @@
 //   - What a child prints goes to a file, so that a failed run leaves its evidence behind.
 //
 // Not here: what to run (cmd, the tests) and when to hurt it (scenarios).
+//
+// Reading order: process.go, usage.go.
 package process
 
 import (

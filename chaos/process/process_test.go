@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,12 @@ func TestMain(m *testing.M) {
 		os.Exit(3)
 	case "wait":
 		select {}
+	case "work":
+		for held := make([]byte, 32<<20); ; {
+			for i := range held {
+				held[i]++
+			}
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -68,5 +75,41 @@ func TestWaitGivesUpWithTheContext(t *testing.T) {
 	cancel()
 	if _, err := p.Wait(ctx); err == nil {
 		t.Error("Wait with an ended context: got nil error")
+	}
+}
+
+// TestWhatAChildHasHad of processors and of memory is what it says of itself, a minute at most after it began.
+func TestWhatAChildHasHad(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux says so in /proc")
+	}
+	idle, busy := child(t, "wait", ""), child(t, "work", "")
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		worked, err := busy.Worked()
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := busy.Resident()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if worked >= 50*time.Millisecond && now >= 32<<20 {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("it has had %s of processors and has %d bytes", worked, now)
+		}
+	}
+	if peak, err := busy.Peak(); err != nil || peak < 32<<20 {
+		t.Errorf("a peak of %d bytes, %v", peak, err)
+	}
+	if less, err := idle.Resident(); err != nil || less >= 32<<20 {
+		t.Errorf("one that does nothing has %d bytes, %v", less, err)
 	}
 }

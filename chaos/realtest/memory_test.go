@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -62,7 +61,10 @@ func peak(t *testing.T, records int64) int64 {
 	if job := fleet.Job(t, jobName); job.Progress.Written != records {
 		t.Fatalf("job wrote %d records, want %d", job.Progress.Written, records)
 	}
-	bytes := peakRSS(t, fleet.Nodes[0].PID())
+	bytes, err := fleet.Nodes[0].Peak()
+	if err != nil {
+		t.Fatal(err)
+	}
 	fmt.Printf("memory records=%d peak_rss=%.1fMiB\n", records, float64(bytes)/(1<<20))
 	return bytes
 }
@@ -94,24 +96,4 @@ func writeLines(t *testing.T, root, topic string, records int64, partitions int6
 			}
 		}
 	}
-}
-
-// peakRSS is the most memory that a process ever had resident, in bytes.
-func peakRSS(t *testing.T, pid int) int64 {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kib << 10
-		}
-	}
-	t.Fatalf("process %d has no peak in\n%s", pid, text)
-	return 0
 }
