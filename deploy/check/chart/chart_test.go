@@ -41,7 +41,7 @@ func TestTheManifestsAreWhatTheChartGives(t *testing.T) {
 // sample are values with everything in them that can be said.
 func sample() map[string]any {
 	return map[string]any{
-		"replicas": 5, "environment": "staging", "updatePartition": 4, "antiAffinity": "soft", "priorityClassName": "high",
+		"replicas": 5, "environment": "staging", "discovery": "srv", "updatePartition": 4, "antiAffinity": "soft", "priorityClassName": "high",
 		"image":            map[string]any{"repository": "registry.internal/backstitch", "digest": "sha256:" + strings.Repeat("ab", 32)},
 		"imagePullSecrets": []any{map[string]any{"name": "pull"}},
 		"tls":              map[string]any{"secretName": "certs", "proofKey": false},
@@ -204,6 +204,15 @@ func TestPodsFindEachOtherBeforeTheyAreReady(t *testing.T) {
 	if !strings.Contains(o.config.Data["agent.yaml"], `["`+o.headless.Name+`.prod.svc:7422"]`) {
 		t.Errorf("nobody is met at %s:\n%s", o.headless.Name, o.config.Data["agent.yaml"])
 	}
+	// A port of a headless service that has a name has SRV records under it and its protocol.
+	found, named := must(t, "prod", map[string]any{"discovery": "srv"}), false
+	for _, p := range found.headless.Spec.Ports {
+		entry := `["dns+srv://_` + p.Name + `._tcp.` + found.headless.Name + `.prod.svc"]`
+		named = named || p.Port == 7422 && p.Protocol != corev1.ProtocolUDP && strings.Contains(found.config.Data["agent.yaml"], entry)
+	}
+	if !named {
+		t.Errorf("no port of gossip has the records that are asked for:\n%s", found.config.Data["agent.yaml"])
+	}
 	if o.client.Spec.PublishNotReadyAddresses || o.client.Name != "backstitch" {
 		t.Errorf("people are sent to pods that are not ready: %+v", o.client.Spec)
 	}
@@ -277,6 +286,7 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"seven voters":                      {"replicas": 7},
 		"unknown key":                       {"replica": 3},
 		"unknown environment":               {"environment": "prod"},
+		"found by what there is not":        {"discovery": "consul"},
 		"moving tag":                        nested("image", "tag", "latest"),
 		"half a digest":                     nested("image", "digest", "sha256:abcd"),
 		"no Secret":                         nested("tls", "secretName", ""),
