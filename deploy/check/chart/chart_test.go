@@ -46,6 +46,7 @@ func sample() map[string]any {
 		"imagePullSecrets": []any{map[string]any{"name": "pull"}},
 		"tls":              map[string]any{"secretName": "certs", "proofKey": false},
 		"worker":           map[string]any{"lanes": 8, "memory": "256MiB"},
+		"disk":             map[string]any{"soft": 70, "hard": 80, "enough": "2GiB"},
 		"runbooks":         map[string]any{"url": "https://wiki.internal/runbooks"},
 		"access": map[string]any{"oidc": map[string]any{
 			"issuer": "https://login.internal/realms/ops", "clientID": "backstitch", "clientSecret": "env:OIDC_SECRET", "cliClientID": "backstitch-cli",
@@ -124,6 +125,9 @@ func TestAnAgentTakesTheConfiguration(t *testing.T) {
 			}
 			if verb == "validate" {
 				continue
+			}
+			if name == "defaults" && (!strings.Contains(string(out), "soft: 85\n") || !strings.Contains(string(out), "hard: 95\n")) {
+				t.Errorf("the marks of disks that the chart takes for the program's own are others:\n%s", out)
 			}
 			for _, line := range []string{"name: backstitch-0", "zone: zone-1", "rpc: 10.1.2.3:7421", "gossip: 10.1.2.3:7422",
 				"api: backstitch-0.backstitch-headless.prod.svc:7420", "cert: /etc/backstitch-tls/backstitch-0.pem", "probes: 0.0.0.0:7423"} {
@@ -249,6 +253,29 @@ func TestPodsFindEachOtherBeforeTheyAreReady(t *testing.T) {
 	}
 }
 
+// A key that nobody set is left to the program, whose defaults may change.
+func TestOnlyWhatIsSaidOfDisksIsWritten(t *testing.T) {
+	for want, disk := range map[string]map[string]any{
+		"":                           {},
+		"disk: {soft: 90}":           {"soft": 90},
+		"disk: {hard: 100}":          {"hard": 100},
+		`disk: {enough: 0B}`:         {"enough": "0B"},
+		"disk: {soft: 50, hard: 50}": {"soft": 50, "hard": 50},
+		"disk: {soft: 70, hard: 80, enough: 1.5 GiB}": {"soft": 70, "hard": 80, "enough": "1.5 GiB"},
+	} {
+		text := must(t, "prod", map[string]any{"disk": disk}).config.Data["agent.yaml"]
+		var got string
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "disk:") {
+				got = strings.TrimSpace(line)
+			}
+		}
+		if got != want {
+			t.Errorf("%v: got %q, want %q", disk, got, want)
+		}
+	}
+}
+
 func TestTheConfigurationChangesThePod(t *testing.T) {
 	sum := func(values map[string]any) string {
 		return must(t, "prod", values).set.Spec.Template.Annotations["checksum/config"]
@@ -292,6 +319,13 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"no Secret":                         nested("tls", "secretName", ""),
 		"no lanes":                          nested("worker", "lanes", 0),
 		"memory without unit":               nested("worker", "memory", "256"),
+		"a mark of no percent":              nested("disk", "soft", 0),
+		"a mark above all":                  nested("disk", "hard", 101),
+		"free bytes without unit":           nested("disk", "enough", "2"),
+		"a mark that is none":               nested("disk", "full", 90),
+		"marks crossed":                     {"disk": map[string]any{"soft": 90, "hard": 80}},
+		"a soft mark above the other's own": nested("disk", "soft", 96),
+		"a hard mark below the other's own": nested("disk", "hard", 84),
 		"login in an address":               nested("runbooks", "url", "https://ana:hunter2@wiki"),
 		"budget takes the majority of 3":    budget(3, 2),
 		"budget takes the majority of 5":    budget(5, 3),
