@@ -32,7 +32,7 @@ func OK(checks []Check) bool {
 func (n *Node) Health() Health {
 	life := n.state.Load()
 	phase := string(life.Phase) + ": " + life.Reason
-	if life.Phase == PhaseMeeting && closed(n.opened) {
+	if closed(n.opened) && life.Phase != PhaseServing && life.Phase != PhaseStopped {
 		if trouble := n.gossip.Trouble(); trouble != "" {
 			phase += " (retry join: " + trouble + ")"
 		}

@@ -39,7 +39,7 @@ type ec2 struct {
 	clock  func() time.Time
 	random func() float64
 
-	conf     *aws.Config // nil until it could be read
+	conf     *aws.Config // nil when it has to be read
 	endpoint string
 	signer   *v4.Signer
 }
@@ -50,6 +50,7 @@ func (c *ec2) lookup(ctx context.Context) ([]netip.AddrPort, error) {
 	}
 	who, err := c.conf.Credentials.Retrieve(ctx)
 	if err != nil {
+		c.conf = nil
 		return nil, hinted{fmt.Errorf("there are no credentials: %w", err), giveRole}
 	}
 	var out []netip.AddrPort
@@ -80,8 +81,8 @@ func (c *ec2) lookup(ctx context.Context) ([]netip.AddrPort, error) {
 	return nil, hinted{fmt.Errorf("more than %d running instances have the tag %s=%s", awsPages*awsPage, c.tag.Key, c.tag.Value), "choose a tag that only nodes have"}
 }
 
-// open reads what AWS's own tools read: the environment, ~/.aws, and the machine's metadata for credentials and region. What fails is tried again the
-// next time; a machine's role may arrive after its first process.
+// open reads what AWS's own tools read: the environment, ~/.aws, and the machine's metadata for credentials and region. It is read again after what failed
+// and after credentials that were refused: a machine's role may arrive after its first process, and somebody may mend a file.
 func (c *ec2) open(ctx context.Context) error {
 	if c.conf != nil {
 		return nil
@@ -179,6 +180,7 @@ func (c *ec2) explain(err error) error {
 	case "UnauthorizedOperation":
 		return hinted{err, "allow ec2:DescribeInstances, on all resources, to the role of this machine"}
 	case "AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "MissingAuthenticationToken", "ExpiredToken", "OptInRequired":
+		c.conf = nil
 		return hinted{err, "check the credentials (" + giveRole + "), and that the region is enabled for the account"}
 	case "RequestExpired":
 		return hinted{err, "set this machine's clock; or were credentials renewed?"}

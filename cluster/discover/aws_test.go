@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -397,4 +399,30 @@ func TestPagesAreBounded(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "more than 12800 running instances") || a.requests != awsPages {
 		t.Errorf("got %v after %d requests", err, a.requests)
 	}
+}
+
+// Who mends the file with the credentials need not start the node again.
+func TestCredentialsThatWereRefusedAreReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "credentials")
+	put := func(key string) {
+		t.Helper()
+		text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\naws_session_token = %s\n", keyID, key, session)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environment(t, map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "", "AWS_SHARED_CREDENTIALS_FILE": file})
+	put("yesterday's")
+	synctest.Test(t, func(t *testing.T) {
+		a := &account{t: t, region: "eu-central-1", instances: []machine{node(1, "running")}, before: []http.HandlerFunc{says(401, "AuthFailure", "")}}
+		f := finder(t, byTag, Deps{HTTP: a, Rand: half})
+		if _, err := f.Find(t.Context()); err == nil || !strings.Contains(err.Error(), "AuthFailure") {
+			t.Fatal(err)
+		}
+		put(secret)
+		<-time.After(cloudMost)
+		if got, err := f.Find(t.Context()); err != nil || len(got.Addrs) != 1 {
+			t.Errorf("got %v, %v", got, err)
+		}
+	})
 }

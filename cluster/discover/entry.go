@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // This file reads entries. The form of a cloud's entry is the one that people know from other programs: key=value, blanks between, and quotes around a
@@ -67,7 +68,7 @@ const (
 	wantAWS    = "provider=aws tag_key=backstitch tag_value=prod"
 	wantQuotes = `provider=aws tag_key=backstitch tag_value="a b"`
 
-	maxEntry = 1024 // bytes
+	maxEntry = 2048 // bytes
 )
 
 // Parse reads one entry. Its errors are *BadEntry.
@@ -202,12 +203,12 @@ func (e *Entry) checkTag(given map[string]string) error {
 	switch {
 	case e.Tag.Key == "":
 		return e.bad(wantAWS, "lacks tag_key: without it every instance of the account would be called")
-	case len(e.Tag.Key) > 128:
-		return e.bad(wantAWS, "has a tag_key of more than 128 bytes")
+	case utf8.RuneCountInString(e.Tag.Key) > 128:
+		return e.bad(wantAWS, "has a tag_key of more than 128 characters")
 	case !valued:
 		return e.bad(wantAWS, "lacks tag_value")
-	case len(e.Tag.Value) > 256:
-		return e.bad(wantAWS, "has a tag_value of more than 256 bytes")
+	case utf8.RuneCountInString(e.Tag.Value) > 256:
+		return e.bad(wantAWS, "has a tag_value of more than 256 characters")
 	case placed && !region.MatchString(e.Tag.Region):
 		return e.bad(wantAWS+" region=eu-central-1", "has region %q, which is none; without one it is the machine's own", e.Tag.Region)
 	}

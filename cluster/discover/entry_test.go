@@ -88,9 +88,9 @@ func TestEntriesThatCanNeverWorkAreRefused(t *testing.T) {
 		`provider=aws tag_key=a tag_value="b"c`:  {"directly behind one", `tag_value="a b"`},
 		`provider=aws tag_key=a tag_value=b"c"`:  {"directly behind one", `tag_value="a b"`},
 		"provider=aws tag_key=a tag_value=a b":   {"not key=value", `tag_value="a b"`},
-		"provider=aws tag_key=" + strings.Repeat("k", 129) + " tag_value=b": {"128 bytes", "provider=aws"},
-		"provider=aws tag_key=k tag_value=" + strings.Repeat("v", 257):      {"256 bytes", "provider=aws"},
-		strings.Repeat("a", 2000): {"longer than 1024 bytes", "HOST:7422"},
+		"provider=aws tag_key=" + strings.Repeat("k", 129) + " tag_value=b": {"128 characters", "provider=aws"},
+		"provider=aws tag_key=k tag_value=" + strings.Repeat("v", 257):      {"256 characters", "provider=aws"},
+		strings.Repeat("a", 2049): {"longer than 2048 bytes", "HOST:7422"},
 	}
 	for text, want := range rows {
 		_, err := Parse(text)

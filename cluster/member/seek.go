@@ -49,6 +49,8 @@ func (s *seeker) run(ctx context.Context) {
 		}
 		if s.g.lonely() {
 			s.try(ctx)
+		} else {
+			s.trouble("", "") // others may have found this node
 		}
 		timer.Reset(s.g.cfg.Timings.Join)
 	}

@@ -135,6 +135,18 @@ func TestANodeThatFindsOnlyItselfIsAlone(t *testing.T) {
 		if n := log.count("node of retry join answers"); n != 0 {
 			t.Errorf("it tried to meet itself %d times", n)
 		}
+		// Found by somebody else, it has no trouble any more; and it says so anew once it is alone again.
+		c := start(t, network, "127.0.0.3", meta("c"), "127.0.0.1:7422")
+		until(t, a, "c", state("c", true))
+		<-time.After(2 * time.Second)
+		if got := a.Trouble(); got != "" {
+			t.Errorf("trouble of a node that was found: %q", got)
+		}
+		c.stop()
+		<-time.After(10 * time.Second)
+		if n := log.count("finds only this node"); n != 2 {
+			t.Errorf("alone again: logged %d times in all, want twice", n)
+		}
 		b := start(t, network, "127.0.0.2", meta("b"))
 		dns.mu.Lock()
 		dns.ips["us.internal"] = append(dns.ips["us.internal"], "127.0.0.2")
