@@ -1,12 +1,14 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
 	"time"
 
+	"backstitch/cluster/discover"
 	"backstitch/cluster/leader"
 	"backstitch/cluster/member"
 	"backstitch/cluster/vitals"
@@ -35,7 +37,8 @@ type Config struct {
 
 	// BootstrapExpect is how many voters make a new cluster together. 0 never makes one, only joins.
 	BootstrapExpect int
-	RetryJoin       []string // gossip addresses of nodes to meet; tried until one answers
+	// RetryJoin is whom to meet, tried until one answers: gossip addresses, or ways to find them (discover.Parse).
+	RetryJoin []string
 
 	TLS           TLSFiles // all three or none
 	GossipKeyFile string   // "" for unencrypted gossip
@@ -169,6 +172,9 @@ func (c Config) Validate() error {
 			"--bootstrap-expect 0 to join them, or the number of voters that make a cluster together (3 or 5)")
 	case c.BootstrapExpect != 1 && len(c.RetryJoin) == 0:
 		return refuse("retry join", "is empty, so this node would never meet another one", "--retry-join HOST:7422   (gossip address of any other node)")
+	case badEntry(c.RetryJoin) != nil:
+		bad := badEntry(c.RetryJoin)
+		return refuse(fmt.Sprintf("retry join %q", bad.Entry), bad.Why, "--retry-join '"+bad.Next+"'")
 	case c.ProposeTimeout <= 0 || c.SnapshotsKept < 1:
 		return refuse("propose timeout and snapshots kept", "want more than 0", "leave them out for the defaults")
 	}
@@ -183,6 +189,17 @@ func (c Config) Validate() error {
 	}
 	if err := raft.ValidateConfig(c.raftConfig("check")); err != nil {
 		return refuse("raft timings", err.Error(), "leave them out for the defaults")
+	}
+	return nil
+}
+
+// badEntry is what is wrong with the first entry of retry join that can never work; nil when all may.
+func badEntry(entries []string) *discover.BadEntry {
+	for _, text := range entries {
+		var bad *discover.BadEntry
+		if _, err := discover.Parse(text); errors.As(err, &bad) {
+			return bad
+		}
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"nobody to join":           func(c *cluster.Config) { c.BootstrapExpect = 0 },
 		"three and nobody to meet": func(c *cluster.Config) { c.BootstrapExpect = 3 },
 		"alone and together":       func(c *cluster.Config) { c.RetryJoin = []string{"other:7422"} },
+		"found by nothing there is": func(c *cluster.Config) {
+			c.BootstrapExpect, c.RetryJoin = 3, []string{"a:7422", "provider=gce tag_value=prod"}
+		},
 		"two voters":               func(c *cluster.Config) { c.BootstrapExpect, c.RetryJoin = 2, []string{"other:7422"} },
 		"a worker that bootstraps": func(c *cluster.Config) { c.Role = fsm.RoleWorker },
 		"a certificate only":       func(c *cluster.Config) { c.TLS.Cert = "cert.pem" },

@@ -32,6 +32,11 @@ func OK(checks []Check) bool {
 func (n *Node) Health() Health {
 	life := n.state.Load()
 	phase := string(life.Phase) + ": " + life.Reason
+	if closed(n.opened) && life.Phase != PhaseServing && life.Phase != PhaseStopped {
+		if trouble := n.gossip.Trouble(); trouble != "" {
+			phase += " (retry join: " + trouble + ")"
+		}
+	}
 	started := closed(n.started)
 	live := []Check{{Name: "process", OK: life.Phase != PhaseStopped, Reason: phase}}
 	startup := []Check{{Name: "data", OK: closed(n.opened), Reason: phase}, {Name: "raft", OK: started, Reason: phase}}

@@ -14,6 +14,7 @@ import (
 
 	"backstitch/cluster/access"
 	"backstitch/cluster/conductor"
+	"backstitch/cluster/discover"
 	"backstitch/cluster/inject"
 	"backstitch/cluster/leader"
 	"backstitch/cluster/member"
@@ -51,6 +52,8 @@ type Deps struct {
 	Programs *program.Runner
 	// Receivers takes what is posted to the endpoints of datasets, and what steps of flows call; nil is the network.
 	Receivers http.RoundTripper
+	// Discover is what entries of RetryJoin that are no addresses are looked up with. Its clock is Clock.
+	Discover discover.Deps
 	// FS is where the data directory lies; nil is the disk.
 	FS vfs.FS
 	// DiskUsage reads how full the disk of the data directory is; nil asks FS.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"backstitch/cluster/discover"
 	"backstitch/cluster/member"
 	"backstitch/cluster/wire"
 	"backstitch/fsm"
@@ -94,12 +95,16 @@ func (n *Node) assemble() error {
 		}
 		n.ring = ring
 	}
+	addrs, finders, err := n.retryJoin()
+	if err != nil {
+		return err
+	}
 	conf := member.Config{
 		Meta: member.Meta{
 			Cluster: n.mark.Cluster, ID: n.id, Name: n.cfg.Name, Instance: n.instance, RPCAddr: n.cfg.advertise(), APIAddr: n.cfg.APIAddr,
 			Role: uint8(n.cfg.Role), Zone: n.cfg.Zone, Version: n.cfg.Version, MaxOp: fsm.MaxOp, Expect: uint8(n.cfg.BootstrapExpect),
 		},
-		BindAddr: n.cfg.GossipBindAddr, AdvertiseAddr: n.cfg.gossipAdvertise(), RetryJoin: n.cfg.RetryJoin,
+		BindAddr: n.cfg.GossipBindAddr, AdvertiseAddr: n.cfg.gossipAdvertise(), RetryJoin: addrs, Finders: finders,
 		Ring: n.ring, Timings: n.cfg.Gossip, Clock: n.deps.Clock, Logger: n.log, Transport: n.deps.Gossip,
 	}
 	if n.hurts != nil {
@@ -120,6 +125,24 @@ func (n *Node) assemble() error {
 		return n.mux.dial(ctx, addr, name, protocolRPC)
 	}, idlePerNode)
 	return nil
+}
+
+// retryJoin sorts the entries: addresses that were written down, and ways to find some.
+func (n *Node) retryJoin() (addrs []string, finders []*discover.Finder, err error) {
+	deps := n.deps.Discover
+	deps.Clock = n.deps.Clock
+	for _, text := range n.cfg.RetryJoin {
+		e, err := discover.Parse(text) // Validate has tried it
+		if err != nil {
+			return nil, nil, fmt.Errorf("retry join: %w", err)
+		}
+		if e.Kind == discover.Address {
+			addrs = append(addrs, e.Text)
+		} else {
+			finders = append(finders, discover.New(e, deps))
+		}
+	}
+	return addrs, finders, nil
 }
 
 func (n *Node) runGossip(ctx context.Context) error {

@@ -47,6 +47,44 @@ var ofTheCluster = []Mutant{
 		Caught: room("cmd/backstitch/supervise", "TestTheWatchdogIsFedWhileTheBookGetsOn"),
 	},
 
+	// Finding each other.
+	{
+		Name: "look-up-once", File: "cluster/discover/finder.go",
+		Old: "if f.every > 0 && f.clock().Before(f.due) {", New: "if len(f.last.Addrs) > 0 {",
+		Why:    "a node that was down while the others moved asks for them once, and dials yesterday's addresses for ever",
+		Caught: room("cluster", "TestNodesMeetByANameInDNSAlone"),
+	},
+	{
+		Name: "instances-that-rest", File: "cluster/discover/aws.go",
+		Old: `"Filter.2.Name": {"instance-state-name"}, "Filter.2.Value.1": {"running"},`, New: "",
+		Why:    "instances that are stopped or gone are dialled, at addresses that may be somebody else's by now",
+		Caught: room("cluster/discover", "TestRunningInstancesWithTheTagAreFound"),
+	},
+	{
+		Name: "one-page", File: "cluster/discover/aws.go",
+		Old: `if next = a.NextToken; next != "" {`, New: `if next = ""; next != "" {`,
+		Why:    "in a large account a node finds those on the first page, which may be none",
+		Caught: room("cluster/discover", "TestRunningInstancesWithTheTagAreFound"),
+	},
+	{
+		Name: "pairs-content", File: "cluster/member/seek.go",
+		Old: `if p.Alive && (g.meta.Cluster != "" || p.Cluster != "") {`, New: "if p.Alive {",
+		Why:    "nodes that found only some of the others stop looking, and each group waits for the rest",
+		Caught: room("cluster", "TestPairsThatFoundOnlyEachOtherGoOnLooking"),
+	},
+	{
+		Name: "dial-oneself", File: "cluster/member/seek.go",
+		Old: "func(a string) bool { return a == own })", New: `func(a string) bool { return a == own && a == "" })`,
+		Why:    "a node that finds only itself takes that for having met somebody",
+		Caught: room("cluster/member", "TestANodeThatFindsOnlyItselfIsAlone"),
+	},
+	{
+		Name: "ask-the-cloud-always", File: "cluster/discover/finder.go",
+		Old: "f.within, f.lookup, f.every = awsTimeout, c.lookup, cloudEvery", New: "f.within, f.lookup = awsTimeout, c.lookup",
+		Why:    "every node that is alone asks the cloud each second, and the account is throttled",
+		Caught: room("cluster/discover", "TestACloudIsAskedAnewButNotAllTheTime"),
+	},
+
 	// The keys of gossip.
 	{
 		Name: "gossip-in-the-open", File: "cluster/member/gossip.go",

@@ -13,6 +13,7 @@ import (
 
 	"backstitch/cluster"
 	"backstitch/cluster/conductor"
+	"backstitch/cluster/discover"
 	"backstitch/fsm"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -37,6 +38,8 @@ type Cluster struct {
 	Receivers http.RoundTripper
 	// Planner, if set, makes the plans of recovery steps.
 	Planner conductor.Planner
+	// Discover is what nodes look up entries of retry join with that are no addresses.
+	Discover discover.Deps
 	// Tracer, if set, makes spans of proposals.
 	Tracer trace.Tracer
 	expect int
@@ -165,7 +168,7 @@ func (m *Member) Start() *Member {
 	node, err := cluster.New(conf, cluster.Deps{
 		Logger: slog.New(slog.NewTextHandler(m.Log, &slog.HandlerOptions{Level: slog.LevelInfo})).With("host", m.Host),
 		Clock:  clock, FS: disk, DiskUsage: m.DiskUsage, Network: m.c.Net.Host(m.Host), Gossip: transport, Registerer: prometheus.NewRegistry(),
-		Receivers: m.c.Receivers, Planner: m.c.Planner, Tracer: m.c.Tracer,
+		Discover: m.c.Discover, Receivers: m.c.Receivers, Planner: m.c.Planner, Tracer: m.c.Tracer,
 	})
 	if err != nil {
 		_ = transport.Shutdown()

@@ -147,10 +147,11 @@ func (h *half) end(reset bool) {
 	if h.due != nil && h.reset {
 		h.due.Stop()
 	}
-	for _, d := range []*deadline{&h.readEnd, &h.writeEnd} {
-		if d.timer != nil {
-			d.timer.Stop()
-		}
+	if h.writeEnd.timer != nil {
+		h.writeEnd.timer.Stop()
+	}
+	if h.readEnd.timer != nil && h.reset { // a writer that is gone leaves the reader its deadline: behind a cut, the end has not arrived
+		h.readEnd.timer.Stop()
 	}
 	h.cond.Broadcast()
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"backstitch/cluster/discover"
+
 	"github.com/hashicorp/memberlist"
 )
 
@@ -21,10 +23,11 @@ import (
 // Config says how to take part in gossip. Meta.ID, BindAddr, AdvertiseAddr, Clock and Logger are required.
 type Config struct {
 	Meta          Meta
-	BindAddr      string // host:port
-	AdvertiseAddr string // host:port
-	RetryJoin     []string
-	Ring          *Ring // nil for no encryption
+	BindAddr      string             // host:port
+	AdvertiseAddr string             // host:port
+	RetryJoin     []string           // gossip addresses to meet, tried while this node is lonely
+	Finders       []*discover.Finder // ways to find more of them; each is used by one Gossip
+	Ring          *Ring              // nil for no encryption
 	Timings       Timings
 	Clock         func() time.Time
 	Logger        *slog.Logger
@@ -59,6 +62,7 @@ type Gossip struct {
 	changed  chan struct{}   // closed and replaced at each change
 	conflict string          // address of another process with our id, "" if none was seen
 	ignored  uint64
+	troubles map[string]string // by entry of retry join: why it gives nobody to meet
 }
 
 // New checks cfg. It starts nothing.
@@ -68,7 +72,7 @@ func New(cfg Config) (*Gossip, error) {
 	}
 	g := &Gossip{
 		cfg: cfg, meta: cfg.Meta, up: make(chan struct{}), kick: make(chan struct{}, 1),
-		peers: map[string]Peer{}, changed: make(chan struct{}),
+		peers: map[string]Peer{}, changed: make(chan struct{}), troubles: map[string]string{},
 	}
 	return g, nil
 }
@@ -87,7 +91,12 @@ func (g *Gossip) Run(ctx context.Context) error {
 	g.list = list
 	g.mu.Unlock()
 	close(g.up)
-	g.keepMeeting(ctx, list)
+	var seeking sync.WaitGroup
+	for _, s := range g.seekers(list) {
+		seeking.Go(func() { s.run(ctx) })
+	}
+	g.announce(ctx, list)
+	seeking.Wait()
 	g.mu.Lock()
 	g.list = nil
 	g.mu.Unlock()
@@ -121,6 +130,9 @@ func (g *Gossip) insist(list *memberlist.Memberlist) {
 // Up is closed once the port is open.
 func (g *Gossip) Up() <-chan struct{} { return g.up }
 
+// abreast is how many addresses are tried at a time. One that is silent takes the library's TCP timeout.
+const abreast = 8
+
 // Join meets the nodes at addrs and returns how many answered. Addresses are resolved now.
 func (g *Gossip) Join(ctx context.Context, addrs []string) (int, error) {
 	list := g.running()
@@ -131,29 +143,43 @@ func (g *Gossip) Join(ctx context.Context, addrs []string) (int, error) {
 		n   int
 		err error
 	}
-	done := make(chan met, 1)
-	g.joins.Add(1)
-	go func() {
-		defer g.joins.Done()
-		n, err := list.Join(addrs) // bounded by the library's TCP timeout
-		done <- met{n, err}
-	}()
-	select {
-	case m := <-done:
-		if m.n > 0 {
-			return m.n, nil
-		}
-		return 0, fmt.Errorf("meet %s: %w", strings.Join(addrs, ", "), m.err)
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	done := make(chan met, len(addrs))
+	turn := make(chan struct{}, abreast)
+	for _, addr := range addrs {
+		g.joins.Go(func() {
+			select {
+			case turn <- struct{}{}:
+				defer func() { <-turn }()
+			case <-ctx.Done():
+				done <- met{0, ctx.Err()}
+				return
+			}
+			n, err := list.Join([]string{addr}) // bounded by the library's TCP timeout
+			done <- met{n, err}
+		})
 	}
+	n := 0
+	var errs []error
+	for range addrs {
+		select {
+		case m := <-done:
+			n += m.n
+			errs = append(errs, m.err)
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, fmt.Errorf("meet %s: %w", some(addrs), errors.Join(errs...))
 }
 
-// keepMeeting tries RetryJoin whenever this node knows nobody alive, and announces changes of meta.
-func (g *Gossip) keepMeeting(ctx context.Context, list *memberlist.Memberlist) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	warned := false
+// announce tells the others of changes of meta, and sees to it that the library believes in this node.
+func (g *Gossip) announce(ctx context.Context, list *memberlist.Memberlist) {
+	tick := time.NewTicker(g.cfg.Timings.Join)
+	defer tick.Stop()
+	g.insist(list)
 	for {
 		select {
 		case <-ctx.Done():
@@ -163,31 +189,10 @@ func (g *Gossip) keepMeeting(ctx context.Context, list *memberlist.Memberlist) {
 			if err := list.UpdateNode(time.Second); err != nil {
 				g.cfg.Logger.Debug("announce change", "err", err)
 			}
-			continue
-		case <-timer.C:
-		}
-		g.insist(list)
-		if len(g.cfg.RetryJoin) > 0 && g.alone() {
-			if _, err := g.Join(ctx, g.cfg.RetryJoin); err != nil && ctx.Err() == nil && !warned {
-				g.cfg.Logger.Info("no node of retry join answers yet; trying on", "err", err)
-				warned = true
-			} else if err == nil {
-				warned = false
-			}
-		}
-		timer.Reset(g.cfg.Timings.Join)
-	}
-}
-
-func (g *Gossip) alone() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, p := range g.peers {
-		if p.Alive {
-			return false
+		case <-tick.C:
+			g.insist(list)
 		}
 	}
-	return true
 }
 
 // Peers returns all other nodes ever heard of, by node id, and a channel that is closed at the next change.

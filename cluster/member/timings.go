@@ -14,7 +14,7 @@ type Timings struct {
 	Spread       time.Duration // between two rounds of gossip
 	Retransmit   int           // times log(n) sends of each message
 	Sync         time.Duration // between two full exchanges with a random peer
-	Join         time.Duration // between two attempts to meet the nodes of RetryJoin while alone
+	Join         time.Duration // between two attempts to meet others while lonely
 }
 
 // DefaultTimings detect a killed node in about 2.5 s and forgive a pause of 2 s. They start from the library's LAN set: its

@@ -58,7 +58,7 @@ type Addresses struct {
 // Cluster says how this node finds the others.
 type Cluster struct {
 	BootstrapExpect int      `yaml:"bootstrapExpect" json:"bootstrapExpect"` // voters that make a new cluster together; 0 joins one
-	RetryJoin       []string `yaml:"retryJoin" json:"retryJoin"`             // gossip addresses of nodes to meet, until one answers
+	RetryJoin       []string `yaml:"retryJoin" json:"retryJoin"`             // whom to meet, until one answers: gossip addresses, or ways to find them
 }
 
 // TLS names PEM files. All three or none.
@@ -169,7 +169,7 @@ func Flags(f *pflag.FlagSet, a *Agent) {
 	f.StringVar(&a.Advertise.RPC, "advertise-rpc", a.Advertise.RPC, "`host:port` for Raft and RPC as others reach it")
 	f.StringVar(&a.Advertise.Gossip, "advertise-gossip", a.Advertise.Gossip, "`host:port` for gossip as others reach it")
 	f.IntVar(&a.Cluster.BootstrapExpect, "bootstrap-expect", a.Cluster.BootstrapExpect, "`number` of voters that make a new cluster together; 0 joins one")
-	f.StringSliceVar(&a.Cluster.RetryJoin, "retry-join", a.Cluster.RetryJoin, "gossip `host:port` of a node to meet; may be given several times")
+	f.Var(&entries{list: &a.Cluster.RetryJoin}, "retry-join", "`entry` that says whom to meet: gossip host:port of a node, dns+srv://NAME, or \"provider=aws tag_key=KEY tag_value=VALUE\"; may be given several times")
 	f.StringVar(&a.TLS.CA, "tls-ca", a.TLS.CA, "`file` with the cluster's CA")
 	f.StringVar(&a.TLS.Cert, "tls-cert", a.TLS.Cert, "`file` with this node's certificate")
 	f.StringVar(&a.TLS.Key, "tls-key", a.TLS.Key, "`file` with the key of --tls-cert")

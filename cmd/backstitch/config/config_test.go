@@ -132,6 +132,23 @@ access:
 	}
 }
 
+// A tag's value may have blanks and commas, also in a flag, where commas part entries.
+func TestEntriesOfRetryJoinMayHaveQuotes(t *testing.T) {
+	entry := `provider=aws tag_key=team tag_value="ana, ben"`
+	file := write(t, "dataDir: /data\ncluster: {bootstrapExpect: 3, retryJoin: ['"+entry+"', 'dns+srv://_gossip._tcp.a']}\n")
+	for name, f := range map[string]*pflag.FlagSet{
+		"file": flags(t), "one flag": flags(t, "--retry-join="+entry+",dns+srv://_gossip._tcp.a"), "two flags": flags(t, "--retry-join="+entry, "--retry-join", "dns+srv://_gossip._tcp.a"),
+	} {
+		got, err := Load(file, f)
+		if want := []string{entry, "dns+srv://_gossip._tcp.a"}; err != nil || !slices.Equal(got.Cluster.RetryJoin, want) {
+			t.Errorf("%s: got %q, %v, want %q", name, got.Cluster.RetryJoin, err, want)
+		}
+		if err := got.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func registry(r Registry) func(*Agent) {
 	return func(a *Agent) { a.Connections = map[string]Connection{"p": {Registry: &r}} }
 }
@@ -145,11 +162,14 @@ func TestHalfAConfigurationIsRefused(t *testing.T) {
 		"certificate only":   {func(a *Agent) { a.TLS.Cert = "c.pem" }, "tls"},
 		"expect and no join": {func(a *Agent) { a.Cluster.BootstrapExpect = 3 }, "cluster.retryJoin"},
 		"join nobody":        {func(a *Agent) { a.Cluster.BootstrapExpect = 0 }, "cluster.retryJoin"},
-		"marks crossed":      {func(a *Agent) { a.Disk.Soft = 96 }, "disk"},
-		"a mark above all":   {func(a *Agent) { a.Disk.Hard = 101 }, "disk"},
-		"even voters":        {func(a *Agent) { a.Cluster = Cluster{BootstrapExpect: 2, RetryJoin: []string{"a:1"}} }, "cluster.bootstrapExpect"},
-		"alone and joins":    {func(a *Agent) { a.Cluster.RetryJoin = []string{"a:1"} }, "cluster.bootstrapExpect"},
-		"worker bootstraps":  {func(a *Agent) { a.Node.Role = "worker" }, "cluster.bootstrapExpect"},
+		"found by gce": {func(a *Agent) {
+			a.Cluster = Cluster{BootstrapExpect: 3, RetryJoin: []string{"a:7422", "provider=gce tag_value=prod"}}
+		}, "cluster.retryJoin[1]"},
+		"marks crossed":     {func(a *Agent) { a.Disk.Soft = 96 }, "disk"},
+		"a mark above all":  {func(a *Agent) { a.Disk.Hard = 101 }, "disk"},
+		"even voters":       {func(a *Agent) { a.Cluster = Cluster{BootstrapExpect: 2, RetryJoin: []string{"a:1"}} }, "cluster.bootstrapExpect"},
+		"alone and joins":   {func(a *Agent) { a.Cluster.RetryJoin = []string{"a:1"} }, "cluster.bootstrapExpect"},
+		"worker bootstraps": {func(a *Agent) { a.Node.Role = "worker" }, "cluster.bootstrapExpect"},
 		"open without tokens": {func(a *Agent) {
 			a.Listen.API, a.TLS, a.Gossip.KeyFile = "0.0.0.0:7420", TLS{"c", "c", "k"}, "g"
 		}, "listen.api"},

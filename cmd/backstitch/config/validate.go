@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"backstitch/cluster/discover"
 	"backstitch/cluster/program"
 	"backstitch/cmd/backstitch/tracing"
 	"backstitch/fsm/runbook"
@@ -82,6 +84,12 @@ func (a Agent) Validate() error {
 	add(n > 1 && n%2 == 0, "cluster.bootstrapExpect", fmt.Sprintf("%d: an even number of voters tolerates no more loss than one fewer", n), fmt.Sprintf("cluster.bootstrapExpect: %d", n+1))
 	add(n != 1 && len(a.Cluster.RetryJoin) == 0, "cluster.retryJoin", fmt.Sprintf("is empty, and bootstrapExpect is %d: this node would wait for ever", n),
 		`cluster.retryJoin: ["HOST:7422"]     or --retry-join HOST:7422`)
+	for i, text := range a.Cluster.RetryJoin {
+		var bad *discover.BadEntry
+		if _, err := discover.Parse(text); errors.As(err, &bad) {
+			add(true, fmt.Sprintf("cluster.retryJoin[%d]", i), bad.Error(), "cluster.retryJoin: ['"+bad.Next+"']")
+		}
+	}
 	add(n == 1 && len(a.Cluster.RetryJoin) > 0 && a.Node.Role != "worker", "cluster.bootstrapExpect",
 		"is 1 beside retryJoin: this node would make a cluster of its own instead of joining one",
 		"cluster.bootstrapExpect: 0 to join, 3 or 5 to make a cluster together")

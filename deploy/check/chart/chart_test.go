@@ -41,11 +41,12 @@ func TestTheManifestsAreWhatTheChartGives(t *testing.T) {
 // sample are values with everything in them that can be said.
 func sample() map[string]any {
 	return map[string]any{
-		"replicas": 5, "environment": "staging", "updatePartition": 4, "antiAffinity": "soft", "priorityClassName": "high",
+		"replicas": 5, "environment": "staging", "discovery": "srv", "updatePartition": 4, "antiAffinity": "soft", "priorityClassName": "high",
 		"image":            map[string]any{"repository": "registry.internal/backstitch", "digest": "sha256:" + strings.Repeat("ab", 32)},
 		"imagePullSecrets": []any{map[string]any{"name": "pull"}},
 		"tls":              map[string]any{"secretName": "certs", "proofKey": false},
 		"worker":           map[string]any{"lanes": 8, "memory": "256MiB"},
+		"disk":             map[string]any{"soft": 70, "hard": 80, "enough": "2GiB"},
 		"runbooks":         map[string]any{"url": "https://wiki.internal/runbooks"},
 		"access": map[string]any{"oidc": map[string]any{
 			"issuer": "https://login.internal/realms/ops", "clientID": "backstitch", "clientSecret": "env:OIDC_SECRET", "cliClientID": "backstitch-cli",
@@ -124,6 +125,9 @@ func TestAnAgentTakesTheConfiguration(t *testing.T) {
 			}
 			if verb == "validate" {
 				continue
+			}
+			if name == "defaults" && (!strings.Contains(string(out), "soft: 85\n") || !strings.Contains(string(out), "hard: 95\n")) {
+				t.Errorf("the marks of disks that the chart takes for the program's own are others:\n%s", out)
 			}
 			for _, line := range []string{"name: backstitch-0", "zone: zone-1", "rpc: 10.1.2.3:7421", "gossip: 10.1.2.3:7422",
 				"api: backstitch-0.backstitch-headless.prod.svc:7420", "cert: /etc/backstitch-tls/backstitch-0.pem", "probes: 0.0.0.0:7423"} {
@@ -204,6 +208,15 @@ func TestPodsFindEachOtherBeforeTheyAreReady(t *testing.T) {
 	if !strings.Contains(o.config.Data["agent.yaml"], `["`+o.headless.Name+`.prod.svc:7422"]`) {
 		t.Errorf("nobody is met at %s:\n%s", o.headless.Name, o.config.Data["agent.yaml"])
 	}
+	// A port of a headless service that has a name has SRV records under it and its protocol.
+	found, named := must(t, "prod", map[string]any{"discovery": "srv"}), false
+	for _, p := range found.headless.Spec.Ports {
+		entry := `["dns+srv://_` + p.Name + `._tcp.` + found.headless.Name + `.prod.svc"]`
+		named = named || p.Port == 7422 && p.Protocol != corev1.ProtocolUDP && strings.Contains(found.config.Data["agent.yaml"], entry)
+	}
+	if !named {
+		t.Errorf("no port of gossip has the records that are asked for:\n%s", found.config.Data["agent.yaml"])
+	}
 	if o.client.Spec.PublishNotReadyAddresses || o.client.Name != "backstitch" {
 		t.Errorf("people are sent to pods that are not ready: %+v", o.client.Spec)
 	}
@@ -236,6 +249,29 @@ func TestPodsFindEachOtherBeforeTheyAreReady(t *testing.T) {
 			if !names[p.TargetPort.StrVal] || p.Port == 7423 {
 				t.Errorf("%s leads to port %s", service.Name, p.TargetPort.StrVal)
 			}
+		}
+	}
+}
+
+// A key that nobody set is left to the program, whose defaults may change.
+func TestOnlyWhatIsSaidOfDisksIsWritten(t *testing.T) {
+	for want, disk := range map[string]map[string]any{
+		"":                           {},
+		"disk: {soft: 90}":           {"soft": 90},
+		"disk: {hard: 100}":          {"hard": 100},
+		`disk: {enough: 0B}`:         {"enough": "0B"},
+		"disk: {soft: 50, hard: 50}": {"soft": 50, "hard": 50},
+		"disk: {soft: 70, hard: 80, enough: 1.5 GiB}": {"soft": 70, "hard": 80, "enough": "1.5 GiB"},
+	} {
+		text := must(t, "prod", map[string]any{"disk": disk}).config.Data["agent.yaml"]
+		var got string
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "disk:") {
+				got = strings.TrimSpace(line)
+			}
+		}
+		if got != want {
+			t.Errorf("%v: got %q, want %q", disk, got, want)
 		}
 	}
 }
@@ -277,11 +313,19 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"seven voters":                      {"replicas": 7},
 		"unknown key":                       {"replica": 3},
 		"unknown environment":               {"environment": "prod"},
+		"found by what there is not":        {"discovery": "consul"},
 		"moving tag":                        nested("image", "tag", "latest"),
 		"half a digest":                     nested("image", "digest", "sha256:abcd"),
 		"no Secret":                         nested("tls", "secretName", ""),
 		"no lanes":                          nested("worker", "lanes", 0),
 		"memory without unit":               nested("worker", "memory", "256"),
+		"a mark of no percent":              nested("disk", "soft", 0),
+		"a mark above all":                  nested("disk", "hard", 101),
+		"free bytes without unit":           nested("disk", "enough", "2"),
+		"a mark that is none":               nested("disk", "full", 90),
+		"marks crossed":                     {"disk": map[string]any{"soft": 90, "hard": 80}},
+		"a soft mark above the other's own": nested("disk", "soft", 96),
+		"a hard mark below the other's own": nested("disk", "hard", 84),
 		"login in an address":               nested("runbooks", "url", "https://ana:hunter2@wiki"),
 		"budget takes the majority of 3":    budget(3, 2),
 		"budget takes the majority of 5":    budget(5, 3),
