@@ -293,7 +293,11 @@ func (a *aviary) quote(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("WWW-Authenticate", "Basic realm="+strconv.Quote(text))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": text, "error_code": 40101, "message": text, "state": text, "run_id": 1, "error_description": text})
+	var state any = text
+	if strings.HasSuffix(r.URL.Path, "/runs/get") { // Databricks
+		state = map[string]string{"life_cycle_state": "TERMINATED", "result_state": text, "state_message": text}
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": text, "error_code": 40101, "message": text, "state": state, "run_id": 1, "error_description": text})
 }
 
 // agents writes what they are started with, and starts them.
