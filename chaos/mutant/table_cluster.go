@@ -505,4 +505,29 @@ var ofTheCluster = []Mutant{
 		Why:    "a node works until its disk is full, and Raft ends with it",
 		Caught: room("cluster/leader", "TestScenarios"),
 	},
+	// Secrets.
+	{
+		Name: "log-the-request", File: "cluster/conductor/http.go",
+		Old: "	resp, err := c.Client.Do(req)\n", New: "	c.Logger.Debug(\"request of a step\", \"url\", call.URL, \"headers\", req.Header)\n	resp, err := c.Client.Do(req)\n",
+		Why:    "at its finest an agent's log has the tokens of Databricks and of every step",
+		Caught: room("cmd/backstitch", "TestNoSecretComesOut"),
+	},
+	{
+		Name: "login-in-an-endpoint", File: "replay/connect/bucket.go",
+		Old: "err != nil || strings.Contains(s.Endpoint, \"@\") || ", New: "err != nil || ",
+		Why:    "a password in an address is kept in recipes, shown by who prints them, and replicated",
+		Caught: room("replay/connect", "TestLoginsInAddressesAreRefused"),
+	},
+	{
+		Name: "quote-the-store", File: "replay/connect/bucket.go",
+		Old: "if len(w) >= 8 {", New: "if len(w) == 8 {",
+		Why:    "a store that quotes what it was sent has it printed, and kept as the reason of a failed slice",
+		Caught: room("replay/connect", "TestAStoreThatQuotesCredentials"),
+	},
+	{
+		Name: "excerpt-of-the-file", File: "cmd/backstitch/config/load.go",
+		Old: "	shown := key.FindString(lines[line-1])\n", New: "	shown := lines[line-1]\n",
+		Why:    "a password under a misspelled key is in the log of the service",
+		Caught: room("cmd/backstitch/config", "TestMistakesDoNotShowValues"),
+	},
 }

@@ -43,7 +43,7 @@ type fakeNode struct {
 	led      []cluster.Led
 }
 
-func newFake(t *testing.T) *fakeNode {
+func newFake(t testing.TB) *fakeNode {
 	t.Helper()
 	return &fakeNode{Book: fsmtest.Empty(t)}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // latest is a fake node at the newest cluster version.
-func latest(t *testing.T) *fakeNode {
+func latest(t testing.TB) *fakeNode {
 	t.Helper()
 	f := newFake(t)
 	f.do(t, fsm.PutMember{Member: fsm.Member{ID: partition.NodeID("n1"), Name: "node-a", Instance: [16]byte{1}, Role: fsm.RoleVoter, Weight: 1, MaxOp: fsm.MaxOp}})

@@ -42,7 +42,7 @@ type gated struct {
 
 const here, there = "shop", "farm"
 
-func newDoor(t *testing.T, required bool, recovery func() (uint64, error)) *gated {
+func newDoor(t testing.TB, required bool, recovery func() (uint64, error)) *gated {
 	t.Helper()
 	d := &gated{node: latest(t), log: &bytes.Buffer{}, now: time.Unix(1_700_000_000, 0), text: map[string]string{}, acc: map[string]string{}}
 	d.node.do(t, fsm.RaiseVersion{Version: fsm.LatestVersion})
@@ -60,13 +60,13 @@ func newDoor(t *testing.T, required bool, recovery func() (uint64, error)) *gate
 }
 
 // opened is a door with its first token.
-func opened(t *testing.T) *gated {
+func opened(t testing.TB) *gated {
 	d := newDoor(t, false, nil)
 	d.root = d.first(t)
 	return d
 }
 
-func (d *gated) first(t *testing.T) string {
+func (d *gated) first(t testing.TB) string {
 	t.Helper()
 	var made client.NewToken
 	if w := d.ask("POST", "/v1/access/bootstrap", "", `{"reason":"begin"}`, &made); w.Code != http.StatusOK || made.Secret == "" {
@@ -130,7 +130,7 @@ func (d *gated) roles(t *testing.T, namespace string) {
 }
 
 // furnish puts one of each object into the namespace.
-func (d *gated) furnish(t *testing.T, namespace, suffix string) {
+func (d *gated) furnish(t testing.TB, namespace, suffix string) {
 	t.Helper()
 	id := partition.JobID("bs-" + suffix)
 	place := "kafka:c/orders-" + suffix

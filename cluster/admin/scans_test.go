@@ -20,14 +20,14 @@ func scanning(t *testing.T) (*fakeNode, http.Handler) {
 	return node, api(t, node)
 }
 
-func (f *fakeNode) do(t *testing.T, cmd fsm.Command) {
+func (f *fakeNode) do(t testing.TB, cmd fsm.Command) {
 	t.Helper()
 	if r, err := f.Propose(t.Context(), fsm.Envelope{Actor: "test"}, cmd); err != nil || r.Code != fsm.OK || len(r.Refused) > 0 {
 		t.Fatalf("%T: %+v, %v", cmd, r, err)
 	}
 }
 
-func text(t *testing.T, v any) string {
+func text(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -82,7 +82,7 @@ func (Databricks) ended(body []byte) (done, well bool, word string, err error) {
 	case "TERMINATED", "SKIPPED", "INTERNAL_ERROR":
 		done = true
 	}
-	return done, run.State.Life == "TERMINATED" && run.State.Result == "SUCCESS", strings.TrimSpace(run.State.Life + " " + run.State.Result), nil
+	return done, run.State.Life == "TERMINATED" && run.State.Result == "SUCCESS", strings.TrimSpace(stateWord(run.State.Life) + " " + stateWord(run.State.Result)), nil
 }
 
 func (a Airflow) headers() []Header {
@@ -118,7 +118,18 @@ func (Airflow) ended(body []byte) (done, well bool, word string, err error) {
 	if err := json.Unmarshal(body, &run); err != nil || run.State == "" {
 		return false, false, "", fmt.Errorf("an answer without state")
 	}
-	return run.State == "success" || run.State == "failed", run.State == "success", run.State, nil
+	return run.State == "success" || run.State == "failed", run.State == "success", stateWord(run.State), nil
+}
+
+// maxWord is longer than any word that is known for the state of a run.
+const maxWord = 64
+
+// stateWord is what a stranger calls a state, as it may stand in the book: a word, and no text that quotes what it was sent.
+func stateWord(s string) string {
+	if len(s) > maxWord || strings.ContainsFunc(s, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) {
+		return "(no word)"
+	}
+	return s
 }
 
 func encoded(v any) string {

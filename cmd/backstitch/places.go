@@ -83,7 +83,8 @@ func (p *places) s3(s string) (connect.S3, error) {
 	if s != "" && !strings.Contains(s, "://") {
 		return connect.S3{}, p.unknown(s, "--s3 https://HOST:9000")
 	}
-	return connect.S3{Endpoint: s}, nil
+	store := connect.S3{Endpoint: s}
+	return store, store.Check()
 }
 
 // registry is a named connection, or the address of a schema registry.

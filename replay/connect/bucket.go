@@ -62,6 +62,22 @@ const (
 	maxS3Backoff  = 4 * time.Second
 )
 
+// Check reports an endpoint that can not be meant. Endpoints are shown and kept, so one with a login is refused, and not repeated.
+func (s S3) Check() error {
+	if s.Endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(s.Endpoint)
+	if err != nil || strings.Contains(s.Endpoint, "@") || u.RawQuery != "" || u.Fragment != "" {
+		return &Error{Code: CodeConfig, Object: "s3 endpoint", Err: errors.New("it holds more than https://host:port; a login has no place in it"),
+			Hint: "write it as https://host:port, and name keys in connections.NAME.s3.accessKey and secretKey"}
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return &Error{Code: CodeConfig, Object: s.Endpoint, Err: errors.New("not an endpoint"), Hint: "write it as https://host:port"}
+	}
+	return nil
+}
+
 // Client makes a client. It does not connect.
 func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
 	opts := []func(*config.LoadOptions) error{config.WithRetryer(func() aws.Retryer {
@@ -74,10 +90,8 @@ func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
 	if region != "" {
 		opts = append(opts, config.WithRegion(region))
 	}
-	if s.Endpoint != "" {
-		if u, err := url.Parse(s.Endpoint); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return nil, &Error{Code: CodeConfig, Object: s.Endpoint, Err: errors.New("not an endpoint"), Hint: "write it as https://host:port"}
-		}
+	if err := s.Check(); err != nil {
+		return nil, err
 	}
 	switch id, err := s.AccessKey.Resolve(env); {
 	case err != nil:
@@ -99,6 +113,7 @@ func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
 		if s.HTTP != nil {
 			o.HTTPClient = s.HTTP
 		}
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error { return hush(stack, conf.Credentials) })
 		if s.Answered != nil {
 			o.APIOptions = append(o.APIOptions, s.listen)
 		}
@@ -110,6 +125,41 @@ func (s S3) Client(ctx context.Context, env Env) (*s3.Client, error) {
 		}
 	}), nil
 }
+
+// hush takes credentials out of errors: there are stores that quote the request, or a part of it, in what they answer to it, and what they answer
+// helps to find out what is wrong.
+func hush(stack *middleware.Stack, credentials aws.CredentialsProvider) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("backstitch.Hush",
+		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			out, meta, err := next.HandleInitialize(ctx, in)
+			if err == nil || credentials == nil {
+				return out, meta, err
+			}
+			known, failed := credentials.Retrieve(ctx) // they are kept from the request, or there were none to send
+			if failed != nil {
+				return out, meta, err
+			}
+			return out, meta, &hushed{err, []string{known.SecretAccessKey, known.SessionToken, known.AccessKeyID}}
+		}), middleware.Before)
+}
+
+// hushed is an error that does not say some words.
+type hushed struct {
+	err   error
+	words []string
+}
+
+func (h *hushed) Error() string {
+	text := h.err.Error()
+	for _, w := range h.words {
+		if len(w) >= 8 { // what is shorter is no secret, and may be a part of anything: the sandbox takes any word
+			text = strings.ReplaceAll(text, w, "(a credential)")
+		}
+	}
+	return text
+}
+
+func (h *hushed) Unwrap() error { return h.err }
 
 // listen puts Answered where each attempt of a request comes by.
 func (s S3) listen(stack *middleware.Stack) error {
@@ -134,6 +184,11 @@ func CreateBucket(ctx context.Context, rawURL string, s S3, env Env) (bucket.Buc
 }
 
 func open(ctx context.Context, rawURL string, s S3, env Env, openDir func(string) (*dir.Bucket, error)) (bucket.Bucket, error) {
+	if _, rest, ok := strings.Cut(rawURL, "://"); ok {
+		if host, _, _ := strings.Cut(rest, "/"); strings.Contains(host, "@") { // not repeated: what stands before it is a login
+			return nil, &Error{Code: CodeConfig, Object: "archive address", Err: errors.New("it holds a user or a password"), Hint: "write s3://bucket/prefix, and name keys in connections.NAME.s3"}
+		}
+	}
 	if rest, ok := strings.CutPrefix(rawURL, "s3://"); ok {
 		name, prefix, _ := strings.Cut(rest, "/")
 		if name == "" {

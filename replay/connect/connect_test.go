@@ -181,3 +181,35 @@ func TestBuckets(t *testing.T) {
 	_, err = S3{Endpoint: "localhost:9000"}.Client(context.Background(), nil)
 	wantCode(t, err, CodeConfig)
 }
+
+// TestLoginsInAddressesAreRefused: addresses are shown, and kept in plans and the book.
+func TestLoginsInAddressesAreRefused(t *testing.T) {
+	const secret = "hunter2hunter2"
+	_, brokers := ParseBrokers("ana:" + secret + "@k:9092")
+	for what, err := range map[string]error{
+		"brokers":         brokers,
+		"endpoint":        S3{Endpoint: "https://ana:" + secret + "@host"}.Check(),
+		"endpoint, query": S3{Endpoint: "https://host/?key=" + secret}.Check(),
+		"no endpoint":     S3{Endpoint: "https://ana:" + secret + "@%zz"}.Check(),
+		"bucket": func() error {
+			_, err := Bucket(t.Context(), "s3://AKIA:"+secret+"@bucket/p", S3{}, env(nil))
+			return err
+		}(),
+		"other store": func() error {
+			_, err := Bucket(t.Context(), "https://ana:"+secret+"@host/p", S3{}, env(nil))
+			return err
+		}(),
+		"client": func() error {
+			_, err := S3{Endpoint: "https://ana:" + secret + "@host"}.Client(t.Context(), env(nil))
+			return err
+		}(),
+	} {
+		wantCode(t, err, CodeConfig)
+		if err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: the password is in %v", what, err)
+		}
+	}
+	if err := (S3{Endpoint: "https://host:9000/store"}).Check(); err != nil {
+		t.Errorf("an endpoint behind a path: %v", err)
+	}
+}

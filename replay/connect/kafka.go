@@ -48,13 +48,16 @@ func ParseBrokers(s string) ([]string, error) {
 		if b = strings.TrimSpace(b); b == "" {
 			continue
 		}
+		if strings.Contains(b, "@") { // not repeated: what stands before it is a login
+			return nil, &Error{Code: CodeConfig, Object: "brokers", Err: errors.New("an address holds a user or a password"), Hint: "name a connection whose configuration has the login: connections.NAME.kafka.sasl"}
+		}
 		host, port, err := net.SplitHostPort(b)
 		if err != nil {
 			if host, port, err = net.SplitHostPort(b + ":9092"); err != nil {
 				return nil, &Error{Code: CodeConfig, Object: b, Err: err, Hint: "write brokers as host:port,host:port"}
 			}
 		}
-		if host == "" || strings.ContainsAny(host, "/@ ") {
+		if host == "" || strings.ContainsAny(host, "/ ") {
 			return nil, &Error{Code: CodeConfig, Object: b, Err: errors.New("not a broker address"), Hint: "write brokers as host:port,host:port"}
 		}
 		out = append(out, net.JoinHostPort(host, port))

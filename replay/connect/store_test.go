@@ -1,8 +1,12 @@
 package connect
 
 import (
+	"encoding/xml"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,4 +37,35 @@ func TestAStoreThatDoesNotAnswerIsNamed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAStoreThatQuotesCredentials: what a store says of a mistake is shown, but for what it was sent to be let in.
+func TestAStoreThatQuotesCredentials(t *testing.T) {
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, "<Error><Code>Malformed</Code><Message>the header is malformed: ")
+		_ = xml.EscapeText(w, []byte(r.Header.Get("Authorization")+" "+r.Header.Get("X-Amz-Security-Token")))
+		fmt.Fprint(w, "</Message></Error>")
+	}))
+	defer store.Close()
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "id-of-the-environment", "AWS_SECRET_ACCESS_KEY": "secret-key", "AWS_SESSION_TOKEN": "token-of-a-session", "HOME": t.TempDir()} {
+		t.Setenv(name, value)
+	}
+	for _, s := range []S3{{Endpoint: store.URL}, {Endpoint: store.URL, AccessKey: "env:A", SecretKey: "env:B"}} {
+		b, err := Bucket(t.Context(), "s3://bucket/prefix", s, func(name string) (string, bool) { return "named-" + name, true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = PingBucket(t.Context(), b)
+		var e *Error
+		if !errors.As(err, &e) || e.Code != CodeStoreDown || !strings.Contains(err.Error(), "the header is malformed") || !strings.Contains(e.Hint, "Malformed") {
+			t.Errorf("got %v, want what the store says", err)
+			continue
+		}
+		for _, secret := range []string{"id-of-the-environment", "secret-key", "token-of-a-session"} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("%s is in %v", secret, err)
+			}
+		}
+	}
 }

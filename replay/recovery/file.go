@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"backstitch/replay/hashfile"
+	"backstitch/replay/spec"
 	"backstitch/storage/failpoint"
 )
 
@@ -66,7 +67,7 @@ func Decode(name string, text []byte, cluster string) (*Plan, error) {
 	again := "backstitch plan -f SPEC -o " + name
 	var p Plan
 	_, err := planForm.Decode(text, &p)
-	if err == nil && (p.Spec == nil || p.Spec.Spec.Schedule == nil || p.Spec.Spec.Schedule.Priority == nil) {
+	if err == nil && !whole(p.Spec) {
 		err = errors.New("it holds no whole spec")
 	}
 	var newer *hashfile.NewerError
@@ -94,4 +95,13 @@ func Decode(name string, text []byte, cluster string) (*Plan, error) {
 			Hint: "name the other cluster with --addr, or make a plan for this one: " + again}
 	}
 	return &p, nil
+}
+
+// whole reports whether r has what spec.Recovery.WithDefaults writes out. A plan that somebody else made need not, whatever its hash says.
+func whole(r *spec.Recovery) bool {
+	if r == nil || r.Spec.Select == nil || r.Spec.Write == nil || r.Spec.Slices == nil || r.Spec.Schedule == nil || r.Spec.Schedule.Priority == nil {
+		return false
+	}
+	priority := *r.Spec.Schedule.Priority
+	return priority >= 0 && priority <= 100
 }

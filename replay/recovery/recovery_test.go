@@ -174,7 +174,7 @@ func options() recovery.Options {
 	return o
 }
 
-func build(t *testing.T, w *world, more string) (*recovery.Plan, error) {
+func build(t testing.TB, w *world, more string) (*recovery.Plan, error) {
 	t.Helper()
 	r, err := spec.Parse("job.yaml", []byte(specText+more), spec.Options{})
 	if err != nil {
@@ -183,7 +183,7 @@ func build(t *testing.T, w *world, more string) (*recovery.Plan, error) {
 	return recovery.Build(context.Background(), r, w, options())
 }
 
-func mustBuild(t *testing.T, w *world, more string) *recovery.Plan {
+func mustBuild(t testing.TB, w *world, more string) *recovery.Plan {
 	t.Helper()
 	p, err := build(t, w, more)
 	if err != nil {

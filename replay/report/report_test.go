@@ -87,7 +87,7 @@ func about(cs ...fsm.Comparison) report.About {
 
 func made(p fsm.Proof) *report.Report { return report.New(p, about(p.Comparisons...)) }
 
-func seal(t *testing.T, r *report.Report) *report.File {
+func seal(t testing.TB, r *report.Report) *report.File {
 	t.Helper()
 	f, err := r.Seal(clusterKey, "")
 	if err != nil {

@@ -316,6 +316,7 @@ func (d *document) fail(p Problem) error {
 // error finds the place of each problem that has none yet and returns them in order.
 func (d *document) error() error {
 	secret := map[int]bool{} // lines that may hold one
+	lines := strings.Split(d.text, "\n")
 	for i := range d.problems {
 		p := &d.problems[i]
 		if p.Line == 0 {
@@ -323,11 +324,16 @@ func (d *document) error() error {
 			d.enter(p)
 		}
 		secret[p.Line] = secret[p.Line] || p.Code == CodeSecret
+		if p.Code == CodeUnknown && p.Line >= 1 && p.Line <= len(lines) {
+			lines[p.Line-1] = hideValue(lines[p.Line-1], p.Column)
+		}
 	}
 	for i := range d.problems {
-		if p := &d.problems[i]; !secret[p.Line] {
-			p.Excerpt = excerpt(d.text, p.Line, p.Column)
+		p := &d.problems[i]
+		if !secret[p.Line] {
+			p.Excerpt = withoutLogin(excerpt(lines, p.Line, p.Column))
 		}
+		p.Message, p.Hint = withoutLogin(p.Message), withoutLogin(p.Hint)
 	}
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -103,9 +104,44 @@ func (e *Error) Next() string {
 // CommandLine is the name of a spec that was said in flags.
 const CommandLine = "command line"
 
-// excerpt returns the line of text and a caret under column.
-func excerpt(text string, line, column int) string {
-	lines := strings.Split(text, "\n")
+// login is the part of an address that says who asks.
+var login = regexp.MustCompile(`[^\s"'<>]*:[^\s"'<>]*@`)
+
+// withoutLogin takes users and passwords of addresses out of what is said.
+func withoutLogin(s string) string { return login.ReplaceAllString(s, "...@") }
+
+// hideValue puts dots over what stands behind the key at column of a line: under a misspelled key there may be a secret.
+func hideValue(line string, column int) string {
+	runes := []rune(line)
+	at := min(max(column-1, 0), len(runes))
+	block := strings.Trim(string(runes[:at]), " -") == "" // the value goes on to the end of the line
+	for ; at < len(runes) && runes[at] != ':'; at++ {
+		// the key
+	}
+	for at++; at < len(runes) && runes[at] == ' '; at++ {
+		// what is between them
+	}
+	quote := rune(0)
+	if at < len(runes) && strings.ContainsRune(`"'[{`, runes[at]) {
+		quote = map[rune]rune{'[': ']', '{': '}'}[runes[at]]
+		if quote == 0 {
+			quote = runes[at]
+		}
+		runes[at], at = '.', at+1
+	}
+	for ; at < len(runes); at++ {
+		if !block && (quote == 0 && strings.ContainsRune(",}]", runes[at]) || runes[at] == quote && runes[at-1] != '\\') {
+			break
+		}
+		if runes[at] != '\r' {
+			runes[at] = '.'
+		}
+	}
+	return string(runes)
+}
+
+// excerpt returns one of lines and a caret under column.
+func excerpt(lines []string, line, column int) string {
 	if line < 1 || line > len(lines) {
 		return ""
 	}

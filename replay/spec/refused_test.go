@@ -77,3 +77,27 @@ func TestMistakesAreRefusedWhereTheyStand(t *testing.T) {
 		})
 	}
 }
+
+// TestLoginsAreNotRepeated: what stands under a misspelled key or in an address may be a password, and a spec goes into plans and the book.
+func TestLoginsAreNotRepeated(t *testing.T) {
+	const secret = "hunter2hunter2"
+	for _, text := range []string{
+		"  source: {s3: {bucket: bkt, prefix: p, endpoint: \"https://ana:SECRET@host\"}}\n  target: {kafka: {connection: k, topic: t}}\n",
+		"  source: {s3: {bucket: bkt, prefix: p, endpoint: \"https://host/?key=SECRET\"}}\n  target: {kafka: {connection: k, topic: t}}\n",
+		"  source: {s3: {bucket: bkt, prefix: p, endpoint: \"ftp://ana:SECRET@host\"}}\n  target: {kafka: {connection: k, topic: t}}\n",
+		"  source: {s3: {bucket: \"AKIA:SECRET@b\", prefix: p}}\n  target: {kafka: {connection: k, topic: t}}\n",
+		"  source: {s3: {bucket: bkt, prefix: p}}\n  target: {kafka: {brokers: \"ana:SECRET@k:9092\", topic: t}}\n",
+		"  source: {s3: {bucket: bkt, prefix: p}}\n  target:\n    kafka:\n      connection: k\n      topic: t\n      pasword: SECRET\n",
+		"  source: {s3: {bucket: bkt, prefix: p, secret: SECRET, key: SECRET}}\n  target: {kafka: {connection: k, topic: t}}\n",
+		"  source: {s3: {bucket: bkt, prefix: p, pasword: \"SECRET, SECRET\", tokens: [SECRET, SECRET], layout: none-such}}\n  target: {kafka: {connection: k, topic: t}}\n",
+	} {
+		_, err := Parse("s.yaml", []byte("apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata: {name: a}\nspec:\n"+strings.ReplaceAll(text, "SECRET", secret)), Options{})
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s\ngot %v, want it refused without the secret", text, err)
+		}
+	}
+	_, err := Parse("s.yaml", []byte("apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata:\n  nmae: a\n"), Options{})
+	if want := "\n     4 |   nmae: .\n       |   ^\n"; err == nil || !strings.Contains(err.Error()+"\n", want) {
+		t.Errorf("the place is not shown as %q: %v", want, err)
+	}
+}

@@ -46,7 +46,7 @@ func (c *checker) add(code, path, message, hint string) {
 func (c *checker) source(path string, s Source) {
 	switch {
 	case s.S3 != nil:
-		c.s3(path+".s3", s.S3.Connection, s.S3.Endpoint, s.S3.Region)
+		c.s3(path+".s3", s.S3.Connection, s.S3.Endpoint, s.S3.Region, s.S3.Bucket)
 		c.layout(path+".s3", s.S3.Layout)
 		if s.S3.Inventory != "" && s.S3.Layout.Layout != "auto" && !slices.Contains(foreignLayouts, s.S3.Layout.Layout) {
 			c.add(CodeTogether, path+".s3.inventory", "an inventory belongs to archives that others wrote", "set layout, or leave inventory out")
@@ -63,14 +63,22 @@ func (c *checker) target(path string, t Target) {
 	case t.Kafka != nil:
 		c.kafka(path+".kafka", t.Kafka.Connection, t.Kafka.Brokers)
 	case t.S3 != nil:
-		c.s3(path+".s3", t.S3.Connection, t.S3.Endpoint, t.S3.Region)
+		c.s3(path+".s3", t.S3.Connection, t.S3.Endpoint, t.S3.Region, t.S3.Bucket)
 		c.files(path+".s3", t.S3.Files)
 	case t.Dir != nil:
 		c.files(path+".dir", t.Dir.Files)
 	}
 }
 
-func (c *checker) s3(path, connection, endpoint, region string) {
+// s3 refuses logins in an address, which would stand in plans and in the book, and does not repeat them.
+func (c *checker) s3(path, connection, endpoint, region, bucket string) {
+	const next = "connection: NAME of one whose configuration names the keys"
+	if u, err := url.Parse(endpoint); err != nil || strings.Contains(endpoint, "@") || u.RawQuery != "" || u.Fragment != "" {
+		c.add(CodeSecret, path+".endpoint", path+".endpoint holds more than https://HOST:PORT", next)
+	}
+	if strings.ContainsAny(bucket, "@:") && !strings.HasPrefix(bucket, "arn:") {
+		c.add(CodeSecret, path+".bucket", path+".bucket is not the name of a bucket", next)
+	}
 	if connection != "" && (endpoint != "" || region != "") {
 		c.add(CodeTogether, path+".connection", "connection and endpoint or region exclude each other", "keep the connection")
 	}
@@ -78,6 +86,9 @@ func (c *checker) s3(path, connection, endpoint, region string) {
 }
 
 func (c *checker) kafka(path, connection, brokers string) {
+	if strings.Contains(brokers, "@") { // not repeated, for it is a login
+		c.add(CodeSecret, path+".brokers", path+".brokers holds a user or a password", "connection: NAME of one whose configuration has the login")
+	}
 	switch {
 	case connection == "" && brokers == "":
 		c.add(CodeRequired, path, path+" names neither connection nor brokers", "brokers: HOST:9092")

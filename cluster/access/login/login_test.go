@@ -35,7 +35,7 @@ type knower struct {
 	now    time.Time
 }
 
-func newKnower(t *testing.T, change func(*Config)) *knower {
+func newKnower(t testing.TB, change func(*Config)) *knower {
 	t.Helper()
 	k := &knower{issuer: logintest.New(t), now: time.Unix(1_700_000_000, 0)}
 	clock := func() time.Time { return k.now }

@@ -191,7 +191,7 @@ var pages = []string{
 }
 
 // site is the pages over an API.
-func site(t *testing.T, api http.Handler, found Found, wait func(context.Context, uint64) (uint64, error)) http.Handler {
+func site(t testing.TB, api http.Handler, found Found, wait func(context.Context, uint64) (uint64, error)) http.Handler {
 	t.Helper()
 	if wait == nil {
 		wait = func(ctx context.Context, after uint64) (uint64, error) {

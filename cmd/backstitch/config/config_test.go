@@ -280,3 +280,43 @@ func TestEveryValueHasAFlag(t *testing.T) {
 		t.Errorf("flags: got %d, want %d", got, want)
 	}
 }
+
+// TestMistakesDoNotShowValues: a secret may stand under a misspelled key, beside one, or in a file that is no configuration; and in an address, from where
+// it would go into answers and the book.
+func TestMistakesDoNotShowValues(t *testing.T) {
+	const secret = "hunter2hunter2"
+	for _, text := range []string{
+		"connections:\n  k:\n    kafka:\n      brokers: [\"k:9092\"]\n      sasl:\n        user: \"env:U\"\n        pasword: SECRET\n",
+		"connections:\n  k:\n    kafka:\n      sasl:\n        password: SECRET\n        usr: \"env:U\"\n",
+		"connections: {k: {kafka: {sasl: {pasword: SECRET}}}}\n",
+		"connections:\n  k:\n    kafka:\n      sasl: SECRET\n",
+		"connections:\n  k:\n    s3: {accessKey: SECRET, region: [1]}\n",
+		"connections:\n  k:\n    s3:\n      secretKey: \"SECRET\n      region: x\n",
+		"gossip: {keyFile: [SECRET]}\n",
+		"SECRET\n",
+		"-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----\n",
+	} {
+		_, err := Load(write(t, strings.ReplaceAll(text, "SECRET", secret)), flags(t))
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: got %v, want an error without the secret", text, err)
+		}
+	}
+	for _, text := range []string{
+		"connections: {k: {s3: {endpoint: \"https://ana:SECRET@host:9000\"}}}\n",
+		"connections: {k: {s3: {endpoint: \"https://host:9000?key=SECRET\"}}}\n",
+		"connections: {k: {kafka: {brokers: [\"ana:SECRET@host:9092\"]}}}\n",
+		"listen: {api: \"https://ana:SECRET@127.0.0.1:1\"}\n",
+	} {
+		cfg, err := Load(write(t, "dataDir: /data\n"+strings.ReplaceAll(text, "SECRET", secret)), flags(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cfg.Validate(); err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.(Problems).Next(), secret) {
+			t.Errorf("%q: got %v, want it refused without the secret", text, err)
+		}
+	}
+	_, err := Load(write(t, "node:\n  nmae: x\n"), flags(t))
+	if err == nil || !strings.HasSuffix(err.Error(), "\n>  2 |   nmae: ...\n         ^") {
+		t.Errorf("the place is not shown: %v", err)
+	}
+}

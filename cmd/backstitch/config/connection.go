@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"fmt"
+	"strings"
 
 	"backstitch/replay/connect"
 )
@@ -129,6 +130,11 @@ func (k Kafka) check(path string) []Problem {
 	if len(k.Brokers) == 0 {
 		out = append(out, Problem{path + ".brokers", "is empty", path + `.brokers: ["HOST:9092"]`})
 	}
+	for i, b := range k.Brokers {
+		if strings.ContainsAny(b, "/@ ") { // not repeated: it may hold a login
+			out = append(out, Problem{fmt.Sprintf("%s.brokers[%d]", path, i), "is not host:port", path + `.brokers: ["HOST:9092"]     a login is in sasl`})
+		}
+	}
 	out = append(out, k.TLS.check(path+".tls")...)
 	if s := k.SASL; s != nil {
 		switch s.Mechanism {
@@ -143,6 +149,9 @@ func (k Kafka) check(path string) []Problem {
 }
 
 func (s S3) check(path string) []Problem {
+	if s.Connect().Check() != nil {
+		return []Problem{{path + ".endpoint", "is not https://HOST:PORT alone", path + ".endpoint: https://minio.internal:9000     keys are in accessKey and secretKey"}}
+	}
 	if (s.AccessKey == "") != (s.SecretKey == "") {
 		return []Problem{{path, "has only one of accessKey and secretKey", "give both, or none to take the environment's credentials"}}
 	}

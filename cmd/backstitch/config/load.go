@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -59,15 +60,35 @@ func parse(raw []byte, a *Agent) error {
 	if !errors.As(err, &syntax) {
 		return err
 	}
-	text := strings.TrimSpace(syntax.FormatError(false, true))
-	message, excerpt, _ := strings.Cut(text, "\n")
+	message, _, _ := strings.Cut(strings.TrimSpace(syntax.FormatError(false, false)), "\n")
 	if _, rest, ok := strings.Cut(message, `unknown field "`); ok {
-		key, _, _ := strings.Cut(rest, `"`)
-		if near := nearest(key, keys(reflect.TypeFor[Agent]())); near != "" {
+		word, _, _ := strings.Cut(rest, `"`)
+		if near := nearest(word, keys(reflect.TypeFor[Agent]())); near != "" {
 			message += fmt.Sprintf(" (did you mean %s?)", near)
 		}
 	}
-	return fmt.Errorf("%s\n%s", message, excerpt)
+	if t := syntax.GetToken(); t != nil && t.Position != nil {
+		message += "\n" + excerpt(string(raw), t.Position.Line, t.Position.Column)
+	}
+	return errors.New(message)
+}
+
+// key is what stands before a value on a line.
+var key = regexp.MustCompile(`^[ \t]*(- +)?[A-Za-z][A-Za-z0-9_.-]*[ \t]*:`)
+
+// excerpt is a line of text with a caret under column. Of its values nothing is shown: what stands under a misspelled key, or in a file that is no
+// configuration, may be a secret.
+func excerpt(text string, line, column int) string {
+	lines := strings.Split(text, "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	shown := key.FindString(lines[line-1])
+	if strings.TrimSpace(strings.TrimPrefix(lines[line-1], shown)) != "" {
+		shown += " ..."
+	}
+	margin := fmt.Sprintf(">%3d | ", line)
+	return margin + shown + "\n" + strings.Repeat(" ", len(margin)+max(column-1, 0)) + "^"
 }
 
 // keys lists every YAML key below t.

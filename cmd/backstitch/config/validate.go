@@ -159,7 +159,11 @@ func (a Agent) addresses() []Problem {
 		}
 		host, port, err := net.SplitHostPort(addr)
 		if err != nil || port == "" || port == "0" {
-			out = append(out, Problem{path, fmt.Sprintf("%q is not host:port", addr), path + ": 127.0.0.1:7420"})
+			why := fmt.Sprintf("%q is not host:port", addr)
+			if strings.Contains(addr, "@") {
+				why = "is not host:port" // and may hold a login
+			}
+			out = append(out, Problem{path, why, path + ": 127.0.0.1:7420"})
 			return
 		}
 		if !listens {
