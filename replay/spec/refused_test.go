@@ -44,6 +44,10 @@ func TestMistakesAreRefusedWhereTheyStand(t *testing.T) {
 		{"zone that there is not", CodeCalendar, dataset + "  policy: planAndWait\n  hours: {timezone: «Europe/Berlinn, blackout: [{cron: \"0 7 * * *\", duration: 1h}]}\n"},
 		{"window of a cron line that is none", CodeCalendar, dataset + "  policy: planAndWait\n  hours: {blackout: [{cron: «\"0 25 * * *\", duration: 1h}]}\n"},
 		{"scans of a cron line that is none", CodeValue, dataset + "  schedule: {cron: «\"61 * * * *\"}\n"},
+		{"notice that a flow never has", CodeValue, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: bus, format: cloudevents, url: \"https://bus\", on: [«found]}]\n"},
+		{"notice that a format has no word for", CodeTogether, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: am, format: alertmanager, url: \"https://am\", «on: [started]}]\n"},
+		{"two endpoints of a flow with one name", CodeTwice, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: am, format: cloudevents, url: \"https://a\"}, {name: «am, format: cloudevents, url: \"https://b\"}]\n"},
+		{"token of a flow over plain http", CodeTogether, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: am, format: cloudevents, url: \"http://a\", token: «\"env:BACKSTITCH_NOTIFY_A\"}]\n"},
 
 		{"deadline in the past", CodeUnit, recovery + "  sla: {recoverWithin: «-1h}\n"},
 		{"deadline after more than a year", CodeDeadline, recovery + "  sla: {recoverWithin: «9000h}\n"},
