@@ -81,3 +81,24 @@ func TestMistakesAreRefusedWhereTheyStand(t *testing.T) {
 		})
 	}
 }
+
+// What a field asks for that turns out to be impossible is said where it stands, as a mistake is; where it is left out, at what it belongs to.
+func TestMistakesThatShowLater(t *testing.T) {
+	for _, row := range []struct{ path, text string }{
+		{"spec.sla.recoverWithin", "kind: Recovery\nspec:\n  sla:\n    recoverWithin: «1h\n"},
+		{"spec.sla.recoverWithin", "kind: Recovery\nspec:\n  sla: {completeness: \"99%\", recoverWithin: «\"1h\"}\n"},
+		{"spec.sla.completeness", "kind: Recovery\nspec:\n  «sla: {recoverWithin: 1h}\n"},
+	} {
+		before, after, _ := strings.Cut(row.text, "«")
+		got := Refuse("s.yaml", []byte(before+after), Problem{Code: "BST-E1214", Path: row.path, Message: "it takes longer", Hint: "more time"})
+		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n")
+		p := got.Problems[0]
+		if got.ErrorCode() != "BST-E1214" || p.Line != line || p.Column != column {
+			t.Errorf("%s: got %d:%d %s, want %d:%d", row.path, p.Line, p.Column, got.ErrorCode(), line, column)
+		}
+		shown, written := strings.Split(p.Excerpt, "\n"), strings.Split(before+after, "\n")[line-1]
+		if len(shown) < 2 || !strings.HasSuffix(shown[0], written) || len(shown[0])-len(written)+column-1 != strings.Index(shown[1], "^") {
+			t.Errorf("excerpt:\n%s", p.Excerpt)
+		}
+	}
+}
