@@ -133,7 +133,9 @@ const (
 	firstKinds         = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeFound
 	planKinds          = firstKinds | 1<<NoticePlanned // from policiesSince on
 	// everyKind is what there is from toldSince on, which is also the version of watches.
-	everyKind           = planKinds | 1<<NoticeAtRisk | 1<<NoticeMissed | 1<<NoticeAnomaly | 1<<NoticeUsual
+	everyKind = planKinds | 1<<NoticeAtRisk | 1<<NoticeMissed | 1<<NoticeAnomaly | 1<<NoticeUsual
+	// flowKinds are those of flows, whose outboxes there are from version 8 on.
+	flowKinds           = 1<<NoticeStarted | 1<<NoticeSucceeded | 1<<NoticeFailed | 1<<NoticeCancelled | 1<<NoticeWaiting | 1<<NoticeAnswered | 1<<NoticeRolledBack | 1<<NoticeRollbackFailed
 	maxSettledWhyBytes  = 512
 	maxNoticesOfDataset = 256
 )
@@ -150,8 +152,6 @@ func (d Dataset) invalid(kinds uint32) string {
 		return fmt.Sprintf("%d targets, want 1 to %d", len(d.Targets), MaxTargets)
 	case len(d.Endpoints) > MaxEndpoints:
 		return fmt.Sprintf("%d endpoints, at most %d are allowed", len(d.Endpoints), MaxEndpoints)
-	case len(d.Annotations) > maxAnnotations:
-		return fmt.Sprintf("%d annotations, at most %d are allowed", len(d.Annotations), maxAnnotations)
 	}
 	if why := d.invalidOrders(); why != "" {
 		return why
@@ -161,19 +161,35 @@ func (d Dataset) invalid(kinds uint32) string {
 			return fmt.Sprintf("a place whose name has %d bytes", len(p.Name)+len(p.Namespace))
 		}
 	}
-	for i, a := range d.Annotations {
-		if a.Key == "" || len(a.Key)+len(a.Value) > maxAnnotationBytes || i > 0 && a.Key <= d.Annotations[i-1].Key {
-			return fmt.Sprintf("annotation %q is empty, too long or out of order", a.Key)
-		}
+	if why := invalidAnnotations(d.Annotations); why != "" {
+		return why
 	}
-	for i, e := range d.Endpoints {
+	return invalidEndpoints(d.Endpoints, kinds)
+}
+
+// invalidEndpoints says what is wrong with a list of them.
+func invalidEndpoints(all []Endpoint, kinds uint32) string {
+	for i, e := range all {
 		if why := e.invalid(kinds); why != "" {
 			return fmt.Sprintf("endpoint %q %s", e.Name, why)
 		}
-		for _, other := range d.Endpoints[:i] {
+		for _, other := range all[:i] {
 			if other.Name == e.Name {
 				return fmt.Sprintf("two endpoints are called %s", e.Name)
 			}
+		}
+	}
+	return ""
+}
+
+// invalidAnnotations says what is wrong with a list of them.
+func invalidAnnotations(all []Annotation) string {
+	if len(all) > maxAnnotations {
+		return fmt.Sprintf("%d annotations, at most %d are allowed", len(all), maxAnnotations)
+	}
+	for i, a := range all {
+		if a.Key == "" || len(a.Key)+len(a.Value) > maxAnnotationBytes || i > 0 && a.Key <= all[i-1].Key {
+			return fmt.Sprintf("annotation %q is empty, too long or out of order", a.Key)
 		}
 	}
 	return ""

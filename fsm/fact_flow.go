@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"backstitch/fsm/flow"
@@ -61,6 +62,21 @@ func (s FlowState) String() string {
 // Ended reports whether no step runs any more. A failed flow, or a failed rollback, can be retried.
 func (s FlowState) Ended() bool { return s >= FlowSucceeded }
 
+// notice is what is told of a flow that has come to s.
+func (s FlowState) notice() NoticeKind {
+	switch s {
+	case FlowSucceeded:
+		return NoticeSucceeded
+	case FlowCancelled:
+		return NoticeCancelled
+	case FlowRolledBack:
+		return NoticeRolledBack
+	case FlowRollbackFailed:
+		return NoticeRollbackFailed
+	}
+	return NoticeFailed
+}
+
 // Flow is one submitted graph.
 type Flow struct {
 	ID        FlowID
@@ -77,6 +93,11 @@ type Flow struct {
 	FinishedUnixNanos int64 // 0 before
 	CreateIndex       uint64
 	ModifyIndex       uint64
+}
+
+// waits reports whether a step waits for a person.
+func (f Flow) waits() bool {
+	return slices.ContainsFunc(f.States, func(st flow.State) bool { return st.Status == flow.Waiting })
 }
 
 // FlowGraph is the part of a flow that never changes.
@@ -170,7 +191,18 @@ func (t *tx) endFlow(f Flow, state FlowState, why string) {
 	f.State, f.Why, f.FinishedUnixNanos = state, clip(why, maxFlowWhy), t.env.UnixNanos
 	t.putFlow(f)
 	t.remove(flowKey(kindFlowActive, f.ID))
+	t.tellFlow(f, state.notice(), "", f.because())
 	t.forgetFlows()
+}
+
+// because says why a flow has ended as it has: by the first step that failed, if one did.
+func (f Flow) because() string {
+	for _, st := range f.States {
+		if st.Status == flow.Broken && st.Why != "" && f.State != FlowSucceeded && f.State != FlowCancelled {
+			return st.Why
+		}
+	}
+	return f.Why
 }
 
 // forgetFlows forgets the oldest of the flows that have ended. Their jobs stay.
@@ -195,6 +227,7 @@ func (t *tx) forgetFlows() {
 		if t.read(flowKey(kindFlowUndo, over[oldest].ID), &FlowUndo{}) {
 			t.remove(flowKey(kindFlowUndo, over[oldest].ID))
 		}
+		t.leaveOutbox(OutboxOf(over[oldest].ID))
 		over[oldest] = over[0]
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"backstitch/partition"
 )
 
-// The outbox. What happens to a dataset is written down as a notice by the command that makes it happen, so that no leader can forget
+// The outbox. What happens to a dataset, or to a flow (fact_flow_outbox.go), is written down as a notice by the command that makes it happen, so that no leader can forget
 // it; how far each endpoint has been told is a fact too. Sending is the leader's business and may happen twice, if it dies
 // between sending and saying so.
 
@@ -24,8 +24,13 @@ const (
 	NoticeMissed    NoticeKind = 8  // its deadline has passed, and it is not proved as complete as was asked for
 	NoticeAnomaly   NoticeKind = 9  // an hour of a topic began to have more or less than usual
 	NoticeUsual     NoticeKind = 10 // nothing of the dataset is unusual any more
+	// Of flows alone, which have the first four besides.
+	NoticeWaiting        NoticeKind = 11 // a step waits for a person
+	NoticeAnswered       NoticeKind = 12 // no step waits for a person any more
+	NoticeRolledBack     NoticeKind = 13 // it failed, and what was to be taken back was
+	NoticeRollbackFailed NoticeKind = 14 // it failed, and not all of it was
 
-	lastNotice = NoticeUsual
+	lastNotice = NoticeRollbackFailed
 )
 
 // String returns the word that specs and the API use.
@@ -51,6 +56,14 @@ func (k NoticeKind) String() string {
 		return "anomaly"
 	case NoticeUsual:
 		return "usual"
+	case NoticeWaiting:
+		return "waiting"
+	case NoticeAnswered:
+		return "answered"
+	case NoticeRolledBack:
+		return "rolled-back"
+	case NoticeRollbackFailed:
+		return "rollback-failed"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -73,14 +86,14 @@ func ParseNoticeKind(word string) (k NoticeKind, ok bool) {
 	return 0, false
 }
 
-// Notice is one thing that happened to a dataset. Dataset and Index name it for ever.
+// Notice is one thing that happened to a dataset or a flow. Dataset and Index name it for ever.
 type Notice struct {
-	Dataset   DatasetName
-	Index     uint64 // of the command that made it happen
+	Dataset   DatasetName // or FlowOutbox.Name
+	Index     uint64      // of the command that made it happen
 	UnixNanos int64
 	Kind      NoticeKind
-	Job       partition.JobID // of a plan: Plan.ID
-	JobName   string
+	Job       partition.JobID // of a plan: Plan.ID; of a flow: its id
+	JobName   string          // of a flow: the step that it is about, "" for the flow itself
 	Why       string
 	Proof     ProofID     // that ended the job, "" when none did
 	Scan      *ScanCounts // of a scan, nil for a job that writes
@@ -133,23 +146,41 @@ func (t *tx) tell(k NoticeKind, j Job, why string, proof ProofID) {
 			n.Kind = NoticeFound
 		}
 	}
-	t.putNotice(d, n)
+	t.putNotice(d.audience(), n)
 }
 
 // tellOf writes down what happened to a dataset by itself, and not to a job about it.
 func (t *tx) tellOf(d Dataset, k NoticeKind, why string) {
-	t.putNotice(d, Notice{Dataset: d.Name, Index: t.index, UnixNanos: t.env.UnixNanos, Kind: k, Why: why})
+	t.putNotice(d.audience(), Notice{Dataset: d.Name, Index: t.index, UnixNanos: t.env.UnixNanos, Kind: k, Why: why})
+}
+
+// audience is who hears of one dataset, or of one flow.
+type audience struct {
+	name      DatasetName
+	endpoints []Endpoint
+}
+
+func (d Dataset) audience() audience { return audience{d.Name, d.Endpoints} }
+
+// audience finds who hears of what has that name.
+func (t *tx) audience(n DatasetName) (a audience, ok bool) {
+	if n.ofFlow() {
+		o, ok := t.flowOutbox(n)
+		return o.audience(), ok
+	}
+	d, ok := t.dataset(n)
+	return d.audience(), ok
 }
 
 // putNotice writes a notice that somebody wants to hear of. A command makes one of a dataset at most: its index is the name of it.
-func (t *tx) putNotice(d Dataset, n Notice) {
-	if t.over && t.read(noticeKey(d.Name, t.index), &Notice{}) {
+func (t *tx) putNotice(to audience, n Notice) {
+	if t.over && t.read(noticeKey(to.name, t.index), &Notice{}) {
 		return // what begins since something has ended is told with that (tellBesides)
 	}
-	for _, e := range d.Endpoints {
+	for _, e := range to.endpoints {
 		if e.Hears(n.Kind) {
-			t.makeRoom(d)
-			t.write(noticeKey(d.Name, t.index), &n)
+			t.makeRoom(to)
+			t.write(noticeKey(to.name, t.index), &n)
 			return
 		}
 	}
@@ -167,16 +198,16 @@ func (t *tx) kindsTold() uint32 {
 }
 
 // makeRoom gives up the oldest notice of a dataset that has too many, so that endpoints that never answer can not fill the book.
-func (t *tx) makeRoom(d Dataset) {
-	keys := t.keys(key(kindNotice, ended(d.Name)))
+func (t *tx) makeRoom(of audience) {
+	keys := t.keys(key(kindNotice, ended(of.name)))
 	if len(keys) < maxNoticesOfDataset {
 		return
 	}
 	var n Notice
 	t.read(keys[0], &n)
-	for _, e := range d.Endpoints {
+	for _, e := range of.endpoints {
 		var have Delivery
-		k := deliveryKey(d.Name, e.Name)
+		k := deliveryKey(of.name, e.Name)
 		if t.read(k, &have) && have.Settled < n.Index {
 			if e.Hears(n.Kind) {
 				have.Dropped++
@@ -190,18 +221,18 @@ func (t *tx) makeRoom(d Dataset) {
 }
 
 // forgetSettled removes the notices that no endpoint waits for: each was told, or does not want to hear of it.
-func (t *tx) forgetSettled(d Dataset) {
-	settled := make([]uint64, len(d.Endpoints))
-	for i, e := range d.Endpoints {
+func (t *tx) forgetSettled(of audience) {
+	settled := make([]uint64, len(of.endpoints))
+	for i, e := range of.endpoints {
 		var have Delivery
-		t.read(deliveryKey(d.Name, e.Name), &have)
+		t.read(deliveryKey(of.name, e.Name), &have)
 		settled[i] = have.Settled
 	}
-	for _, k := range t.keys(key(kindNotice, ended(d.Name))) {
+	for _, k := range t.keys(key(kindNotice, ended(of.name))) {
 		var n Notice
 		t.read(k, &n)
 		waits := false
-		for i, e := range d.Endpoints {
+		for i, e := range of.endpoints {
 			waits = waits || e.Hears(n.Kind) && settled[i] < n.Index
 		}
 		if !waits {
@@ -210,7 +241,7 @@ func (t *tx) forgetSettled(d Dataset) {
 	}
 }
 
-// Notices returns the notices of a dataset that some endpoint waits for, oldest first.
+// Notices returns the notices of a dataset, or of an outbox of flows, that some endpoint waits for, oldest first.
 func (v *View) Notices(n DatasetName) ([]Notice, error) {
 	var out []Notice
 	for n, err := range each[Notice](v, key(kindNotice, ended(n)), nil) {
@@ -222,7 +253,7 @@ func (v *View) Notices(n DatasetName) ([]Notice, error) {
 	return out, nil
 }
 
-// Waiting returns the names of the datasets that have notices.
+// Waiting returns the names of the datasets, and of the outboxes of flows, that have notices.
 func (v *View) Waiting() ([]DatasetName, error) {
 	var out []DatasetName
 	for n, err := range each[Notice](v, key(kindNotice), nil) {

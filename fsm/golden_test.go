@@ -135,6 +135,8 @@ var goldenCommands = []Command{
 	PutMember{goldenMember}, SetMemberState{ID: "a", State: MemberLeft}, RemoveMember{"a"},
 	NoteStep{Flow: "fl-7f3k2m", Step: "refill", Attempt: 2, Marks: []byte(`{"0":9}`), Text: "billing: 7 behind"},
 	SubmitFlowWithUndo{Flow: SubmitFlow{ID: "fl-7f3k2m", Name: "november-outage", Namespace: "payments", Document: []byte("{}"), Steps: goldenSteps}, Undo: []flow.Undo{{Step: "fill", By: "undo-fill"}}},
+	SubmitFlowWithNotices{Flow: SubmitFlow{ID: "fl-7f3k2m", Name: "november-outage", Namespace: "payments", Document: []byte("{}"), Steps: goldenSteps}, Undo: []flow.Undo{{Step: "fill", By: "undo-fill"}},
+		Annotations: goldenDataset.Annotations, Endpoints: goldenDataset.Endpoints},
 }
 
 // goldenValues has one stored value per kind that is not tiny.
@@ -208,10 +210,11 @@ var goldenValues = map[string]any{
 	"book_flow": Flow{ID: "fl-7f3k2m", Name: "november-outage", Namespace: "payments", State: FlowPaused, Why: "w", Lost: 1, CreatedBy: "cli:ann",
 		CreatedUnixNanos: 1, FinishedUnixNanos: 2, CreateIndex: 70, ModifyIndex: 300, States: []flow.State{{Status: flow.Waiting, Attempt: 2, Tries: 1, Token: "9b2c",
 			Job: "bs-7f3k2m", Proof: "r-abc", Proved: true, Class: flow.Failed, Why: "w", By: "cli:ann", BegunUnixNanos: 3, EndedUnixNanos: 4, NotBeforeUnixNanos: 5}}},
-	"book_flow_undo":  FlowUndo{Edges: []flow.Undo{{Step: "fill", By: "undo-fill"}}},
-	"book_step_note":  StepNote{Attempt: 2, Marks: []byte(`{"0":9}`), Text: "billing: 7 behind", UnixNanos: 1_700_000_000_000_000_017},
-	"book_flow_graph": FlowGraph{Steps: goldenSteps, Document: []byte("{}")},
-	"book_watch":      goldenWatch,
+	"book_flow_undo":   FlowUndo{Edges: []flow.Undo{{Step: "fill", By: "undo-fill"}}},
+	"book_flow_outbox": FlowOutbox{Name: "fl-7f3k2m", Flow: "november-outage", Namespace: "payments", Annotations: goldenDataset.Annotations, Endpoints: goldenDataset.Endpoints},
+	"book_step_note":   StepNote{Attempt: 2, Marks: []byte(`{"0":9}`), Text: "billing: 7 behind", UnixNanos: 1_700_000_000_000_000_017},
+	"book_flow_graph":  FlowGraph{Steps: goldenSteps, Document: []byte("{}")},
+	"book_watch":       goldenWatch,
 	"book_baseline": Baseline{Dataset: "shop/orders", Target: 1, Topic: "orders", TopicID: "9b2c", FirstHour: 1, LastHour: 490_000, Hours: 700, Records: 70_000, Places: 9, Judged: 8,
 		Notes: []string{"n"}, LookedBy: "a", LookedUnixNanos: 1, Failures: 2, Failure: "f", Claimant: "b", ClaimedUnixNanos: 3, NotBeforeUnixNanos: 4, ModifyIndex: 300,
 		Anomalies: []Anomaly{{ID: "an-7f3k", Unusual: goldenUnusual, ToldIndex: 299, FoundUnixNanos: 5, Over: true, OverUnixNanos: 6, Scan: "bs-7f3k2m"}}},

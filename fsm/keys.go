@@ -38,8 +38,8 @@ const (
 	kindProofKey     kind = 'q' // index -> ProofKey
 	kindLedger       kind = 'w' // job, number, epoch -> Ledger
 	kindDataset      kind = 'D' // dataset -> Dataset
-	kindNotice       kind = 'N' // dataset, index -> Notice
-	kindDelivery     kind = 'E' // dataset, endpoint -> Delivery
+	kindNotice       kind = 'N' // dataset or outbox, index -> Notice
+	kindDelivery     kind = 'E' // dataset or outbox, endpoint -> Delivery
 	kindWriters      kind = 'W' // job, partition -> laneWriters; job -> mark of a job whose writers are noted
 	kindScan         kind = 'c' // job -> Scan
 	kindScanPart     kind = 'C' // job, number -> ScanPart
@@ -73,6 +73,7 @@ const (
 	kindLearned      kind = '3' // dataset, target -> learned
 	kindStepNote     kind = '4' // flow, step -> StepNote
 	kindFlowUndo     kind = '5' // flow -> FlowUndo
+	kindFlowOutbox   kind = '9' // outbox -> FlowOutbox
 	kindToken        kind = '6' // accessor -> Token
 	kindAccessPolicy kind = '7' // name -> AccessPolicy
 	kindConsent      kind = '8' // id -> Consent
@@ -291,6 +292,8 @@ func (k kind) String() string {
 		return "consent"
 	case kindFlowUndo:
 		return "edges back of a flow"
+	case kindFlowOutbox:
+		return "who hears of a flow"
 	case kindStepNote:
 		return "note of a flow's step"
 	case kindWatch:
@@ -420,6 +423,8 @@ func (k kind) newValue() any {
 		return new(StepNote)
 	case kindFlowUndo:
 		return new(FlowUndo)
+	case kindFlowOutbox:
+		return new(FlowOutbox)
 	case kindWatch:
 		return new(Watch)
 	case kindBaseline:

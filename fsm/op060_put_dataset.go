@@ -68,7 +68,7 @@ func (t *tx) putDataset(c PutDataset, policy Policy, terms *JobTerms, watch *Wat
 	d.ChangedBy, d.ChangedUnixNanos, d.ModifyIndex = t.env.Actor, t.env.UnixNanos, t.index
 	t.write(datasetKey(d.Name), &d)
 	t.matchDeliveries(d)
-	t.forgetSettled(d)
+	t.forgetSettled(d.audience())
 	t.matchSchedules(had, wanted)
 	if t.policy(d.Name) != policy {
 		t.putPolicy(policy)

@@ -2,9 +2,9 @@ package fsm
 
 import "fmt"
 
-// SettleNotices says how far an endpoint has been told. Notices that no endpoint waits for are forgotten.
+// SettleNotices says how far an endpoint of a dataset, or of an outbox of flows, has been told. Notices that no endpoint waits for are forgotten.
 //
-// Since: 3. Proposed by: the leader. Refused: UnknownDataset (also for an endpoint that is gone), Invalid (an index that is not there yet; no
+// Since: 3. Proposed by: the leader. Refused: UnknownDataset (also for an endpoint or an outbox that is gone), Invalid (an index that is not there yet; no
 // notice settled). An index up to which it was settled already is OK and changes nothing.
 type SettleNotices struct {
 	Dataset  DatasetName
@@ -23,7 +23,7 @@ func (c SettleNotices) subject() string {
 }
 
 func (c SettleNotices) apply(t *tx) Result {
-	d, ok := t.dataset(c.Dataset)
+	of, ok := t.audience(c.Dataset)
 	k := deliveryKey(c.Dataset, c.Endpoint)
 	var have Delivery
 	if !ok || !t.read(k, &have) {
@@ -44,6 +44,7 @@ func (c SettleNotices) apply(t *tx) Result {
 		have.Why = c.Why
 	}
 	t.write(k, &have)
-	t.forgetSettled(d)
+	t.forgetSettled(of)
+	t.leaveOutbox(c.Dataset)
 	return t.ok()
 }

@@ -23,16 +23,16 @@ func (SubmitFlow) Op() uint16 { return 80 }
 
 func (c SubmitFlow) subject() string { return "flow " + string(c.ID) }
 
-func (c SubmitFlow) apply(t *tx) Result { return c.submit(t, nil) }
+func (c SubmitFlow) apply(t *tx) Result { return c.submit(t, nil, nil) }
 
-// submit makes a flow with edges back.
-func (c SubmitFlow) submit(t *tx, undo []flow.Undo) Result {
+// submit makes a flow with edges back, and says who hears of it; nil for nobody.
+func (c SubmitFlow) submit(t *tx, undo []flow.Undo, outbox *FlowOutbox) Result {
 	if why := c.invalid(undo); why != "" {
 		return t.refuse(Invalid, why)
 	}
 	graph := FlowGraph{Steps: c.Steps, Document: c.Document}
 	if f, g, ok := t.flow(c.ID); ok {
-		if f.Name != c.Name || f.Namespace != c.Namespace || t.hash(&g) != t.hash(&graph) || !slices.Equal(t.graph(c.ID, g).Undo, undo) {
+		if f.Name != c.Name || f.Namespace != c.Namespace || t.hash(&g) != t.hash(&graph) || !slices.Equal(t.graph(c.ID, g).Undo, undo) || !t.sameOutbox(c.ID, outbox) {
 			return t.refuse(Exists, c.subject())
 		}
 		return t.ok()
@@ -46,10 +46,15 @@ func (c SubmitFlow) submit(t *tx, undo []flow.Undo) Result {
 	}
 	t.write(flowKey(kindFlowGraph, c.ID), &graph)
 	t.write(flowKey(kindFlowActive, c.ID), mark{})
-	t.putFlow(Flow{
+	f := Flow{
 		ID: c.ID, Name: c.Name, Namespace: c.Namespace, State: FlowRunning, Why: clip(t.env.Reason, maxFlowWhy), States: states,
 		CreatedBy: t.env.Actor, CreatedUnixNanos: t.env.UnixNanos, CreateIndex: t.index,
-	})
+	}
+	t.putFlow(f)
+	if outbox != nil {
+		t.putOutbox(*outbox)
+		t.tellFlow(f, NoticeStarted, "", t.env.Reason)
+	}
 	return t.ok()
 }
 

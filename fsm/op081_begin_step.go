@@ -60,6 +60,9 @@ func (c BeginStep) apply(t *tx) Result {
 		st.Tries++
 		st.BegunUnixNanos, st.EndedUnixNanos, st.NotBeforeUnixNanos = t.env.UnixNanos, 0, 0
 		t.putFlow(f)
+		if c.Wait {
+			t.tellFlow(f, NoticeWaiting, c.Step, st.Why)
+		}
 		return t.ok()
 	})
 }

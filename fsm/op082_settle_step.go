@@ -59,10 +59,14 @@ func (c SettleStep) apply(t *tx) Result {
 				t.stopJob(st.Job, JobFailed, fmt.Sprintf("%s: %s", c.subject(), c.Why))
 			}
 		}
+		waited := st.Status == flow.Waiting
 		if t.conclude(&f, i, c.Status, c.Class, c.Why); c.Again {
 			st.Status, st.NotBeforeUnixNanos = flow.Pending, c.NotBeforeUnixNanos
 		}
 		t.putFlow(f)
+		if waited {
+			t.tellAnswered(f, c.Step, c.Why)
+		}
 		return t.ok()
 	})
 }

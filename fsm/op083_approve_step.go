@@ -54,6 +54,7 @@ func (c ApproveStep) apply(t *tx) Result {
 		}
 		st.By = t.env.Actor
 		t.putFlow(f)
+		t.tellAnswered(f, c.Step, t.env.Reason)
 		return t.ok()
 	})
 }

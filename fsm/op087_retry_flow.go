@@ -31,6 +31,7 @@ func (c RetryFlow) apply(t *tx) Result {
 		f.State, f.Why, f.FinishedUnixNanos, f.Lost = FlowRunning, clip(t.env.Reason, maxFlowWhy), 0, 0
 		t.write(flowKey(kindFlowActive, f.ID), mark{})
 		t.putFlow(f)
+		t.tellFlow(f, NoticeStarted, "", t.env.Reason)
 		return t.ok()
 	})
 }

@@ -56,6 +56,9 @@ func (c PlanStep) on(t *tx, terms *JobTerms) Result {
 			st.Job = c.Made.Job
 		}
 		t.putFlow(f)
+		if st.Status == flow.Waiting {
+			t.tellFlow(f, NoticeWaiting, c.Step, st.Why)
+		}
 		return t.ok()
 	})
 }

@@ -15,4 +15,4 @@ func (SubmitFlowWithUndo) Op() uint16 { return 96 }
 
 func (c SubmitFlowWithUndo) subject() string { return c.Flow.subject() }
 
-func (c SubmitFlowWithUndo) apply(t *tx) Result { return c.Flow.submit(t, c.Undo) }
+func (c SubmitFlowWithUndo) apply(t *tx) Result { return c.Flow.submit(t, c.Undo, nil) }

@@ -97,6 +97,7 @@ var opTable = [...]opSpec{
 	{94, "remove-member", 1, decodeOp[RemoveMember]},
 	{95, "note-step", 8, decodeOp[NoteStep]},
 	{96, "submit-flow-with-undo", 8, decodeOp[SubmitFlowWithUndo]},
+	{97, "submit-flow-with-notices", 8, decodeOp[SubmitFlowWithNotices]},
 	{99, "note-keyring", 8, decodeOp[NoteKeyring]},
 	{100, "set-upgrade", 8, decodeOp[SetUpgrade]},
 	{101, "finish-upgrade", 8, decodeOp[FinishUpgrade]},

@@ -411,7 +411,12 @@ func (g *generator) plan() Command {
 // flow does something to one of a few flows.
 func (g *generator) flow() Command {
 	id, step, attempt := FlowID("fl-"+string(rune('a'+g.r.IntN(4)))), string(rune('a'+g.r.IntN(3))), uint32(g.r.IntN(3))
-	switch g.r.IntN(13) {
+	switch g.r.IntN(15) {
+	case 13:
+		return SubmitFlowWithNotices{Flow: SubmitFlow{ID: id, Name: "f", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "manual"}, {Name: "c", Kind: "manual", Needs: []string{"a"}}}},
+			Endpoints: []Endpoint{{Name: "pager", Format: FormatCloudEvents, URL: "https://h", On: flowKinds &^ (1 << uint(g.r.IntN(5)))}}}
+	case 14:
+		return SettleNotices{Dataset: OutboxOf(id), Endpoint: "pager", UpTo: g.r.Uint64N(2000), Sent: 1}
 	case 12:
 		return NoteStep{Flow: id, Step: step, Attempt: attempt, Marks: []byte{'m', byte(g.r.IntN(2))}[:g.r.IntN(3)], Text: "t"}
 	case 0:

@@ -16,12 +16,15 @@ func (a args) flowCommand(name string) (Command, bool) {
 		return SubmitFlow{ID: id, Name: a.str("name"), Document: make([]byte, a.num("document")), Steps: a.flowSteps()}, true
 	case "submit-flow-with-undo":
 		c := SubmitFlowWithUndo{Flow: SubmitFlow{ID: id, Name: a.str("name"), Steps: a.flowSteps()}}
-		for _, edge := range strings.FieldsFunc(a.str("undo"), func(r rune) bool { return r == ';' }) {
-			step, by, _ := strings.Cut(edge, "<")
-			c.Undo = append(c.Undo, flow.Undo{Step: step, By: by})
-		}
+		c.Undo = a.flowUndo()
 		for range a.num("edges") {
 			c.Undo = append(c.Undo, flow.Undo{Step: "a", By: "b"})
+		}
+		return c, true
+	case "submit-flow-with-notices":
+		c := SubmitFlowWithNotices{Undo: a.flowUndo(), Flow: SubmitFlow{ID: id, Name: a.str("name"), Namespace: a.str("namespace"), Steps: a.flowSteps()}, Endpoints: a.endpoints(flowKinds)}
+		for _, k := range strings.FieldsFunc(a.str("annotated"), func(r rune) bool { return r == ',' }) {
+			c.Annotations = append(c.Annotations, Annotation{Key: k, Value: "v"})
 		}
 		return c, true
 	case "begin-step":
@@ -68,6 +71,15 @@ func (a args) flowCommand(name string) (Command, bool) {
 		return PlanStepOnTerms{Plan: c, Terms: terms}, true
 	}
 	return nil, false
+}
+
+// flowUndo reads undo=STEP<BY;...
+func (a args) flowUndo() (out []flow.Undo) {
+	for _, edge := range strings.FieldsFunc(a.str("undo"), func(r rune) bool { return r == ';' }) {
+		step, by, _ := strings.Cut(edge, "<")
+		out = append(out, flow.Undo{Step: step, By: by})
+	}
+	return out
 }
 
 // flowSteps reads steps=NAME[:NEED+NEED][!GATE][?][@TIMEOUT];..., where ? marks one that may fail.
@@ -132,6 +144,7 @@ func (s *scenario) showFlows() string {
 				}
 				b.WriteByte('\n')
 			}
+			s.showOutbox(v, &b, OutboxOf(f.ID))
 		}
 		fmt.Fprintf(&b, "active %v\n", active)
 	})

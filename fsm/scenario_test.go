@@ -112,6 +112,7 @@ func promised() []string {
 		93: {UnknownMember, WrongState, Invalid},
 		95: {UnknownFlow, WrongState, Invalid},
 		96: {Exists, Invalid},
+		97: {Exists, Invalid},
 
 		101: {NeedsVersion, Invalid},
 	}
@@ -561,6 +562,12 @@ func (a args) putDataset() PutDataset {
 			c.Annotations = append(c.Annotations, Annotation{k, v})
 		}
 	}
+	c.Endpoints = a.endpoints(firstKinds)
+	return c
+}
+
+// endpoints reads endpoints=NAME:KIND+KIND,NAME:all, with token= and url= of all of them.
+func (a args) endpoints(all uint32) (out []Endpoint) {
 	token, url := a.str("token"), a.str("url")
 	for text := range strings.SplitSeq(a.str("endpoints"), ",") {
 		name, on, ok := strings.Cut(text, ":")
@@ -575,14 +582,14 @@ func (a args) putDataset() PutDataset {
 			k, known := ParseNoticeKind(word)
 			switch {
 			case word == "all":
-				e.On = firstKinds
+				e.On = all
 			case known:
 				e.On |= 1 << k
 			}
 		}
-		c.Endpoints = append(c.Endpoints, e)
+		out = append(out, e)
 	}
-	return c
+	return out
 }
 
 // jobTerms reads blackout= and span=, detected=, within=, alert= and complete=.
@@ -855,23 +862,28 @@ func (s *scenario) showDatasets(v *View, b *strings.Builder) {
 	for _, d := range sets {
 		fmt.Fprintf(b, "dataset %s %q since %d changed %d\n", d.Name, d.Document, d.CreateIndex, d.ModifyIndex)
 		s.showSchemas(v, b, d.Name)
-		told, err := v.Deliveries(d.Name)
-		if err != nil {
-			s.t.Fatal(err)
+		s.showOutbox(v, b, d.Name)
+	}
+}
+
+// showOutbox prints what the endpoints of a dataset, or of a flow, were told and will be.
+func (s *scenario) showOutbox(v *View, b *strings.Builder, of DatasetName) {
+	told, err := v.Deliveries(of)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, e := range told {
+		fmt.Fprintf(b, "  %s is told up to %d, sent %d dropped %d %s\n", e.Endpoint, e.Settled, e.Sent, e.Dropped, e.Why)
+	}
+	waiting, err := v.Notices(of)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, n := range waiting {
+		fmt.Fprintf(b, "  %d %s %s %s %s %s", n.Index, n.Kind, n.Job, n.JobName, n.Proof, n.Why)
+		if n.Scan != nil {
+			fmt.Fprintf(b, " missing %d", n.Scan.Missing)
 		}
-		for _, e := range told {
-			fmt.Fprintf(b, "  %s is told up to %d, sent %d dropped %d %s\n", e.Endpoint, e.Settled, e.Sent, e.Dropped, e.Why)
-		}
-		waiting, err := v.Notices(d.Name)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for _, n := range waiting {
-			fmt.Fprintf(b, "  %d %s %s %s %s %s", n.Index, n.Kind, n.Job, n.JobName, n.Proof, n.Why)
-			if n.Scan != nil {
-				fmt.Fprintf(b, " missing %d", n.Scan.Missing)
-			}
-			b.WriteByte('\n')
-		}
+		b.WriteByte('\n')
 	}
 }

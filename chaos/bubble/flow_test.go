@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,7 @@ import (
 )
 
 // Flows of a wired cluster: leaders die right after each command of a flow is in the book, and with the answer of each call on its way. What
-// strangers and jobs have seen of it is the same.
+// strangers and jobs have seen of it is the same, and so is what its endpoint was told.
 
 // called is every stranger that steps call. It knows tokens: what is asked twice under one is done once.
 type called struct {
@@ -32,18 +33,27 @@ type called struct {
 	// holds is a path whose first answer never arrives; held is closed when it has been done.
 	holds string
 	held  chan struct{}
+	// told are the notices that the endpoint of a flow has got, by the flow's path; each once for an id, in the order in which they first came.
+	told map[string][]string
 }
 
 // RoundTrip is one call. It takes a moment, so that each command of a flow has one of its own.
 func (s *called) RoundTrip(req *http.Request) (*http.Response, error) {
+	var notice struct {
+		ID   string `json:"id"`
+		Type string `json:"type"`
+	}
 	if req.Body != nil {
+		_ = json.NewDecoder(req.Body).Decode(&notice) // what steps post has no body
 		_, _ = io.Copy(io.Discard, req.Body)
 		_ = req.Body.Close()
 	}
 	if !pass(req, 500*time.Millisecond) {
 		return nil, req.Context().Err()
 	}
-	if s.take(req.URL.Path, req.Header.Get("Idempotency-Key")) {
+	if notice.ID != "" {
+		s.hear(req.URL.Path, notice.ID, notice.Type)
+	} else if s.take(req.URL.Path, req.Header.Get("Idempotency-Key")) {
 		<-req.Context().Done() // the caller dies first
 		return nil, req.Context().Err()
 	}
@@ -69,6 +79,19 @@ func (s *called) take(path, token string) (hold bool) {
 		s.held = nil
 	}
 	return hold
+}
+
+// hear notes a notice, once for its id.
+func (s *called) hear(path, id, kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys[path] == nil {
+		s.keys[path] = map[string]bool{}
+	}
+	if !s.keys[path][id] {
+		s.keys[path][id] = true
+		s.told[path] = append(s.told[path], kind)
+	}
 }
 
 func (s *called) counts(path string) (done, asked int) {
@@ -172,11 +195,12 @@ func (l *flowLab) submit(name string) fsm.FlowID {
 	}
 	silver := call("silver", "fill")
 	silver.Gate = "fill"
-	l.do(fsm.SubmitFlow{ID: id, Name: "outage", Steps: []flow.Step{
+	l.do(fsm.SubmitFlowWithNotices{Flow: fsm.SubmitFlow{ID: id, Name: "outage", Steps: []flow.Step{
 		{Name: "fill", Kind: "recovery", Body: []byte(`"` + name + `"`), Retry: flow.Retry{Attempts: 1}}, silver,
 		{Name: "proved", Needs: []string{"fill"}, Gate: "fill", Kind: "verify", Body: []byte("{}")},
 		{Name: "open", Needs: []string{"silver"}, Kind: "manual", Body: []byte(`{"prompt":"?"}`)}, call("gold", "open", "proved"),
-	}})
+	}}, Endpoints: []fsm.Endpoint{{Name: "bus", Format: fsm.FormatCloudEvents, URL: "https://bus/told/" + name,
+		On: 1<<fsm.NoticeStarted | 1<<fsm.NoticeWaiting | 1<<fsm.NoticeAnswered | 1<<fsm.NoticeSucceeded | 1<<fsm.NoticeFailed}}})
 	return id
 }
 
@@ -201,10 +225,30 @@ func (l *flowLab) finish(id fsm.FlowID, at string) {
 		l.t.Errorf("%s: no proof of the recovery", at)
 	}
 	name := strings.TrimPrefix(string(id), "fl-")
+	l.heard(name, at)
 	for _, path := range []string{"/" + name + "/silver", "/" + name + "/gold"} {
 		if done, asked := l.s.counts(path); done != 1 {
 			l.t.Errorf("%s: %s was done %d times of %d calls, want once", at, path, done, asked)
 		}
+	}
+}
+
+// heard waits until nobody is owed a notice, and judges what was told of a flow: all that has happened, in its order.
+func (l *flowLab) heard(name, at string) {
+	l.t.Helper()
+	l.c.Eventually("everybody has heard of "+name+", "+at, func() (all bool) {
+		l.view(func(v *fsm.View) error {
+			owed, err := v.Notices(fsm.OutboxOf(fsm.FlowID("fl-" + name)))
+			all = len(owed) == 0
+			return err
+		})
+		return all
+	})
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	const kind = "dev.backstitch.flow."
+	if got, want := l.s.told["/told/"+name], []string{kind + "started.v1", kind + "waiting.v1", kind + "answered.v1", kind + "completed.v1"}; !slices.Equal(got, want) {
+		l.t.Errorf("%s: told %q, want %q", at, got, want)
 	}
 }
 
@@ -218,7 +262,7 @@ func (l *flowLab) step(id fsm.FlowID) {
 
 func TestFlowsSurviveTheirLeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &called{done: map[string]int{}, asked: map[string]int{}, keys: map[string]map[string]bool{}}
+		s := &called{done: map[string]int{}, asked: map[string]int{}, keys: map[string]map[string]bool{}, told: map[string][]string{}}
 		l := &flowLab{outbox: &outbox{t: t, c: clustertest.New(t, 3), random: rand.New(rand.NewPCG(1, 2))}, s: s}
 		l.c.Receivers, l.c.Planner = s, s
 		l.c.StartAll()

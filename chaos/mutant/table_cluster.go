@@ -413,6 +413,24 @@ var ofTheCluster = []Mutant{
 
 	// Flows.
 	{
+		Name: "a-flow-waits-in-silence", File: "fsm/op081_begin_step.go",
+		Old: "		if c.Wait {\n			t.tellFlow(", New: "		if c.Wait && c.Attempt > 1 {\n			t.tellFlow(",
+		Why:    "a flow that waits for a person tells nobody",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "told-before-it-is-said", File: "cluster/notify/loop.go",
+		Old: "	a.busy = true\n", New: "	a.busy, a.settle = true, &fsm.SettleNotices{Dataset: at.dataset, Endpoint: at.endpoint, UpTo: n.Index, Sent: 1}\n",
+		Why:    "a notice is lost when the leader dies before it has told it",
+		Caught: room("chaos/bubble", "TestFlowsSurviveTheirLeaders"),
+	},
+	{
+		Name: "forgotten-with-its-flow", File: "fsm/fact_flow_outbox.go",
+		Old: " || len(t.keys(key(kindNotice, ended(n)))) > 0 {\n", New: " {\n",
+		Why:    "what is owed about a flow is never told once enough others have ended",
+		Caught: room("fsm", "TestNoticesOutliveTheirFlow"),
+	},
+	{
 		Name: "act-before-the-book-knows", File: "cluster/conductor/loop.go",
 		Old: "			if st.Status != flow.Running {", New: "			if st.Status != flow.Running && (st.Status != flow.Pending || !flow.Ready(g.Steps, f.States, i)) {",
 		Why:    "an effect is there of which the next leader knows nothing",

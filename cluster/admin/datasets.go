@@ -69,9 +69,7 @@ func (s *Server) putDataset(ctx context.Context, in *putDatasetInput) (*indexed[
 	cmd := fsm.PutDataset{
 		Name: fsm.DatasetName(b.Namespace + "/" + b.Name), Document: b.Document, Reference: fsm.Place(b.Reference), Cron: b.Cron, Seen: b.Seen,
 	}
-	for _, k := range slices.Sorted(maps.Keys(b.Annotations)) {
-		cmd.Annotations = append(cmd.Annotations, fsm.Annotation{Key: k, Value: b.Annotations[k]})
-	}
+	cmd.Annotations = annotationFacts(b.Annotations)
 	for _, t := range b.Targets {
 		cmd.Targets = append(cmd.Targets, fsm.Place(t))
 	}
@@ -79,7 +77,7 @@ func (s *Server) putDataset(ctx context.Context, in *putDatasetInput) (*indexed[
 		cmd.Orders = append(cmd.Orders, orderFact(o))
 	}
 	for _, e := range b.Endpoints {
-		made, err := endpointFact(e)
+		made, err := endpointFact(e, "Dataset")
 		if err != nil {
 			return nil, err
 		}
@@ -165,16 +163,24 @@ func overtaken(n fsm.DatasetName, result fsm.Result, err error) error {
 		"backstitch dataset show "+string(n)+"     then the same command again")
 }
 
-func endpointFact(e client.DatasetEndpoint) (fsm.Endpoint, error) {
+func annotationFacts(m map[string]string) (out []fsm.Annotation) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, fsm.Annotation{Key: k, Value: m[k]})
+	}
+	return out
+}
+
+// endpointFact is an endpoint of what a spec of that kind says.
+func endpointFact(e client.DatasetEndpoint, kind string) (fsm.Endpoint, error) {
 	out := fsm.Endpoint{Name: e.Name, URL: e.URL, Token: e.Token}
 	var ok bool
 	if out.Format, ok = fsm.ParseEndpointFormat(e.Format); !ok {
-		return out, invalid(fmt.Sprintf("endpoint %q has format %q, which there is not", e.Name, e.Format), "backstitch spec explain --kind Dataset spec.notify.format")
+		return out, invalid(fmt.Sprintf("endpoint %q has format %q, which there is not", e.Name, e.Format), "backstitch spec explain --kind "+kind+" spec.notify.format")
 	}
 	for _, word := range e.On {
 		k, ok := fsm.ParseNoticeKind(word)
 		if !ok {
-			return out, invalid(fmt.Sprintf("endpoint %q is told of %q, which there is not", e.Name, word), "backstitch spec explain --kind Dataset spec.notify.on")
+			return out, invalid(fmt.Sprintf("endpoint %q is told of %q, which there is not", e.Name, word), "backstitch spec explain --kind "+kind+" spec.notify.on")
 		}
 		out.On |= 1 << k
 	}
@@ -206,7 +212,7 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 	namespace, name := d.Name.Split()
 	out := client.Dataset{
 		Namespace: namespace, Name: name, Document: d.Document, Reference: client.Place(d.Reference), Targets: []client.Place{},
-		Endpoints: []client.DatasetEndpoint{}, Deliveries: []client.Delivery{}, Cron: d.Cron, Scannable: len(d.Orders) > 0,
+		Cron: d.Cron, Scannable: len(d.Orders) > 0,
 		Plans:     []client.DatasetPlan{},
 		CreatedBy: d.CreatedBy, CreatedAt: time.Unix(0, d.CreatedUnixNanos).UTC(),
 		ChangedBy: d.ChangedBy, ChangedAt: time.Unix(0, d.ChangedUnixNanos).UTC(), Index: d.ModifyIndex,
@@ -249,29 +255,36 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 		}
 		out.Plans = append(out.Plans, shown)
 	}
-	waiting, err := view.Notices(d.Name)
+	out.Endpoints, out.Deliveries, err = describeEndpoints(view, d.Name, d.Endpoints)
+	return out, err
+}
+
+// describeEndpoints are those who hear of a dataset or a flow, and how far they have been told.
+func describeEndpoints(view *fsm.View, of fsm.DatasetName, all []fsm.Endpoint) (endpoints []client.DatasetEndpoint, deliveries []client.Delivery, err error) {
+	endpoints, deliveries = []client.DatasetEndpoint{}, []client.Delivery{}
+	waiting, err := view.Notices(of)
 	if err != nil {
-		return out, err
+		return endpoints, deliveries, err
 	}
-	told, err := view.Deliveries(d.Name)
+	told, err := view.Deliveries(of)
 	if err != nil {
-		return out, err
+		return endpoints, deliveries, err
 	}
-	for _, e := range d.Endpoints {
+	for _, e := range all {
 		shown := client.DatasetEndpoint{Name: e.Name, Format: e.Format.String(), URL: e.URL, Token: e.Token, On: []string{}}
 		for _, k := range fsm.NoticeKinds() {
 			if e.Hears(k) {
 				shown.On = append(shown.On, k.String())
 			}
 		}
-		out.Endpoints = append(out.Endpoints, shown)
+		endpoints = append(endpoints, shown)
 		for _, t := range told {
 			if t.Endpoint == e.Name {
-				out.Deliveries = append(out.Deliveries, describeDelivery(e, t, waiting))
+				deliveries = append(deliveries, describeDelivery(e, t, waiting))
 			}
 		}
 	}
-	return out, nil
+	return endpoints, deliveries, nil
 }
 
 func describeDelivery(e fsm.Endpoint, t fsm.Delivery, waiting []fsm.Notice) client.Delivery {

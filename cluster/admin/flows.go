@@ -129,6 +129,17 @@ func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[
 	if err := conductor.CheckBack(graph); err != nil {
 		return nil, invalid(err.Error(), "backstitch spec validate FILE")
 	}
+	if len(b.Endpoints) > 0 {
+		told := fsm.SubmitFlowWithNotices{Flow: cmd, Undo: graph.Undo, Annotations: annotationFacts(b.Annotations)}
+		for _, e := range b.Endpoints {
+			made, err := endpointFact(client.DatasetEndpoint(e), "Flow")
+			if err != nil {
+				return nil, err
+			}
+			told.Endpoints = append(told.Endpoints, made)
+		}
+		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, told, b.ID)
+	}
 	if len(graph.Undo) > 0 {
 		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, fsm.SubmitFlowWithUndo{Flow: cmd, Undo: graph.Undo}, b.ID)
 	}
@@ -288,5 +299,14 @@ func describeFlow(view *fsm.View, f fsm.Flow, g fsm.FlowGraph) (client.Flow, err
 			Progress: note.Text, ProgressAt: instant(note.UnixNanos),
 		})
 	}
-	return out, nil
+	told, ok, err := view.FlowOutbox(fsm.OutboxOf(f.ID))
+	if err != nil || !ok {
+		return out, err
+	}
+	endpoints, deliveries, err := describeEndpoints(view, told.Name, told.Endpoints)
+	for _, e := range endpoints {
+		out.Endpoints = append(out.Endpoints, client.FlowEndpoint(e))
+	}
+	out.Deliveries = deliveries
+	return out, err
 }

@@ -18,6 +18,40 @@ func latest(t testing.TB) *fakeNode {
 	return f
 }
 
+// Who hears of a flow is in its answer, with how far they have been told.
+func TestFlowsWhoseEndpointsHear(t *testing.T) {
+	f := latest(t)
+	h := api(t, f)
+	body := func(id, endpoints string) string {
+		return `{"id":"` + id + `","name":"outage","namespace":"default","document":{},"annotations":{"ticket":"INC-1"},"endpoints":[` + endpoints + `],
+			"steps":[{"name":"ask","kind":"manual","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"prompt":"?"}}]}`
+	}
+	bus := `{"name":"bus","format":"cloudevents","url":"https://bus/x","on":["waiting","failed"]}`
+	f.do(t, fsm.RaiseVersion{Version: 7})
+	if w := ask(t, h, "POST", "/v1/flows", "", body("fl-a", bus), nil); w.Code != http.StatusConflict {
+		t.Errorf("at version 7: got %d %s, want a conflict", w.Code, w.Body)
+	}
+	f.do(t, fsm.RaiseVersion{Version: fsm.LatestVersion})
+	for name, endpoints := range map[string]string{
+		"a word that there is not": `{"name":"bus","format":"cloudevents","url":"https://bus/x","on":["reopened"]}`,
+		"a word of datasets":       `{"name":"bus","format":"cloudevents","url":"https://bus/x","on":["found"]}`,
+		"two of one name":          bus + "," + bus,
+	} {
+		if w := ask(t, h, "POST", "/v1/flows", "", body("fl-a", endpoints), nil); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: got %d %s, want 422", name, w.Code, w.Body)
+		}
+	}
+	var got client.Flow
+	if w := ask(t, h, "POST", "/v1/flows", "", body("fl-a", bus), &got); w.Code != http.StatusOK || len(got.Endpoints) != 1 || len(got.Deliveries) != 1 || got.Deliveries[0].Waiting != 0 {
+		t.Fatalf("got %d %s", w.Code, w.Body)
+	}
+	f.do(t, fsm.BeginStep{Flow: "fl-a", Step: "ask", Attempt: 1, Token: "t", Wait: true, Why: "?"})
+	got = client.Flow{}
+	if ask(t, h, "GET", "/v1/flows/fl-a", "", "", &got); len(got.Deliveries) != 1 || got.Deliveries[0].Waiting != 1 || len(got.Endpoints) != 1 || len(got.Endpoints[0].On) != 2 {
+		t.Errorf("got %+v, want one notice that waits", got)
+	}
+}
+
 func TestFlows(t *testing.T) {
 	f := latest(t)
 	h := api(t, f)

@@ -36,13 +36,24 @@ type FlowUndo struct {
 
 // SubmitFlow is the body of POST /v1/flows. The same again, under its id, is answered with the flow that it made.
 type SubmitFlow struct {
-	ID        string          `json:"id" example:"fl-7f3k2m" doc:"fl- and 1 to 32 of a-z and 2-7, drawn by the caller"`
-	Name      string          `json:"name" minLength:"1" maxLength:"63"`
-	Namespace string          `json:"namespace" maxLength:"63"`
-	Document  json.RawMessage `json:"document" doc:"what was written, for people"`
-	Steps     []FlowStep      `json:"steps" minItems:"1" maxItems:"100"`
-	Undo      []FlowUndo      `json:"undo,omitempty" maxItems:"100" doc:"which steps take back what others have done"`
-	Reason    string          `json:"reason,omitempty" maxLength:"1024"`
+	ID          string            `json:"id" example:"fl-7f3k2m" doc:"fl- and 1 to 32 of a-z and 2-7, drawn by the caller"`
+	Name        string            `json:"name" minLength:"1" maxLength:"63"`
+	Namespace   string            `json:"namespace" maxLength:"63"`
+	Document    json.RawMessage   `json:"document" doc:"what was written, for people"`
+	Steps       []FlowStep        `json:"steps" minItems:"1" maxItems:"100"`
+	Undo        []FlowUndo        `json:"undo,omitempty" maxItems:"100" doc:"which steps take back what others have done"`
+	Annotations map[string]string `json:"annotations,omitempty" doc:"that go with each notification"`
+	Endpoints   []FlowEndpoint    `json:"endpoints,omitempty" maxItems:"8" doc:"who hears of it"`
+	Reason      string            `json:"reason,omitempty" maxLength:"1024"`
+}
+
+// FlowEndpoint is who hears of what happens to a flow.
+type FlowEndpoint struct {
+	Name   string   `json:"name"`
+	Format string   `json:"format" enum:"alertmanager,alertmanager-webhook,cloudevents,openlineage"`
+	URL    string   `json:"url"`
+	Token  string   `json:"token,omitempty" doc:"where the nodes find the token; never the token"`
+	On     []string `json:"on" doc:"started, waiting, answered, succeeded, failed, cancelled, rolled-back, rollback-failed"`
 }
 
 // FlowStepState is where a step is. Its state is one of pending, running, waiting, succeeded, failed, skipped, cancelled.
@@ -84,6 +95,8 @@ type Flow struct {
 	CreateIndex uint64          `json:"createIndex"`
 	ModifyIndex uint64          `json:"modifyIndex"`
 	Steps       []FlowStepState `json:"steps"`
+	Endpoints   []FlowEndpoint  `json:"endpoints,omitempty" doc:"who hears of it"`
+	Deliveries  []Delivery      `json:"deliveries,omitempty" doc:"how far each endpoint has been told"`
 	Document    json.RawMessage `json:"document,omitempty" doc:"as it was submitted; not in lists"`
 }
 

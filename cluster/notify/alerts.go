@@ -15,7 +15,7 @@ import (
 // that is what most people have. A receiver that an Alertmanager would call can be called directly instead, with payload version 4
 // (prometheus.io/docs/alerting/latest/configuration/#webhook_config).
 //
-// What goes wrong raises an alert and what goes well afterwards resolves it. So the labels name the dataset and not the job: two alerts
+// What goes wrong raises an alert and what goes well afterwards resolves it. So the labels name the dataset and not the job, or the flow: two alerts
 // are the same when their labels are.
 
 // alarm is what an event says about one alert.
@@ -30,6 +30,8 @@ func alarms(e Event) []alarm {
 	failed := e.Kind == fsm.NoticeFailed
 	found := e.Kind == fsm.NoticeFound
 	switch {
+	case e.Flow != nil:
+		return flowAlarms(e.Kind)
 	case e.Kind == fsm.NoticeAnomaly || e.Kind == fsm.NoticeUsual:
 		return []alarm{{"BackstitchAnomaly", "warning", e.Kind == fsm.NoticeAnomaly}}
 	case e.Kind == fsm.NoticePlanned:
@@ -57,6 +59,12 @@ func alarms(e Event) []alarm {
 const (
 	atRisk = "BackstitchSlaAtRisk"
 	missed = "BackstitchSlaMissed"
+)
+
+// Alerts of flows.
+const (
+	flowWaiting = "BackstitchFlowWaiting"
+	flowFailed  = "BackstitchFlowFailed"
 )
 
 // clusterURN is what names of clusters begin with, where others see them.
@@ -118,14 +126,16 @@ func alerts(e Event) []alert {
 
 func newAlert(e Event, m alarm) alert {
 	a := alert{
-		Labels: map[string]string{
-			"alertname": m.name, "cluster": e.Cluster, "namespace": e.Namespace, "dataset": e.Dataset, "severity": m.severity,
-		},
+		Labels:       e.labels(),
 		Annotations:  map[string]string{"summary": e.summary(), "notice_id": e.ID},
 		StartsAt:     e.Time,
 		GeneratorURL: clusterURN + e.Cluster + ":dataset:" + e.Namespace + "/" + e.Dataset,
 	}
-	if e.Job != "" {
+	a.Labels["alertname"], a.Labels["cluster"], a.Labels["severity"] = m.name, e.Cluster, m.severity
+	switch {
+	case e.Flow != nil:
+		a.GeneratorURL = clusterURN + e.Cluster + ":flow:" + string(e.Flow.ID)
+	case e.Job != "":
 		a.Annotations["job_id"], a.GeneratorURL = e.Job, clusterURN+e.Cluster+":job:"+e.Job
 	}
 	if ids := e.fingerprints(); ids != "" {
@@ -155,7 +165,7 @@ func newAlert(e Event, m alarm) alert {
 }
 
 func alertWebhook(receiver string, e Event) webhook {
-	group := map[string]string{"namespace": e.Namespace, "dataset": e.Dataset}
+	group := e.labels()
 	out := webhook{
 		Version: "4", GroupKey: groupKey(group), Status: "resolved", Receiver: receiver, GroupLabels: group,
 		ExternalURL: clusterURN + e.Cluster,

@@ -20,7 +20,7 @@ type envelope struct {
 	Time            time.Time `json:"time"`
 	DataContentType string    `json:"datacontenttype"`
 	Runbook         string    `json:"runbook,omitempty"` // extension, a URI-reference: what to read about it, of what wants a person
-	Data            jobData   `json:"data"`
+	Data            any       `json:"data"`              // jobData or flowData
 }
 
 // jobData is the data of dev.backstitch.job.*.v1, .scan.*.v1, .gap.*.v1 and .plan.*.v1 and .sla.*.v1. Fields are only added.
@@ -155,15 +155,16 @@ func toRead(e Event) string {
 }
 
 func cloudEvent(e Event) envelope {
-	d := jobData{
-		Namespace: e.Namespace, Dataset: e.Dataset, Index: e.Index, Job: e.Job, JobName: e.JobName, Why: e.Why,
-		Reference: placeData(e.Reference), Targets: []placeData{},
+	out := envelope{
+		SpecVersion: "1.0", ID: e.ID, Source: clusterURN + e.Cluster, Runbook: toRead(e), Subject: e.about(), Time: e.Time, DataContentType: "application/json",
 	}
-	for _, a := range e.Annotations {
-		if d.Annotations == nil {
-			d.Annotations = map[string]string{}
-		}
-		d.Annotations[a.Key] = a.Value
+	if e.Flow != nil {
+		out.Type, out.Data = flowTypes[e.Kind], e.flowData()
+		return out
+	}
+	d := jobData{
+		Namespace: e.Namespace, Dataset: e.Dataset, Annotations: e.annotations(), Index: e.Index, Job: e.Job, JobName: e.JobName, Why: e.Why,
+		Reference: placeData(e.Reference), Targets: []placeData{},
 	}
 	for _, t := range e.Targets {
 		d.Targets = append(d.Targets, placeData(t))
@@ -194,8 +195,6 @@ func cloudEvent(e Event) envelope {
 			d.Plan.Read, d.Plan.Approve, d.Plan.Reject = e.typed("plan"), e.typed("approve"), e.typed("reject")
 		}
 	}
-	return envelope{
-		SpecVersion: "1.0", ID: e.ID, Source: clusterURN + e.Cluster, Type: kind, Runbook: toRead(e),
-		Subject: e.Namespace + "/" + e.Dataset, Time: e.Time, DataContentType: "application/json", Data: d,
-	}
+	out.Type, out.Data = kind, d
+	return out
 }

@@ -31,13 +31,16 @@ func Encode(to fsm.Endpoint, e Event) (Message, error) {
 		value = cloudEvent(e)
 	case fsm.FormatOpenLineage:
 		value = runEvent(e)
+		if e.Flow != nil {
+			value = flowRun(e)
+		}
 	default:
 		return Message{}, fmt.Errorf("encode notice %s: %s is not known", e.ID, to.Format)
 	}
 	if alarm := to.Format == fsm.FormatAlertmanager || to.Format == fsm.FormatAlertWebhook; alarm && len(alarms(e)) == 0 {
 		return Message{}, fmt.Errorf("encode notice %s: an alert has no word for %s", e.ID, e.Kind)
 	}
-	if to.Format == fsm.FormatOpenLineage && lineageTypes[e.Kind] == "" {
+	if to.Format == fsm.FormatOpenLineage && e.Flow == nil && lineageTypes[e.Kind] == "" {
 		return Message{}, fmt.Errorf("encode notice %s: a run has no event for %s", e.ID, e.Kind)
 	}
 	body, err := json.Marshal(value)

@@ -110,6 +110,25 @@ func hoursEvent(k fsm.NoticeKind) Event {
 	return e
 }
 
+// flowKinds are what is told of flows.
+var flowKinds = []fsm.NoticeKind{fsm.NoticeStarted, fsm.NoticeSucceeded, fsm.NoticeFailed, fsm.NoticeCancelled, fsm.NoticeWaiting, fsm.NoticeAnswered, fsm.NoticeRolledBack, fsm.NoticeRollbackFailed}
+
+var theOutbox = fsm.FlowOutbox{Name: "fl-7f3k2m", Flow: "november-outage", Namespace: "payments", Annotations: []fsm.Annotation{{Key: "ticket", Value: "INC-4211"}}}
+
+// flowEvent is an event of a flow.
+func flowEvent(k fsm.NoticeKind) Event {
+	n := fsm.Notice{Dataset: "fl-7f3k2m", Index: 300, UnixNanos: at.UnixNano(), Kind: k, Job: "fl-7f3k2m"}
+	switch k {
+	case fsm.NoticeWaiting:
+		n.JobName, n.Why = "reopen-gate", "Release held consumers?"
+	case fsm.NoticeAnswered:
+		n.JobName, n.Why = "reopen-gate", "dashboards are right"
+	case fsm.NoticeFailed, fsm.NoticeRolledBack, fsm.NoticeRollbackFailed:
+		n.Why = "answered 404 Not Found"
+	}
+	return NewFlowEvent("c1", "v0.1.0", theOutbox, n)
+}
+
 // TestPayloads compares each format's bytes, for each kind that it has a word for, with files that were read beside the specifications.
 func TestPayloads(t *testing.T) {
 	all := []fsm.NoticeKind{fsm.NoticeStarted, fsm.NoticeSucceeded, fsm.NoticeFailed, fsm.NoticeCancelled}
@@ -130,6 +149,13 @@ func TestPayloads(t *testing.T) {
 			payload(t, format, k.String(), slaEvent(k))
 		}
 		payload(t, format, "plan.failed", planEvent(fsm.NoticeFailed))
+	}
+	for _, k := range flowKinds {
+		for _, format := range []fsm.EndpointFormat{fsm.FormatAlertmanager, fsm.FormatAlertWebhook, fsm.FormatCloudEvents, fsm.FormatOpenLineage} {
+			if alarms := format == fsm.FormatAlertmanager || format == fsm.FormatAlertWebhook; !alarms || k != fsm.NoticeStarted {
+				payload(t, format, "flow."+k.String(), flowEvent(k))
+			}
+		}
 	}
 	payload(t, fsm.FormatCloudEvents, "plan.cancelled", planEvent(fsm.NoticeCancelled))
 	for _, format := range []fsm.EndpointFormat{fsm.FormatAlertmanager, fsm.FormatAlertWebhook, fsm.FormatCloudEvents} {
@@ -180,6 +206,9 @@ func TestFormatsHaveNoWordForSomeKinds(t *testing.T) {
 			}
 		}
 	}
+	if m, err := Encode(fsm.Endpoint{Format: fsm.FormatAlertmanager, URL: "https://h"}, flowEvent(fsm.NoticeStarted)); err == nil {
+		t.Errorf("an alert of a flow that runs: got %s, want an error", m.Body)
+	}
 	if m, err := Encode(fsm.Endpoint{Format: fsm.FormatOpenLineage, URL: "https://h"}, planEvent(fsm.NoticePlanned)); err == nil {
 		t.Errorf("a run event of a plan that waits: got %s, want an error", m.Body)
 	}
@@ -216,6 +245,29 @@ func TestAResolvedAlertIsTheOneThatFired(t *testing.T) {
 	for _, a := range alerts(late) {
 		if a.EndsAt.After(a.StartsAt) {
 			t.Errorf("%s fires, and the job had succeeded already: nothing would resolve it", a.Labels["alertname"])
+		}
+	}
+	for _, row := range []struct {
+		name     string
+		fires    fsm.NoticeKind
+		resolves []fsm.NoticeKind
+	}{
+		{flowWaiting, fsm.NoticeWaiting, []fsm.NoticeKind{fsm.NoticeAnswered, fsm.NoticeSucceeded, fsm.NoticeFailed, fsm.NoticeCancelled, fsm.NoticeRolledBack, fsm.NoticeRollbackFailed}},
+		{flowFailed, fsm.NoticeFailed, []fsm.NoticeKind{fsm.NoticeSucceeded, fsm.NoticeCancelled}},
+		{flowFailed, fsm.NoticeRollbackFailed, []fsm.NoticeKind{fsm.NoticeSucceeded, fsm.NoticeCancelled}},
+	} {
+		fired := alerts(flowEvent(row.fires))[0]
+		if fired.Labels["alertname"] != row.name || !fired.EndsAt.After(fired.StartsAt) {
+			t.Errorf("%s: %+v does not fire", row.fires, fired)
+		}
+		for _, k := range row.resolves {
+			resolved := false
+			for _, a := range alerts(flowEvent(k)) {
+				resolved = resolved || cmp.Equal(a.Labels, fired.Labels) && !a.EndsAt.After(a.StartsAt)
+			}
+			if !resolved {
+				t.Errorf("%s of a flow that is %s is not resolved by %s", row.name, row.fires, k)
+			}
 		}
 	}
 	failed, found := alerts(scanEvent(fsm.NoticeFailed))[0], alerts(scanEvent(fsm.NoticeFound))[1]

@@ -16,8 +16,8 @@ type Event struct {
 	ID          string
 	Cluster     string // id
 	Program     string // version of the sender
-	Namespace   string // of the dataset
-	Dataset     string // its name
+	Namespace   string // of the dataset or the flow
+	Dataset     string // its name, "" for a flow
 	Annotations []fsm.Annotation
 	Kind        fsm.NoticeKind
 	Index       uint64
@@ -35,6 +35,7 @@ type Event struct {
 	Anomalies   []fsm.Anomaly   // that the notice tells of, as they are now, and by their fingerprints their topics
 	Topics      map[string]string
 	Plan        *fsm.Plan // of what makes a plan, nil for others and for one that is forgotten
+	Flow        *Flow     // nil for a dataset
 }
 
 // NewEvent makes the event of a notice. locks are those of its job; proof is the one that the notice names, nil for none.
@@ -72,6 +73,9 @@ func written(targets []fsm.Place, locks []string) []fsm.Place {
 
 // summary is one line for people.
 func (e Event) summary() string {
+	if e.Flow != nil {
+		return e.ofFlow()
+	}
 	switch e.Kind {
 	case fsm.NoticeAnomaly:
 		return fmt.Sprintf("%s/%s is unusual: %s. It need not be lost. Look: backstitch dataset anomalies %s/%s", e.Namespace, e.Dataset, e.Why, e.Namespace, e.Dataset)
@@ -109,8 +113,11 @@ func (e Event) summary() string {
 
 // lasts is how long an alert is shown that nothing resolves.
 func (e Event) lasts() time.Duration {
-	if e.Kind == fsm.NoticeAnomaly {
+	switch {
+	case e.Kind == fsm.NoticeAnomaly:
 		return unusualLasts
+	case e.Kind == fsm.NoticeWaiting:
+		return flowLasts
 	}
 	return alertLasts
 }

@@ -81,9 +81,9 @@ type Loop struct {
 	posts   sync.WaitGroup
 }
 
-// end is one endpoint of one dataset.
+// end is one endpoint of one dataset, or of one flow.
 type end struct {
-	dataset  fsm.DatasetName
+	dataset  fsm.DatasetName // or the name of a flow's outbox
 	endpoint string
 }
 
@@ -161,7 +161,7 @@ func (l *Loop) turn(ctx context.Context) (time.Duration, error) {
 	}
 	wait, alive := idle, map[end]bool{}
 	for _, name := range names {
-		d, ok, err := view.Dataset(name)
+		s, ok, err := subjectOf(view, name)
 		if err != nil {
 			return 0, err
 		}
@@ -176,14 +176,14 @@ func (l *Loop) turn(ctx context.Context) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		for _, e := range d.Endpoints {
+		for _, e := range s.endpoints {
 			at := end{name, e.Name}
 			next := nextFor(e, settledOf(told, e.Name), notices)
 			if next == nil {
 				continue
 			}
 			alive[at] = true
-			ready, err := l.start(ctx, view, d, e, *next)
+			ready, err := l.start(ctx, view, s, e, *next)
 			if err != nil {
 				return 0, err
 			}
@@ -199,6 +199,24 @@ func (l *Loop) turn(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	return wait, nil
+}
+
+// subject is a dataset or a flow that has notices.
+type subject struct {
+	name      fsm.DatasetName
+	endpoints []fsm.Endpoint
+	dataset   fsm.Dataset
+	flow      *fsm.FlowOutbox // nil for a dataset
+}
+
+// subjectOf finds what has notices under a name; ok is false when it is gone.
+func subjectOf(view *fsm.View, name fsm.DatasetName) (s subject, ok bool, err error) {
+	o, ok, err := view.FlowOutbox(name)
+	if err != nil || ok {
+		return subject{name: name, endpoints: o.Endpoints, flow: &o}, ok, err
+	}
+	d, ok, err := view.Dataset(name)
+	return subject{name: name, endpoints: d.Endpoints, dataset: d}, ok, err
 }
 
 func settledOf(told []fsm.Delivery, endpoint string) uint64 {
@@ -221,8 +239,8 @@ func nextFor(e fsm.Endpoint, settled uint64, notices []fsm.Notice) *fsm.Notice {
 }
 
 // start posts a notice if it is due and there is room, and returns how long it is not.
-func (l *Loop) start(ctx context.Context, view *fsm.View, d fsm.Dataset, e fsm.Endpoint, n fsm.Notice) (time.Duration, error) {
-	at := end{d.Name, e.Name}
+func (l *Loop) start(ctx context.Context, view *fsm.View, s subject, e fsm.Endpoint, n fsm.Notice) (time.Duration, error) {
+	at := end{s.name, e.Name}
 	a := l.ends[at]
 	if a == nil || a.index != n.Index && !a.busy && a.settle == nil {
 		a = &attempt{index: n.Index, due: l.cfg.Clock()}
@@ -237,7 +255,7 @@ func (l *Loop) start(ctx context.Context, view *fsm.View, d fsm.Dataset, e fsm.E
 	if l.flying >= l.cfg.AtOnce {
 		return l.cfg.Turn, nil
 	}
-	event, err := l.event(view, d, n)
+	event, err := l.event(view, s, n)
 	if err != nil {
 		return 0, err
 	}
@@ -256,7 +274,12 @@ func (l *Loop) start(ctx context.Context, view *fsm.View, d fsm.Dataset, e fsm.E
 }
 
 // event reads what a notice is about.
-func (l *Loop) event(view *fsm.View, d fsm.Dataset, n fsm.Notice) (Event, error) {
+func (l *Loop) event(view *fsm.View, s subject, n fsm.Notice) (Event, error) {
+	if s.flow != nil {
+		event := NewFlowEvent(l.cfg.Cluster, l.cfg.Program, *s.flow, n)
+		event.Runbooks = l.cfg.Runbooks
+		return event, nil
+	}
 	job, _, err := view.Job(n.Job)
 	if err != nil {
 		return Event{}, err
@@ -271,7 +294,7 @@ func (l *Loop) event(view *fsm.View, d fsm.Dataset, n fsm.Notice) (Event, error)
 			proof = &p
 		}
 	}
-	event := NewEvent(l.cfg.Cluster, l.cfg.Program, d, n, job.Locks, proof)
+	event := NewEvent(l.cfg.Cluster, l.cfg.Program, s.dataset, n, job.Locks, proof)
 	event.Runbooks = l.cfg.Runbooks
 	if n.Kind == fsm.NoticeAtRisk || n.Kind == fsm.NoticeMissed {
 		x, ok, err := view.Terms(n.Job)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"backstitch/fsm"
+	"backstitch/fsm/flow"
 	"backstitch/fsm/fsmtest"
 	"backstitch/partition"
 )
@@ -280,6 +281,57 @@ func TestARefusedNoticeIsGivenUpAtOnce(t *testing.T) {
 	}
 }
 
+// flow hands in a flow that asks, and whose endpoints hear of everything.
+func (b *book) flow(id fsm.FlowID, endpoints ...fsm.Endpoint) {
+	b.t.Helper()
+	for i := range endpoints {
+		endpoints[i].On = 0
+		for _, k := range flowKinds {
+			endpoints[i].On |= 1 << k
+		}
+	}
+	b.do(fsm.SubmitFlowWithNotices{Flow: fsm.SubmitFlow{ID: id, Name: "outage", Namespace: "shop", Steps: []flow.Step{{Name: "ask", Kind: "manual"}}}, Endpoints: endpoints})
+}
+
+// TestWhatHappensToAFlowIsTold, each once and in order, beside what happens to datasets, and once more under its id when the leader is lost before the book
+// knows. The flow that waits is told while it waits.
+func TestWhatHappensToAFlowIsTold(t *testing.T) {
+	b := newBook(t)
+	r := &receiver{status: 200}
+	e := answering(t, r.ServeHTTP)
+	b.put("default/orders", e)
+	b.flow("fl-a", e)
+	b.start("bs-a", "orders")
+	h := drive(t, b)
+	for range 3 {
+		h.round()
+	}
+	if r.got() != 2 {
+		t.Fatalf("got %d posts, want that the flow and the job began", r.got())
+	}
+	b.do(fsm.BeginStep{Flow: "fl-a", Step: "ask", Attempt: 1, Wait: true, Why: "Release held consumers?"})
+	h.round() // told, and the leader is lost
+	next := drive(t, b)
+	for range 3 {
+		next.round()
+	}
+	if r.got() != 4 || r.order[2] != r.order[3] {
+		t.Fatalf("got %v, want what waits twice under one id", r.order)
+	}
+	b.do(fsm.ApproveStep{Flow: "fl-a", Step: "ask", Attempt: 1}, fsm.FinishFlow{ID: "fl-a"})
+	for range 4 {
+		next.round()
+	}
+	if d := b.delivery(fsm.OutboxOf("fl-a"), "bus"); r.got() != 6 || d.Sent != 4 || d.Dropped != 0 {
+		t.Errorf("got %d posts and %+v, want four notices of the flow", r.got(), d)
+	}
+	v := b.Machine.View()
+	defer v.Close()
+	if left, err := v.Waiting(); err != nil || len(left) != 0 {
+		t.Errorf("got %v, %v, want nothing left in the outbox", left, err)
+	}
+}
+
 // TestADatasetThatGoesAwayIsForgotten in the middle of a post.
 func TestADatasetThatGoesAwayIsForgotten(t *testing.T) {
 	b := newBook(t)
@@ -370,7 +422,7 @@ func TestEventsKnowWhereRunbooksAre(t *testing.T) {
 	h.cfg.Runbooks = "https://docs.acme.com/runbooks"
 	v := b.Machine.View()
 	defer v.Close()
-	e, err := h.event(v, theDataset, notice(fsm.NoticeFailed, 300))
+	e, err := h.event(v, subject{name: theDataset.Name, dataset: theDataset}, notice(fsm.NoticeFailed, 300))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -299,11 +299,16 @@ func showDataset(w io.Writer, d client.Dataset) error {
 		_, err := fmt.Fprintln(w, "  Nobody is told what happens to it.")
 		return err
 	}
+	return endpointsText(w, d.Endpoints, d.Deliveries)
+}
+
+// endpointsText prints who hears of a dataset or a flow, and how far they have been told.
+func endpointsText(w io.Writer, endpoints []client.DatasetEndpoint, deliveries []client.Delivery) error {
 	var rows [][]string
-	for i, e := range d.Endpoints {
+	for i, e := range endpoints {
 		row := []string{e.Name, e.Format, strings.Join(e.On, ","), "-", "-", "-", "-"}
-		if i < len(d.Deliveries) {
-			t := d.Deliveries[i]
+		if i < len(deliveries) {
+			t := deliveries[i]
 			row = []string{e.Name, e.Format, strings.Join(e.On, ","), fmt.Sprint(t.Sent), fmt.Sprint(t.Waiting), fmt.Sprint(t.Dropped), dash(t.Why)}
 		}
 		rows = append(rows, row)

@@ -175,6 +175,15 @@ func (a *app) printFlow(f client.Flow) error {
 		if err := grid(w, []string{"STEP", "KIND", "STATE", "ATTEMPT", "JOB", "NEEDS", "WHY"}, rows); err != nil {
 			return err
 		}
+		if len(f.Endpoints) > 0 {
+			var told []client.DatasetEndpoint
+			for _, e := range f.Endpoints {
+				told = append(told, client.DatasetEndpoint(e))
+			}
+			if err := endpointsText(w, told, f.Deliveries); err != nil {
+				return err
+			}
+		}
 		_, err := fmt.Fprint(w, nextOfFlow(f))
 		return err
 	}})

@@ -98,6 +98,10 @@ func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
 	if err != nil {
 		return out, err
 	}
+	for _, n := range f.Spec.Notify {
+		out.Annotations = f.Metadata.Annotations
+		out.Endpoints = append(out.Endpoints, client.FlowEndpoint{Name: n.Name, Format: n.Format, URL: n.URL, Token: n.Token, On: n.On})
+	}
 	of := map[string]string{}
 	for _, e := range graph.Undo {
 		of[e.By] = e.Step

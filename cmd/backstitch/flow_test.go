@@ -87,9 +87,10 @@ func TestFlowSubmissionWithUndo(t *testing.T) {
 	}
 	for name, text := range map[string]string{"a.yaml": recovery, "flow.yaml": `apiVersion: backstitch.dev/v1
 kind: Flow
-metadata: {name: outage}
+metadata: {name: outage, annotations: {ticket: INC-1}}
 spec:
   retry: {attempts: 3}
+  notify: [{name: pager, format: alertmanager, url: "https://am"}]
   steps:
     - {name: fill, uses: {file: a.yaml}, undo: {rollback: true}}
     - {name: read, needs: [fill], waitForConsumers: {kafka: main, topic: orders, groups: [billing]}, undo: {step: stop}}
@@ -105,6 +106,9 @@ spec:
 	}
 	if len(got.Undo) != 2 || got.Undo[0] != (client.FlowUndo{Step: "fill", By: "undo-fill"}) || got.Undo[1] != (client.FlowUndo{Step: "read", By: "stop"}) {
 		t.Errorf("edges: got %+v", got.Undo)
+	}
+	if n := got.Endpoints; len(n) != 1 || n[0].Name != "pager" || len(n[0].On) != 7 || n[0].On[0] != "waiting" || got.Annotations["ticket"] != "INC-1" {
+		t.Errorf("endpoints: got %+v with %v", n, got.Annotations)
 	}
 	if s := got.Steps[3]; s.Name != "undo-fill" || s.Kind != conductor.RollBack || string(s.Body) != `{"step":"fill"}` || s.TimeoutNanos != 3600e9 || s.Retry.Attempts != 3 || len(s.Retry.On) != 2 {
 		t.Errorf("undo-fill: got %+v with %s", s, s.Body)

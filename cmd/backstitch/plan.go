@@ -48,7 +48,7 @@ world moved.
 			}
 			p, err := a.build(cmd.Context(), &about.where, r, a.clusterID(cmd.Context()), &kept)
 			if err != nil {
-				return err
+				return about.placed(err)
 			}
 			if a.outFile != "" {
 				if err := p.WriteFile(a.outFile); err != nil {

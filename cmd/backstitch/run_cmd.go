@@ -114,7 +114,8 @@ func (a *app) choosePlan(cmd *cobra.Command, opt *runOptions, args []string, clu
 		if err != nil {
 			return nil, err
 		}
-		return a.build(cmd.Context(), &opt.about.where, r, cluster, &keeping{})
+		p, err := a.build(cmd.Context(), &opt.about.where, r, cluster, &keeping{})
+		return p, opt.about.placed(err)
 	}
 	if err := opt.about.where.load(a); err != nil {
 		return nil, err

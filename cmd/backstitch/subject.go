@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/replay/layout"
+	"backstitch/replay/refusal"
 	"backstitch/replay/spec"
 )
 
@@ -95,6 +97,23 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 		return nil, err
 	}
 	return spec.Parse(spec.CommandLine, text, spec.Options{Connections: s.where.kinds()})
+}
+
+// placed says of an error that a field of the spec's file asks for where that stands, as for a mistake of the file. Others are passed on.
+func (s *subject) placed(err error) error {
+	var r *refusal.Error
+	if s.file == "" || !errors.As(err, &r) || r.Field == "" {
+		return err
+	}
+	data, readErr := readSpecFile(s.file)
+	if readErr != nil {
+		return err // what is wrong with the plan is the better thing to say
+	}
+	message := r.Title
+	if r.Why != "" {
+		message += ". " + strings.TrimSuffix(r.Why, ".")
+	}
+	return spec.Refuse(s.file, data, spec.Problem{Code: r.Code, Path: r.Field, Message: message, Hint: r.Hint})
 }
 
 // again is what names the same subject on another command line: topics and flags as they were given.

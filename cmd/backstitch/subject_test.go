@@ -1,9 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"backstitch/replay/refusal"
 )
 
 // What a command advises to type next has to be about the same data.
@@ -29,6 +34,31 @@ func TestASubjectIsNamedAgainAsItWasGiven(t *testing.T) {
 			first.layout != second.layout || first.stock != second.stock || first.where.file != second.where.file || first.parts.String() != second.parts.String() {
 			t.Errorf("%q is named again as %q, which means %+v, want %+v", given, again, second, first)
 		}
+	}
+}
+
+// A plan that can not be done in time points at the field that asks for it, in the file; what no field asks for is passed on as it is.
+func TestImpossibleFieldsAreShownInTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "orders.yaml")
+	if err := os.WriteFile(file, []byte("kind: Recovery\nspec:\n  sla: {recoverWithin: 1h}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := subject{file: file}
+	late := &refusal.Error{Code: "BST-E1214", Title: "the job can not be done within 1h", Why: "It ends 2h from now.", Hint: "give it more time", Exit: 2, Field: "spec.sla.recoverWithin"}
+	f := explain(s.placed(late))
+	if f.Code != "BST-E1214" || f.Exit != 2 || !strings.Contains(f.Detail, file+":3:24: BST-E1214 the job can not be done within 1h. It ends 2h from now (give it more time)") ||
+		!strings.Contains(f.Detail, "  sla: {recoverWithin: 1h}\n"+strings.Repeat(" ", 7)+"| "+strings.Repeat(" ", 23)+"^") {
+		t.Errorf("got %s %d:\n%s\n%s", f.Code, f.Exit, f.Title, f.Detail)
+	}
+	other := &refusal.Error{Code: "BST-E1123", Title: "no target"}
+	if got := s.placed(other); got != error(other) {
+		t.Errorf("got %v, want it as it was", got)
+	}
+	if got := (&subject{}).placed(late); got != error(late) {
+		t.Errorf("said in flags: got %v, want it as it was", got)
+	}
+	if err := s.placed(nil); err != nil {
+		t.Error(err)
 	}
 }
 

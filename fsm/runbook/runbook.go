@@ -47,6 +47,8 @@ var alerts = map[string]string{
 	"BackstitchSlaAtRisk":           "BackstitchSlaAtRisk.md",
 	"BackstitchSlaMissed":           "BackstitchSlaMissed.md",
 	"BackstitchAnomaly":             "anomaly.md",
+	"BackstitchFlowWaiting":         "BackstitchFlowWaiting.md",
+	"BackstitchFlowFailed":          "BackstitchFlowFailed.md",
 }
 
 // OfKind returns the page about a kind of finding, as Dir/FILE.md, "" for a word that is none.

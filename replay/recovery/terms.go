@@ -135,14 +135,14 @@ func (b *builder) deadline(p *Plan) error {
 		return &Error{Code: CodeDeadline, Title: fmt.Sprintf("the job can not be done within %s", lasting(within)), Exit: exitUsage,
 			Why: fmt.Sprintf("Of %s to write and to compare, and its hours, it ends %s from now at the earliest, at %s.", size(p), lasting(end.Sub(now)),
 				calendar.Moment(end.Truncate(time.Second), c.Zone())),
-			Hint: "give it more time in spec.sla.recoverWithin, or other hours in spec.schedule"}
+			Hint: "give it more time in spec.sla.recoverWithin, or other hours in spec.schedule", Field: "spec.sla.recoverWithin"}
 	}
 	if refused := p.Recipe.Refused(); refused > 0 {
 		all := p.Totals.Records + refused
 		if p.Totals.Records*1_000_000/all < int64(t.CompletePPM) {
 			return &Error{Code: CodeIncomplete, Title: "the plan can not reach the completeness that is asked for", Exit: exitUsage,
 				Why:  fmt.Sprintf("%d of %d records are refused by a step or a rule, so at most %d can be written.", refused, all, p.Totals.Records),
-				Hint: "mend the rules, or lower spec.sla.completeness"}
+				Hint: "mend the rules, or lower spec.sla.completeness", Field: "spec.sla.completeness"}
 		}
 	}
 	return nil

@@ -101,6 +101,9 @@ func TestImpossibleDeadlines(t *testing.T) {
 		if code := ""; err == nil && row.code != "" || err != nil && (!errors.As(err, &e) || e.Code != row.code) {
 			t.Errorf("%q, %d s: got %v %s, want %q", row.body, row.low, err, code, row.code)
 		}
+		if e != nil && e.Field != "spec.sla.recoverWithin" {
+			t.Errorf("%q: the field that asks for it is %q", row.body, e.Field)
+		}
 	}
 	b, p := timed(t, "  sla: {recoverWithin: 1h, completeness: \"99.9%\"}\n", 1, 1, 1)
 	p.Recipe.Aside = []Aside{{}}
@@ -108,7 +111,7 @@ func TestImpossibleDeadlines(t *testing.T) {
 		t.Errorf("1 of 1001 refused, 99.9 %% asked for: %v", err)
 	}
 	p.Recipe.AsideMore = 1
-	if err, e := b.deadline(p), (*Error)(nil); !errors.As(err, &e) || e.Code != CodeIncomplete {
+	if err, e := b.deadline(p), (*Error)(nil); !errors.As(err, &e) || e.Code != CodeIncomplete || e.Field != "spec.sla.completeness" {
 		t.Errorf("2 of 1002 refused, 99.9 %% asked for: got %v, want %s", err, CodeIncomplete)
 	}
 }

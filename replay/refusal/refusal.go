@@ -10,6 +10,7 @@ type Error struct {
 	Hint  string // what to type next
 	Exit  int    // status that a program ends with
 	Err   error  // the cause, nil for none
+	Field string // of a spec that asks for what is refused, such as spec.sla.recoverWithin; "" where none does by itself
 }
 
 // Error returns title and reason on lines of their own.

@@ -70,7 +70,9 @@ func (d *Dataset) semantics(opts Options) []Problem {
 	c.schemas(d.Spec.Schemas, reference)
 	c.anomalies(d.Spec)
 	for i, n := range d.Spec.Notify {
-		c.endpoint(fmt.Sprintf("spec.notify.%d", i), n, d.Spec.Notify[:i], d.Spec)
+		path := fmt.Sprintf("spec.notify.%d", i)
+		c.endpoint(path, n, d.Spec.Notify[:i], NotifyOn(n.Format))
+		c.happens(path, n, d.Spec)
 	}
 	return c.problems
 }
@@ -175,7 +177,8 @@ func (c *checker) policy(s DatasetSpec) {
 	}
 }
 
-func (c *checker) endpoint(path string, n Notify, before []Notify, set DatasetSpec) {
+// endpoint refuses who can not be told, and words that its format does not have.
+func (c *checker) endpoint(path string, n Notify, before []Notify, words []string) {
 	for _, b := range before {
 		if b.Name == n.Name {
 			c.add(CodeTwice, path+".name", fmt.Sprintf("two endpoints are called %s", n.Name), "give each a name of its own")
@@ -197,17 +200,23 @@ func (c *checker) endpoint(path string, n Notify, before []Notify, set DatasetSp
 		c.add(CodeTogether, path+".token", "a token would go over plain http, where anybody can read it", "use an https URL, or leave the token out")
 	}
 	for i, on := range n.On {
-		if words := NotifyOn(n.Format); !slices.Contains(words, on) {
+		if !slices.Contains(words, on) {
 			c.add(CodeTogether, path+".on", fmt.Sprintf("format %s has no word for %s", n.Format, on), "one of "+strings.Join(words, ", "))
 		}
+		if slices.Contains(n.On[:i], on) {
+			c.add(CodeTwice, path+".on", fmt.Sprintf("%s stands in the list twice", on), "keep one of them")
+		}
+	}
+}
+
+// happens refuses what never happens to the dataset.
+func (c *checker) happens(path string, n Notify, set DatasetSpec) {
+	for _, on := range n.On {
 		if hourly(on) && set.Anomalies == nil {
 			c.add(CodeTogether, path+".on", "nothing is unusual where no hours are counted", "leave "+on+" out, or say anomalies: {}")
 		}
 		if on == "planned" && cmp.Or(set.Policy, DefaultPolicy) == DefaultPolicy {
 			c.add(CodeTogether, path+".on", "nothing is planned under policy "+DefaultPolicy, "leave planned out, or policy: planAndWait")
-		}
-		if slices.Contains(n.On[:i], on) {
-			c.add(CodeTwice, path+".on", fmt.Sprintf("%s stands in the list twice", on), "keep one of them")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,31 @@ type FlowSpec struct {
 	Retry *FlowRetry `json:"retry,omitempty"`
 	// What is done. The order of the list means nothing; needs does.
 	Steps []FlowStep `json:"steps" jsonschema:"minItems=1,maxItems=100"`
+	// Who hears of what happens to the flow.
+	Notify []FlowNotify `json:"notify,omitempty" jsonschema:"maxItems=8"`
+}
+
+// FlowNotify is one endpoint that hears of what happens to the flow, told as those of a dataset are. Of the flow's jobs those hear whose datasets they are about.
+type FlowNotify struct {
+	// Name of the endpoint, unique in the flow.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=63,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"`
+	// Format of what is sent. alertmanager raises and resolves alerts at an Alertmanager, alertmanager-webhook is what an Alertmanager itself sends to a webhook, cloudevents is CloudEvents 1.0 in structured mode, openlineage is run events of OpenLineage.
+	Format string `json:"format" jsonschema:"enum=alertmanager,enum=alertmanager-webhook,enum=cloudevents,enum=openlineage"`
+	// URL to post to. Of an alertmanager it is the base, such as http://alertmanager:9093; of the others it is the whole address. Redirects are not followed.
+	URL string `json:"url" jsonschema:"maxLength=2048,pattern=^https?://"`
+	// Where the agents find a bearer token: env:BACKSTITCH_NOTIFY_NAME, or file:NAME of a file in their notify.secretDir.
+	Token string `json:"token,omitempty" jsonschema:"pattern=^(env:BACKSTITCH_NOTIFY_[A-Z0-9_]+|file:[A-Za-z0-9_-][A-Za-z0-9._-]*)$"`
+	// What is told. Left out, it is everything that the format has words for: alerts are raised by waiting, failed, rolled-back and rollback-failed, and resolved by answered, succeeded and cancelled.
+	On []string `json:"on,omitempty" jsonschema:"enum=started,enum=waiting,enum=answered,enum=succeeded,enum=failed,enum=cancelled,enum=rolled-back,enum=rollback-failed"`
+}
+
+// FlowNotifyOn are the values that the list on of a flow's endpoint may have for a format.
+func FlowNotifyOn(format string) []string {
+	all := []string{"started", "waiting", "answered", "succeeded", "failed", "cancelled", "rolled-back", "rollback-failed"}
+	if format == "alertmanager" || format == "alertmanager-webhook" {
+		return all[1:]
+	}
+	return all
 }
 
 // FlowStep is one step. It does exactly one of uses, http, databricks, airflow, waitForConsumers, exec, manual and verify.
@@ -241,6 +267,12 @@ func (f *Flow) WithDefaults() *Flow {
 		}
 		s.Retry = s.Retry.over(whole)
 		out.Spec.Steps[i] = s
+	}
+	out.Spec.Notify = slices.Clone(f.Spec.Notify)
+	for i, n := range out.Spec.Notify {
+		if len(n.On) == 0 {
+			out.Spec.Notify[i].On = FlowNotifyOn(n.Format)
+		}
 	}
 	return &out
 }

@@ -108,6 +108,11 @@ func (f *Flow) semantics(opts Options) []Problem {
 	c := &checker{opts: opts}
 	c.annotations(f.Metadata.Annotations)
 	c.flowRetry("spec.retry", f.Spec.Retry, f.Spec.Retry.over(nil))
+	var before []Notify
+	for i, n := range f.Spec.Notify {
+		c.endpoint(fmt.Sprintf("spec.notify.%d", i), Notify(n), before, FlowNotifyOn(n.Format))
+		before = append(before, Notify(n))
+	}
 	steps := make([]flow.Step, len(f.Spec.Steps))
 	for i, s := range f.Spec.Steps {
 		path := fmt.Sprintf("spec.steps.%d", i)

@@ -314,7 +314,7 @@ func (d *document) fail(p Problem) error {
 }
 
 // error finds the place of each problem that has none yet and returns them in order.
-func (d *document) error() error {
+func (d *document) error() *Error {
 	secret := map[int]bool{} // lines that may hold one
 	lines := strings.Split(d.text, "\n")
 	for i := range d.problems {

@@ -44,6 +44,10 @@ func TestMistakesAreRefusedWhereTheyStand(t *testing.T) {
 		{"zone that there is not", CodeCalendar, dataset + "  policy: planAndWait\n  hours: {timezone: «Europe/Berlinn, blackout: [{cron: \"0 7 * * *\", duration: 1h}]}\n"},
 		{"window of a cron line that is none", CodeCalendar, dataset + "  policy: planAndWait\n  hours: {blackout: [{cron: «\"0 25 * * *\", duration: 1h}]}\n"},
 		{"scans of a cron line that is none", CodeValue, dataset + "  schedule: {cron: «\"61 * * * *\"}\n"},
+		{"notice that a flow never has", CodeValue, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: bus, format: cloudevents, url: \"https://bus\", on: [«found]}]\n"},
+		{"notice that a format has no word for", CodeTogether, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: am, format: alertmanager, url: \"https://am\", «on: [started]}]\n"},
+		{"two endpoints of a flow with one name", CodeTwice, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: am, format: cloudevents, url: \"https://a\"}, {name: «am, format: cloudevents, url: \"https://b\"}]\n"},
+		{"token of a flow over plain http", CodeTogether, flow + "    - {name: a, manual: {prompt: x}}\n  notify: [{name: am, format: cloudevents, url: \"http://a\", token: «\"env:BACKSTITCH_NOTIFY_A\"}]\n"},
 
 		{"deadline in the past", CodeUnit, recovery + "  sla: {recoverWithin: «-1h}\n"},
 		{"deadline after more than a year", CodeDeadline, recovery + "  sla: {recoverWithin: «9000h}\n"},
@@ -99,5 +103,26 @@ func TestLoginsAreNotRepeated(t *testing.T) {
 	_, err := Parse("s.yaml", []byte("apiVersion: backstitch.dev/v1\nkind: Recovery\nmetadata:\n  nmae: a\n"), Options{})
 	if want := "\n     4 |   nmae: .\n       |   ^\n"; err == nil || !strings.Contains(err.Error()+"\n", want) {
 		t.Errorf("the place is not shown as %q: %v", want, err)
+	}
+}
+
+// What a field asks for that turns out to be impossible is said where it stands, as a mistake is; where it is left out, at what it belongs to.
+func TestMistakesThatShowLater(t *testing.T) {
+	for _, row := range []struct{ path, text string }{
+		{"spec.sla.recoverWithin", "kind: Recovery\nspec:\n  sla:\n    recoverWithin: «1h\n"},
+		{"spec.sla.recoverWithin", "kind: Recovery\nspec:\n  sla: {completeness: \"99%\", recoverWithin: «\"1h\"}\n"},
+		{"spec.sla.completeness", "kind: Recovery\nspec:\n  «sla: {recoverWithin: 1h}\n"},
+	} {
+		before, after, _ := strings.Cut(row.text, "«")
+		got := Refuse("s.yaml", []byte(before+after), Problem{Code: "BST-E1214", Path: row.path, Message: "it takes longer", Hint: "more time"})
+		line, column := strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n")
+		p := got.Problems[0]
+		if got.ErrorCode() != "BST-E1214" || p.Line != line || p.Column != column {
+			t.Errorf("%s: got %d:%d %s, want %d:%d", row.path, p.Line, p.Column, got.ErrorCode(), line, column)
+		}
+		shown, written := strings.Split(p.Excerpt, "\n"), strings.Split(before+after, "\n")[line-1]
+		if len(shown) < 2 || !strings.HasSuffix(shown[0], written) || len(shown[0])-len(written)+column-1 != strings.Index(shown[1], "^") {
+			t.Errorf("excerpt:\n%s", p.Excerpt)
+		}
 	}
 }

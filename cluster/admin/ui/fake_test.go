@@ -125,7 +125,7 @@ func world() map[string]any {
 		Namespace: "default", Name: "orders", Reference: client.Place{Namespace: "s3://b", Name: "orders"}, Targets: []client.Place{{Namespace: "kafka://k", Name: "orders"}},
 		Every: "1h", Policy: client.DatasetPolicy{Act: "planAndWait"}, Plans: []client.DatasetPlan{plan}, Scannable: true, Deliveries: []client.Delivery{{Endpoint: "pager", Sent: 3}},
 	}
-	flow := client.Flow{ID: "fl-1", Name: "nightly", Namespace: "default", State: "running", CreatedAt: at, Steps: []client.FlowStepState{
+	flow := client.Flow{ID: "fl-1", Name: "nightly", Namespace: "default", State: "running", CreatedAt: at, Deliveries: []client.Delivery{{Endpoint: "oncall", Sent: 3}}, Steps: []client.FlowStepState{
 		{Name: "repair", Kind: "recovery", State: "succeeded", Job: "bs-old", Attempt: 1}, {Name: "tell", Kind: "http", Needs: []string{"repair"}, State: "failed", Why: nasty},
 		{Name: "yes", Kind: "manual", Needs: []string{"repair", "tell"}, State: "waiting", Attempt: 1},
 	}}

@@ -70,7 +70,7 @@ func TestWhatPagesSay(t *testing.T) {
 		"/ui/scans/bs-scan/findings/g-51c9.1":       {"why we say it is missing", `href="/ui/datasets/default/orders/plans/bs-plan"`, "backstitch gaps explain g-51c9.1 --scan bs-scan"},
 		"/ui/jobs/bs-abc":                           {"43 of 100 records", "57 of 100 records are left", "lag of billing", "node-a", "Pause at checkpoints"},
 		"/ui/jobs/bs-old":                           {"r-1", "E4"},
-		"/ui/flows/fl-1":                            {"Approve yes", "Reject yes", "<svg width=\"672\""},
+		"/ui/flows/fl-1":                            {"Approve yes", "Reject yes", "<svg width=\"672\"", "oncall"},
 		"/ui/proofs/r-1":                            {"what consumers made of the records", "<li>headers</li>", "<td>node-a</td>"},
 		"/ui/cluster":                               {"node-a owns 3 slices", "Uncordon node-b", "Drain node-a"},
 		"/ui/audit":                                 {"pause-job", "cli:ann"},
