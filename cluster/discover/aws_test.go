@@ -75,7 +75,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if why := a.unsigned(r, body); why != "" {
 		a.t.Errorf("signature: %s", why)
-		says(403, "SignatureDoesNotMatch", why)(w, r)
+		says(403, "SignatureDoesNotMatch", "")(w, r)
 		return
 	}
 	form, err := url.ParseQuery(string(body))
