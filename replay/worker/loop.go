@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type loop struct {
 	renewals chan renewal
 	given    chan gift
 	renewing bool
+	unheard  bool // the last renewals were not answered, and somebody was told
 	offered  []fsm.Lease // since the last tick
 	group    sync.WaitGroup
 }
@@ -218,8 +220,12 @@ func (l *loop) progress(id Lease) (fsm.Checkpoint, bool) {
 // renew takes the answer to a checkpoint.
 func (l *loop) renew(n renewal) {
 	if n.err != nil {
-		l.w.deps.Log.Warn("lease not renewed", "err", n.err, "n", len(n.entries))
+		l.silent(n)
 		return
+	}
+	if l.unheard {
+		l.unheard = false
+		l.w.deps.Log.Info("leases are renewed again", "n", len(n.entries))
 	}
 	l.w.jobs.renewed.Store(&n.sent)
 	l.w.quota.Answer(n.wants, n.shares, n.sent.Add(l.w.cfg.LeaseTime))
@@ -227,6 +233,16 @@ func (l *loop) renew(n renewal) {
 	if n.again != nil {
 		l.assign(*n.again)
 	}
+}
+
+// silent is a renewal that nobody answered. It is tried again at once, so it is said when it begins, and only where there are leases to lose: a node that
+// has found no cluster yet has none.
+func (l *loop) silent(n renewal) {
+	level := slog.LevelDebug
+	if len(n.entries) > 0 && !l.unheard {
+		level, l.unheard = slog.LevelWarn, true
+	}
+	l.w.deps.Log.Log(context.Background(), level, "lease not renewed", "err", n.err, "n", len(n.entries))
 }
 
 // assign takes what the book says of this node's leases. Two readings can pass each other: the older one is dropped.

@@ -1,9 +1,11 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +47,7 @@ func (p *plant) target() (*objects.Sink, error) {
 
 // plant is a control plane, a reference in memory and a target directory, with as many workers as a test wants.
 type plant struct {
+	log     *slog.Logger // of workers, nil for none
 	t       *testing.T
 	control *replaytest.Control
 	memory  *replaytest.Memory
@@ -151,7 +154,7 @@ func config(node partition.NodeID) worker.Config {
 // start runs a worker until the test ends or stop is called; stop returns what Run returned.
 func (p *plant) start(cfg worker.Config) (w *worker.Worker, stop func() error) {
 	p.t.Helper()
-	w, err := worker.New(cfg, worker.Deps{Control: p.control.Node(cfg.Node), Opener: p, Verifier: p, Now: time.Now, Metrics: prometheus.NewRegistry()})
+	w, err := worker.New(cfg, worker.Deps{Control: p.control.Node(cfg.Node), Opener: p, Verifier: p, Now: time.Now, Log: p.log, Metrics: prometheus.NewRegistry()})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -273,6 +276,40 @@ func TestStopsWithoutRenewal(t *testing.T) {
 		p.control.Cut("n1", false)
 		p.wait("done", isDone(s.ID))
 		p.want(0)
+	})
+}
+
+// A node that has found no cluster yet has no leases to lose: that they are not renewed would bury what it says of that.
+func TestLeasesThatAreNotRenewedAreSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t)
+		var said bytes.Buffer
+		p.log = slog.New(slog.NewTextHandler(&said, nil))
+		s := p.slice(0, 0)
+		p.gate = func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		p.control.Cut("n1", true)
+		_, stop := p.start(config("n1"))
+		time.Sleep(10 * time.Second)
+		if text := said.String(); strings.Contains(text, "renewed") {
+			t.Errorf("without a lease:\n%s", text)
+		}
+		p.control.Cut("n1", false)
+		p.control.Grant("n1", s, nil)
+		time.Sleep(3 * time.Second)
+		for range 2 {
+			p.control.Cut("n1", true)
+			time.Sleep(2 * time.Second)
+			p.control.Cut("n1", false)
+			time.Sleep(2 * time.Second)
+		}
+		_ = stop()
+		text := said.String()
+		if lost, found := strings.Count(text, "lease not renewed"), strings.Count(text, "leases are renewed again"); lost != 2 || found != 2 {
+			t.Errorf("cut off twice, said %d times and %d times that it is over:\n%s", lost, found, text)
+		}
 	})
 }
 
