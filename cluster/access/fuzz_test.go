@@ -12,6 +12,8 @@ func FuzzParseShown(f *testing.F) {
 	f.Add(" " + NewToken().Reveal() + "\r\n")
 	f.Add("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl")
 	f.Add("bst_a_b")
+	f.Add("bst_5jhvd7zmnjmho_e26txz7ro3b\n3j3vxzywepl37fxtaafpxpdowwnbgdqwuziaqazq\rz") // which was a token once
+	f.Add("bst_5jhvd7\nzmnjmho_e26txz7ro3b3j3vxzywepl37fxtaafpxpdowwnbgdqwuziaqazqz")
 	f.Add("..")
 	f.Add("bst_" + strings.Repeat("a", 33<<10))
 	f.Fuzz(func(t *testing.T, text string) {
@@ -25,7 +27,7 @@ func FuzzParseShown(f *testing.F) {
 			}
 		case shown.Reveal() != trimmed || shown.IsLogin() != (tokenErr != nil) || len(trimmed) > maxLogin:
 			t.Errorf("%q: got %q, a login %t; as a token %v", text, shown.Reveal(), shown.IsLogin(), tokenErr)
-		case strings.ContainsAny(shown.Reveal(), "\r\n\x00; ,\""):
+		case strings.ContainsAny(shown.Reveal()+shown.Accessor(), "\r\n\x00; ,\""):
 			t.Errorf("%q would not be one value of a header or a cookie", shown.Reveal())
 		}
 		if tokenErr == nil {

@@ -83,9 +83,10 @@ func strangeToLogins(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
+// letters reports whether s is how n bytes are written. The decoder alone passes over line breaks, which then stood in errors and logs.
 func letters(s string, n int) bool {
 	b, err := tokenLetters.DecodeString(s)
-	return err == nil && len(b) == n
+	return err == nil && len(b) == n && tokenLetters.EncodeToString(b) == s
 }
 
 // Accessor is the token's public name, "" for what a provider has signed.

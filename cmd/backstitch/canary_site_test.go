@@ -308,7 +308,7 @@ func (a *aviary) agents() {
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.hears("the collector of traces", r) }))
 	a.t.Cleanup(collector.Close)
 
-	// Of agents alone; commands have what is in a.env.
+	// Agents and commands have the same variables.
 	a.env["CANARY_COLLECTOR"] = a.keep(canary.New("header of the collector"))
 	a.env["CANARY_S3_ID"] = a.keep(canary.Plain("s3 access key"))
 	a.env["CANARY_WRONG"] = a.keep(canary.New("wrong sasl password"))

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -525,17 +526,10 @@ func (a *aviary) pages() {
 	for _, m := range regexp.MustCompile(`page\("(/ui/[^"]*)"`).FindAllStringSubmatch(string(read(a.t, "../../cluster/admin/ui/server.go")), -1) {
 		pattern := regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(strings.TrimSuffix(m[1], "{$}")), `[^/?]+`)
 		page := regexp.MustCompile("^" + pattern + `(\?.*)?$`)
-		if visited := slices.ContainsFunc(mapsKeys(seen), page.MatchString); !visited && !slices.Contains(elsewhere, m[1]) {
+		if visited := slices.ContainsFunc(slices.Collect(maps.Keys(seen)), page.MatchString); !visited && !slices.Contains(elsewhere, m[1]) {
 			a.t.Errorf("page %s was not visited", m[1])
 		}
 	}
-}
-
-func mapsKeys(m map[string]bool) (out []string) {
-	for k := range m {
-		out = append(out, k)
-	}
-	return out
 }
 
 // look stops the agents, and looks through everything.
@@ -604,13 +598,13 @@ func keyring(place string) bool {
 	return strings.HasPrefix(place, "nodes/") && strings.HasSuffix(place, "/gossip.keyring")
 }
 
-// all are the places that something came from.
+// all are the places that something came from. The agents have ended.
 func (a *aviary) all() (out []string) {
-	for _, p := range append(slices.Clone(a.pieces), a.heard...) {
+	for _, p := range a.pieces {
 		out = append(out, p.place)
-		if slices.ContainsFunc(a.heard, func(h piece) bool { return h.place == p.place }) {
-			out = append(out, "what was sent to "+p.place)
-		}
+	}
+	for _, p := range a.heard {
+		out = append(out, "what was sent to "+p.place)
 	}
 	for _, name := range []string{"logs", "out"} {
 		entries, err := os.ReadDir(filepath.Join(a.dir, name))
