@@ -227,7 +227,11 @@ func (t *tx) forgetFlows() {
 		if t.read(flowKey(kindFlowUndo, over[oldest].ID), &FlowUndo{}) {
 			t.remove(flowKey(kindFlowUndo, over[oldest].ID))
 		}
-		t.leaveOutbox(OutboxOf(over[oldest].ID))
+		outbox := t.outboxOf(over[oldest].ID)
+		if t.read(flowKey(kindFlowRun, over[oldest].ID), &FlowRun{}) {
+			t.remove(flowKey(kindFlowRun, over[oldest].ID))
+		}
+		t.leaveOutbox(outbox)
 		over[oldest] = over[0]
 	}
 }
