@@ -54,8 +54,9 @@ func TestTheLeaderDiesAtEveryTransitionOfRuns(t *testing.T) {
 				gated := callStep("silver", "fill")
 				gated.Gate = "fill"
 				began := time.Now()
-				w.nightly(time.Hour, recoveryStep("fill"), gated)
-				const whole = 2*time.Hour + 10*time.Minute // to ten minutes after the second time
+				const every = 2 * time.Minute
+				w.nightly(every, recoveryStep("fill"), gated)
+				const whole = 2*every + time.Minute // to a minute after the second time
 				for time.Since(began) < whole {
 					w.lead(whole - time.Since(began)) // until that, or until it dies
 				}
@@ -64,7 +65,7 @@ func TestTheLeaderDiesAtEveryTransitionOfRuns(t *testing.T) {
 					t.Fatalf("at %d (%t): %d runs, %d in the book, %d skipped; want two", at, after, s.Runs, len(runs), s.Skipped)
 				}
 				for i := range 2 {
-					due := began.Add(time.Duration(i+1) * time.Hour).UnixNano()
+					due := began.Add(time.Duration(i+1) * every).UnixNano()
 					f, ok := runs[due]
 					if !ok || f.State != fsm.FlowSucceeded || f.ID != fsm.FlowRunID("d/nightly", due) || f.Name != fsm.FlowRunName("nightly", due) || f.CreatedBy != "cli:ann" {
 						t.Errorf("at %d (%t): run %d is %+v", at, after, i, f)

@@ -91,12 +91,6 @@ func readFlow(file string, data []byte, where *places) (*spec.Flow, map[int]*spe
 	return f.WithDefaults(), recoveries, err
 }
 
-// flowSubmission is a flow as the cluster keeps it, but for its id.
-func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
-	sub, _, err := flowOrders(file, where)
-	return sub, err
-}
-
 // flowOrders is a flow as the cluster keeps it, but for its id, and the schedule that it has, nil for none.
 func flowOrders(file string, where *places) (client.SubmitFlow, *client.PutFlowSchedule, error) {
 	data, err := readSpecFile(file)

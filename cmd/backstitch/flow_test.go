@@ -13,6 +13,12 @@ import (
 	"backstitch/replay/spec"
 )
 
+// flowSubmission is the flow of a file as the cluster keeps it.
+func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
+	sub, _, err := flowOrders(file, where)
+	return sub, err
+}
+
 // What a file says is what is handed in, with its defaults; what it names is read from beside it.
 func TestFlowSubmission(t *testing.T) {
 	dir := t.TempDir()
