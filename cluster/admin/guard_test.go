@@ -551,6 +551,8 @@ func TestWhatIsDestructiveWantsTwo(t *testing.T) {
 		"send back":    {"POST", "/v1/aliases/alias-a/revert", `{"job":"bs-a","seen":1}`, true},
 		"policy run": {"POST", "/v1/datasets", `{"namespace":"shop","name":"orders","document":{},"reference":{"namespace":"s3://b","name":"p"},"targets":[{"namespace":"kafka://h","name":"t"}],` +
 			`"orders":[],"endpoints":[],"seen":99,"policy":{"act":"run","maxRecords":1}}`, true},
+		"schedule of plans": {"POST", "/v1/flow-schedules", `{"every":"1h","maxRecords":9,"maxBytes":9,"flow":{"name":"hourly","namespace":"shop","document":{},"steps":[{"name":"fill","kind":"recovery","needs":[],"timeoutNanos":0,` +
+			`"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{}}]}}`, true},
 		"delete":          {"DELETE", "/v1/datasets/shop/orders?seen=1", "", true},
 		"submit above 90": {"POST", "/v1/jobs", `{"id":"bs-x","name":"x","namespace":"shop","planHash":"","recipe":{},"locks":[],"priority":91,"records":0,"bytes":0,"slices":[]}`, true},
 	} {
