@@ -227,7 +227,11 @@ func (t *tx) forgetFlows() {
 		if t.read(flowKey(kindFlowUndo, over[oldest].ID), &FlowUndo{}) {
 			t.remove(flowKey(kindFlowUndo, over[oldest].ID))
 		}
-		t.leaveOutbox(OutboxOf(over[oldest].ID))
+		outbox := t.outboxOf(over[oldest].ID)
+		if t.read(flowKey(kindFlowRun, over[oldest].ID), &FlowRun{}) {
+			t.remove(flowKey(kindFlowRun, over[oldest].ID))
+		}
+		t.leaveOutbox(outbox)
 		over[oldest] = over[0]
 	}
 }
@@ -258,6 +262,9 @@ func (t *tx) startPlanned(f Flow, m *MadePlan, terms *JobTerms) *Result {
 		return refuse(Exists, fmt.Sprintf("job %s is of another plan", m.Job))
 	case ok && (j.State == JobPlanned || j.State == JobCancelled):
 		return refuse(WrongState, fmt.Sprintf("job %s of this very plan is %s", m.Job, j.State))
+	case ok && j.State == JobSucceeded && m.Records > 0 && j.CreateIndex < f.CreateIndex && t.read(flowKey(kindFlowRun, f.ID), &FlowRun{}):
+		// A run would write what an earlier one has written and proved, again and again if somebody takes it away each time.
+		return refuse(WrongState, fmt.Sprintf("job %s of this very plan has succeeded before this run: what it wrote is missing again", m.Job))
 	case ok && j.State == JobFailed:
 		return t.within(RetryJob{ID: m.Job}, f)
 	case ok:

@@ -21,8 +21,16 @@ type FlowOutbox struct {
 // OutboxOf is the name of a flow's outbox. It has no slash, so no dataset is called like it.
 func OutboxOf(id FlowID) DatasetName { return DatasetName(id) }
 
+// OutboxOfRuns is the name of the outbox that all runs of a schedule have together. It begins with a slash, so no dataset is called like it.
+func OutboxOfRuns(schedule string) DatasetName { return DatasetName("/" + schedule) }
+
 // ofFlow reports whether a name is that of an outbox of flows, and not of a dataset.
-func (n DatasetName) ofFlow() bool { return !strings.Contains(string(n), "/") }
+func (n DatasetName) ofFlow() bool {
+	return !strings.Contains(string(n), "/") || strings.HasPrefix(string(n), "/")
+}
+
+// OfRuns reports whether the outbox is that of the runs of a schedule.
+func (o FlowOutbox) OfRuns() bool { return strings.HasPrefix(string(o.Name), "/") }
 
 func outboxKey(n DatasetName) []byte { return key(kindFlowOutbox, []byte(n)) }
 
@@ -46,7 +54,7 @@ func (o FlowOutbox) invalid() string {
 
 // sameOutbox reports whether those who hear of a flow are the ones that o says, nil for nobody.
 func (t *tx) sameOutbox(id FlowID, o *FlowOutbox) bool {
-	have, ok := t.flowOutbox(OutboxOf(id))
+	have, ok := t.flowOutbox(t.outboxOf(id))
 	if o == nil || !ok {
 		return o == nil && !ok
 	}
@@ -61,9 +69,31 @@ func (t *tx) putOutbox(o FlowOutbox) {
 	}
 }
 
+// matchOutbox writes the outbox of a schedule's runs, with or without endpoints. One that stays goes on where it was, a new one hears of the next thing.
+func (t *tx) matchOutbox(o FlowOutbox) {
+	if len(o.Endpoints) == 0 {
+		t.forgetOutbox(o.Name)
+		return
+	}
+	t.write(outboxKey(o.Name), &o)
+	t.matchDeliveries(o.audience())
+	t.forgetSettled(o.audience())
+}
+
+// forgetOutbox removes an outbox with what is owed.
+func (t *tx) forgetOutbox(n DatasetName) {
+	if _, ok := t.flowOutbox(n); !ok {
+		return
+	}
+	for _, k := range append(t.keys(key(kindNotice, ended(n))), t.keys(key(kindDelivery, ended(n)))...) {
+		t.remove(k)
+	}
+	t.remove(outboxKey(n))
+}
+
 // tellFlow writes down what happened to a flow, or to a step of it, if somebody wants to hear of it.
 func (t *tx) tellFlow(f Flow, k NoticeKind, step, why string) {
-	if o, ok := t.flowOutbox(OutboxOf(f.ID)); ok {
+	if o, ok := t.flowOutbox(t.outboxOf(f.ID)); ok {
 		t.putNotice(o.audience(), Notice{Dataset: o.Name, Index: t.index, UnixNanos: t.env.UnixNanos, Kind: k, Job: partition.JobID(f.ID), JobName: step, Why: why})
 	}
 }
@@ -75,18 +105,19 @@ func (t *tx) tellAnswered(f Flow, step, why string) {
 	}
 }
 
-// leaveOutbox forgets an outbox once its flow is forgotten and nobody waits for a notice of it.
+// leaveOutbox forgets an outbox once its flow is forgotten, or its schedule with all of its runs, and nobody waits for a notice of it.
 func (t *tx) leaveOutbox(n DatasetName) {
-	if !n.ofFlow() || t.read(flowKey(kindFlow, FlowID(n)), &Flow{}) || len(t.keys(key(kindNotice, ended(n)))) > 0 {
+	if !n.ofFlow() || len(t.keys(key(kindNotice, ended(n)))) > 0 {
 		return
 	}
-	if _, ok := t.flowOutbox(n); !ok {
+	if schedule, ofRuns := strings.CutPrefix(string(n), "/"); ofRuns {
+		if _, there := t.flowSchedule(schedule); there || t.runsOf(schedule) {
+			return
+		}
+	} else if t.read(flowKey(kindFlow, FlowID(n)), &Flow{}) {
 		return
 	}
-	for _, k := range t.keys(key(kindDelivery, ended(n))) {
-		t.remove(k)
-	}
-	t.remove(outboxKey(n))
+	t.forgetOutbox(n)
 }
 
 // FlowOutbox returns who hears of a flow by the name of the outbox; ok is false when nobody does.

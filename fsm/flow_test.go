@@ -56,7 +56,7 @@ func TestNoticesOutliveTheirFlow(t *testing.T) {
 	do(PutMember{testMember("a")})
 	do(RaiseVersion{LatestVersion})
 	steps := []flow.Step{{Name: "a", Kind: "manual"}}
-	do(SubmitFlowWithNotices{Flow: SubmitFlow{ID: "fl-old", Name: "f", Steps: steps}, Endpoints: []Endpoint{{Name: "bus", Format: FormatCloudEvents, URL: "https://bus", On: flowKinds}}})
+	do(BeginFlow{Flow: SubmitFlow{ID: "fl-old", Name: "f", Steps: steps}, Endpoints: []Endpoint{{Name: "bus", Format: FormatCloudEvents, URL: "https://bus", On: flowKinds}}})
 	do(CancelFlow{"fl-old"})
 	for i := range FlowsKept {
 		id := FlowID(fmt.Sprintf("fl-%c%c", 'a'+i/26, 'a'+i%26))

@@ -74,6 +74,9 @@ const (
 	kindStepNote     kind = '4' // flow, step -> StepNote
 	kindFlowUndo     kind = '5' // flow -> FlowUndo
 	kindFlowOutbox   kind = '9' // outbox -> FlowOutbox
+	kindFlowSchedule kind = '-' // namespace/name -> FlowSchedule
+	kindFlowOrder    kind = '*' // namespace/name -> FlowOrder
+	kindFlowRun      kind = '%' // flow -> FlowRun
 	kindToken        kind = '6' // accessor -> Token
 	kindAccessPolicy kind = '7' // name -> AccessPolicy
 	kindConsent      kind = '8' // id -> Consent
@@ -294,6 +297,10 @@ func (k kind) String() string {
 		return "edges back of a flow"
 	case kindFlowOutbox:
 		return "who hears of a flow"
+	case kindFlowSchedule, kindFlowOrder:
+		return "schedule of a flow"
+	case kindFlowRun:
+		return "run of a flow's schedule"
 	case kindStepNote:
 		return "note of a flow's step"
 	case kindWatch:
@@ -425,6 +432,12 @@ func (k kind) newValue() any {
 		return new(FlowUndo)
 	case kindFlowOutbox:
 		return new(FlowOutbox)
+	case kindFlowSchedule:
+		return new(FlowSchedule)
+	case kindFlowOrder:
+		return new(FlowOrder)
+	case kindFlowRun:
+		return new(FlowRun)
 	case kindWatch:
 		return new(Watch)
 	case kindBaseline:

@@ -67,7 +67,7 @@ func (t *tx) putDataset(c PutDataset, policy Policy, terms *JobTerms, watch *Wat
 	}
 	d.ChangedBy, d.ChangedUnixNanos, d.ModifyIndex = t.env.Actor, t.env.UnixNanos, t.index
 	t.write(datasetKey(d.Name), &d)
-	t.matchDeliveries(d)
+	t.matchDeliveries(d.audience())
 	t.forgetSettled(d.audience())
 	t.matchSchedules(had, wanted)
 	if t.policy(d.Name) != policy {
@@ -104,16 +104,16 @@ func (t *tx) matchSchedules(had []string, wanted []PutSchedule) {
 }
 
 // matchDeliveries begins a delivery for each new endpoint and ends those of endpoints that are gone.
-func (t *tx) matchDeliveries(d Dataset) {
+func (t *tx) matchDeliveries(of audience) {
 	wanted := map[string]bool{}
-	for _, e := range d.Endpoints {
+	for _, e := range of.endpoints {
 		wanted[e.Name] = true
-		k := deliveryKey(d.Name, e.Name)
+		k := deliveryKey(of.name, e.Name)
 		if !t.read(k, new(Delivery)) {
-			t.write(k, &Delivery{Dataset: d.Name, Endpoint: e.Name, Settled: t.index, UnixNanos: t.env.UnixNanos})
+			t.write(k, &Delivery{Dataset: of.name, Endpoint: e.Name, Settled: t.index, UnixNanos: t.env.UnixNanos})
 		}
 	}
-	for _, k := range t.keys(key(kindDelivery, ended(d.Name))) {
+	for _, k := range t.keys(key(kindDelivery, ended(of.name))) {
 		var have Delivery
 		if t.read(k, &have); !wanted[have.Endpoint] {
 			t.remove(k)

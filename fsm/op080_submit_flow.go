@@ -53,8 +53,8 @@ func (c SubmitFlow) submit(t *tx, undo []flow.Undo, outbox *FlowOutbox) Result {
 	t.putFlow(f)
 	if outbox != nil {
 		t.putOutbox(*outbox)
-		t.tellFlow(f, NoticeStarted, "", t.env.Reason)
 	}
+	t.tellFlow(f, NoticeStarted, "", t.env.Reason)
 	return t.ok()
 }
 

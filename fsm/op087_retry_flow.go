@@ -1,6 +1,10 @@
 package fsm
 
-import "backstitch/fsm/flow"
+import (
+	"fmt"
+
+	"backstitch/fsm/flow"
+)
 
 // RetryFlow takes a failed flow up again from what failed: steps that failed or were skipped may begin anew, with as many attempts as at first.
 // Steps that succeeded stay so. Of one whose rollback failed only the rollback is taken up: what went forward stays given up.
@@ -17,6 +21,12 @@ func (c RetryFlow) apply(t *tx) Result {
 	return t.changeFlow(c.ID, func(f Flow, g FlowGraph) Result {
 		if f.State != FlowFailed && f.State != FlowRollbackFailed {
 			return t.wrongFlow(f)
+		}
+		var run FlowRun
+		if t.read(flowKey(kindFlowRun, f.ID), &run) {
+			if going := t.going(run.Schedule); going != "" {
+				return t.refuse(WrongState, fmt.Sprintf("run %s of flow %s is going, and one goes at a time", going, run.Schedule))
+			}
 		}
 		graph := t.graph(f.ID, g)
 		for i := range f.States {

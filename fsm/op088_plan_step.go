@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"backstitch/fsm/flow"
@@ -43,12 +44,16 @@ func (c PlanStep) on(t *tx, terms *JobTerms) Result {
 		if why := c.invalid(f); why != "" {
 			return t.refuse(Invalid, fmt.Sprintf("%s: %s", c.subject(), why))
 		}
-		if len(c.Made.Warnings) > 0 {
+		warnings := c.Made.Warnings
+		if over := t.exceeds(f.ID, c.Made); over != "" {
+			warnings = append(slices.Clone(warnings), over)
+		}
+		if len(warnings) > 0 {
 			work := *c.Made
 			work.Document = nil
 			t.write(workKey(f.ID, i), &work)
 			t.keepTerms(stepTermsKey(f.ID, i), terms)
-			st.Status, st.Why = flow.Waiting, clip("the plan has warnings: "+strings.Join(c.Made.Warnings, "; "), maxFlowWhy)
+			st.Status, st.Why = flow.Waiting, clip("the plan has warnings: "+strings.Join(warnings, "; "), maxFlowWhy)
 		} else {
 			if r := t.startPlanned(f, c.Made, terms); r != nil {
 				return *r

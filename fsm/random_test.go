@@ -411,9 +411,21 @@ func (g *generator) plan() Command {
 // flow does something to one of a few flows.
 func (g *generator) flow() Command {
 	id, step, attempt := FlowID("fl-"+string(rune('a'+g.r.IntN(4)))), string(rune('a'+g.r.IntN(3))), uint32(g.r.IntN(3))
-	switch g.r.IntN(15) {
+	switch g.r.IntN(18) {
+	case 17:
+		at := g.due["d/f"]
+		return BeginFlow{Flow: SubmitFlow{ID: FlowRunID("d/f", at)}, Schedule: "d/f", DueUnixNanos: at, NextUnixNanos: at + g.r.Int64N(1<<41)}
+	case 16:
+		return PutFlowSchedule{Flow: SubmitFlow{Name: "f", Namespace: "d"}, Paused: g.r.IntN(2) == 0, Remove: g.r.IntN(4) == 0, NextUnixNanos: 1 + g.r.Int64N(1<<41)}
+	case 15:
+		c := PutFlowSchedule{Flow: SubmitFlow{Name: "f", Namespace: "d", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "manual", Needs: []string{"a"}}}},
+			EveryNanos: int64(MinEvery), NextUnixNanos: 1 + g.r.Int64N(1<<41), MaxRecords: int64(g.r.IntN(3)), MaxBytes: 10}
+		if g.r.IntN(2) == 0 {
+			c.Endpoints = []Endpoint{{Name: "pager", Format: FormatCloudEvents, URL: "https://h", On: flowKinds}}
+		}
+		return c
 	case 13:
-		return SubmitFlowWithNotices{Flow: SubmitFlow{ID: id, Name: "f", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "manual"}, {Name: "c", Kind: "manual", Needs: []string{"a"}}}},
+		return BeginFlow{Flow: SubmitFlow{ID: id, Name: "f", Steps: []flow.Step{{Name: "a", Kind: "recovery"}, {Name: "b", Kind: "manual"}, {Name: "c", Kind: "manual", Needs: []string{"a"}}}},
 			Endpoints: []Endpoint{{Name: "pager", Format: FormatCloudEvents, URL: "https://h", On: flowKinds &^ (1 << uint(g.r.IntN(5)))}}}
 	case 14:
 		return SettleNotices{Dataset: OutboxOf(id), Endpoint: "pager", UpTo: g.r.Uint64N(2000), Sent: 1}
@@ -527,6 +539,17 @@ func (g *generator) learn(t testing.TB, v *View) {
 	}
 	for _, s := range schedules {
 		g.due[s.Name] = s.NextUnixNanos
+	}
+	runs, err := v.FlowSchedules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range runs {
+		g.due[s.ID()] = s.NextUnixNanos
+		id := s.Last // of which the steps go on
+		if id != "" && g.r.IntN(4) == 0 {
+			g.next = append(g.next, CancelFlow{id})
+		}
 	}
 	sets, err := v.Datasets()
 	if err != nil {

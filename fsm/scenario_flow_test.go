@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"backstitch/fsm/flow"
 )
@@ -11,6 +12,11 @@ import (
 func (a args) flowCommand(name string) (Command, bool) {
 	a.t.Helper()
 	id := FlowID(a.str("flow"))
+	if schedule, due, ok := strings.Cut(string(id), "@"); ok {
+		var n int64
+		fmt.Sscan(due, &n)
+		id = FlowRunID(schedule, n)
+	}
 	switch name {
 	case "submit-flow":
 		return SubmitFlow{ID: id, Name: a.str("name"), Document: make([]byte, a.num("document")), Steps: a.flowSteps()}, true
@@ -21,8 +27,22 @@ func (a args) flowCommand(name string) (Command, bool) {
 			c.Undo = append(c.Undo, flow.Undo{Step: "a", By: "b"})
 		}
 		return c, true
-	case "submit-flow-with-notices":
-		c := SubmitFlowWithNotices{Undo: a.flowUndo(), Flow: SubmitFlow{ID: id, Name: a.str("name"), Namespace: a.str("namespace"), Steps: a.flowSteps()}, Endpoints: a.endpoints(flowKinds)}
+	case "put-flow-schedule":
+		c := PutFlowSchedule{Flow: SubmitFlow{ID: id, Name: a.str("name"), Namespace: a.str("namespace"), Steps: a.flowSteps()}, Undo: a.flowUndo(), Endpoints: a.endpoints(flowKinds),
+			MaxRecords: a.num("records"), MaxBytes: a.num("bytes"), EveryNanos: a.num("every") * int64(time.Minute), Cron: strings.ReplaceAll(a.str("cron"), "_", " "), Zone: a.str("zone"),
+			NextUnixNanos: a.num("next"), Paused: a.str("paused") != "", Remove: a.str("remove") != ""}
+		for _, k := range strings.FieldsFunc(a.str("annotated"), func(r rune) bool { return r == ',' }) {
+			c.Annotations = append(c.Annotations, Annotation{Key: k, Value: "v"})
+		}
+		return c, true
+	case "run-flow":
+		c := BeginFlow{Flow: SubmitFlow{ID: id, Name: a.str("name")}, Schedule: a.str("schedule"), DueUnixNanos: a.num("due"), NextUnixNanos: a.num("next")}
+		if id == "" {
+			c.Flow.ID = FlowRunID(c.Schedule, c.DueUnixNanos)
+		}
+		return c, true
+	case "begin-flow":
+		c := BeginFlow{Undo: a.flowUndo(), Flow: SubmitFlow{ID: id, Name: a.str("name"), Namespace: a.str("namespace"), Steps: a.flowSteps()}, Endpoints: a.endpoints(flowKinds)}
 		for _, k := range strings.FieldsFunc(a.str("annotated"), func(r rune) bool { return r == ',' }) {
 			c.Annotations = append(c.Annotations, Annotation{Key: k, Value: "v"})
 		}
@@ -145,6 +165,18 @@ func (s *scenario) showFlows() string {
 				b.WriteByte('\n')
 			}
 			s.showOutbox(v, &b, OutboxOf(f.ID))
+		}
+		schedules, err := v.FlowSchedules()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, x := range schedules {
+			fmt.Fprintf(&b, "schedule %s next %d last %d paused %t: %d runs, %d skipped", x.ID(), x.NextUnixNanos, x.LastUnixNanos, x.Paused, x.Runs, x.Skipped)
+			if x.SkippedFor != "" {
+				fmt.Fprintf(&b, ", the last one at %d for %s", x.SkippedUnixNanos, x.SkippedFor)
+			}
+			b.WriteByte('\n')
+			s.showOutbox(v, &b, OutboxOfRuns(x.ID()))
 		}
 		fmt.Fprintf(&b, "active %v\n", active)
 	})

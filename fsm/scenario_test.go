@@ -112,7 +112,8 @@ func promised() []string {
 		93: {UnknownMember, WrongState, Invalid},
 		95: {UnknownFlow, WrongState, Invalid},
 		96: {Exists, Invalid},
-		97: {Exists, Invalid},
+		97: {Exists, UnknownSchedule, WrongState, Invalid},
+		98: {UnknownSchedule, Invalid},
 
 		101: {NeedsVersion, Invalid},
 	}

@@ -195,7 +195,7 @@ func (l *flowLab) submit(name string) fsm.FlowID {
 	}
 	silver := call("silver", "fill")
 	silver.Gate = "fill"
-	l.do(fsm.SubmitFlowWithNotices{Flow: fsm.SubmitFlow{ID: id, Name: "outage", Steps: []flow.Step{
+	l.do(fsm.BeginFlow{Flow: fsm.SubmitFlow{ID: id, Name: "outage", Steps: []flow.Step{
 		{Name: "fill", Kind: "recovery", Body: []byte(`"` + name + `"`), Retry: flow.Retry{Attempts: 1}}, silver,
 		{Name: "proved", Needs: []string{"fill"}, Gate: "fill", Kind: "verify", Body: []byte("{}")},
 		{Name: "open", Needs: []string{"silver"}, Kind: "manual", Body: []byte(`{"prompt":"?"}`)}, call("gold", "open", "proved"),
@@ -260,24 +260,90 @@ func (l *flowLab) step(id fsm.FlowID) {
 	}
 }
 
-func TestFlowsSurviveTheirLeaders(t *testing.T) {
+// newFlowLab starts a cluster of three at the newest version.
+func newFlowLab(t *testing.T) *flowLab {
+	t.Helper()
+	s := &called{done: map[string]int{}, asked: map[string]int{}, keys: map[string]map[string]bool{}, told: map[string][]string{}}
+	l := &flowLab{outbox: &outbox{t: t, c: clustertest.New(t, 3), random: rand.New(rand.NewPCG(1, 2))}, s: s}
+	l.c.Receivers, l.c.Planner = s, s
+	l.c.StartAll()
+	for _, m := range l.c.Members() {
+		m.ExpectEnd()
+	}
+	l.c.WaitVoters(3)
+	l.c.Eventually("the newest cluster version", func() (ok bool) {
+		l.view(func(v *fsm.View) error {
+			version, err := v.Version()
+			ok = version == fsm.LatestVersion
+			return err
+		})
+		return ok
+	})
+	return l
+}
+
+// A schedule goes on through leaders that die right before a time, and right after a run has begun: each time that some leader saw has one run, each run has its
+// effect once, and who hears of the runs hears of each of them, in order.
+func TestScheduledFlowsAcrossLeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &called{done: map[string]int{}, asked: map[string]int{}, keys: map[string]map[string]bool{}, told: map[string][]string{}}
-		l := &flowLab{outbox: &outbox{t: t, c: clustertest.New(t, 3), random: rand.New(rand.NewPCG(1, 2))}, s: s}
-		l.c.Receivers, l.c.Planner = s, s
-		l.c.StartAll()
-		for _, m := range l.c.Members() {
-			m.ExpectEnd()
+		l := newFlowLab(t)
+		const every = time.Minute
+		first := time.Now().Add(every)
+		l.do(fsm.PutFlowSchedule{Flow: fsm.SubmitFlow{Name: "nightly", Namespace: "d", Steps: []flow.Step{{Name: "page", Kind: "http", Body: []byte(`{"method":"POST","url":"https://bi/nightly/page"}`),
+			Retry: flow.Retry{Attempts: 1}}}}, EveryNanos: int64(every), NextUnixNanos: first.UnixNano(), Endpoints: []fsm.Endpoint{{Name: "bus", Format: fsm.FormatCloudEvents,
+			URL: "https://bus/told/nightly", On: 1<<fsm.NoticeStarted | 1<<fsm.NoticeSucceeded | 1<<fsm.NoticeFailed}}})
+		const runs = 3
+		for i := range runs {
+			due := first.Add(time.Duration(i) * every)
+			id := fsm.FlowRunID("d/nightly", due.UnixNano())
+			if i%2 == 0 {
+				time.Sleep(time.Until(due) - time.Second) // virtual
+				l.killLeader()
+			}
+			var f fsm.Flow
+			l.c.Eventually(fmt.Sprintf("run %d", i), func() bool { f, _ = l.look(id); return f.ID == id })
+			if i%2 == 1 {
+				l.killLeader()
+			}
+			l.c.Eventually(fmt.Sprintf("the end of run %d", i), func() bool { f, _ = l.look(id); return f.State.Ended() })
+			if f.State != fsm.FlowSucceeded || f.Name != fsm.FlowRunName("nightly", due.UnixNano()) {
+				t.Errorf("run %d: %s %s", i, f.Name, f.State)
+			}
 		}
-		l.c.WaitVoters(3)
-		l.c.Eventually("the newest cluster version", func() (ok bool) {
+		l.c.Eventually("everybody has heard", func() (all bool) {
 			l.view(func(v *fsm.View) error {
-				version, err := v.Version()
-				ok = version == fsm.LatestVersion
+				owed, err := v.Notices(fsm.OutboxOfRuns("d/nightly"))
+				all = len(owed) == 0
 				return err
 			})
-			return ok
+			return all
 		})
+		l.view(func(v *fsm.View) error {
+			s, _, _, err := v.FlowSchedule("d/nightly")
+			if s.Runs != runs || s.Skipped != 0 {
+				t.Errorf("the book has %+v, want %d runs", s, runs)
+			}
+			return err
+		})
+		if done, asked := l.s.counts("/nightly/page"); done != runs {
+			t.Errorf("the effect was there %d times of %d calls, want once for each of %d runs", done, asked, runs)
+		}
+		l.s.mu.Lock()
+		defer l.s.mu.Unlock()
+		var want []string
+		for range runs {
+			want = append(want, "dev.backstitch.flow.started.v1", "dev.backstitch.flow.completed.v1")
+		}
+		if got := l.s.told["/told/nightly"]; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
+func TestFlowsSurviveTheirLeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newFlowLab(t)
+		s := l.s
 		// Right after each command.
 		kills := 0
 		for at := 1; ; at++ {

@@ -420,9 +420,51 @@ var ofTheCluster = []Mutant{
 	},
 	{
 		Name: "told-before-it-is-said", File: "cluster/notify/loop.go",
-		Old: "	a.busy = true\n", New: "	a.busy, a.settle = true, &fsm.SettleNotices{Dataset: at.dataset, Endpoint: at.endpoint, UpTo: n.Index, Sent: 1}\n",
+		Old: "l.results <- result{at, n, l.cfg.post(ctx, e, message)} //", New: "l.results <- result{at, n, nil}\n		_ = l.cfg.post(ctx, e, message) //",
 		Why:    "a notice is lost when the leader dies before it has told it",
 		Caught: room("chaos/bubble", "TestFlowsSurviveTheirLeaders"),
+	},
+	{
+		Name: "two-runs-of-a-schedule", File: "fsm/op097_begin_flow.go",
+		Old: "going != \"\" {\n", New: "going != \"\" && going != s.Last {\n",
+		Why:    "runs of a schedule pile up when they take longer than the time between them",
+		Caught: room("cluster/conductor", "TestOneRunGoesAtATime"),
+	},
+	{
+		Name: "begin-a-due-run-twice", File: "fsm/op097_begin_flow.go",
+		Old: "	case s.NextUnixNanos != c.DueUnixNanos:", New: "	case s.NextUnixNanos < c.DueUnixNanos:",
+		Why:    "a leader that comes late begins a run for a time that is over",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "what-is-due-next-has-passed", File: "cluster/conductor/loop.go",
+		Old: "NextUnixNanos: next.UnixNano()},\n", New: "NextUnixNanos: min(next.UnixNano(), s.NextUnixNanos+1)},\n",
+		Why:    "a flow that was due while nobody led is never run again",
+		Caught: room("cluster/conductor", "TestMissedTimesMakeOneRun"),
+	},
+	{
+		Name: "retry-beside-the-next-run", File: "fsm/op087_retry_flow.go",
+		Old: "going := t.going(run.Schedule); going != \"\" {", New: "going := t.going(run.Schedule); going == f.ID {",
+		Why:    "two runs of a schedule go at the same time when somebody retries the one before",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "write-beyond-the-limits-of-a-schedule", File: "fsm/op088_plan_step.go",
+		Old: "over != \"\" {\n", New: "over != \"\" && len(warnings) > 0 {\n",
+		Why:    "a run writes more without a person than was said yes to",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "well-by-the-job-of-an-earlier-run", File: "fsm/fact_flow.go",
+		Old: "j.CreateIndex < f.CreateIndex &&", New: "j.CreateIndex > f.CreateIndex &&",
+		Why:    "a run ends well by the proof of an earlier one, and what it should have written is missing",
+		Caught: room("fsm", "TestScenarios"),
+	},
+	{
+		Name: "a-nightly-run-twice", File: "partition/calendar/next.go",
+		Old: "			found = found[:1]\n", New: "			_ = found\n",
+		Why:    "in the night in which clocks are set back a nightly flow runs twice",
+		Caught: room("partition/calendar", "TestNextWhereClocksGo"),
 	},
 	{
 		Name: "forgotten-with-its-flow", File: "fsm/fact_flow_outbox.go",

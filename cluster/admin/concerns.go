@@ -148,6 +148,21 @@ func (in *submitFlowInput) concerns(*fsm.View) ([]string, error) {
 	return []string{in.Body.Namespace}, nil
 }
 
+func (p *FlowSchedulePath) concerns(*fsm.View) ([]string, error) { return []string{p.Namespace}, nil }
+
+func (in *putFlowScheduleInput) concerns(*fsm.View) ([]string, error) {
+	return []string{in.Body.Flow.Namespace}, nil
+}
+
+// What its runs write nobody looks at first, as under policy run of a dataset.
+func (in *putFlowScheduleInput) weighs(*fsm.View) (string, []byte, bool, error) {
+	if in.Body.MaxRecords == 0 && in.Body.MaxBytes == 0 {
+		return "", nil, false, nil
+	}
+	exact, err := json.Marshal(in.Body)
+	return "schedule of flow " + spaceOf(in.Body.Flow.Namespace) + "/" + in.Body.Flow.Name, exact, true, err
+}
+
 func (in *submitScanInput) concerns(*fsm.View) ([]string, error) {
 	return []string{in.Body.Order.Namespace}, nil
 }

@@ -20,7 +20,7 @@ import (
 // Flows: graphs of steps, handed in whole, watched, and steered.
 
 type FlowPath struct {
-	ID string `path:"id" maxLength:"128" doc:"id of a flow, or its name, which is the newest of that name"`
+	ID string `path:"id" maxLength:"128" doc:"id of a flow, or its name, which is the newest of that name, or of its schedule's runs"`
 }
 
 func (p FlowPath) find(view *fsm.View) (fsm.Flow, fsm.FlowGraph, error) {
@@ -38,11 +38,23 @@ func (p FlowPath) find(view *fsm.View) (fsm.Flow, fsm.FlowGraph, error) {
 			at = i
 		}
 	}
-	if at < 0 {
-		return f, g, notFound("flow", p.ID, "backstitch flow list")
+	if at >= 0 {
+		f, g, _, err = view.Flow(all[at].ID)
+		return f, g, err
 	}
-	f, g, _, err = view.Flow(all[at].ID)
-	return f, g, err
+	schedules, err := view.FlowSchedules()
+	if err != nil {
+		return f, g, err
+	}
+	for _, s := range schedules {
+		if s.Name != p.ID || s.Last == "" {
+			continue
+		}
+		if f, g, ok, err := view.Flow(s.Last); err != nil || ok {
+			return f, g, err
+		}
+	}
+	return f, g, notFound("flow", p.ID, "backstitch flow list")
 }
 
 func (s *Server) listFlows(ctx context.Context, _ *struct{}) (*indexed[client.Flows], error) {
@@ -95,27 +107,42 @@ type submitFlowInput struct {
 
 func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[client.Flow], error) {
 	b := in.Body
-	cmd := fsm.SubmitFlow{ID: fsm.FlowID(b.ID), Name: b.Name, Namespace: b.Namespace, Document: b.Document}
+	cmd, undo, endpoints, err := s.flowFacts(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(endpoints) > 0:
+		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, fsm.BeginFlow{Flow: cmd, Undo: undo, Annotations: annotationFacts(b.Annotations), Endpoints: endpoints}, b.ID)
+	case len(undo) > 0:
+		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, fsm.SubmitFlowWithUndo{Flow: cmd, Undo: undo}, b.ID)
+	}
+	return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, cmd, b.ID)
+}
+
+// flowFacts is a flow as the book keeps it, with its edges back and those who hear of it, if conductors take it.
+func (s *Server) flowFacts(ctx context.Context, b client.SubmitFlow) (cmd fsm.SubmitFlow, undo []flow.Undo, endpoints []fsm.Endpoint, err error) {
+	cmd = fsm.SubmitFlow{ID: fsm.FlowID(b.ID), Name: b.Name, Namespace: b.Namespace, Document: b.Document}
 	for _, step := range b.Steps {
 		made := flow.Step{Name: step.Name, Needs: step.Needs, Gate: step.Gate, MayFail: step.MayFail, TimeoutNanos: step.TimeoutNanos, Kind: step.Kind, Body: step.Body,
 			Retry: flow.Retry{Attempts: step.Retry.Attempts, InitialNanos: step.Retry.InitialNanos, MaxNanos: step.Retry.MaxNanos, Fixed: step.Retry.Fixed}}
 		for _, word := range step.Retry.On {
 			c, ok := flow.ParseClass(word)
 			if !ok {
-				return nil, invalid(fmt.Sprintf("step %s: %q is not a class of failures", step.Name, word), "transient, throttled, timeout, failed")
+				return cmd, nil, nil, invalid(fmt.Sprintf("step %s: %q is not a class of failures", step.Name, word), "transient, throttled, timeout, failed")
 			}
 			made.Retry.On |= 1 << c
 		}
 		if err := conductor.Check(made); err != nil {
-			return nil, invalid(err.Error(), "backstitch spec validate FILE")
+			return cmd, nil, nil, invalid(err.Error(), "backstitch spec validate FILE")
 		}
 		if made.Kind == conductor.WaitConsumers || made.Kind == conductor.RollBack || made.Kind == conductor.RunProgram {
 			if err := s.allows(fsm.NoteStep{}); err != nil {
-				return nil, err
+				return cmd, nil, nil, err
 			}
 		}
 		if err := s.mayExec(ctx, made); err != nil {
-			return nil, err
+			return cmd, nil, nil, err
 		}
 		cmd.Steps = append(cmd.Steps, made)
 	}
@@ -124,26 +151,19 @@ func (s *Server) submitFlow(ctx context.Context, in *submitFlowInput) (*indexed[
 		graph.Undo = append(graph.Undo, flow.Undo(e))
 	}
 	if faults := flow.Check(graph, conductor.Proves); len(faults) > 0 {
-		return nil, invalid(faults[0].Text, "backstitch spec validate FILE")
+		return cmd, nil, nil, invalid(faults[0].Text, "backstitch spec validate FILE")
 	}
 	if err := conductor.CheckBack(graph); err != nil {
-		return nil, invalid(err.Error(), "backstitch spec validate FILE")
+		return cmd, nil, nil, invalid(err.Error(), "backstitch spec validate FILE")
 	}
-	if len(b.Endpoints) > 0 {
-		told := fsm.SubmitFlowWithNotices{Flow: cmd, Undo: graph.Undo, Annotations: annotationFacts(b.Annotations)}
-		for _, e := range b.Endpoints {
-			made, err := endpointFact(client.DatasetEndpoint(e), "Flow")
-			if err != nil {
-				return nil, err
-			}
-			told.Endpoints = append(told.Endpoints, made)
+	for _, e := range b.Endpoints {
+		made, err := endpointFact(client.DatasetEndpoint(e), "Flow")
+		if err != nil {
+			return cmd, nil, nil, err
 		}
-		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, told, b.ID)
+		endpoints = append(endpoints, made)
 	}
-	if len(graph.Undo) > 0 {
-		return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, fsm.SubmitFlowWithUndo{Flow: cmd, Undo: graph.Undo}, b.ID)
-	}
-	return s.turnFlow(ctx, in.Keyed, "submit-flow", b.Reason, cmd, b.ID)
+	return cmd, graph.Undo, endpoints, nil
 }
 
 // mayExec asks the node of a step that wants a program whether it allows it, so that nobody learns at the fifth step of a flow that it does not.
@@ -299,14 +319,30 @@ func describeFlow(view *fsm.View, f fsm.Flow, g fsm.FlowGraph) (client.Flow, err
 			Progress: note.Text, ProgressAt: instant(note.UnixNanos),
 		})
 	}
-	told, ok, err := view.FlowOutbox(fsm.OutboxOf(f.ID))
-	if err != nil || !ok {
+	run, ok, err := view.FlowRun(f.ID)
+	if err != nil {
 		return out, err
 	}
-	endpoints, deliveries, err := describeEndpoints(view, told.Name, told.Endpoints)
-	for _, e := range endpoints {
-		out.Endpoints = append(out.Endpoints, client.FlowEndpoint(e))
+	if ok {
+		out.Schedule, out.DueAt = run.Schedule, instant(run.DueUnixNanos)
 	}
-	out.Deliveries = deliveries
+	outbox, err := view.OutboxOfFlow(f.ID)
+	if err != nil {
+		return out, err
+	}
+	out.Endpoints, out.Deliveries, err = describeOutbox(view, outbox)
 	return out, err
+}
+
+// describeOutbox are those who hear of a flow, or of the runs of one, and how far they have been told; nil where nobody does.
+func describeOutbox(view *fsm.View, name fsm.DatasetName) (endpoints []client.FlowEndpoint, deliveries []client.Delivery, err error) {
+	told, ok, err := view.FlowOutbox(name)
+	if err != nil || !ok {
+		return nil, nil, err
+	}
+	all, deliveries, err := describeEndpoints(view, told.Name, told.Endpoints)
+	for _, e := range all {
+		endpoints = append(endpoints, client.FlowEndpoint(e))
+	}
+	return endpoints, deliveries, err
 }

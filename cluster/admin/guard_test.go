@@ -152,6 +152,8 @@ func (d *gated) furnish(t testing.TB, namespace, suffix string) {
 	d.node.do(t, fsm.PutDataset{Name: fsm.DatasetName(namespace + "/orders"), Document: []byte("{}"), Reference: fsm.Place{Namespace: "s3://b", Name: "p"},
 		Targets: []fsm.Place{{Namespace: "kafka://h", Name: "t"}}})
 	d.node.do(t, fsm.SubmitFlow{ID: fsm.FlowID("fl-" + suffix), Name: "flow-" + suffix, Namespace: namespace, Document: []byte("{}"), Steps: []flow.Step{{Name: "ask", Kind: "manual", Body: []byte("{}"), Retry: flow.Retry{Attempts: 1}}}})
+	d.node.do(t, fsm.PutFlowSchedule{Flow: fsm.SubmitFlow{Name: "nightly", Namespace: namespace, Document: []byte("{}"), Steps: []flow.Step{{Name: "ask", Kind: "manual", Body: []byte("{}"), Retry: flow.Retry{Attempts: 1}}}},
+		EveryNanos: int64(time.Hour), NextUnixNanos: 1 << 62})
 	wish := fsm.PutConsent{ID: "w-" + suffix, Verb: "void-job", Object: string(id), Namespace: namespace}
 	if r, err := d.node.Propose(t.Context(), fsm.Envelope{Actor: "cert:somebody", UnixNanos: d.now.UnixNano()}, wish); err != nil || r.Code != fsm.OK {
 		t.Fatalf("wish: %v, %v", r, err)
@@ -188,6 +190,7 @@ var examples = map[string][3]string{
 	"list-datasets":          {"GET", "/v1/datasets", ""},
 	"list-discarded-records": {"GET", "/v1/jobs/bs-%[1]s/discarded", ""},
 	"list-faults":            {"GET", "/v1/chaos/faults", ""},
+	"list-flow-schedules":    {"GET", "/v1/flow-schedules", ""},
 	"list-flows":             {"GET", "/v1/flows", ""},
 	"install-gossip-key":     {"POST", "/v1/cluster/keyring/install", `{"key":"AAECAwQFBgcICQoLDA0ODw=="}`},
 	"list-gossip-keys":       {"GET", "/v1/cluster/keyring", ""},
@@ -212,6 +215,10 @@ var examples = map[string][3]string{
 	"list-maintenance":       {"GET", "/v1/maintenance", ""},
 	"show-stacks":            {"GET", "/v1/node/stacks", ""},
 	"openapi":                {"GET", "/v1/openapi.json", ""},
+	"pause-flow-schedule":    {"POST", "/v1/flow-schedules/%[2]s/nightly/pause", `{}`},
+	"put-flow-schedule":      {"POST", "/v1/flow-schedules", `{"every":"1h","flow":{"name":"hourly","namespace":"%[2]s","document":{},"steps":[{"name":"ask","kind":"manual","needs":[],"timeoutNanos":0,"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{"prompt":"?"}}]}}`},
+	"remove-flow-schedule":   {"DELETE", "/v1/flow-schedules/%[2]s/nightly", ""},
+	"resume-flow-schedule":   {"POST", "/v1/flow-schedules/%[2]s/nightly/resume", `{}`},
 	"pause-flow":             {"POST", "/v1/flows/fl-%[1]s/pause", `{}`},
 	"pause-job":              {"POST", "/v1/jobs/bs-%[1]s/pause", `{}`},
 	"prioritise-job":         {"POST", "/v1/jobs/bs-%[1]s/priority", `{"priority":70}`},
@@ -370,7 +377,7 @@ func TestListsHaveOnlyWhatTheCallerMaySee(t *testing.T) {
 	d.furnish(t, there, "b")
 	d.roles(t, here)
 	d.roles(t, fsm.EveryNamespace)
-	for _, verb := range []string{"list-aliases", "list-datasets", "list-flows", "list-jobs", "list-requests", "list-scan-schedules", "list-scans"} {
+	for _, verb := range []string{"list-aliases", "list-datasets", "list-flow-schedules", "list-flows", "list-jobs", "list-requests", "list-scan-schedules", "list-scans"} {
 		mine, all := d.ask("GET", examples[verb][1], d.text["viewer "+here], "", nil).Body.String(), d.ask("GET", examples[verb][1], d.text["viewer *"], "", nil).Body.String()
 		other := func(s string) bool {
 			return strings.Contains(s, there) || strings.Contains(s, "alias-b") || strings.Contains(s, "schedule-b")
@@ -544,6 +551,8 @@ func TestWhatIsDestructiveWantsTwo(t *testing.T) {
 		"send back":    {"POST", "/v1/aliases/alias-a/revert", `{"job":"bs-a","seen":1}`, true},
 		"policy run": {"POST", "/v1/datasets", `{"namespace":"shop","name":"orders","document":{},"reference":{"namespace":"s3://b","name":"p"},"targets":[{"namespace":"kafka://h","name":"t"}],` +
 			`"orders":[],"endpoints":[],"seen":99,"policy":{"act":"run","maxRecords":1}}`, true},
+		"schedule of plans": {"POST", "/v1/flow-schedules", `{"every":"1h","maxRecords":9,"maxBytes":9,"flow":{"name":"hourly","namespace":"shop","document":{},"steps":[{"name":"fill","kind":"recovery","needs":[],"timeoutNanos":0,` +
+			`"retry":{"attempts":1,"initialNanos":0,"maxNanos":0,"on":[]},"body":{}}]}}`, true},
 		"delete":          {"DELETE", "/v1/datasets/shop/orders?seen=1", "", true},
 		"submit above 90": {"POST", "/v1/jobs", `{"id":"bs-x","name":"x","namespace":"shop","planHash":"","recipe":{},"locks":[],"priority":91,"records":0,"bytes":0,"slices":[]}`, true},
 	} {

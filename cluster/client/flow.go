@@ -36,7 +36,7 @@ type FlowUndo struct {
 
 // SubmitFlow is the body of POST /v1/flows. The same again, under its id, is answered with the flow that it made.
 type SubmitFlow struct {
-	ID          string            `json:"id" example:"fl-7f3k2m" doc:"fl- and 1 to 32 of a-z and 2-7, drawn by the caller"`
+	ID          string            `json:"id,omitempty" example:"fl-7f3k2m" doc:"fl- and 1 to 32 of a-z and 2-7, drawn by the caller"`
 	Name        string            `json:"name" minLength:"1" maxLength:"63"`
 	Namespace   string            `json:"namespace" maxLength:"63"`
 	Document    json.RawMessage   `json:"document" doc:"what was written, for people"`
@@ -96,7 +96,9 @@ type Flow struct {
 	ModifyIndex uint64          `json:"modifyIndex"`
 	Steps       []FlowStepState `json:"steps"`
 	Endpoints   []FlowEndpoint  `json:"endpoints,omitempty" doc:"who hears of it"`
-	Deliveries  []Delivery      `json:"deliveries,omitempty" doc:"how far each endpoint has been told"`
+	Deliveries  []Delivery      `json:"deliveries,omitempty" doc:"how far each endpoint has been told; of a run, of all runs of its schedule"`
+	Schedule    string          `json:"schedule,omitempty" doc:"namespace/name of the schedule whose run it is"`
+	DueAt       *time.Time      `json:"dueAt,omitempty" doc:"when the run was due"`
 	Document    json.RawMessage `json:"document,omitempty" doc:"as it was submitted; not in lists"`
 }
 

@@ -12,6 +12,8 @@ import (
 	"backstitch/cluster/turns"
 	"backstitch/fsm"
 	"backstitch/fsm/flow"
+	"backstitch/partition/calendar"
+	"backstitch/partition/due"
 )
 
 // Book is the leader's own replica.
@@ -188,7 +190,10 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 		return nil, 0, err
 	}
 	alive := map[attempt]bool{}
-	wait = idle
+	todo, wait, err = l.runs(view)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, id := range ids {
 		f, g, ok, err := view.Flow(id)
 		if err != nil {
@@ -258,6 +263,36 @@ func (l *Loop) look(ctx context.Context, view *fsm.View) (todo []proposal, wait 
 		if !alive[at] {
 			delete(l.mine, at)
 		}
+	}
+	return todo, wait, nil
+}
+
+// runs begins the runs of schedules that are due, and says how long no other one is. Times that were missed, however many, make one run, since the next due time is
+// computed from now; whether one goes already is for the book to say.
+func (l *Loop) runs(view *fsm.View) (todo []proposal, wait time.Duration, err error) {
+	all, err := view.FlowSchedules()
+	if err != nil {
+		return nil, 0, err
+	}
+	now := l.cfg.Clock()
+	wait = idle
+	for _, s := range all {
+		if s.Paused {
+			continue
+		}
+		at := time.Unix(0, s.NextUnixNanos)
+		if rest := at.Sub(now); rest > 0 {
+			wait = min(wait, rest)
+			continue
+		}
+		next, err := calendar.Next(due.Rule{Every: time.Duration(s.EveryNanos), Cron: s.Cron}, s.Zone, at, now)
+		if err != nil {
+			continue // the door checks rules: this one was put by a program that knows more than this one, or zones that this node does not have
+		}
+		todo = append(todo, proposal{
+			command: fsm.BeginFlow{Flow: fsm.SubmitFlow{ID: fsm.FlowRunID(s.ID(), s.NextUnixNanos)}, Schedule: s.ID(), DueUnixNanos: s.NextUnixNanos, NextUnixNanos: next.UnixNano()},
+			why:     fmt.Sprintf("schedule %s was due at %s", s.ID(), at.UTC().Format(time.RFC3339)),
+		})
 	}
 	return todo, wait, nil
 }

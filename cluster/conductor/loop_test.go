@@ -220,6 +220,17 @@ func (w *world) lead(d time.Duration) {
 	w.mu.Lock()
 	w.die = stop
 	w.mu.Unlock()
+	l, err := New(w.config())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := l.Run(ctx); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// config is what a leader of the world conducts with.
+func (w *world) config() Config {
 	c := DefaultConfig()
 	c.Self, c.Program, c.Book, c.Proposer, c.Planner, c.Client = "a", "v1", w, w, w, &http.Client{Transport: w}
 	if w.elsewhere != nil {
@@ -228,13 +239,7 @@ func (w *world) lead(d time.Duration) {
 	c.Consumers, c.Rollbacker, c.Programs = &w.readers, w, w
 	c.Env = func(name string) (string, bool) { return "s3cret", name == "BACKSTITCH_NOTIFY_BI" }
 	c.Clock, c.Logger = time.Now, slog.New(slog.DiscardHandler)
-	l, err := New(c)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if err := l.Run(ctx); err != nil {
-		w.t.Error(err)
-	}
+	return c
 }
 
 func (w *world) flow(id fsm.FlowID) (fsm.Flow, map[string]flow.State) {

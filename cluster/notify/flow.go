@@ -15,13 +15,14 @@ type Flow struct {
 	ID   fsm.FlowID
 	Name string
 	Step string // that it is about, "" for the flow itself
+	Runs bool   // it is a run of a schedule, and Name that of the schedule's flow
 }
 
 // NewFlowEvent makes the event of a notice of a flow. Like every event of one notice it has the same id, whoever makes it.
 func NewFlowEvent(cluster, program string, o fsm.FlowOutbox, n fsm.Notice) Event {
 	e := NewEvent(cluster, program, fsm.Dataset{Name: n.Dataset, Annotations: o.Annotations}, n, nil, nil)
 	e.Namespace, e.Dataset = o.Namespace, ""
-	e.Flow = &Flow{ID: fsm.FlowID(n.Job), Name: o.Flow, Step: n.JobName}
+	e.Flow = &Flow{ID: fsm.FlowID(n.Job), Name: o.Flow, Step: n.JobName, Runs: o.OfRuns()}
 	return e
 }
 
@@ -84,11 +85,14 @@ func flowAlarms(k fsm.NoticeKind) []alarm {
 	return nil
 }
 
-// labels are what an alert is told apart by: of a dataset its name, and of a flow its id besides, since two of one name may run at the same time.
+// labels are what an alert is told apart by: of a dataset its name, and of a flow its id besides, since two of one name may run at the same time. Of the runs of a schedule one
+// goes at a time, and the next one that succeeds resolves what the one before it has raised.
 func (e Event) labels() map[string]string {
 	out := map[string]string{"namespace": e.Namespace}
 	if f := e.Flow; f != nil {
-		out["flow"], out["flow_id"] = f.Name, string(f.ID)
+		if out["flow"] = f.Name; !f.Runs {
+			out["flow_id"] = string(f.ID)
+		}
 	} else {
 		out["dataset"] = e.Dataset
 	}

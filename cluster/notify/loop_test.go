@@ -290,7 +290,7 @@ func (b *book) flow(id fsm.FlowID, endpoints ...fsm.Endpoint) {
 			endpoints[i].On |= 1 << k
 		}
 	}
-	b.do(fsm.SubmitFlowWithNotices{Flow: fsm.SubmitFlow{ID: id, Name: "outage", Namespace: "shop", Steps: []flow.Step{{Name: "ask", Kind: "manual"}}}, Endpoints: endpoints})
+	b.do(fsm.BeginFlow{Flow: fsm.SubmitFlow{ID: id, Name: "outage", Namespace: "shop", Steps: []flow.Step{{Name: "ask", Kind: "manual"}}}, Endpoints: endpoints})
 }
 
 // TestWhatHappensToAFlowIsTold, each once and in order, beside what happens to datasets, and once more under its id when the leader is lost before the book

@@ -14,7 +14,7 @@ import (
 
 func newFlow(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "flow", Short: "Several recoveries as one: what needs what, what is told or asked between them"}
-	cmd.AddCommand(newFlowSubmit(a), newFlowList(a), newFlowShow(a),
+	cmd.AddCommand(newFlowSubmit(a), newFlowList(a), newFlowShow(a), newFlowSchedule(a),
 		steerFlow(a, "pause", "Let no step of a flow begin any more", "Let no step begin any more. Steps that run go on to their end, and their jobs with them; a job is paused by backstitch pause JOB.", ""),
 		steerFlow(a, "resume", "Let a paused flow go on", "Let a paused flow go on.", ""),
 		steerFlow(a, "cancel", "End a flow for good, with the jobs that it runs",
@@ -89,13 +89,20 @@ func newFlowList(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List flows, the newest first",
-		Long:    "List the flows that run, and the newest 200 that have ended.",
+		Long:    "List the flows that run, and the newest 200 that have ended; then the schedules, and when each runs next.",
 		Example: "  backstitch flow list\n  backstitch flow list -o json | jq '.flows[].state'",
 		Args:    cobra.NoArgs,
 		RunE: a.asking(func(cmd *cobra.Command, _ []string, c *client.Client) error {
 			all, err := c.Flows(cmd.Context())
 			if err != nil {
 				return err
+			}
+			var schedules []client.FlowSchedule
+			if a.output == "" || a.output == "text" {
+				// An older node has none, and says that there is no such path.
+				if schedules, err = c.FlowSchedules(cmd.Context()); err != nil && !client.HasCode(err, client.CodeNotFound) {
+					return err
+				}
 			}
 			var names []string
 			var rows [][]string
@@ -104,11 +111,22 @@ func newFlowList(a *app) *cobra.Command {
 				rows = append(rows, []string{f.ID, f.Namespace + "/" + f.Name, f.State, stepsText(f), stamp(f.CreatedAt), f.CreatedBy})
 			}
 			return a.print(answer{value: client.Flows{Flows: append([]client.Flow{}, all...)}, rows: anys(all), names: names, text: func(w io.Writer) error {
-				if len(all) == 0 {
+				if len(all)+len(schedules) == 0 {
 					_, err := fmt.Fprintln(w, "No flows.  Next: backstitch spec init flow outage.yaml")
 					return err
 				}
-				return grid(w, []string{"FLOW", "NAME", "STATE", "STEPS", "SINCE", "BY"}, rows)
+				if len(all) > 0 {
+					if err := grid(w, []string{"FLOW", "NAME", "STATE", "STEPS", "SINCE", "BY"}, rows); err != nil {
+						return err
+					}
+				}
+				if len(schedules) == 0 {
+					return nil
+				}
+				if len(all) > 0 {
+					fmt.Fprintln(w)
+				}
+				return flowSchedulesText(w, schedules)
 			}})
 		}),
 	}
@@ -156,6 +174,9 @@ func (a *app) printFlow(f client.Flow) error {
 		fmt.Fprintf(w, "Flow %s   %s/%s   %s   since %s by %s\n", f.ID, f.Namespace, f.Name, state, stamp(f.CreatedAt), f.CreatedBy)
 		if f.Why != "" {
 			fmt.Fprintf(w, "  %s\n", f.Why)
+		}
+		if f.Schedule != "" && f.DueAt != nil {
+			fmt.Fprintf(w, "  run of the schedule of %s, due %s\n", f.Schedule, stamp(*f.DueAt))
 		}
 		var rows [][]string
 		for _, s := range f.Steps {

@@ -26,6 +26,8 @@ func newFlowSubmit(a *app) *cobra.Command {
 		Long: `Hand in a flow, with the recoveries that it names, and follow it to its end. Ctrl-C stops watching and never the flow. Each submission is
 a new flow.
 
+A flow with schedule is not run but kept: the cluster begins a run at each of its times. The same name again replaces it.
+
 Exit status: 0 every step succeeded, 1 it failed or was cancelled, 2 a file is wrong, 3 only steps with critical: false failed, 6 it failed and
 was rolled back, 9 it failed and not all of it could be rolled back.`,
 		Example: "  backstitch flow submit -f outage.yaml\n  backstitch flow submit -f outage.yaml --detach -o name",
@@ -38,11 +40,11 @@ was rolled back, 9 it failed and not all of it could be rolled back.`,
 		if err := where.load(a); err != nil {
 			return err
 		}
-		sub, err := flowSubmission(file, &where)
+		sub, schedule, err := flowOrders(file, &where)
 		if err != nil {
 			return err
 		}
-		sub.ID, sub.Reason = "fl-"+strings.ToLower(rand.Text()[:12]), reason
+		sub.Reason = reason
 		c, err := a.patientClient(12 * a.patience)
 		if err != nil {
 			return err
@@ -51,6 +53,15 @@ was rolled back, 9 it failed and not all of it could be rolled back.`,
 		if err := keepsTerms(cmd.Context(), c, sub); err != nil {
 			return err
 		}
+		if schedule != nil {
+			schedule.Flow.Reason = reason
+			s, err := c.PutFlowSchedule(cmd.Context(), *schedule)
+			if err != nil {
+				return err
+			}
+			return a.printFlowSchedule(s)
+		}
+		sub.ID = "fl-" + strings.ToLower(rand.Text()[:12])
 		f, err := c.SubmitFlow(cmd.Context(), sub)
 		if err != nil {
 			return err
@@ -80,17 +91,27 @@ func readFlow(file string, data []byte, where *places) (*spec.Flow, map[int]*spe
 	return f.WithDefaults(), recoveries, err
 }
 
-// flowSubmission is a flow as the cluster keeps it, but for its id.
-func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
+// flowOrders is a flow as the cluster keeps it, but for its id, and the schedule that it has, nil for none.
+func flowOrders(file string, where *places) (client.SubmitFlow, *client.PutFlowSchedule, error) {
 	data, err := readSpecFile(file)
 	if err != nil {
-		return client.SubmitFlow{}, err
+		return client.SubmitFlow{}, nil, err
 	}
 	f, recoveries, err := readFlow(file, data, where)
 	if err != nil {
-		return client.SubmitFlow{}, err
+		return client.SubmitFlow{}, nil, err
 	}
-	out := client.SubmitFlow{Name: f.Metadata.Name, Namespace: f.Metadata.Namespace}
+	sub, err := submissionOf(f, recoveries)
+	if err != nil {
+		return sub, nil, err
+	}
+	schedule, err := scheduled(f, sub)
+	return sub, schedule, err
+}
+
+// submissionOf is a flow that has its defaults, with the recoveries that its steps use.
+func submissionOf(f *spec.Flow, recoveries map[int]*spec.Recovery) (out client.SubmitFlow, err error) {
+	out = client.SubmitFlow{Name: f.Metadata.Name, Namespace: f.Metadata.Namespace}
 	if out.Document, err = json.Marshal(f); err != nil {
 		return out, fmt.Errorf("encode flow %s: %w", out.Name, err)
 	}

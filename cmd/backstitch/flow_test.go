@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,12 @@ import (
 	"backstitch/cluster/conductor"
 	"backstitch/replay/spec"
 )
+
+// flowSubmission is the flow of a file as the cluster keeps it.
+func flowSubmission(file string, where *places) (client.SubmitFlow, error) {
+	sub, _, err := flowOrders(file, where)
+	return sub, err
+}
 
 // What a file says is what is handed in, with its defaults; what it names is read from beside it.
 func TestFlowSubmission(t *testing.T) {
@@ -115,6 +122,61 @@ spec:
 	}
 	if s := got.Steps[1]; s.Kind != conductor.WaitConsumers || s.TimeoutNanos != 3600e9 || string(s.Body) != `{"kafka":"main","topic":"orders","groups":["billing"],"until":"begun"}` {
 		t.Errorf("read: got %+v with %s", s, s.Body)
+	}
+}
+
+// A flow with a schedule is handed in as one; a recovery that would look at the same range at each run is refused where its file says so.
+func TestFlowSubmissionWithSchedule(t *testing.T) {
+	dir := t.TempDir()
+	recovery, err := spec.Init("dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a.yaml", recovery)
+	write("flow.yaml", `apiVersion: backstitch.dev/v1
+kind: Flow
+metadata: {name: nightly, namespace: payments}
+spec:
+  schedule: {cron: "30 2 * * *", timezone: Europe/Berlin}
+  limits: {maxRecords: 1000, maxBytes: 1GiB}
+  steps:
+    - {name: fill, uses: {file: a.yaml}}
+`)
+	file := filepath.Join(dir, "flow.yaml")
+	sub, got, err := flowOrders(file, &places{})
+	if err != nil || got == nil || got.Cron != "30 2 * * *" || got.Timezone != "Europe/Berlin" || got.MaxRecords != 1000 || got.MaxBytes != 1<<30 || got.Every != "" || got.Flow.Name != "nightly" || len(got.Flow.Steps) != 1 || sub.ID != "" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	write("a.yaml", recovery+"  range: {from: \"2026-11-01T00:00:00Z\", to: \"2026-11-02T00:00:00Z\"}\n")
+	var wrong *spec.Error
+	if _, _, err := flowOrders(file, &places{}); !errors.As(err, &wrong) || wrong.ErrorCode() != spec.CodeTogether {
+		t.Fatalf("a range that stands still: %v", err)
+	}
+	p, last := wrong.Problems[0], strings.Count(recovery, "\n")+1
+	if p.Path != "spec.range.to" || p.Line != last || !strings.Contains(p.Excerpt, "^") || p.Column != strings.Index("  range: {from: \"2026-11-01T00:00:00Z\", to: \"", "to: ")+len("to: ")+1 {
+		t.Errorf("got %s at %d:%d\n%s", p.Path, p.Line, p.Column, p.Excerpt)
+	}
+}
+
+// Lists say when a schedule runs next, and what was skipped.
+func TestFlowSchedulesText(t *testing.T) {
+	at := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
+	var b strings.Builder
+	if err := flowSchedulesText(&b, []client.FlowSchedule{
+		{Namespace: "payments", Name: "nightly", Cron: "30 2 * * *", Timezone: "Europe/Berlin", Next: &at, Last: "fl-a", LastState: "running", Runs: 3, Skipped: 2, SkippedAt: &at, SkippedFor: "fl-a"},
+		{Namespace: "payments", Name: "hourly", Every: "1h0m0s", Paused: true},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"cron 30 2 * * *, Europe/Berlin", stamp(at), "fl-a running", "2, " + stamp(at) + " while fl-a ran", "every 1h0m0s", "paused"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
 	}
 }
 

@@ -64,7 +64,12 @@ func (d *Dataset) semantics(opts Options) []Problem {
 		}
 	}
 	c.annotations(d.Metadata.Annotations)
-	c.dueTimes(d.Spec.Schedule)
+	if s := d.Spec.Schedule; s != nil {
+		c.dueTimes(s.Every, s.Cron, "UTC")
+		if n, err := s.Rate.Parse(); err != nil || s.Rate != "" && n == 0 {
+			c.add(CodeUnit, "spec.schedule.rate", fmt.Sprintf("spec.schedule.rate is %s", s.Rate), unitHints[bytesPattern])
+		}
+	}
 	c.policy(d.Spec)
 	c.terms(d.Spec)
 	c.schemas(d.Spec.Schemas, reference)
@@ -118,27 +123,22 @@ func (c *checker) annotations(all map[string]string) {
 // minEvery is the shortest time between two scans that a cluster takes.
 const minEvery = time.Minute
 
-func (c *checker) dueTimes(s *DatasetSchedule) {
-	if s == nil {
-		return
-	}
-	every, err := s.Every.Parse()
+// dueTimes refuses a schedule that says when in no way, in two, or in one that can not be meant. zone is how people call the clocks that a line goes by.
+func (c *checker) dueTimes(often Duration, cron, zone string) {
+	every, err := often.Parse()
 	switch {
 	case err != nil:
 		c.add(CodeUnit, "spec.schedule.every", err.Error(), "")
 		return
-	case (s.Every == "") == (s.Cron == ""):
+	case (often == "") == (cron == ""):
 		c.add(CodeTogether, "spec.schedule", "a schedule has either every or cron", "every: 6h, or cron: \"0 3 * * *\"")
 		return
-	case s.Every != "" && every < minEvery:
-		c.add(CodeValue, "spec.schedule.every", fmt.Sprintf("spec.schedule.every is %s", s.Every), "at least "+minEvery.String())
-	case s.Cron != "":
-		if err := (due.Rule{Cron: s.Cron}).Check(); err != nil {
-			c.add(CodeValue, "spec.schedule.cron", err.Error(), "five fields in UTC, such as 0 3 * * *")
+	case often != "" && every < minEvery:
+		c.add(CodeValue, "spec.schedule.every", fmt.Sprintf("spec.schedule.every is %s", often), "at least "+minEvery.String())
+	case cron != "":
+		if err := (due.Rule{Cron: cron}).Check(); err != nil {
+			c.add(CodeValue, "spec.schedule.cron", err.Error(), "five fields in "+zone+", such as 0 3 * * *")
 		}
-	}
-	if n, err := s.Rate.Parse(); err != nil || s.Rate != "" && n == 0 {
-		c.add(CodeUnit, "spec.schedule.rate", fmt.Sprintf("spec.schedule.rate is %s", s.Rate), unitHints[bytesPattern])
 	}
 }
 
@@ -171,9 +171,13 @@ func (c *checker) policy(s DatasetSpec) {
 		c.add(CodeTogether, "spec.limits", fmt.Sprintf("policy %s runs nothing by itself, so nobody would look at limits", cmp.Or(s.Policy, DefaultPolicy)),
 			"leave limits out, or policy: run")
 	case s.Limits != nil:
-		if n, err := s.Limits.MaxBytes.Parse(); err != nil || n <= 0 {
-			c.add(CodeUnit, "spec.limits.maxBytes", fmt.Sprintf("spec.limits.maxBytes is %q", s.Limits.MaxBytes), unitHints[bytesPattern])
-		}
+		c.limits(s.Limits)
+	}
+}
+
+func (c *checker) limits(l *PolicyLimits) {
+	if n, err := l.MaxBytes.Parse(); err != nil || n <= 0 {
+		c.add(CodeUnit, "spec.limits.maxBytes", fmt.Sprintf("spec.limits.maxBytes is %q", l.MaxBytes), unitHints[bytesPattern])
 	}
 }
 

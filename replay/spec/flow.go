@@ -38,8 +38,22 @@ type FlowSpec struct {
 	Retry *FlowRetry `json:"retry,omitempty"`
 	// What is done. The order of the list means nothing; needs does.
 	Steps []FlowStep `json:"steps" jsonschema:"minItems=1,maxItems=100"`
+	// When the cluster begins a run of the flow. Left out, it runs once, when it is handed in.
+	Schedule *FlowSchedule `json:"schedule,omitempty"`
+	// What a plan of a run of the schedule may write without a person. What is larger waits for one. Needed with a schedule where a step has uses, and with it only.
+	Limits *PolicyLimits `json:"limits,omitempty"`
 	// Who hears of what happens to the flow.
 	Notify []FlowNotify `json:"notify,omitempty" jsonschema:"maxItems=8"`
+}
+
+// FlowSchedule says when a run begins: every so often, or by a cron line. One run goes at a time: a time that comes while one goes is skipped. Times that nobody could begin a run at, however many, make one run.
+type FlowSchedule struct {
+	// Time between two runs, at least 1m, such as 6h.
+	Every Duration `json:"every,omitempty"`
+	// Minute, hour, day of month, month and day of week, by the clocks of timezone, such as "0 3 * * *". Instead of every.
+	Cron string `json:"cron,omitempty" jsonschema:"maxLength=128"`
+	// Time zone of the cron line, an IANA name such as Europe/Berlin. Left out, it is UTC.
+	Timezone string `json:"timezone,omitempty" jsonschema:"minLength=1,maxLength=64"`
 }
 
 // FlowNotify is one endpoint that hears of what happens to the flow, told as those of a dataset are. Of the flow's jobs those hear whose datasets they are about.

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"backstitch/fsm/flow"
+	"backstitch/partition/calendar"
 )
 
 // ParseFlow reads a flow. name is how errors call the file. Everything that is wrong comes back in one *Error. The recoveries that it names are
@@ -43,6 +45,11 @@ func (f *Flow) Recoveries(read func(name string) ([]byte, error), opts Options) 
 		r, err := Parse(s.Uses.File, data, Options{Connections: opts.Connections})
 		if err != nil {
 			return nil, err
+		}
+		if field := r.stands(); field != "" && f.Spec.Schedule != nil {
+			return nil, Refuse(s.Uses.File, data, Problem{Code: CodeTogether, Path: field,
+				Message: fmt.Sprintf("step %s makes its plan anew for each run of the schedule of flow %s, and would look at what lies before this each time", s.Name, f.Metadata.Name),
+				Hint:    "leave it out: each run then looks at all that there is, or at what comes after range.from"})
 		}
 		out[i] = r
 	}
@@ -108,6 +115,7 @@ func (f *Flow) semantics(opts Options) []Problem {
 	c := &checker{opts: opts}
 	c.annotations(f.Metadata.Annotations)
 	c.flowRetry("spec.retry", f.Spec.Retry, f.Spec.Retry.over(nil))
+	c.flowSchedule(f)
 	var before []Notify
 	for i, n := range f.Spec.Notify {
 		c.endpoint(fmt.Sprintf("spec.notify.%d", i), Notify(n), before, FlowNotifyOn(n.Format))
@@ -151,6 +159,51 @@ func (f *Flow) semantics(opts Options) []Problem {
 		c.fault(f.Spec.Steps[fault.Step], fault, steps)
 	}
 	return c.problems
+}
+
+// maxScheduled is how long the name of a flow with a schedule may be: those of its runs go on with the time at which they were due.
+const maxScheduled = 63 - len("-20060102-150405")
+
+// flowSchedule refuses a schedule that can not be meant, and one whose runs would write without limits.
+func (c *checker) flowSchedule(f *Flow) {
+	s, plans := f.Spec.Schedule, slices.ContainsFunc(f.Spec.Steps, func(s FlowStep) bool { return s.Uses != nil })
+	if s == nil {
+		if f.Spec.Limits != nil {
+			c.add(CodeTogether, "spec.limits", "a flow without a schedule is handed in by a person, so nobody would look at limits", "leave limits out, or say schedule")
+		}
+		return
+	}
+	c.dueTimes(s.Every, s.Cron, cmp.Or(s.Timezone, "UTC"))
+	if s.Timezone != "" {
+		if _, err := calendar.Zone(s.Timezone); err != nil {
+			c.add(CodeCalendar, "spec.schedule.timezone", err.Error(), "an IANA name, such as Europe/Berlin")
+		} else if s.Cron == "" {
+			c.add(CodeTogether, "spec.schedule.timezone", "a time zone is for a cron line, and there is none", "leave timezone out, or say cron")
+		}
+	}
+	switch l := f.Spec.Limits; {
+	case plans && l == nil:
+		c.add(CodeTogether, "spec.schedule", "runs of a schedule make plans with nobody there, and need limits: what a plan may write without a person", "limits: {maxRecords: 100000, maxBytes: 1GiB}")
+	case !plans && l != nil:
+		c.add(CodeTogether, "spec.limits", "no step has uses, so no plan is made that limits would be for", "leave limits out")
+	case l != nil:
+		c.limits(l)
+	}
+	if len(f.Metadata.Name) > maxScheduled {
+		c.add(CodeValue, "metadata.name", fmt.Sprintf("the name has %d characters, and those of its runs go on with the time", len(f.Metadata.Name)), fmt.Sprintf("at most %d", maxScheduled))
+	}
+}
+
+// stands says which field of a recovery's range a run of a schedule would look at again and again, "" for none.
+func (r *Recovery) stands() string {
+	switch at := r.Spec.Range; {
+	case at == nil:
+	case at.To != "":
+		return "spec.range.to"
+	case at.Offsets != nil:
+		return "spec.range.offsets"
+	}
+	return ""
 }
 
 // fault adds what is wrong with the graph.

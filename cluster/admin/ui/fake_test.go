@@ -177,6 +177,7 @@ func world() map[string]any {
 		"GET /v1/datasets/default/orders/plans/bs-plan": client.PlanDocument{Plan: plan, Document: []byte("zstd")},
 		"GET /v1/flows":                                 client.Flows{Flows: []client.Flow{flow}},
 		"GET /v1/flows/fl-1":                            flow,
+		"GET /v1/flow-schedules":                        client.FlowSchedules{Schedules: []client.FlowSchedule{{Namespace: "default", Name: "nightly", Cron: "30 2 * * *", Timezone: "Europe/Berlin", Next: &day, Last: "fl-1", LastState: "running", Runs: 7, Skipped: 2}}},
 		"GET /v1/proofs/r-1":                            proof,
 		"GET /v1/proofs/r-1/report":                     json.RawMessage(`{"report":{"notChecked":["what consumers made of the records"],"comparisons":[{"notChecked":["headers"]}]}}`),
 		"GET /v1/audit":                                 client.AuditRecords{Trail: client.AuditTrail{Node: "node-a", Oldest: 1, Next: 3, Hash: strings.Repeat("0", 64)}, Records: []client.AuditRecord{{Number: 2, At: at, Name: "pause-job", Subject: "bs-abc", Actor: "cli:ann", Result: "ok", Reason: nasty}}},

@@ -7,17 +7,22 @@ import (
 	"backstitch/cluster/client"
 )
 
-// flows lists the flows that are kept.
+// flows lists the flows that are kept, and when those with a schedule run next.
 func (v *visit) flows() error {
 	all, err := v.c.Flows(v.r.Context())
 	if err != nil {
 		return err
 	}
+	schedules, err := v.c.FlowSchedules(v.r.Context())
+	if err != nil {
+		return err
+	}
 	list, paging := cut(v, all)
 	return v.show("flows.html", "Flows", "flows", true, struct {
-		Rows   []client.Flow
-		Paging Paging
-	}{list, paging})
+		Rows      []client.Flow
+		Paging    Paging
+		Schedules []client.FlowSchedule
+	}{list, paging, schedules})
 }
 
 // flow shows one, as a graph and as a list.

@@ -47,7 +47,7 @@ func TestPagesAreWhole(t *testing.T) {
 func TestPagesOfAnEmptyCluster(t *testing.T) {
 	h := site(t, &canned{answers: map[string]any{
 		"GET /v1/cluster": client.Cluster{}, "GET /v1/members": client.Members{}, "GET /v1/raft/peers": map[string]any{}, "GET /v1/jobs": client.Jobs{}, "GET /v1/scans": client.Scans{},
-		"GET /v1/scan-schedules": client.ScanSchedules{}, "GET /v1/datasets": client.Datasets{}, "GET /v1/flows": client.Flows{}, "GET /v1/audit": client.AuditRecords{},
+		"GET /v1/scan-schedules": client.ScanSchedules{}, "GET /v1/datasets": client.Datasets{}, "GET /v1/flows": client.Flows{}, "GET /v1/flow-schedules": client.FlowSchedules{}, "GET /v1/audit": client.AuditRecords{},
 		"GET /v1/access/requests": client.Requests{},
 	}}, Found{}, nil)
 	for _, path := range []string{"/ui/", "/ui/datasets", "/ui/scans", "/ui/jobs", "/ui/flows", "/ui/cluster", "/ui/audit", "/ui/quarantine", "/ui/search?q=x", "/ui/search"} {
@@ -70,6 +70,7 @@ func TestWhatPagesSay(t *testing.T) {
 		"/ui/scans/bs-scan/findings/g-51c9.1":       {"why we say it is missing", `href="/ui/datasets/default/orders/plans/bs-plan"`, "backstitch gaps explain g-51c9.1 --scan bs-scan"},
 		"/ui/jobs/bs-abc":                           {"43 of 100 records", "57 of 100 records are left", "lag of billing", "node-a", "Pause at checkpoints"},
 		"/ui/jobs/bs-old":                           {"r-1", "E4"},
+		"/ui/flows":                                 {"default/nightly", "30 2 * * * Europe/Berlin", "Schedules"},
 		"/ui/flows/fl-1":                            {"Approve yes", "Reject yes", "<svg width=\"672\"", "oncall"},
 		"/ui/proofs/r-1":                            {"what consumers made of the records", "<li>headers</li>", "<td>node-a</td>"},
 		"/ui/cluster":                               {"node-a owns 3 slices", "Uncordon node-b", "Drain node-a"},
