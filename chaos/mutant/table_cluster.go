@@ -345,6 +345,18 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/admin/door", "TestWhatIsKeptOfAddressesIsBounded"),
 	},
 	{
+		Name: "a-line-for-each-packet", File: "cluster/member/log.go",
+		Old: "	if !w.rate.AllowN(w.clock(), 1) {", New: "	if false {",
+		Why:    "noise that a stranger sends fills the disk of a node with what it says of it",
+		Caught: room("cluster/member", "TestAStrangerFillsNoLog"),
+	},
+	{
+		Name: "commit-together", File: "replay/engine/stagger.go",
+		Old: "	if e.cfg.FewCommits {", New: "	if true {",
+		Why:    "all lanes of a job commit at once, and live records wait behind that",
+		Caught: room("replay/engine", "TestLanesDoNotCommitTogether"),
+	},
+	{
 		Name: "refuse-at-once", File: "cluster/admin/door/door.go",
 		Old: "held := time.NewTimer(d.cfg.Hold)", New: "held := time.NewTimer(0)",
 		Why:    "who does not care for the answer takes a processor by asking again at once",

@@ -271,7 +271,7 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	}
 	d := &delegate{g: g}
 	conf.Delegate, conf.Events, conf.Alive, conf.Conflict = d, d, d, d
-	conf.Logger = log.New(&logWriter{g.cfg.Logger}, "", 0)
+	conf.Logger = log.New(newLogWriter(g.cfg.Logger, g.cfg.Clock), "", 0)
 	conf.LogOutput = nil
 	var err error
 	if conf.BindAddr, conf.BindPort, err = resolve(ctx, g.cfg.BindAddr); err != nil {

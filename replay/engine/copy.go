@@ -60,8 +60,7 @@ func (e *Engine) copy(ctx context.Context) error {
 	e.next.Bytes += bytes
 	e.pending.records += records
 	e.pending.bytes += bytes
-	if e.pending.records >= e.cfg.CommitRecords || e.pending.bytes >= e.pace.bytes ||
-		e.ends.Now().Sub(e.pending.since) >= e.every {
+	if e.pending.records >= e.cfg.CommitRecords || e.pending.bytes >= e.pace.bytes || !e.ends.Now().Before(e.pending.due) {
 		e.step = stepCommit
 	}
 	return nil
@@ -99,7 +98,7 @@ func (e *Engine) read(ctx context.Context) (*record.Batch, time.Duration, error)
 // hold waits for a budget. What would be due by then is committed first: a transaction that is open while nothing may be written runs into
 // its timeout, and what was written is worth more once it is durable.
 func (e *Engine) hold(ctx context.Context, wait time.Duration) error {
-	if e.pending.records > 0 && e.ends.Now().Add(wait).Sub(e.pending.since) >= e.every {
+	if e.pending.records > 0 && !e.ends.Now().Add(wait).Before(e.pending.due) {
 		e.step = stepCommit
 		return nil
 	}

@@ -11,6 +11,6 @@
 // What is not here: leases, retries and many slices at once (replay/worker), the two ends themselves (replay/source,
 // replay/sink), what counts as the same record (replay/record).
 //
-// Reading order: config.go, engine.go (the steps), copy.go (what happens to a batch), pace.go and few.go (how
-// large commits are), quarantine.go, ahead.go.
+// Reading order: config.go, engine.go (the steps), copy.go (what happens to a batch), pace.go, few.go and stagger.go (how
+// large commits are, and when), quarantine.go, ahead.go.
 package engine

@@ -64,6 +64,7 @@ type Engine struct {
 		records int64
 		bytes   int64
 		since   time.Time
+		due     time.Time // of the commit, when nothing else ends it before
 	}
 	pace  pace
 	every time.Duration // between two commits
@@ -179,6 +180,7 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	e.ahead = readAhead(ctx, r, e.cfg.ReadAheadBytes)
 	e.pending.since = e.ends.Now()
+	e.pending.due = e.pending.since.Add(e.first())
 	e.step = stepCopy
 	return nil
 }
@@ -256,6 +258,7 @@ func (e *Engine) settle(p sink.Progress) {
 	e.next.Poison = append([]sink.Poison(nil), p.Poison...)
 	e.next.Consumed = append(partition.Ranges(nil), p.Consumed...)
 	e.pending.records, e.pending.bytes, e.pending.since = 0, 0, e.ends.Now()
+	e.pending.due = e.pending.since.Add(e.every)
 	e.checkpoint.Store(&fsm.Checkpoint{
 		Epoch:       e.task.Epoch,
 		Cursor:      p.Cursor,

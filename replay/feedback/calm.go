@@ -15,9 +15,10 @@ import (
 // needed for that, the clock says when.
 
 const (
-	// busyTimes and busyMore bound what is as usual: half as much again, and what a scheduler adds to a tenth of the answers of an idle machine.
-	busyTimes = 1.5
-	busyMore  = 0.0005
+	// busyTimes and busyMore bound what is as usual: a quarter more, and what a scheduler adds to a tenth of the answers of an idle machine. Others
+	// may wait 1.3 times as long, and what slows down when that is passed goes past it by as much again.
+	busyTimes = 1.25
+	busyMore  = 0.00025
 	// calmNeeds is how many readings tell what is usual, and calmKept how many of the newest do: those of three rests.
 	calmNeeds = 3
 	calmKept  = 9
