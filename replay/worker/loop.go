@@ -26,7 +26,7 @@ type loop struct {
 	renewals chan renewal
 	given    chan gift
 	renewing bool
-	unheard  bool // the last renewals were not answered, and somebody was told
+	unheard  bool        // the last renewals were not answered, and somebody was told
 	offered  []fsm.Lease // since the last tick
 	group    sync.WaitGroup
 }
