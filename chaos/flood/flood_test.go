@@ -60,6 +60,7 @@ type bench struct {
 	dir, broker string
 	kafka       *process.Process
 	from        net.IP
+	cores       int // that the servers have
 }
 
 // TestAFloodBesideABackfill measures what 1,000 idle clients and 5,000 requests a second of garbage take from a backfill.
@@ -74,6 +75,11 @@ func TestAFloodBesideABackfill(t *testing.T) {
 		t.Logf("%s: %.0f a second can be sent", f.what, could)
 		if *judged && could < 0.9*float64(*perSec) {
 			t.Errorf("%s: %.0f a second can be sent, want %d: this machine can make no flood", f.what, could, *perSec)
+		}
+		rest, work := b.idle(blocks.Nobody, i), b.idle(flooded, i)
+		fmt.Printf("flood of %s takes %.3f of a processor of agents without a job, %.3f beside nobody\n", f.what, work, rest)
+		if *judged && work-rest > Slower*float64(b.cores) {
+			t.Errorf("%s takes %.3f of %d processors, want %.2f of each at most", f.what, work-rest, b.cores, Slower)
 		}
 		all := make([]measured, len(kinds))
 		for n, kind := range kinds {
@@ -90,8 +96,8 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, dir: t.ArtifactDir(), from: net.IPv4(127, 0, 0, 2)} // doors count by address, and 127.0.0.1 is whom the bench asks as
-	memory := testbed.InMemory(t)                                         // how fast a disk is today is no part of it
+	b := &bench{T: t, dir: t.ArtifactDir(), cores: servers.Count(), from: net.IPv4(127, 0, 0, 2)} // doors count by address, and 127.0.0.1 is whom the bench asks as
+	memory := testbed.InMemory(t)                                                                 // how fast a disk is today is no part of it
 	seats := make([]testbed.Seat, *agents)
 	for n := range seats {
 		seats[n].Data = filepath.Join(memory, fmt.Sprint(n))
@@ -113,7 +119,9 @@ func newBench(t *testing.T) *bench {
 	history.Produce(t, traffic.Noise(1, *records, partitions, size), func(int64, traffic.Event) bool { return true })
 	b.Must(t, "archive", history.Name, b.archive(), "--kafka", testbed.KafkaConnection, "-q")
 	history.Drop(t)
-	b.block(blocks.Nobody, 0, "warm") // what is only there once after a start is no part of it
+	for n := range 3 { // what is only there after a start is no part of it
+		b.block(blocks.Nobody, 0, fmt.Sprintf("warm-%d", n))
+	}
 	return b
 }
 
@@ -151,7 +159,8 @@ func (b *bench) block(kind blocks.Kind, which int, job string) measured {
 	b.Submit(b.T, plan)
 	testbed.Eventually(b.T, 30*time.Second, job+" to write", func() bool { return b.Job(b.T, job).Progress.Written > 0 })
 
-	from, before, worked := time.Now(), b.Job(b.T, job).Progress.Written, b.worked()
+	servers := append(b.agents(), b.kafka)
+	from, before, worked := time.Now(), b.Job(b.T, job).Progress.Written, b.worked(servers...)
 	testbed.During(b.T, *length)
 	j := b.Job(b.T, job)
 	took := time.Since(from).Seconds()
@@ -159,7 +168,7 @@ func (b *bench) block(kind blocks.Kind, which int, job string) measured {
 		b.Fatalf("job %s is %s: it ended in the middle of a block; give -records more", job, j.State)
 	}
 	written := float64(j.Progress.Written-before) * size / (1 << 20)
-	m := measured{kind: kind, rate: written / took, thrift: written / (b.worked() - worked).Seconds(), memory: b.memory()}
+	m := measured{kind: kind, rate: written / took, thrift: written / (b.worked(servers...) - worked).Seconds(), memory: b.memory()}
 	m.count = stop()
 	m.asked = float64(m.count.Answered+m.count.Failed) / time.Since(began).Seconds()
 	if _, err := b.Client.Cancel(b.Context(), job, "measured"); err != nil {
@@ -182,6 +191,17 @@ func (b *bench) could(kind Kind) float64 {
 		b.Error(err)
 	}
 	return float64(count.Answered) / took.Seconds()
+}
+
+// idle is how much of a processor agents need that have no job. Unlike a rate it does not depend on what else a machine is busy with.
+func (b *bench) idle(kind blocks.Kind, which int) float64 {
+	stop := b.flood(kind, which, "idle")
+	testbed.During(b.T, time.Second)
+	from, before := time.Now(), b.worked(b.agents()...)
+	testbed.During(b.T, *length)
+	share := (b.worked(b.agents()...) - before).Seconds() / time.Since(from).Seconds()
+	stop()
+	return share
 }
 
 // flood begins a flood; stop ends it. What is random in it follows from the name of the job.
@@ -229,13 +249,16 @@ func (b *bench) memory() float64 {
 	return float64(most) / (1 << 20)
 }
 
-// worked is how much of processors the servers have had.
-func (b *bench) worked() (all time.Duration) {
-	servers := []*process.Process{b.kafka}
+func (b *bench) agents() (all []*process.Process) {
 	for _, n := range b.Nodes {
-		servers = append(servers, n.Process)
+		all = append(all, n.Process)
 	}
-	for _, p := range servers {
+	return all
+}
+
+// worked is how much of processors some have had.
+func (b *bench) worked(who ...*process.Process) (all time.Duration) {
+	for _, p := range who {
 		d, err := p.Worked()
 		if err != nil {
 			b.Fatal(err)

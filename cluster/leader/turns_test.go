@@ -192,7 +192,7 @@ func TestDeadlinesAreMetWhileLimitsChange(t *testing.T) {
 		for i := range n {
 			left[i] = rapid.IntRange(1, 4).Draw(t, "slices")
 			work += left[i]
-			deadline[i] = rapid.IntRange(1, 2+2*work/width).Draw(t, "deadline")
+			deadline[i] = rapid.IntRange((left[i]+width-1)/width, 3+2*work/width).Draw(t, "deadline") // no sooner than it could alone
 			ids = append(ids, partition.JobID(fmt.Sprintf("bs-%c", 'a'+i)))
 			f.add(ids[i], 50, time.Duration(deadline[i])*tick, left[i], 1)
 		}
