@@ -2,10 +2,12 @@ package program
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -157,26 +159,45 @@ func TestWhatDiedWithTheAgentIsUnknown(t *testing.T) {
 	}
 }
 
-// A program whose time is over is killed with everything that it has started, also when it does not listen.
+// A program whose time is over is killed with everything that it has started, also when it does not listen. Each of them holds a pipe open, so that the
+// pipe ends when the last one is gone, and does not while one is left.
 func TestTheWholeGroupIsKilled(t *testing.T) {
 	b := newBench(t, map[string]string{
-		"deaf":  `trap '' TERM; (trap '' TERM; sleep 3; echo x > "$1") & echo waits; wait; sleep 3`,
-		"leave": `(sleep 1; echo x > "$1") & echo left`,
+		"deaf":  `exec 9>"$1"; echo x >&9; trap '' TERM; (trap '' TERM; sleep 60) & echo waits; wait; sleep 60`,
+		"leave": `exec 9>"$1"; echo x >&9; (trap '' TERM; sleep 60) & echo left`,
 	})
-	file := filepath.Join(b.dir, "late")
-	o := order("a", "deaf", file)
-	o.Timeout = 200 * time.Millisecond
-	began := time.Now()
-	if s := b.until(o); !s.TimedOut || s.Exit != -1 || !strings.Contains(s.Output, "waits") || time.Since(began) > 2*time.Second {
-		t.Errorf("got %+v after %s, want killed at its time", s, time.Since(began))
+	pipe := func(name string) *os.File {
+		path := filepath.Join(b.dir, name)
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
 	}
-	if s := b.until(order("b", "leave", file)); s.Exit != 0 || s.TimedOut || s.Output != "left" {
+	gone := func(what string, f *os.File) {
+		t.Helper()
+		if err := f.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(f); err != nil || string(text) != "x\n" {
+			t.Errorf("%s: something outlived it: read %q, %v", what, text, err)
+		}
+	}
+	deaf, leave := pipe("deaf-pipe"), pipe("leave-pipe")
+	o := order("a", "deaf", deaf.Name())
+	o.Timeout = 200 * time.Millisecond
+	if s := b.until(o); !s.TimedOut || s.Exit != -1 || !strings.Contains(s.Output, "waits") {
+		t.Errorf("got %+v, want killed at its time", s)
+	}
+	gone("one that is deaf", deaf)
+	if s := b.until(order("b", "leave", leave.Name())); s.Exit != 0 || s.TimedOut || s.Output != "left" {
 		t.Errorf("one that leaves a child behind: got %+v, want its own end", s)
 	}
-	time.Sleep(1200 * time.Millisecond)
-	if _, err := os.Stat(file); err == nil {
-		t.Error("a child outlived its program")
-	}
+	gone("one that leaves a child behind", leave)
 }
 
 func TestRefusals(t *testing.T) {
