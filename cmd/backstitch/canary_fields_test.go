@@ -37,6 +37,7 @@ var canaries = map[string]string{
 	"connections.NAME.registry.password":         "registry password",
 	"connections.NAME.registry.token":            "registry token",
 	"Dataset spec.notify[].token":                "token of an endpoint",
+	"Flow spec.notify[].token":                   "token of a flow's endpoint",
 	"Flow spec.steps[].http.headers[].secretRef": "header of a step",
 	"Flow spec.steps[].databricks.authorization": "databricks token",
 	"Flow spec.steps[].airflow.authorization":    "airflow password",

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -138,6 +139,13 @@ func (a *aviary) hears(who string, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.heard = append(a.heard, piece{who + " at " + r.URL.Path, append([]byte(r.URL.RequestURI()+"\n"), body...)})
+}
+
+// wasSent says whether the server that quotes was sent something for path.
+func (a *aviary) wasSent(path string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.heard, func(p piece) bool { return p.place == "a server that quotes at "+path })
 }
 
 // run gives a command of the program, and keeps what it prints.
@@ -314,6 +322,7 @@ func (a *aviary) agents() {
 	a.env["CANARY_WRONG"] = a.keep(canary.New("wrong sasl password"))
 	a.env["CANARY_REGISTRY_TOKEN"] = a.keep(canary.Plain("registry token"))
 	a.env["BACKSTITCH_NOTIFY_ENDPOINT"] = a.keep(canary.Plain("token of an endpoint"))
+	a.env["BACKSTITCH_NOTIFY_FLOW"] = a.keep(canary.Plain("token of a flow's endpoint"))
 	a.env["BACKSTITCH_NOTIFY_DBX"] = "Bearer " + a.keep(canary.Plain("databricks token"))
 	a.env["BACKSTITCH_NOTIFY_AIRFLOW"] = "Basic " + base64.StdEncoding.EncodeToString([]byte("airflow:"+a.keep(canary.New("airflow password"))))
 	a.must(os.WriteFile(filepath.Join(a.dir, "notify", "hook"), []byte(a.keep(canary.New("header of a step"))+"\n"), 0o600))

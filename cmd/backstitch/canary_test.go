@@ -166,6 +166,12 @@ kind: Flow
 metadata: {name: outage}
 spec:
   retry: {attempts: 1}
+  notify:
+    - {name: events, format: cloudevents, url: "%[1]s/ok/flow", token: "env:BACKSTITCH_NOTIFY_FLOW"}
+    - {name: quoted, format: openlineage, url: "%[1]s/500/flow", token: "env:BACKSTITCH_NOTIFY_FLOW"}
+    - {name: moved, format: cloudevents, url: "%[1]s/redirect", token: "env:BACKSTITCH_NOTIFY_FLOW"}
+    - {name: gone, format: alertmanager, url: "http://%[2]s/", token: "env:BACKSTITCH_NOTIFY_FLOW"}
+    - {name: lacking, format: alertmanager-webhook, url: "%[1]s/ok", token: "env:BACKSTITCH_NOTIFY_LACKING"}
   steps:
     - {name: refill, uses: {file: refill.yaml}, critical: false}
     - {name: refused, uses: {file: refused.yaml}, critical: false, timeout: 10s}
@@ -201,6 +207,9 @@ func (a *aviary) flows() {
 			}
 		}
 		return len(f.Steps) > 0
+	})
+	a.until("an endpoint of the flow, and one that refuses", func() bool {
+		return a.wasSent("/ok/flow") && a.wasSent("/500/flow")
 	})
 	a.each("flow", "show", "outage")
 	a.each("flow", "list")
