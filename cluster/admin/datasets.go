@@ -218,7 +218,7 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 		ChangedBy: d.ChangedBy, ChangedAt: time.Unix(0, d.ChangedUnixNanos).UTC(), Index: d.ModifyIndex,
 	}
 	if d.EveryNanos != 0 {
-		out.Every = time.Duration(d.EveryNanos).String()
+		out.Every = due.Length(time.Duration(d.EveryNanos))
 	}
 	for _, a := range d.Annotations {
 		if out.Annotations == nil {

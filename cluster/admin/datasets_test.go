@@ -54,7 +54,7 @@ func TestDatasets(t *testing.T) {
 	if w := ask(t, h, "POST", "/v1/datasets", "", datasetBody(t, nil), &made); w.Code != http.StatusOK {
 		t.Fatalf("put: %d %s", w.Code, w.Body)
 	}
-	if made.Every != "1h0m0s" || !made.Scannable || len(made.Deliveries) != 1 || strings.Join(made.Endpoints[0].On, ",") != "failed,found" || made.Annotations["owner"] != "ann" {
+	if made.Every != "1h" || !made.Scannable || len(made.Deliveries) != 1 || strings.Join(made.Endpoints[0].On, ",") != "failed,found" || made.Annotations["owner"] != "ann" {
 		t.Errorf("got %+v", made)
 	}
 	if w := ask(t, h, "POST", "/v1/datasets", "", datasetBody(t, nil), &shown); w.Code != http.StatusOK || shown.Index != made.Index {

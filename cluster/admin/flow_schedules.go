@@ -185,7 +185,7 @@ func describeFlowSchedule(view *fsm.View, x fsm.FlowSchedule) (client.FlowSchedu
 		Skipped: x.Skipped, SkippedAt: instant(x.SkippedUnixNanos), SkippedFor: string(x.SkippedFor), PutBy: x.PutBy, PutAt: time.Unix(0, x.PutUnixNanos).UTC(), Index: x.ModifyIndex,
 	}
 	if x.EveryNanos != 0 {
-		out.Every = time.Duration(x.EveryNanos).String()
+		out.Every = due.Length(time.Duration(x.EveryNanos))
 	}
 	if x.Paused {
 		out.Next = nil

@@ -256,7 +256,7 @@ func describeSchedule(x fsm.Schedule) client.ScanSchedule {
 		},
 	}
 	if x.EveryNanos != 0 {
-		out.Every = time.Duration(x.EveryNanos).String()
+		out.Every = due.Length(time.Duration(x.EveryNanos))
 	}
 	return out
 }

@@ -169,11 +169,11 @@ func TestFlowSchedulesText(t *testing.T) {
 	var b strings.Builder
 	if err := flowSchedulesText(&b, []client.FlowSchedule{
 		{Namespace: "payments", Name: "nightly", Cron: "30 2 * * *", Timezone: "Europe/Berlin", Next: &at, Last: "fl-a", LastState: "running", Runs: 3, Skipped: 2, SkippedAt: &at, SkippedFor: "fl-a"},
-		{Namespace: "payments", Name: "hourly", Every: "1h0m0s", Paused: true},
+		{Namespace: "payments", Name: "hourly", Every: "1h", Paused: true},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"cron 30 2 * * *, Europe/Berlin", stamp(at), "fl-a running", "2, " + stamp(at) + " while fl-a ran", "every 1h0m0s", "paused"} {
+	for _, want := range []string{"cron 30 2 * * *, Europe/Berlin", stamp(at), "fl-a running", "2, " + stamp(at) + " while fl-a ran", "every 1h", "paused"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
 		}

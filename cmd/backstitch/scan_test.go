@@ -128,7 +128,7 @@ func TestScanVerbs(t *testing.T) {
 		Counts: client.ScanCounts{Compared: 10, Missing: 3}}
 	answers := api{
 		"POST /v1/scans": done, "GET /v1/scans/bs-abc": done, "GET /v1/scans": client.Scans{Scans: []client.Scan{done}},
-		"POST /v1/scan-schedules": client.ScanSchedule{Name: "orders-gap", Every: "1h0m0s"}, "GET /v1/scan-schedules": client.ScanSchedules{},
+		"POST /v1/scan-schedules": client.ScanSchedule{Name: "orders-gap", Every: "1h"}, "GET /v1/scan-schedules": client.ScanSchedules{},
 		"DELETE /v1/scan-schedules/orders-gap": client.Done{}, "POST /v1/scans/bs-abc/cancel": done,
 	}
 	addr := answers.serve(t)

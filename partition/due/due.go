@@ -7,7 +7,7 @@
 //
 // What is not here: who keeps a due time (fsm), who acts on it (cluster/leader).
 //
-// Reading order: due.go, cron.go.
+// Reading order: due.go, cron.go, length.go.
 package due
 
 import (

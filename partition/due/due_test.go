@@ -61,3 +61,17 @@ func TestRulesThatCanNotBeMeant(t *testing.T) {
 		}
 	}
 }
+
+func TestLength(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", time.Minute: "1m", 90 * time.Second: "1m30s", 10 * time.Minute: "10m", time.Hour: "1h", 20 * time.Hour: "20h", 90 * time.Minute: "1h30m",
+		time.Hour + time.Second: "1h0m1s", 500 * time.Millisecond: "500ms", -time.Hour: "-1h",
+	} {
+		if got := due.Length(d); got != want {
+			t.Errorf("%s: got %s, want %s", d, got, want)
+		}
+		if back, err := time.ParseDuration(due.Length(d)); err != nil || back != d {
+			t.Errorf("%s is read back as %s, %v", due.Length(d), back, err)
+		}
+	}
+}

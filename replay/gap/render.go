@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"backstitch/partition/due"
 )
 
 // Text for people. All of it is a pure function of a Report, so that the same report always reads the same; ids, numbers and
@@ -248,8 +250,7 @@ func (r *Report) edge(x int64) string {
 
 func (r *Report) width(x int64) string {
 	if r.Columns == "time" {
-		d := (time.Duration(x) * time.Millisecond).String()
-		return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(d)
+		return due.Length(time.Duration(x) * time.Millisecond)
 	}
 	if x == 1 {
 		return "1 position"

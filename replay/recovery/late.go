@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"backstitch/partition"
+	"backstitch/partition/due"
 	"backstitch/replay/gap"
 	"backstitch/replay/late"
 	"backstitch/replay/source"
@@ -104,9 +105,9 @@ func (l *Late) String() string { return "Late " + l.Text() }
 
 // Text is String without the word in front.
 func (l *Late) Text() string {
-	out := fmt.Sprintf("by %s, %s allowed: %s", l.Time, lengthText(ms(l.AllowedMs)), gap.Plural(l.Records(), "record"))
+	out := fmt.Sprintf("by %s, %s allowed: %s", l.Time, due.Length(ms(l.AllowedMs)), gap.Plural(l.Records(), "record"))
 	if l.Records() == 0 {
-		out = fmt.Sprintf("by %s, %s allowed: none", l.Time, lengthText(ms(l.AllowedMs)))
+		out = fmt.Sprintf("by %s, %s allowed: none", l.Time, due.Length(ms(l.AllowedMs)))
 	}
 	var most, untimed int64
 	for _, p := range l.Parts {
@@ -129,7 +130,7 @@ func lateText(n int64) string {
 	if n >= 2*day {
 		return gap.Plural((n+day-1)/day, "day")
 	}
-	return lengthText(ms(n))
+	return due.Length(ms(n))
 }
 
 // listen lets a plan hear what event times its target has, where the recipe asks for late records.
@@ -296,7 +297,7 @@ func (c *preflight) late() error {
 	}
 	if n := l.Records(); n > 0 {
 		c.note(NoteLate, fmt.Sprintf("More than %s behind an earlier one, by %s: %s. What is late is written, with the header backstitch.late: %s.",
-			lengthText(ms(l.AllowedMs)), l.Time, gap.Plural(n, "record"), gap.Some(where)))
+			due.Length(ms(l.AllowedMs)), l.Time, gap.Plural(n, "record"), gap.Some(where)))
 	}
 	if c.b.untimed.records > 0 {
 		c.note(NoteUntimed, fmt.Sprintf("No event time tells whether %s came late. What has no event time is written without a word, and makes nothing late: %s.",

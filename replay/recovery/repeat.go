@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backstitch/partition"
+	"backstitch/partition/due"
 	"backstitch/partition/plan"
 	"backstitch/replay/gap"
 	"backstitch/replay/record"
@@ -75,7 +76,7 @@ func (d *Dedupe) String() string { return "Dedupe " + d.Text() }
 func (d *Dedupe) Text() string {
 	within := "in all of the range"
 	if d.WindowMs > 0 {
-		within = "within " + lengthText(time.Duration(d.WindowMs)*time.Millisecond)
+		within = "within " + due.Length(time.Duration(d.WindowMs)*time.Millisecond)
 	}
 	out := fmt.Sprintf("by %s %s, %s left out as repetitions", d.key(), within, gap.Plural(d.Records(), "record"))
 	var kept int64
@@ -86,18 +87,6 @@ func (d *Dedupe) Text() string {
 		out += fmt.Sprintf(", %s kept without a key", gap.Count(kept))
 	}
 	return out
-}
-
-// lengthText is a length of time without the zeros that Go puts behind it: 24h, 1h30m.
-func lengthText(d time.Duration) string {
-	text := d.String()
-	if rest, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = rest + "m"
-	}
-	if rest, ok := strings.CutSuffix(text, "h0m"); ok {
-		text = rest + "h"
-	}
-	return text
 }
 
 func (d *Dedupe) key() string {
