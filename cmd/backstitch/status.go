@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +131,7 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 	if err != nil {
 		return err
 	}
-	slices, _, err := c.Slices(cmd.Context(), job.ID, client.Blocking{})
+	states, _, err := c.Slices(cmd.Context(), job.ID, client.Blocking{})
 	if err != nil {
 		return err
 	}
@@ -142,6 +143,7 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 	if !job.Terminal() {
 		limits, _ = c.Budgets(cmd.Context(), job.ID) // a node of an earlier program has none, and the rest is worth seeing
 	}
+	full := fullDisks(cmd.Context(), c, job, states)
 	return a.print(answer{
 		value: struct {
 			client.Job
@@ -149,10 +151,11 @@ func (a *app) statusJob(cmd *cobra.Command, c *client.Client, id string) error {
 			Late        *recovery.Late      `json:"late,omitempty"`
 			Limits      []client.Budget     `json:"limits,omitempty"`
 			Feedback    []client.Pace       `json:"feedback,omitempty"`
+			FullDisks   []client.Disk       `json:"fullDisks,omitempty"`
 			SliceStates []client.SliceState `json:"sliceStates"`
-		}{job, recipe.Dedupe, recipe.Late, limits.Budgets, limits.Feedback, slices},
-		rows: append([]any{job}, anys(slices)...), names: []string{job.ID},
-		text: func(w io.Writer) error { return jobText(w, job, recipe, limits, slices, time.Now()) },
+		}{job, recipe.Dedupe, recipe.Late, limits.Budgets, limits.Feedback, full, states},
+		rows: append([]any{job}, anys(states)...), names: []string{job.ID},
+		text: func(w io.Writer) error { return jobText(w, job, recipe, limits, full, states, time.Now()) },
 	})
 }
 
@@ -168,7 +171,19 @@ func recipeOf(ctx context.Context, c *client.Client, job string) (recipe recover
 	return recipe, nil
 }
 
-func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits client.Budgets, slices []client.SliceState, now time.Time) error {
+// fullDisks are the disks for which nodes leave slices of a job to wait, nil where none waits or there is room.
+func fullDisks(ctx context.Context, c *client.Client, j client.Job, states []client.SliceState) []client.Disk {
+	if j.Terminal() || !slices.ContainsFunc(states, func(s client.SliceState) bool { return s.Status == "waiting" }) {
+		return nil
+	}
+	cluster, err := c.Cluster(ctx)
+	if err != nil {
+		return nil // the rest is worth seeing
+	}
+	return slices.DeleteFunc(cluster.Disks, func(d client.Disk) bool { return d.Level != "soft" && d.Level != "hard" })
+}
+
+func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits client.Budgets, full []client.Disk, states []client.SliceState, now time.Time) error {
 	fmt.Fprintf(w, "Job %s   %s/%s   %s", j.ID, j.Namespace, j.Name, j.State)
 	if j.Why != "" {
 		fmt.Fprintf(w, ": %s", j.Why)
@@ -189,6 +204,9 @@ func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits client.Bu
 	fmt.Fprintf(w, "  suppressed   %s   quarantined %s\n", count(j.Progress.Suppressed), count(j.Progress.Quarantined))
 	termLines(w, j, now)
 	limitLines(w, limits)
+	if len(full) > 0 {
+		fmt.Fprintf(w, "  disks        %s   (free space there: backstitch doctor)\n", diskText(full))
+	}
 	if recipe.Dedupe != nil {
 		fmt.Fprintf(w, "  dedupe       %s\n", recipe.Dedupe.Text())
 	}
@@ -201,8 +219,8 @@ func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits client.Bu
 	}
 	var rows [][]string
 	shown := 0
-	for _, s := range slices {
-		if s.Status == "done" && s.Error == "" && len(slices) > 40 {
+	for _, s := range states {
+		if s.Status == "done" && s.Error == "" && len(states) > 40 {
 			continue
 		}
 		if shown++; shown > 60 {
@@ -218,7 +236,7 @@ func jobText(w io.Writer, j client.Job, recipe recovery.Recipe, limits client.Bu
 			return err
 		}
 	}
-	if hidden := len(slices) - len(rows); hidden > 0 {
+	if hidden := len(states) - len(rows); hidden > 0 {
 		fmt.Fprintf(w, "  %d more slices: backstitch status %s -o json\n", hidden, j.ID)
 	}
 	_, err := fmt.Fprint(w, nextStep(j))

@@ -17,7 +17,7 @@ func TestStatusSaysWhatWasLeftOut(t *testing.T) {
 	const want = "\n  dedupe       by value.id within 1h, 1,204 records left out as repetitions, 3 kept without a key\n"
 	for _, d := range []*recovery.Dedupe{dedupe, nil} {
 		var b strings.Builder
-		if err := jobText(&b, job, recovery.Recipe{Dedupe: d}, client.Budgets{}, nil, time.UnixMilli(0)); err != nil {
+		if err := jobText(&b, job, recovery.Recipe{Dedupe: d}, client.Budgets{}, nil, nil, time.UnixMilli(0)); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(b.String(), want); got != (d != nil) || d == nil && strings.Contains(b.String(), "dedupe") {
@@ -37,7 +37,7 @@ func TestStatusSaysWhatIsLate(t *testing.T) {
 		"\n  late         by value.at, 0s allowed: 1 record, by up to 25,567 days\n": {Time: "value.at", Parts: []recovery.LatePart{{Records: 1, MostMs: 2_208_902_400_001}}},
 	} {
 		var b strings.Builder
-		if err := jobText(&b, job, recovery.Recipe{Late: l}, client.Budgets{}, nil, time.UnixMilli(0)); err != nil {
+		if err := jobText(&b, job, recovery.Recipe{Late: l}, client.Budgets{}, nil, nil, time.UnixMilli(0)); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), want) || l == nil && strings.Contains(b.String(), "  late ") {
@@ -56,7 +56,7 @@ func TestStatusSaysWhatHoldsAJobBack(t *testing.T) {
 			{Job: "bs-a", Node: "n2", BytesPerSecond: 1 << 20, Why: "it began slowly, and nobody has suffered yet"},
 		},
 	}
-	if err := jobText(&b, client.Job{ID: "bs-a", State: "running"}, recovery.Recipe{}, held, nil, time.UnixMilli(0)); err != nil {
+	if err := jobText(&b, client.Job{ID: "bs-a", State: "running"}, recovery.Recipe{}, held, nil, nil, time.UnixMilli(0)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -66,6 +66,38 @@ func TestStatusSaysWhatHoldsAJobBack(t *testing.T) {
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("status does not say %q:\n%s", want, b.String())
+		}
+	}
+}
+
+// Slices that nobody takes since disks are full are told with the disks; where all have an owner, or there is room, nothing is said of any.
+func TestStatusSaysWhichDisksLeaveSlicesToWait(t *testing.T) {
+	full := client.Cluster{Disks: []client.Disk{
+		{Node: "n1", Bytes: 100, Used: 97, Level: "hard"}, {Node: "n2", Bytes: 100, Used: 86, Level: "soft"}, {Node: "n3", Bytes: 100, Used: 10, Level: "room"},
+	}}
+	const want = "\n  disks        97 % max (n1)   no new work for n2   no work at all for n1   (free space there: backstitch doctor)\n"
+	for _, row := range []struct {
+		state, slice string
+		cluster      any
+		says         bool
+	}{
+		{"running", "waiting", full, true},
+		{"running", "waiting", client.Cluster{Disks: full.Disks[2:]}, false},
+		{"running", "waiting", client.Problem{Status: 503}, false},
+		{"running", "leased", full, false},
+		{"cancelled", "waiting", full, false},
+	} {
+		addr := api{
+			"GET /v1/jobs/bs-abc": client.Job{ID: "bs-abc", State: row.state, PlanHash: strings.Repeat("a", 64)}, "GET /v1/cluster": row.cluster,
+			"GET /v1/jobs/bs-abc/slices": client.SliceStates{Slices: []client.SliceState{{ID: "bs-abc/0", Status: row.slice}}},
+		}.serve(t)
+		stdout, stderr, status := invoke(t, nil, "status", "bs-abc", "--addr", addr)
+		if status != 0 || strings.Contains(stdout, want) != row.says || !row.says && strings.Contains(stdout, "disk") {
+			t.Errorf("%+v: exit status %d\n%s%s\nsays %q: want %t", row, status, stdout, stderr, want, row.says)
+		}
+		stdout, _, _ = invoke(t, nil, "status", "bs-abc", "--addr", addr, "-o", "json")
+		if strings.Contains(stdout, `"fullDisks"`) != row.says || strings.Contains(stdout, `"n3"`) {
+			t.Errorf("%+v in JSON:\n%s", row, stdout)
 		}
 	}
 }
