@@ -97,12 +97,9 @@ func newFlowList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var schedules []client.FlowSchedule
-			if a.output == "" || a.output == "text" {
-				// An older node has none, and says that there is no such path.
-				if schedules, err = c.FlowSchedules(cmd.Context()); err != nil && !client.HasCode(err, client.CodeNotFound) {
-					return err
-				}
+			schedules, err := c.FlowSchedules(cmd.Context())
+			if err != nil && !client.HasCode(err, client.CodeNotFound) { // an older node has none, and says that there is no such path
+				return err
 			}
 			var names []string
 			var rows [][]string
@@ -110,7 +107,11 @@ func newFlowList(a *app) *cobra.Command {
 				names = append(names, f.ID)
 				rows = append(rows, []string{f.ID, f.Namespace + "/" + f.Name, f.State, stepsText(f), stamp(f.CreatedAt), f.CreatedBy})
 			}
-			return a.print(answer{value: client.Flows{Flows: append([]client.Flow{}, all...)}, rows: anys(all), names: names, text: func(w io.Writer) error {
+			value := struct {
+				client.Flows
+				Schedules []client.FlowSchedule `json:"schedules,omitempty"`
+			}{client.Flows{Flows: append([]client.Flow{}, all...)}, schedules}
+			return a.print(answer{value: value, rows: anys(all), names: names, text: func(w io.Writer) error {
 				if len(all)+len(schedules) == 0 {
 					_, err := fmt.Fprintln(w, "No flows.  Next: backstitch spec init flow outage.yaml")
 					return err

@@ -180,6 +180,23 @@ func TestFlowSchedulesText(t *testing.T) {
 	}
 }
 
+// A list of flows has the schedules, for programs, too; one of a node that knows none has the flows.
+func TestFlowListHasSchedules(t *testing.T) {
+	flows := client.Flows{Flows: []client.Flow{{ID: "fl-a", Name: "outage", State: "running"}}}
+	for _, answers := range []api{
+		{"GET /v1/flows": flows, "GET /v1/flow-schedules": client.FlowSchedules{Schedules: []client.FlowSchedule{{Namespace: "payments", Name: "nightly", Every: "6h"}}}},
+		{"GET /v1/flows": flows},
+	} {
+		addr, has := answers.serve(t), len(answers) == 2
+		for output, want := range map[string]string{"json": `"name": "nightly"`, "text": "payments/nightly"} {
+			stdout, stderr, status := invoke(t, nil, "flow", "list", "--addr", addr, "-o", output)
+			if status != 0 || !strings.Contains(stdout, "fl-a") || strings.Contains(stdout, want) != has {
+				t.Errorf("%s, with schedules %t: exit status %d\n%s%s", output, has, status, stdout, stderr)
+			}
+		}
+	}
+}
+
 func TestFlowOutcomes(t *testing.T) {
 	for _, row := range []struct {
 		flow client.Flow
