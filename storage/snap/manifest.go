@@ -28,11 +28,13 @@ type manifest struct {
 	ConfigurationIndex uint64 `json:"configuration_index"`
 	Bytes              int64  `json:"bytes"` // of the state, without chunk heads
 	XXH3               string `json:"xxh3_128"`
+
+	servers raft.Configuration // what Configuration says
 }
 
 func (m manifest) meta() *raft.SnapshotMeta {
 	return &raft.SnapshotMeta{Version: raft.SnapshotVersion(m.RaftVersion), ID: m.ID, Index: m.Index, Term: m.Term,
-		Configuration: raft.DecodeConfiguration(m.Configuration), ConfigurationIndex: m.ConfigurationIndex, Size: m.Bytes}
+		Configuration: m.servers, ConfigurationIndex: m.ConfigurationIndex, Size: m.Bytes}
 }
 
 func (m manifest) write(fs vfs.FS, dir string) error {
@@ -68,5 +70,18 @@ func readManifest(fs vfs.FS, dir, id string) (manifest, error) {
 	if m.ID != id {
 		return manifest{}, storage.Damaged(object, fmt.Errorf("it is the one of %q", m.ID))
 	}
+	if m.servers, err = decodeServers(m.Configuration); err != nil {
+		return manifest{}, storage.Damaged(object, err)
+	}
 	return m, nil
+}
+
+// decodeServers reads a configuration. Raft's own reading of it panics over what is none: a node could not even say which of its snapshots is at fault.
+func decodeServers(encoded []byte) (servers raft.Configuration, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("its configuration is none: %v", r)
+		}
+	}()
+	return raft.DecodeConfiguration(encoded), nil
 }
