@@ -19,7 +19,7 @@ import (
 	"backstitch/chaos/report"
 )
 
-var only = flag.String("mutant", "", "hunt this mutant alone")
+var only = flag.String("mutant", "", "hunt these mutants alone, with commas between")
 
 // figures are the suite's, with what became of each mutant.
 type figures struct {
@@ -30,17 +30,31 @@ type figures struct {
 // beside is how many hunts there are at a time. Much of one is a link and a test that waits, neither of which fills two cores.
 const beside = 3
 
+// chosen are the mutants that names say, all for none.
+func chosen(names string) ([]Mutant, error) {
+	if names == "" {
+		return All, nil
+	}
+	var out []Mutant
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(All, func(m Mutant) bool { return m.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no mutant %q", name)
+		}
+		out = append(out, All[i])
+	}
+	return out, nil
+}
+
 func TestMutants(t *testing.T) {
 	module, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	var hunted []Mutant
-	for _, m := range All {
-		if *only == "" || m.Name == *only {
-			hunted = append(hunted, m)
-		}
+	hunted, err := chosen(*only)
+	if err != nil {
+		t.Fatal(err)
 	}
 	control := controls(t, module, hunted)
 	results := make([][]Result, len(hunted))
