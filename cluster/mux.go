@@ -13,13 +13,15 @@ import (
 
 	"backstitch/cluster/accept"
 	"backstitch/cluster/access"
+	"backstitch/cluster/seldom"
 
 	"github.com/hashicorp/raft"
 )
 
 // This file is the one port of a node. A connection is first made secure and its certificate checked, then its first byte says
 // whether it carries Raft or RPC. Whatever has not said so in time is closed, and there is a ceiling on how many may be open,
-// so a stranger can take neither the port nor the memory.
+// so a stranger can take neither the port nor the memory. One that was refused is held for a while before it is closed: who does not care
+// would come again at once, and a handshake that fails takes some fifty microseconds of a processor.
 
 const (
 	protocolRaft byte = 'R'
@@ -28,6 +30,10 @@ const (
 	handshakeTimeout = 5 * time.Second
 	maxConns         = 1024
 	maxConnsPerHost  = 256
+
+	// strangerHold is how long a connection that was refused stays open. While more than half of what may be open is, none does: those who belong here
+	// may come from where strangers come from.
+	strangerHold = 2 * time.Second
 )
 
 // muxConn is one accepted connection. Close may come from another goroutine than the one that makes it secure, so it closes
@@ -35,6 +41,7 @@ const (
 type muxConn struct {
 	net.Conn          // secured, once the handshake is done
 	raw      net.Conn // immutable
+	host     string   // of the other end
 	peerName string   // in the certificate of the other end, "" without TLS
 	release  func()
 	once     sync.Once
@@ -50,6 +57,7 @@ type mux struct {
 	net   Network
 	files *access.Files // nil without TLS
 	log   *slog.Logger
+	lines *seldom.Lines // about strangers
 	clock func() time.Time
 	rpc   func(ctx context.Context, c *muxConn) // serves one connection until it ends
 
@@ -61,7 +69,7 @@ type mux struct {
 }
 
 func newMux(network Network, files *access.Files, id string, resolve func(id string) (addr, name string, err error), clock func() time.Time, log *slog.Logger) *mux {
-	m := &mux{net: network, files: files, log: log, clock: clock, open: map[*muxConn]struct{}{}, hosts: map[string]int{}}
+	m := &mux{net: network, files: files, log: log, lines: seldom.New(clock), clock: clock, open: map[*muxConn]struct{}{}, hosts: map[string]int{}}
 	m.raft = &raftLayer{mux: m, addr: nodeAddr(id), resolve: resolve, conns: make(chan net.Conn), done: make(chan struct{})}
 	return m
 }
@@ -108,10 +116,10 @@ func (m *mux) admit(conn net.Conn) (*muxConn, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.open) >= maxConns || m.hosts[host] >= maxConnsPerHost {
-		m.log.Warn("too many connections, one refused", "from", host, "open", len(m.open))
+		m.say(slog.LevelWarn, "too many connections, one refused", "from", host, "open", len(m.open))
 		return nil, false
 	}
-	c := &muxConn{Conn: conn, raw: conn}
+	c := &muxConn{Conn: conn, raw: conn, host: host}
 	c.release = func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -153,7 +161,10 @@ func (m *mux) serve(ctx context.Context, c *muxConn) {
 			if errors.Is(err, io.EOF) {
 				level = slog.LevelDebug // somebody looked whether there is a port
 			}
-			m.log.Log(ctx, level, "connection refused", "from", c.RemoteAddr().String(), "err", err)
+			m.say(level, "connection refused", "from", c.RemoteAddr().String(), "err", err)
+			if level != slog.LevelDebug {
+				m.hold(ctx, c)
+			}
 			c.Close()
 			return
 		}
@@ -175,8 +186,40 @@ func (m *mux) serve(ctx context.Context, c *muxConn) {
 		m.rpc(ctx, c)
 		c.Close()
 	default:
-		m.log.Info("connection speaks neither raft nor rpc", "from", c.RemoteAddr().String())
+		m.say(slog.LevelInfo, "connection speaks neither raft nor rpc", "from", c.RemoteAddr().String())
+		m.hold(ctx, c)
 		c.Close()
+	}
+}
+
+// say logs something about a stranger, unless there was much to say lately.
+func (m *mux) say(level slog.Level, text string, attrs ...any) {
+	if !m.log.Enabled(context.Background(), level) {
+		return
+	}
+	left, ok := m.lines.May()
+	if !ok {
+		return
+	}
+	if left > 0 {
+		attrs = append(attrs, "left_out", left)
+	}
+	m.log.Log(context.Background(), level, text, attrs...)
+}
+
+// hold keeps the connection of a stranger, and reads nothing more of it.
+func (m *mux) hold(ctx context.Context, c *muxConn) {
+	m.mu.Lock()
+	many := len(m.open) > maxConns/2 || m.hosts[c.host] > maxConnsPerHost/2
+	m.mu.Unlock()
+	if many {
+		return
+	}
+	held := time.NewTimer(strangerHold)
+	defer held.Stop()
+	select {
+	case <-held.C:
+	case <-ctx.Done():
 	}
 }
 

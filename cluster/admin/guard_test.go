@@ -89,7 +89,7 @@ func (d *gated) ask(method, path, token, body string, out any) *httptest.Respons
 
 func (d *gated) send(req *http.Request, out any) *httptest.ResponseRecorder {
 	d.asked++
-	req.RemoteAddr = fmt.Sprintf("192.0.2.%d:1234", 1+d.asked/190) // time stands still here, and one address may ask so often at once, what is refused counting for five
+	req.RemoteAddr = fmt.Sprintf("192.0.2.%d:1234", 1+d.asked/95) // time stands still here, and one address may ask so often at once, what is refused counting for ten
 	w := httptest.NewRecorder()
 	ctx, cancel := context.WithTimeout(req.Context(), 5*time.Second)
 	defer cancel()

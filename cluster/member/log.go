@@ -4,31 +4,20 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-)
-
-// A line for each packet that a stranger sends would be what costs most of it, and would fill the disk. What a cluster in trouble says by itself is less.
-const (
-	linesPerSecond = 5
-	linesAtOnce    = 50
+	"backstitch/cluster/seldom"
 )
 
 // logWriter turns memberlist's lines, "[WARN] memberlist: ...", into slog records. The library says everything twice and calls
 // ordinary losses errors, so nothing of it is louder than a warning, and its chatter is for a hunt only.
 type logWriter struct {
 	log   *slog.Logger
-	clock func() time.Time
-
-	mu   sync.Mutex
-	rate *rate.Limiter
-	left int // lines that were left out since the last one
+	lines *seldom.Lines
 }
 
 func newLogWriter(log *slog.Logger, clock func() time.Time) *logWriter {
-	return &logWriter{log: log, clock: clock, rate: rate.NewLimiter(linesPerSecond, linesAtOnce)}
+	return &logWriter{log, seldom.New(clock)}
 }
 
 func (w *logWriter) Write(p []byte) (int, error) {
@@ -42,7 +31,7 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	if !w.log.Enabled(context.Background(), level) {
 		return len(p), nil
 	}
-	left, ok := w.may()
+	left, ok := w.lines.May()
 	if !ok {
 		return len(p), nil
 	}
@@ -56,16 +45,4 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	}
 	w.log.Log(context.Background(), level, "gossip: "+line, more...)
 	return len(p), nil
-}
-
-// may reports whether another line may be said, and how many were left out before it.
-func (w *logWriter) may() (left int, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.rate.AllowN(w.clock(), 1) {
-		w.left++
-		return 0, false
-	}
-	left, w.left = w.left, 0
-	return left, true
 }

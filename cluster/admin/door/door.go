@@ -44,7 +44,7 @@ type Config struct {
 
 // Default are the bounds of an agent. A person, a few scripts and a page that follows ask some tens of times a second.
 func Default() Config {
-	return Config{PerSecond: 500, Burst: 1000, AtOnce: 512, Addresses: 4096, Nonsense: 5, Hold: 2 * time.Second, Stall: 30 * time.Second}
+	return Config{PerSecond: 500, Burst: 1000, AtOnce: 512, Addresses: 4096, Nonsense: 10, Hold: 2 * time.Second, Stall: 30 * time.Second}
 }
 
 // Door is an http.Handler in front of another.

@@ -74,7 +74,7 @@ func TestNonsenseCountsForMore(t *testing.T) {
 		http.StatusBadRequest: 4, http.StatusUnauthorized: 4, http.StatusNotFound: 4, http.StatusMethodNotAllowed: 4, http.StatusRequestEntityTooLarge: 4,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			d := made(func(c *Config) { c.Burst = 20 }, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+			d := made(func(c *Config) { c.Burst, c.Nonsense = 20, 5 }, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 			answered := 0
 			for range 30 {
 				if got, _ := ask(d, "192.0.2.1:1", "GET", "/v1/jobs"); got == status {
