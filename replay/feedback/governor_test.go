@@ -291,7 +291,7 @@ func TestBrokersAnswerAsUsual(t *testing.T) {
 	}
 }
 
-// Who begins while others write at full speed takes that for usual, until all rest.
+// Who begins while others write at full speed takes that for usual until all rest, and no longer.
 func TestWhoComesLateIsNoWorse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := newWorld(t, feedback.Rules{}, true)
@@ -303,7 +303,13 @@ func TestWhoComesLateIsNoWorse(t *testing.T) {
 		late := newWorld(t, feedback.Rules{}, true)
 		defer late.stop()
 		late.mu.Lock()
-		late.took, late.beside = hurried(2*time.Millisecond), first
+		loud, alone := time.Now().Add(time.Minute), hurried(2*time.Millisecond) // more of them than there will be later
+		late.beside, late.took = first, func(rate float64) time.Duration {
+			if time.Now().Before(loud) {
+				return 10 * time.Millisecond
+			}
+			return alone(rate)
+		}
 		late.mu.Unlock()
 		first.mu.Lock()
 		first.beside = late
