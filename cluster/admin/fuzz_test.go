@@ -74,7 +74,8 @@ func FuzzRequests(f *testing.F) {
 		if w.Body.Len() > maxTold+len(body) {
 			t.Errorf("%s: an answer of %d bytes", verb.Name, w.Body.Len())
 		}
-		if login != "" && len(login) >= 16 && strings.Contains(w.Body.String(), login) {
+		// What stands in the body, too, may be quoted from there.
+		if len(login) >= 16 && !strings.Contains(query+"\n"+string(body), login) && strings.Contains(w.Body.String(), login) {
 			t.Errorf("%s: the answer repeats the login: %.300s", verb.Name, w.Body)
 		}
 		if w.Code < 400 {
