@@ -44,6 +44,7 @@ func FuzzRequests(f *testing.F) {
 	for _, login := range []string{"bst_", "bst_a_b", "Bearer", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat("a", 40000), "\x00"} {
 		f.Add(at("list-jobs"), "", login, []byte{})
 	}
+	f.Add(at("bootstrap-access"), "", "iOi'00e3..", []byte("iOi'00e3..q"))
 	d := opened(f)
 	d.furnish(f, here, "a")
 	f.Fuzz(func(t *testing.T, which uint8, query, login string, body []byte) {
@@ -74,8 +75,7 @@ func FuzzRequests(f *testing.F) {
 		if w.Body.Len() > maxTold+len(body) {
 			t.Errorf("%s: an answer of %d bytes", verb.Name, w.Body.Len())
 		}
-		// What stands in the body, too, may be quoted from there.
-		if len(login) >= 16 && !strings.Contains(query+"\n"+string(body), login) && strings.Contains(w.Body.String(), login) {
+		if login != "" && len(login) >= 16 && strings.Contains(w.Body.String(), login) {
 			t.Errorf("%s: the answer repeats the login: %.300s", verb.Name, w.Body)
 		}
 		if w.Code < 400 {

@@ -150,7 +150,7 @@ func (s *Server) failed(err error) error {
 }
 
 // validation turns huma's own error model, written when a request does not fit its schema, into ours.
-func validation(ctx huma.Context, _ string, v any) (any, error) {
+func validation(_ huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
@@ -163,13 +163,9 @@ func validation(ctx huma.Context, _ string, v any) (any, error) {
 		code = client.CodeTooLarge
 	}
 	out := newProblem(m.Status, code, m.Title, m.Detail, "the schema is at /v1/openapi.json")
-	// What did not fit is repeated, but where it may be a key.
-	secret := ctx != nil && ctx.Operation() != nil && ctx.Operation().OperationID == "install-gossip-key"
+	// What did not fit is not repeated. It may be a key or a login, or the whole of a body that has one somewhere, and whoever asked has it.
 	for _, e := range m.Errors {
-		if secret {
-			e.Value = nil
-		}
-		out.Errors = append(out.Errors, client.ProblemField{Message: e.Message, Location: e.Location, Value: e.Value})
+		out.Errors = append(out.Errors, client.ProblemField{Message: e.Message, Location: e.Location})
 	}
 	return out, nil
 }
