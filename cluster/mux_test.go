@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// doorstep is a listener to which a test brings connections, all of one host.
+// doorstep is a listener to which a test brings connections.
 type doorstep struct {
 	conns chan net.Conn
 	shut  context.Context
@@ -33,11 +34,19 @@ func (d *doorstep) Accept() (net.Conn, error) {
 func (d *doorstep) Close() error { d.close(); return nil }
 func (*doorstep) Addr() net.Addr { return nodeAddr("here") }
 
-// visit is a connection that says one byte.
-func (d *doorstep) visit(t *testing.T, first byte) net.Conn {
+// from is a connection of a host.
+type from struct {
+	net.Conn
+	host nodeAddr
+}
+
+func (f from) RemoteAddr() net.Addr { return f.host }
+
+// visit is a connection of a host that says one byte.
+func (d *doorstep) visit(t *testing.T, host string, first byte) net.Conn {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	d.conns <- theirs
+	d.conns <- from{theirs, nodeAddr(host)}
 	if _, err := ours.Write([]byte{first}); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +82,7 @@ func TestAStrangerIsHeld(t *testing.T) {
 
 		var held []net.Conn
 		for n := range 1000 {
-			c := d.visit(t, 'G')
+			c := d.visit(t, "a", 'G')
 			if open := stays(t, c); open != (n < maxConnsPerHost/2) {
 				t.Fatalf("stranger %d is held: %t", n, open)
 			} else if open {
@@ -82,7 +91,7 @@ func TestAStrangerIsHeld(t *testing.T) {
 				c.Close()
 			}
 		}
-		friend := d.visit(t, protocolRPC)
+		friend := d.visit(t, "a", protocolRPC)
 		defer friend.Close()
 		if served != 1 {
 			t.Error("nobody else of the host comes in")
@@ -103,7 +112,19 @@ func TestAStrangerIsHeld(t *testing.T) {
 			}
 			c.Close()
 		}
-		last := d.visit(t, 'G') // who ends the node waits for nobody
+		// Many hosts together hold no more than half of the port.
+		many := 0
+		for n := range maxConns {
+			if c := d.visit(t, fmt.Sprint("host ", n%10), 'G'); stays(t, c) {
+				many++
+				defer c.Close()
+			}
+		}
+		if many != maxConns/2 {
+			t.Errorf("%d strangers of many hosts are held, want %d", many, maxConns/2)
+		}
+		time.Sleep(strangerHold)
+		last := d.visit(t, "a", 'G') // who ends the node waits for nobody
 		defer last.Close()
 		began := time.Now()
 		cancel()

@@ -5,6 +5,8 @@
 package seldom
 
 import (
+	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -17,8 +19,9 @@ const (
 	AtOnce    = 50
 )
 
-// Lines counts lines of one kind. It is safe for concurrent use.
-type Lines struct {
+// Log says what log would, unless there was much to say lately. It is safe for concurrent use.
+type Log struct {
+	log   *slog.Logger
 	clock func() time.Time
 
 	mu   sync.Mutex
@@ -27,12 +30,27 @@ type Lines struct {
 }
 
 // New allows AtOnce lines, and PerSecond from then on, by clock.
-func New(clock func() time.Time) *Lines {
-	return &Lines{clock: clock, rate: rate.NewLimiter(PerSecond, AtOnce)}
+func New(log *slog.Logger, clock func() time.Time) *Log {
+	return &Log{log: log, clock: clock, rate: rate.NewLimiter(PerSecond, AtOnce)}
 }
 
-// May reports whether another line may be said, and how many were left out before it.
-func (l *Lines) May() (left int, ok bool) {
+// Say logs a line, with how many were left out before it as left_out. What the log leaves out by its level does not count.
+func (l *Log) Say(level slog.Level, text string, attrs ...any) {
+	if !l.log.Enabled(context.Background(), level) {
+		return
+	}
+	left, ok := l.may()
+	if !ok {
+		return
+	}
+	if left > 0 {
+		attrs = append(attrs, "left_out", left)
+	}
+	l.log.Log(context.Background(), level, text, attrs...)
+}
+
+// may reports whether another line may be said, and how many were left out before it.
+func (l *Log) may() (left int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.rate.AllowN(l.clock(), 1) {

@@ -1,6 +1,9 @@
 package seldom_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,26 +12,22 @@ import (
 
 func TestWhatWasLeftOutIsCountedOnce(t *testing.T) {
 	now := time.Unix(1000, 0)
-	l := seldom.New(func() time.Time { return now })
-	said := 0
+	var out bytes.Buffer
+	l := seldom.New(slog.New(slog.NewTextHandler(&out, nil)), func() time.Time { return now })
 	for range 1000 {
-		if left, ok := l.May(); ok {
-			said++
-			if left != 0 {
-				t.Errorf("%d were left out before any was", left)
-			}
-		}
+		l.Say(slog.LevelDebug, "what nobody hears does not count")
+		l.Say(slog.LevelWarn, "noise", "from", "a")
 	}
-	if said != seldom.AtOnce {
-		t.Errorf("%d lines at once, want %d", said, seldom.AtOnce)
+	if text := out.String(); strings.Count(text, "msg=noise from=a\n") != seldom.AtOnce || strings.Count(text, "\n") != seldom.AtOnce {
+		t.Errorf("want %d lines at once, and that none was left out:\n%s", seldom.AtOnce, text)
 	}
+	out.Reset()
 	now = now.Add(time.Second)
-	for n, want := range []int{1000 - seldom.AtOnce, 0, 0, 0, 0} {
-		if left, ok := l.May(); !ok || left != want {
-			t.Errorf("line %d of the next second: %t, %d left out before it, want %d", n, ok, left, want)
-		}
+	for range 1000 {
+		l.Say(slog.LevelInfo, "noise")
 	}
-	if _, ok := l.May(); ok {
-		t.Errorf("more than %d lines in a second", seldom.PerSecond)
+	lines := strings.SplitAfter(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != seldom.PerSecond || !strings.Contains(lines[0], "left_out=950") || strings.Count(out.String(), "left_out") != 1 {
+		t.Errorf("want %d lines in the next second, the first with how many were left out:\n%s", seldom.PerSecond, out.String())
 	}
 }
