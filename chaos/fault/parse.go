@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"backstitch/partition/due"
 )
 
 // The grammar is that of the forms in Table, tried one after the other; the one that came furthest says what was expected.
@@ -240,10 +242,10 @@ func (t Target) String() string {
 func format(f Fault, s *Spec) string {
 	var out []string
 	if f.At > 0 {
-		out = append(out, "at", FormatDuration(f.At))
+		out = append(out, "at", due.Length(f.At))
 	}
 	if f.For > 0 {
-		out = append(out, "for", FormatDuration(f.For))
+		out = append(out, "for", due.Length(f.For))
 	}
 	parts := parts[s.Kind]
 	for n := 0; n < len(parts); n++ {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"backstitch/partition/due"
 )
 
 // Mix says what a random plan is made of.
@@ -73,7 +75,7 @@ func (m Mix) validate() error {
 		return fmt.Errorf("a random plan needs kinds")
 	}
 	if m.Every < shortest {
-		return fmt.Errorf("a random plan with a fault every %s: want at least %s", FormatDuration(m.Every), shortest)
+		return fmt.Errorf("a random plan with a fault every %s: want at least %s", due.Length(m.Every), shortest)
 	}
 	if m.Together < 0 {
 		return fmt.Errorf("a random plan with %d faults together", m.Together)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"backstitch/partition/due"
 )
 
 // Magnitudes and their text. Every number has its unit; a bare one is only a count.
@@ -110,19 +112,19 @@ func show(f Fault, slot string) string {
 	case "TARGET":
 		return f.Target.String()
 	case "DELAY":
-		return FormatDuration(f.Delay)
+		return due.Length(f.Delay)
 	case "DELAY±":
 		if f.Jitter == 0 {
-			return FormatDuration(f.Delay)
+			return due.Length(f.Delay)
 		}
-		return FormatDuration(f.Delay) + "±" + FormatDuration(f.Jitter)
+		return due.Length(f.Delay) + "±" + due.Length(f.Jitter)
 	case "EVERY":
-		return FormatDuration(f.Every)
+		return due.Length(f.Every)
 	case "SKEW":
 		if f.Skew > 0 {
-			return "+" + FormatDuration(f.Skew)
+			return "+" + due.Length(f.Skew)
 		}
-		return FormatDuration(f.Skew)
+		return due.Length(f.Skew)
 	case "PERCENT":
 		return strconv.FormatFloat(f.Percent, 'f', -1, 64) + "%"
 	case "RATE":
@@ -153,18 +155,6 @@ func ParseDuration(text string) (time.Duration, error) {
 		return 0, errWant("a length of time such as 500ms, 2s or 1m30s")
 	}
 	return d, nil
-}
-
-// FormatDuration writes d as short as parsing it back allows: 1m and not 1m0s.
-func FormatDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 func cutJitter(text string) (around, jitter string, ok bool) {

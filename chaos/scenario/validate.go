@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"backstitch/chaos/fault"
+	"backstitch/partition/due"
 )
 
 // Defaults of a workload that has records.
@@ -297,14 +298,14 @@ func (d *document) together(s Scenario) {
 		d.add("$.timeline", "%d faults destroy data for good; of %d nodes at most %d may be hurt so, or no quorum remembers", destroyed, s.Topology.Nodes, (s.Topology.Nodes-1)/2)
 	}
 	if end := fault.End(s.Timeline); end >= s.Limit {
-		d.add("$.limit", "limit: the last fault is healed after %s", fault.FormatDuration(end))
+		d.add("$.limit", "limit: the last fault is healed after %s", due.Length(end))
 	}
 	if s.Random != nil {
 		for i, k := range s.Random.Kinds {
 			d.injectable(at("$.random.kinds", i), k, s.Layers)
 		}
 		if s.Random.During >= s.Limit {
-			d.add("$.limit", "limit: faults go on for %s", fault.FormatDuration(s.Random.During))
+			d.add("$.limit", "limit: faults go on for %s", due.Length(s.Random.During))
 		}
 		if _, err := s.Plan(1); err != nil {
 			d.add("$.random", "%v", errors.Unwrap(err))
@@ -336,7 +337,7 @@ func durationText(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return fault.FormatDuration(d)
+	return due.Length(d)
 }
 
 func sizeText(n int64) string {
