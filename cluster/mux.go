@@ -20,8 +20,7 @@ import (
 
 // This file is the one port of a node. A connection is first made secure and its certificate checked, then its first byte says
 // whether it carries Raft or RPC. Whatever has not said so in time is closed, and there is a ceiling on how many may be open,
-// so a stranger can take neither the port nor the memory. One that was refused is held for a while before it is closed: who does not care
-// would come again at once, and to take, read and close a connection takes some seventy microseconds of a processor.
+// so a stranger can take neither the port nor the memory. One that was refused is held for a while before it is closed.
 
 const (
 	protocolRaft byte = 'R'
@@ -30,27 +29,18 @@ const (
 	handshakeTimeout = 5 * time.Second
 	maxConns         = 1024
 	maxConnsPerHost  = 256
-
-	// strangerHold is how long a connection that was refused stays open. While more than half of what may be open is, none does: those who belong here
-	// may come from where strangers come from.
-	strangerHold = 2 * time.Second
+	strangerHold     = 2 * time.Second
 )
 
 // muxConn is one accepted connection. Close may come from another goroutine than the one that makes it secure, so it closes
 // what lies below.
 type muxConn struct {
-	net.Conn          // secured, once the handshake is done
-	raw      net.Conn // immutable
-	host     string   // of the other end
-	peerName string   // in the certificate of the other end, "" without TLS
-	release  func()
-	once     sync.Once
+	net.Conn              // secured, once the handshake is done
+	raw      *accept.Conn // immutable
+	peerName string       // in the certificate of the other end, "" without TLS
 }
 
-func (c *muxConn) Close() error {
-	c.once.Do(c.release)
-	return c.raw.Close()
-}
+func (c *muxConn) Close() error { return c.raw.Close() }
 
 // mux accepts on one listener. Run owns all goroutines.
 type mux struct {
@@ -61,16 +51,13 @@ type mux struct {
 	rpc   func(ctx context.Context, c *muxConn) // serves one connection until it ends
 
 	strangers *seldom.Log // what is said of them
+	crowd     *accept.Crowd
 
 	raft *raftLayer
-
-	mu    sync.Mutex
-	open  map[*muxConn]struct{}
-	hosts map[string]int
 }
 
 func newMux(network Network, files *access.Files, id string, resolve func(id string) (addr, name string, err error), clock func() time.Time, log *slog.Logger) *mux {
-	m := &mux{net: network, files: files, log: log, strangers: seldom.New(log, clock), clock: clock, open: map[*muxConn]struct{}{}, hosts: map[string]int{}}
+	m := &mux{net: network, files: files, log: log, strangers: seldom.New(log, clock), clock: clock, crowd: accept.NewCrowd(maxConns, maxConnsPerHost)}
 	m.raft = &raftLayer{mux: m, addr: nodeAddr(id), resolve: resolve, conns: make(chan net.Conn), done: make(chan struct{})}
 	return m
 }
@@ -91,59 +78,19 @@ func (m *mux) run(ctx context.Context, l net.Listener) error {
 			failure = fmt.Errorf("accept on %s: %w", l.Addr(), err)
 			break
 		}
-		c, ok := m.admit(conn)
+		c, ok := m.crowd.Admit(conn)
 		if !ok {
+			m.strangers.Say(slog.LevelWarn, "too many connections, one refused", "from", conn.RemoteAddr().String(), "open", m.crowd.Open())
 			conn.Close()
 			continue
 		}
-		served.Add(1)
-		go func() {
-			defer served.Done()
-			m.serve(ctx, c)
-		}()
+		served.Go(func() { m.serve(ctx, &muxConn{Conn: c, raw: c}) })
 	}
 	l.Close()
 	m.raft.Close()
-	m.closeAll()
+	m.crowd.CloseAll()
 	served.Wait()
 	return failure
-}
-
-func (m *mux) admit(conn net.Conn) (*muxConn, bool) {
-	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
-	if err != nil {
-		host = conn.RemoteAddr().String()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.open) >= maxConns || m.hosts[host] >= maxConnsPerHost {
-		m.strangers.Say(slog.LevelWarn, "too many connections, one refused", "from", host, "open", len(m.open))
-		return nil, false
-	}
-	c := &muxConn{Conn: conn, raw: conn, host: host}
-	c.release = func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.open, c)
-		if m.hosts[host]--; m.hosts[host] <= 0 {
-			delete(m.hosts, host)
-		}
-	}
-	m.open[c] = struct{}{}
-	m.hosts[host]++
-	return c, true
-}
-
-func (m *mux) closeAll() {
-	m.mu.Lock()
-	all := make([]*muxConn, 0, len(m.open))
-	for c := range m.open {
-		all = append(all, c)
-	}
-	m.mu.Unlock()
-	for _, c := range all {
-		c.Close()
-	}
 }
 
 // serve does the handshake and hands the connection on.
@@ -164,7 +111,7 @@ func (m *mux) serve(ctx context.Context, c *muxConn) {
 			}
 			m.strangers.Say(level, "connection refused", "from", c.RemoteAddr().String(), "err", err)
 			if level != slog.LevelDebug {
-				m.hold(ctx, c)
+				m.crowd.Hold(ctx, c.raw, strangerHold)
 			}
 			c.Close()
 			return
@@ -188,24 +135,8 @@ func (m *mux) serve(ctx context.Context, c *muxConn) {
 		c.Close()
 	default:
 		m.strangers.Say(slog.LevelInfo, "connection speaks neither raft nor rpc", "from", c.RemoteAddr().String())
-		m.hold(ctx, c)
+		m.crowd.Hold(ctx, c.raw, strangerHold)
 		c.Close()
-	}
-}
-
-// hold keeps the connection of a stranger, and reads nothing more of it.
-func (m *mux) hold(ctx context.Context, c *muxConn) {
-	m.mu.Lock()
-	many := len(m.open) > maxConns/2 || m.hosts[c.host] > maxConnsPerHost/2
-	m.mu.Unlock()
-	if many {
-		return
-	}
-	held := time.NewTimer(strangerHold)
-	defer held.Stop()
-	select {
-	case <-held.C:
-	case <-ctx.Done():
 	}
 }
 

@@ -1,5 +1,9 @@
-// Package accept takes connections, and waits where the process may open no more files instead of asking the kernel without a pause.
-// Whoever connects meanwhile waits in the kernel's queue.
+// Package accept takes connections: it waits where the process may open no more files instead of asking the kernel without a pause, and bounds how many
+// may be open. Whoever connects while it waits does so in the kernel's queue.
+//
+// Not here: who belongs here (cluster/access: certificates; cluster/member/transport: gossip keys).
+//
+// Reading order: accept.go, crowd.go, guard.go.
 package accept
 
 import (

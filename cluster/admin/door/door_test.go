@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"backstitch/cluster/accept/accepttest"
 )
 
 // made puts a door in front of a handler, with bounds that a test can reach.
@@ -204,7 +206,7 @@ func TestNoMoreAtOnce(t *testing.T) {
 // piped is a server behind a door, and a way to connect to it, all in virtual time.
 func piped(t *testing.T, d *Door) (dial func() net.Conn) {
 	t.Helper()
-	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := accepttest.New()
 	server := &http.Server{Handler: d} // #nosec G112 -- the door under test is that bound
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Serve(l) })
@@ -212,29 +214,8 @@ func piped(t *testing.T, d *Door) (dial func() net.Conn) {
 		_ = server.Close()
 		running.Wait()
 	})
-	return func() net.Conn {
-		a, b := net.Pipe()
-		l.conns <- a
-		return b
-	}
+	return func() net.Conn { return l.Visit("visitor") }
 }
-
-type pipes struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // TestABodyThatStallsEnds, and one that trickles does not.
 func TestABodyThatStallsEnds(t *testing.T) {
