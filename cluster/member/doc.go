@@ -6,8 +6,8 @@
 //     sender, or belongs to another cluster is dropped, and what was known of that node stays.
 //   - A node that is dead by rumour is still listed, with the time at which it was declared so, until it returns.
 //
-// Not here: finding addresses where none are written down (cluster/discover), who belongs to the cluster (the book: fsm.Member), who
+// Not here: the sockets (cluster/member/transport), finding addresses where none are written down (cluster/discover), who belongs to the cluster (the book: fsm.Member), who
 // leads and votes (cluster), moving work off dead nodes (cluster/leader).
 //
-// Reading order: meta.go, timings.go, keyring.go, gossip.go, seek.go, delegate.go, log.go.
+// Reading order: meta.go, timings.go, keyring.go, ring.go, lock.go, gossip.go, seek.go, delegate.go, log.go.
 package member

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"backstitch/cluster/discover"
+	"backstitch/cluster/member/transport"
 
 	"github.com/hashicorp/memberlist"
 )
@@ -85,7 +86,7 @@ func (g *Gossip) Run(ctx context.Context) error {
 	}
 	list, err := memberlist.Create(conf)
 	if err != nil {
-		return fmt.Errorf("listen for gossip on %s: %w", g.cfg.BindAddr, err)
+		return fmt.Errorf("start gossip on %s: %w", g.cfg.BindAddr, errors.Join(err, conf.Transport.Shutdown()))
 	}
 	g.mu.Lock()
 	g.list = list
@@ -265,7 +266,6 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	conf.RequireNodeNames = false     // an address of RetryJoin has no name yet
 	// A packet holds a few hundred bytes, and the library makes a table of 64 KiB to compress each. Compressed ones are understood.
 	conf.EnableCompression = false
-	conf.Transport = g.cfg.Transport
 	if g.cfg.Ring != nil {
 		conf.Keyring = g.cfg.Ring.live
 	}
@@ -280,25 +280,28 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	if conf.AdvertiseAddr, conf.AdvertisePort, err = resolve(ctx, g.cfg.AdvertiseAddr); err != nil {
 		return nil, err
 	}
-	return conf, g.wrap(conf)
+	conf.Transport, err = g.transport(conf)
+	return conf, err
 }
 
-// wrap puts Config.Wrap around the transport. The library would open its own sockets only when there is no transport.
-func (g *Gossip) wrap(conf *memberlist.Config) error {
-	if g.cfg.Wrap == nil {
-		return nil
-	}
-	if conf.Transport == nil {
-		sockets, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{conf.BindAddr}, BindPort: conf.BindPort, Logger: conf.Logger,
-		})
-		if err != nil {
-			return fmt.Errorf("listen for gossip on %s: %w", g.cfg.BindAddr, err)
+// transport is the one that was given, or sockets, with Config.Wrap around it.
+func (g *Gossip) transport(conf *memberlist.Config) (memberlist.Transport, error) {
+	out := g.cfg.Transport
+	if out == nil {
+		sockets := transport.Config{IP: net.ParseIP(conf.BindAddr), Port: conf.BindPort, Clock: g.cfg.Clock, Logger: g.cfg.Logger}
+		if g.cfg.Ring != nil {
+			sockets.Lock = &g.cfg.Ring.lock
 		}
-		conf.Transport = sockets
+		opened, err := transport.Listen(sockets)
+		if err != nil {
+			return nil, fmt.Errorf("listen for gossip on %s: %w", g.cfg.BindAddr, err)
+		}
+		out = opened
 	}
-	conf.Transport = g.cfg.Wrap(conf.Transport)
-	return nil
+	if g.cfg.Wrap != nil {
+		out = g.cfg.Wrap(out)
+	}
+	return out, nil
 }
 
 // resolve turns host:port into an IP and a port, since memberlist advertises only IPs.

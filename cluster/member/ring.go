@@ -57,7 +57,8 @@ type Ring struct {
 	fs      vfs.FS
 	path    string // of RingFile
 	keyFile string
-	live    *memberlist.Keyring
+	live    *memberlist.Keyring // of which the library takes keys
+	lock    lock                // of the same keys
 
 	mu     sync.Mutex
 	now    Keys
@@ -99,7 +100,7 @@ func OpenRing(fs vfs.FS, dir, keyFile string, log *slog.Logger) (*Ring, error) {
 	if r.live, err = memberlist.NewKeyring(others, r.now.Keys[0]); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	return r, nil
+	return r, r.lock.set(r.now.Keys)
 }
 
 // Keys is the ring as it is now.
@@ -153,6 +154,9 @@ func (r *Ring) Reload() (said bool, err error) {
 // turn makes next the ring: first on the disk.
 func (r *Ring) turn(next Keys, seed string) error {
 	if err := r.keep(next, seed); err != nil {
+		return err
+	}
+	if err := r.lock.set(next.Keys); err != nil {
 		return err
 	}
 	return setKeys(r.live, next.Keys)
