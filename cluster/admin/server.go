@@ -18,6 +18,7 @@ import (
 	"backstitch/cluster/admin/door"
 	"backstitch/cluster/admin/ui"
 	"backstitch/cluster/client"
+	"backstitch/cluster/seldom"
 	"backstitch/fsm"
 	"backstitch/partition"
 
@@ -29,6 +30,17 @@ import (
 
 // maxSubmission bounds the body of a plan, in bytes: about a million slices.
 const maxSubmission = 256 << 20
+
+// What strangers may take of a door.
+const (
+	maxConns        = 4096
+	maxConnsPerHost = 2048            // a proxy may stand in front
+	greeting        = 5 * time.Second // for a handshake, and for the head of a request
+	strangerHold    = 2 * time.Second // of who was refused for want of a certificate, or for noise
+)
+
+// notHTTPS is the answer to who asks a door over plain HTTP that has TLS. net/http says the same, and the command line tells it from other refusals.
+const notHTTPS = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 // Config says where and how to serve.
 type Config struct {
@@ -117,17 +129,24 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) serve(ctx context.Context, what string, door net.Listener, secure *tls.Config, handler http.Handler) error {
 	server := &http.Server{
 		Handler:           handler,
-		TLSConfig:         secure,
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: greeting,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
-	listener := accept.Listener(door, s.log)
-	if secure != nil {
-		listener = tls.NewListener(listener, secure)
-	}
+	strangers := seldom.New(s.log, s.clock)
+	listener := accept.Guard{
+		TLS: secure, Crowd: accept.NewCrowd(maxConns, maxConnsPerHost), Patience: greeting, Hold: strangerHold, Clock: s.clock,
+		Refused: func(from net.Addr, err error) {
+			level := slog.LevelInfo
+			if errors.Is(err, accept.ErrCrowded) {
+				level = slog.LevelWarn
+			}
+			strangers.Say(level, "connection refused", "at", what, "from", from.String(), "err", err)
+		},
+		Plain: notHTTPS,
+	}.Listener(accept.Listener(door, s.log))
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
