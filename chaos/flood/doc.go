@@ -6,6 +6,9 @@
 // sends the other one; and where nobody floods the agents the same garbage is sent to a sink on the senders' half. What is left of the difference is what
 // the doors cost.
 //
+// The agents have certificates and gossip keys, as all have that somebody else can reach. Who floods the API with requests has a certificate, too, and no
+// role; who brings noise has nothing.
+//
 // Invariants:
 //   - Every request is due at a time that does not depend on the answers. What could not be sent then, since each connection waited for an answer, was
 //     held off by the door, and is counted as that.

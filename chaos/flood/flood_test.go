@@ -3,10 +3,13 @@
 package flood
 
 import (
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"backstitch/chaos/process"
 	"backstitch/chaos/testbed"
 	"backstitch/chaos/traffic"
+	"backstitch/cluster/access"
 	"backstitch/cluster/admin/door"
 
 	"github.com/zeebo/xxh3"
@@ -26,6 +30,7 @@ var (
 	agents  = flag.Int("agents", 3, "nodes")
 	perSec  = flag.Int("flood", 5000, "requests of garbage a second")
 	idlers  = flag.Int("idle", 1000, "clients that have asked once and say nothing more")
+	only    = flag.String("only", "", "floods the names of which have this in them, \"\" for all")
 	judged  = flag.Bool("judge", true, "fail when a figure is beyond its bar")
 )
 
@@ -33,6 +38,10 @@ const (
 	// Slower is how much of its rate a job may lose, and Fatter how much more memory an agent may take.
 	Slower = 0.05
 	Fatter = 0.10
+
+	// settled is when every sender has its connection to each door that keeps them: to make one secure is no part of a flood of requests, and one that is held
+	// waits for two seconds.
+	settled = 8 * time.Second
 
 	partitions = 6
 	size       = 1000
@@ -43,15 +52,21 @@ const (
 // is sent to a sink.
 const flooded blocks.Kind = 'F'
 
-var floods = []struct {
+type flooding struct {
 	kind Kind
 	what string
 	addr func(*testbed.Node) string
-}{
-	{HTTP, "HTTP requests to the API", func(n *testbed.Node) string { return n.API }},
+}
+
+var floods = []flooding{
+	{HTTP, "HTTP requests to the API", api},
+	{Noise, "connections with noise to the API", api},
 	{Noise, "connections with noise to the nodes' door", (*testbed.Node).RPC},
+	{Noise, "connections with noise to the gossip", (*testbed.Node).Gossip},
 	{Datagram, "datagrams of noise to the gossip", (*testbed.Node).Gossip},
 }
+
+func api(n *testbed.Node) string { return n.API }
 
 // bench is a broker, agents and an archive on one half of the cores; the test itself has the other one.
 type bench struct {
@@ -60,7 +75,9 @@ type bench struct {
 	dir, broker string
 	kafka       *process.Process
 	from        net.IP
-	cores       int // that the servers have
+	cores       int         // that the servers have
+	nobody      *tls.Config // of clients with a certificate that may do nothing
+	sink        *tls.Config // of a server with a node's
 }
 
 // TestAFloodBesideABackfill measures what 1,000 idle clients and 5,000 requests a second of garbage take from a backfill.
@@ -70,7 +87,13 @@ func TestAFloodBesideABackfill(t *testing.T) {
 	for range *rounds {
 		kinds = append(kinds, flooded, blocks.Nobody)
 	}
+	if !slices.ContainsFunc(floods, func(f flooding) bool { return strings.Contains(f.what, *only) }) {
+		t.Fatalf("no flood has %q in its name", *only)
+	}
 	for i, f := range floods {
+		if !strings.Contains(f.what, *only) {
+			continue
+		}
 		could := b.could(f.kind)
 		t.Logf("%s: %.0f a second can be sent", f.what, could)
 		if *judged && could < 0.9*float64(*perSec) {
@@ -109,7 +132,15 @@ func newBench(t *testing.T) *bench {
 	}
 	b.kafka = testbed.Start(t, testbed.FormatKafka(t, memory, "127.0.0.1", port))
 	testbed.Listening(t, b.kafka, port)
-	b.Fleet = testbed.NewFleet(t, testbed.Layout{Dir: b.dir, Seats: seats, Broker: b.broker, Endpoint: "http://127.0.0.1:1"}) // there is no S3
+	// Whom others can reach has certificates, tokens and gossip keys.
+	pki := filepath.Join(b.dir, "pki")
+	trusted := testbed.NewAccess(t, pki, *agents, []string{"127.0.0.1"})
+	b.Fleet = testbed.NewFleet(t, testbed.Layout{Dir: b.dir, Seats: seats, Broker: b.broker, Endpoint: "http://127.0.0.1:1", Access: trusted}) // there is no S3
+	if _, err := access.IssueCert(pki, "nobody", access.Client, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.nobody = &tls.Config{ServerName: "127.0.0.1", RootCAs: trusted.TLS.RootCAs, Certificates: b.pair("nobody"), MinVersion: tls.VersionTLS13}
+	b.sink = &tls.Config{Certificates: b.pair(b.Nodes[0].Name), MinVersion: tls.VersionTLS13}
 	b.StartAll(t)
 	if err := Keep(&senders); err != nil {
 		t.Fatal(err)
@@ -123,6 +154,15 @@ func newBench(t *testing.T) *bench {
 		b.block(blocks.Nobody, 0, fmt.Sprintf("warm-%d", n))
 	}
 	return b
+}
+
+// pair is the certificate of a name.
+func (b *bench) pair(name string) []tls.Certificate {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(b.dir, "pki", name+".pem"), filepath.Join(b.dir, "pki", name+".key"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return []tls.Certificate{pair}
 }
 
 func (b *bench) archive() string { return filepath.Join(b.dir, "archive") }
@@ -179,12 +219,12 @@ func (b *bench) block(kind blocks.Kind, which int, job string) measured {
 
 // could is how much garbage can be sent in a second to who does nothing with it.
 func (b *bench) could(kind Kind) float64 {
-	sink, err := Open(b.Context(), kind, 0)
+	sink, err := Open(b.Context(), kind, 0, b.sink)
 	if err != nil {
 		b.Fatal(err)
 	}
 	began := time.Now()
-	flood := Start(b.Context(), Config{Doors: []Door{sink.Door}, PerSecond: *perSec, Senders: senders, From: b.from, Patience: patience, Seed: 1})
+	flood := Start(b.Context(), Config{Doors: []Door{sink.Door}, PerSecond: *perSec, Senders: senders, From: b.from, Patience: patience, TLS: b.nobody, Seed: 1})
 	testbed.During(b.T, 2*time.Second)
 	count, took := flood.Stop(), time.Since(began)
 	if err := sink.Close(); err != nil {
@@ -196,7 +236,7 @@ func (b *bench) could(kind Kind) float64 {
 // idle is how much of a processor agents need that have no job. Unlike a rate it does not depend on what else a machine is busy with.
 func (b *bench) idle(kind blocks.Kind, which int) float64 {
 	stop := b.flood(kind, which, "idle")
-	testbed.During(b.T, time.Second)
+	testbed.During(b.T, settled)
 	from, before := time.Now(), b.worked(b.agents()...)
 	testbed.During(b.T, *length)
 	share := (b.worked(b.agents()...) - before).Seconds() / time.Since(from).Seconds()
@@ -207,10 +247,10 @@ func (b *bench) idle(kind blocks.Kind, which int) float64 {
 // flood begins a flood; stop ends it. What is random in it follows from the name of the job.
 func (b *bench) flood(kind blocks.Kind, which int, job string) (stop func() Count) {
 	f := floods[which]
-	cfg := Config{PerSecond: *perSec, Senders: senders, From: b.from, Patience: patience, Seed: xxh3.HashString(job)}
+	cfg := Config{PerSecond: *perSec, Senders: senders, From: b.from, Patience: patience, TLS: b.nobody, Seed: xxh3.HashString(job)}
 	var close func() error
 	if kind == blocks.Nobody {
-		sink, err := Open(b.Context(), f.kind, door.Default().Hold)
+		sink, err := Open(b.Context(), f.kind, door.Default().Hold, b.sink)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -220,7 +260,7 @@ func (b *bench) flood(kind blocks.Kind, which int, job string) (stop func() Coun
 		for _, n := range b.Nodes {
 			apis, cfg.Doors = append(apis, n.API), append(cfg.Doors, Door{f.addr(n), f.kind})
 		}
-		idle, err := Connect(b.Context(), *idlers, b.from, apis...)
+		idle, err := Connect(b.Context(), *idlers, b.from, b.nobody, apis...)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package flood
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type Config struct {
 	Senders   int           // each with one connection at a time to each door that keeps them
 	From      net.IP        // on this machine: a door counts by address
 	Patience  time.Duration // for a connection, and for an answer or the end of one
+	TLS       *tls.Config   // of HTTP; nil is plain
 	Seed      uint64
 }
 
@@ -170,6 +172,18 @@ func (s *sender) dial(ctx context.Context, network string, d Door) (net.Conn, er
 	return conn, conn.SetDeadline(time.Now().Add(s.f.cfg.Patience))
 }
 
+// secured is conn with TLS, if there is to be any. It is closed when there is none to be had.
+func secured(ctx context.Context, conn net.Conn, cfg *tls.Config) (net.Conn, error) {
+	if cfg == nil {
+		return conn, nil
+	}
+	out := tls.Client(conn, cfg)
+	if err := out.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return out, nil
+}
+
 // bytes are 16 to 271 of no meaning.
 func (s *sender) bytes() []byte {
 	out := make([]byte, 16+s.random.IntN(256))
@@ -185,6 +199,9 @@ func (s *sender) request(ctx context.Context, d Door) (status int, err error) {
 	if k == nil {
 		conn, err := s.dial(ctx, "tcp", d)
 		if err != nil {
+			return 0, err
+		}
+		if conn, err = secured(ctx, conn, s.f.cfg.TLS); err != nil {
 			return 0, err
 		}
 		k = &kept{conn, bufio.NewReader(conn)}

@@ -14,7 +14,7 @@ import (
 func TestEveryKindArrives(t *testing.T) {
 	for name, kind := range map[string]Kind{"HTTP": HTTP, "noise": Noise, "datagrams": Datagram} {
 		t.Run(name, func(t *testing.T) {
-			sink, err := Open(t.Context(), kind, 0)
+			sink, err := Open(t.Context(), kind, 0, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +36,7 @@ func TestEveryKindArrives(t *testing.T) {
 
 // TestWhoIsHeldOffCounts: a door that holds is sent what its connections allow, and the rest is not forgotten.
 func TestWhoIsHeldOffCounts(t *testing.T) {
-	sink, err := Open(t.Context(), HTTP, time.Hour)
+	sink, err := Open(t.Context(), HTTP, time.Hour, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

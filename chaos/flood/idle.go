@@ -3,6 +3,7 @@ package flood
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +18,15 @@ type Idle struct{ conns []net.Conn }
 // patience is how long one waits for the node to greet it.
 const patience = 5 * time.Second
 
-// Connect makes n of them, of each address in turn.
-func Connect(ctx context.Context, n int, from net.IP, addrs ...string) (*Idle, error) {
+// Connect makes n of them, of each address in turn, with TLS unless cfg is nil.
+func Connect(ctx context.Context, n int, from net.IP, cfg *tls.Config, addrs ...string) (*Idle, error) {
 	dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: from}}
 	idle := &Idle{}
 	for i := range n {
 		conn, err := dialer.DialContext(ctx, "tcp", addrs[i%len(addrs)])
+		if err == nil {
+			conn, err = secured(ctx, conn, cfg)
+		}
 		if err == nil {
 			idle.conns = append(idle.conns, conn)
 			err = greet(conn)

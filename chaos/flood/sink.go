@@ -2,9 +2,11 @@ package flood
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -12,15 +14,15 @@ import (
 )
 
 // Sink is a door of the test's own, which costs as little as one can: garbage that goes there takes from senders and kernel what it takes in a flood.
-// One of HTTP holds what it is asked as the door of a node holds what it refuses.
+// One of HTTP does as the door of a node does with what it refuses.
 type Sink struct {
 	Door
 	stop  func() error
 	group sync.WaitGroup
 }
 
-// Open opens a sink on loopback.
-func Open(ctx context.Context, kind Kind, hold time.Duration) (*Sink, error) {
+// Open opens a sink on loopback. One of HTTP holds what it is asked for hold, and has TLS unless cfg is nil.
+func Open(ctx context.Context, kind Kind, hold time.Duration, cfg *tls.Config) (*Sink, error) {
 	const addr = "127.0.0.1:0"
 	s := &Sink{}
 	if kind == Datagram {
@@ -38,10 +40,13 @@ func Open(ctx context.Context, kind Kind, hold time.Duration) (*Sink, error) {
 	}
 	s.Door = Door{l.Addr().String(), kind}
 	if kind == HTTP {
-		server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := &http.Server{ReadHeaderTimeout: patience, ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			until(r.Context(), time.Now().Add(hold))
 			w.WriteHeader(http.StatusTooManyRequests)
 		})}
+		if cfg != nil {
+			l = tls.NewListener(l, cfg)
+		}
 		s.stop = server.Close
 		s.group.Go(func() { _ = server.Serve(l) }) // it ends with Close, and with nothing else
 		return s, nil
