@@ -118,7 +118,7 @@ var ofTheCluster = []Mutant{
 	},
 	{
 		Name: "ring-used-before-durable", File: "cluster/member/ring.go",
-		Old: "	if err := r.keep(next, seed); err != nil {\n		return err\n	}\n	return setKeys(r.live, next.Keys)\n", New: "	return errors.Join(setKeys(r.live, next.Keys), r.keep(next, seed))\n",
+		Old: "	if err := r.keep(next, seed); err != nil {\n		return err\n	}\n	if err := r.lock", New: "	if err := errors.Join(setKeys(r.live, next.Keys), r.keep(next, seed)); err != nil {\n		return err\n	}\n	if err := r.lock",
 		Why:    "after a power cut a node does not have the key that it used",
 		Caught: room("cluster/member", "TestARingThatCanNotBeWrittenIsNotUsed"),
 	},
@@ -351,16 +351,46 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/member", "TestAStrangerFillsNoLog"),
 	},
 	{
-		Name: "hold-no-stranger", File: "cluster/mux.go",
+		Name: "hold-no-stranger", File: "cluster/accept/crowd.go",
 		Old: "	if many {", New: "	if many || true {",
 		Why:    "who does not speak as nodes do takes a processor by coming again at once",
 		Caught: room("cluster", "TestAStrangerIsHeld"),
 	},
 	{
-		Name: "hold-the-port-shut", File: "cluster/mux.go",
+		Name: "hold-the-port-shut", File: "cluster/accept/crowd.go",
 		Old: "	if many {", New: "	if many && false {",
 		Why:    "strangers that are held keep the nodes of their host from the port",
 		Caught: room("cluster", "TestAStrangerIsHeld"),
+	},
+	{
+		Name: "any-number-of-connections", File: "cluster/accept/crowd.go",
+		Old: "	if len(c.open) >= c.most || c.hosts[host] >= c.perHost {", New: "	if c.hosts[host] >= c.perHost {",
+		Why:    "strangers of many hosts open files until a node can open none",
+		Caught: room("cluster/accept", "TestACrowdHasBounds"),
+	},
+	{
+		Name: "hold-nobody-at-the-api", File: "cluster/accept/guard.go",
+		Old: "			g.cfg.Crowd.Hold(g.ctx, c, g.cfg.Hold)\n", New: "",
+		Why:    "noise sent to the API takes a processor by coming again at once",
+		Caught: room("cluster/accept", "TestWhoIsRefusedIsHeld"),
+	},
+	{
+		Name: "packet-without-a-key", File: "cluster/member/transport/packets.go",
+		Old: "			if t.cfg.Lock != nil && !t.cfg.Lock.Opens(b, nil) {", New: "			if t.cfg.Lock != nil && len(b) == 0 {",
+		Why:    "packets of strangers reach decoders that were not written for them",
+		Caught: room("cluster/member/transport", "TestPacketsOfStrangersAreDropped"),
+	},
+	{
+		Name: "exchange-without-a-key", File: "cluster/member/transport/streams.go",
+		Old: "	if !t.cfg.Lock.Opens(hello.Bytes()[headBytes:], head[:]) {", New: "	if hello.Len() == 0 {",
+		Why:    "exchanges with strangers reach decoders that were not written for them",
+		Caught: room("cluster/member/transport", "TestConnectionsOfStrangersAreHeld"),
+	},
+	{
+		Name: "a-lock-of-old-keys", File: "cluster/member/ring.go",
+		Old: "	if err := r.lock.set(next.Keys); err != nil {", New: "	if err := r.lock.set(r.now.Keys[:1]); err != nil {",
+		Why:    "after a change of keys a node drops what the others say, or hears who has a key that was taken from them",
+		Caught: room("cluster/member", "TestTheLockFollowsTheRing"),
 	},
 	{
 		Name: "commit-together", File: "replay/engine/stagger.go",
