@@ -14,6 +14,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/replay/layout"
+	"backstitch/replay/recovery"
 	"backstitch/replay/refusal"
 	"backstitch/replay/spec"
 )
@@ -99,10 +100,19 @@ func (s *subject) load(a *app, cmd *cobra.Command, topics []string) (*spec.Recov
 	return spec.Parse(spec.CommandLine, text, spec.Options{Connections: s.where.kinds()})
 }
 
-// placed says of an error that a field of the spec's file asks for where that stands, as for a mistake of the file. Others are passed on.
+// placed says of an error that a field of the spec's file asks for where that stands, as for a mistake of the file, and of an end that is not there
+// which flags named it. Others are passed on.
 func (s *subject) placed(err error) error {
 	var r *refusal.Error
-	if s.file == "" || !errors.As(err, &r) || r.Field == "" {
+	if !errors.As(err, &r) {
+		return err
+	}
+	if s.kafka != "" && (r.Code == recovery.CodeNoTarget || r.Code == recovery.CodeNoReference) {
+		flagged := *r
+		flagged.Hint = "check the topic, --kafka and --archive"
+		return &flagged
+	}
+	if s.file == "" || r.Field == "" {
 		return err
 	}
 	data, readErr := readSpecFile(s.file)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"backstitch/replay/recovery"
 	"backstitch/replay/refusal"
 )
 
@@ -59,6 +62,22 @@ func TestImpossibleFieldsAreShownInTheFile(t *testing.T) {
 	}
 	if err := s.placed(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// An end that is not there is looked for where it was said: who gave flags has written no spec.
+func TestAMissingEndIsNamedAsItWasSaid(t *testing.T) {
+	for _, code := range []string{recovery.CodeNoTarget, recovery.CodeNoReference} {
+		missing := &refusal.Error{Code: code, Title: "the topic ordesr is not there", Hint: "check spec.source and spec.target", Exit: 10, Err: errors.New("unknown")}
+		f := explain((&subject{kafka: "127.0.0.1:9092", url: "/archive"}).placed(fmt.Errorf("plan: %w", missing)))
+		if f.Code != code || f.Exit != 10 || f.Next != "check the topic, --kafka and --archive" {
+			t.Errorf("in flags: got %s %d, next %q", f.Code, f.Exit, f.Next)
+		}
+		for _, s := range []subject{{file: "orders.yaml"}, {}} {
+			if f := explain(s.placed(missing)); f.Next != missing.Hint {
+				t.Errorf("in %+v: next %q, want %q", s, f.Next, missing.Hint)
+			}
+		}
 	}
 }
 
