@@ -68,6 +68,24 @@ func TestPowerLoss(t *testing.T) {
 	t.Logf("%d power losses lost unsynced entries", behind)
 }
 
+// TestAnEntryIsAppliedOnce, wherever a book that was found begins to go on: Raft hands out the entry again that a snapshot, or what was durable, ends with.
+func TestAnEntryIsAppliedOnce(t *testing.T) {
+	plain, digests, logs := makeHistory(t, seed(t), 300)
+	n := newNode(t)
+	n.m.ApplyBatch(logs[:1])
+	for i := 1; i < len(logs); i++ {
+		if out := n.m.ApplyBatch(logs[i-1 : i+1]); out[0] != error(errApplied) {
+			t.Fatalf("entry %d, once more: got %v, want %v", logs[i-1].Index, out[0], errApplied)
+		}
+		if got, _ := n.m.Digest(); got != digests[logs[i].Index] {
+			t.Fatalf("entry %d was handed out twice: digest of %d is %x, want %x", logs[i-1].Index, logs[i].Index, got, digests[logs[i].Index])
+		}
+	}
+	if n.dump() != plain.dump() {
+		t.Error("entries that were handed out twice lead to another book")
+	}
+}
+
 // TestPowerLossDuringRestore cuts the power after every read of the stream and at every sync: either the old book is found,
 // whole, or the new one.
 func TestPowerLossDuringRestore(t *testing.T) {

@@ -234,7 +234,7 @@ var ofRecords = []Mutant{
 		Name: "apply-twice-after-restore", File: "fsm/machine.go",
 		Old: "		case l.Index <= at.Index:", New: "		case l.Index < at.Index:",
 		Why:    "the entry that a snapshot ends with is applied again",
-		Caught: room("fsm", "TestPowerLoss"),
+		Caught: room("fsm", "TestAnEntryIsAppliedOnce"),
 		Also:   bubble("1", "4"),
 	},
 	{
