@@ -206,7 +206,7 @@ chaos-full: build ## every fault on 3 and 5 agents, idle, refilling, and beside 
 	$(CHAOS) -tags chaos -timeout 24h -parallel 2 -v -run TestMatrix ./chaos/matrix -matrix.set full -matrix.broker $(BROKER) -matrix.race $(CURDIR)/bin/backstitch-race \
 	  -matrix.shard '$(SHARD)' -matrix.resume $(DONE)
 
-# It takes eight minutes alone and may run beside everything else, at the lowest priority.
+# It takes a quarter of an hour alone and may run beside everything else, at the lowest priority.
 .PHONY: chaos-mutants
 chaos-mutants: ## plant known bugs, one at a time, and see each caught
 	@mkdir -p $(dir $(FIGURES))
