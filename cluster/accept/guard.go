@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Guard says who gets in before anybody is told of a connection. All of it but TLS is required.
+// Guard says who gets in before anybody is told of a connection. All of it but TLS and Plain is required.
 type Guard struct {
 	TLS      *tls.Config // nil for none: then only the crowd keeps anybody out
 	Crowd    *Crowd

@@ -71,6 +71,7 @@ func (t *Transport) receive() {
 			return
 		case err != nil: // of a datagram that was sent before and could not be brought, for one
 			t.strangers.Say(slog.LevelDebug, "gossip: read packets", "err", err)
+			t.rest() // one that stays must not take a processor
 			continue
 		}
 		strangers := false

@@ -99,6 +99,21 @@ func TestStrangersAreReadTogether(t *testing.T) {
 	})
 }
 
+// TestAnErrorThatStaysTakesNoProcessor, and packets are read once it has passed.
+func TestAnErrorThatStaysTakesNoProcessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := scripted(nil, nil, nil, []string{"ours"})
+		tr := start(Config{Lock: seal("ours"), Clock: time.Now, Logger: slog.New(slog.DiscardHandler)}, accepttest.New(), s)
+		began := time.Now()
+		if p := <-tr.PacketCh(); p.Timestamp.Sub(began) != 3*strangerRest {
+			t.Errorf("a packet behind three errors is read after %s, want %s", p.Timestamp.Sub(began), 3*strangerRest)
+		}
+		if err := tr.Shutdown(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestShutdownEndsARest, and a packet that nobody takes does not hold it up.
 func TestShutdownEndsARest(t *testing.T) {
 	for _, last := range []string{"ours", "theirs"} {
@@ -113,7 +128,7 @@ func TestShutdownEndsARest(t *testing.T) {
 	}
 }
 
-// script is a socket to which batches of datagrams come, each when the one before has been read, and then none.
+// script is a socket to which batches of datagrams come, each when the one before has been read, and then none. One that is nil is an error.
 type script struct {
 	batches [][]string
 	read    []time.Time
@@ -133,6 +148,9 @@ func (s *script) ReadBatch(ms []ipv4.Message, _ int) (int, error) {
 	}
 	batch := s.batches[0]
 	s.batches = s.batches[1:]
+	if batch == nil {
+		return 0, errors.New("no memory")
+	}
 	for i, text := range batch {
 		ms[i].N, ms[i].Addr = copy(ms[i].Buffers[0], text), &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 7}
 	}

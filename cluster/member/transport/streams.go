@@ -63,7 +63,7 @@ func (t *Transport) admit(c *accept.Conn) {
 	if t.cfg.Lock != nil {
 		hello, err := t.hello(c)
 		if err != nil {
-			if !errors.Is(err, io.EOF) { // somebody looked whether there is a port
+			if !errors.Is(err, io.EOF) { // else somebody looked whether there is a port, and no more
 				t.strangers.Say(slog.LevelWarn, "gossip: connection refused", "from", c.RemoteAddr().String(), "err", err)
 				t.crowd.Hold(t.ctx, c, strangerHold)
 			}
