@@ -25,7 +25,7 @@ axe() {
 }
 
 chromium() {
-  command -v chromium >/dev/null 2>&1 && return
+  type -P chromium >/dev/null && return # -P: this function has the same name
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || die "chromium is not installed; install it, e.g. apt-get install chromium"
   apt-get -qq update >&2
   DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >&2
