@@ -2,8 +2,6 @@ package ui
 
 import (
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -26,47 +24,6 @@ import (
 // The cookie is SameSite=Lax, since it has to come along from the provider's site. That of the login is Strict, and so it does not come along on a way
 // that began elsewhere: the answer is a page of this site, which goes on by itself.
 
-const (
-	signInFor = 10 * time.Minute // how long somebody may take at the provider
-	// The prefix makes browsers refuse the cookie from other hosts of the domain. They know it over TLS alone.
-	signInCookie       = "backstitch-sign-in"
-	secureSignInCookie = "__Host-" + signInCookie
-)
-
-// signIn is what a browser keeps while it signs in.
-type signIn struct {
-	State    string `json:"s"`
-	Nonce    string `json:"n"`
-	Verifier string `json:"v"`
-	Next     string `json:"t"`
-	Until    int64  `json:"u"` // Unix seconds
-}
-
-func (v *visit) keepSignIn(text string, age int) {
-	name := signInCookie
-	if v.secure() {
-		name = secureSignInCookie
-	}
-	http.SetCookie(v.w, &http.Cookie{Name: name, Value: text, Path: "/", MaxAge: age, SameSite: http.SameSiteLaxMode, Secure: v.secure(), HttpOnly: true}) // #nosec G124 -- Lax, for it has to come back from the provider's page; Secure with TLS
-}
-
-// begun is the sign-in that the browser has begun.
-func (v *visit) begun() (out signIn, ok bool) {
-	name := signInCookie
-	if v.secure() {
-		name = secureSignInCookie
-	}
-	c, err := v.r.Cookie(name)
-	if err != nil {
-		return out, false
-	}
-	b, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil || json.Unmarshal(b, &out) != nil {
-		return out, false
-	}
-	return out, out.State != "" && out.Nonce != "" && out.Verifier != "" && v.Clock().Unix() <= out.Until
-}
-
 // homeParam marks a browser that was sent to the page's own address already: what stands in front of a node may show it another host.
 const homeParam = "home"
 
@@ -85,11 +42,9 @@ func (v *visit) beginSignIn() error {
 	if err != nil {
 		return notSignedIn(err)
 	}
-	b, err := json.Marshal(s)
-	if err != nil {
+	if err := v.begin(s); err != nil {
 		return err
 	}
-	v.keepSignIn(base64.RawURLEncoding.EncodeToString(b), int(signInFor/time.Second))
 	v.w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return nil
@@ -99,14 +54,11 @@ func (v *visit) beginSignIn() error {
 func (v *visit) finishSignIn() error {
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.Header().Set("Referrer-Policy", "no-referrer") // the address has the code
-	s, ok := v.begun()
-	v.keepSignIn("", -1)
 	q := v.r.URL.Query()
+	s, why := v.take(q.Get("state"))
 	switch {
-	case !ok:
-		return notSignedIn(&access.Unknown{Why: "this browser has not begun to sign in at this address, or took longer than 10 minutes"})
-	case q.Get("state") != s.State:
-		return notSignedIn(&access.Unknown{Why: "the provider's answer belongs to another sign-in (state)"})
+	case why != "":
+		return notSignedIn(&access.Unknown{Why: why})
 	case v.used.has(s.State):
 		return notSignedIn(&access.Unknown{Why: "the provider's answer was used already (state)"})
 	case q.Get("error") != "":

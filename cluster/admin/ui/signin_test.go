@@ -110,7 +110,7 @@ func TestSomebodySignsIn(t *testing.T) {
 		}
 		for _, c := range b.kept {
 			want := http.SameSiteStrictMode
-			if strings.HasSuffix(c.Name, signInCookie) {
+			if strings.Contains(c.Name, signInCookie) {
 				want = http.SameSiteLaxMode
 			}
 			if !c.HttpOnly || c.SameSite != want || c.Secure != secure || strings.HasPrefix(c.Name, "__Host-") != (secure && want == http.SameSiteLaxMode) {
@@ -179,13 +179,78 @@ func set(u *url.URL, name, value string) {
 // change changes what the browser keeps of its sign-in.
 func (b *guest) change(f func(*signIn)) {
 	var s signIn
-	raw, err := base64.RawURLEncoding.DecodeString(b.jar[signInCookie])
+	name := b.begun()
+	raw, err := base64.RawURLEncoding.DecodeString(b.jar[name])
 	if err != nil || json.Unmarshal(raw, &s) != nil {
 		b.t.Fatal("no sign-in is kept")
 	}
 	f(&s)
 	raw, _ = json.Marshal(s)
-	b.jar[signInCookie] = base64.RawURLEncoding.EncodeToString(raw)
+	b.jar[name] = base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// begun is the cookie of the only sign-in that was begun.
+func (b *guest) begun() string {
+	b.t.Helper()
+	var names []string
+	for name := range b.jar {
+		if strings.HasPrefix(name, signInCookie) {
+			names = append(names, name)
+		}
+	}
+	if len(names) != 1 {
+		b.t.Fatalf("the browser keeps %d sign-ins, want 1", len(names))
+	}
+	return names[0]
+}
+
+// TestSeveralTabsSignInAtOnce, each with a state of its own, and come back in whatever order to the pages that they had.
+func TestSeveralTabsSignInAtOnce(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		b := newGuest(t, secure)
+		first, second := b.away("/ui/jobs"), b.away("/ui/scans")
+		for _, tab := range []struct {
+			back *url.URL
+			to   string
+		}{{second, "/ui/scans"}, {first, "/ui/jobs"}} {
+			if w := b.visit(tab.back.RequestURI()); w.Code != http.StatusOK || w.Header().Get("Refresh") != "0; url="+tab.to {
+				t.Errorf("the tab of %s: %d %q %s", tab.to, w.Code, w.Header().Get("Refresh"), w.Body)
+			}
+		}
+		if len(b.jar) != 1 || !b.signedIn() {
+			t.Errorf("the browser keeps %d cookies, want that of the login", len(b.jar))
+		}
+	}
+}
+
+// TestSignInsThatWereLeftTakeBoundedRoom: the oldest are forgotten, and the youngest still comes back.
+func TestSignInsThatWereLeftTakeBoundedRoom(t *testing.T) {
+	b := newGuest(t, false)
+	b.jar[signInCookie+"BROKEN"] = "no base64 ~"
+	next := "/ui/jobs?q=" + strings.Repeat("x", 500)
+	var old, back *url.URL
+	for range 12 {
+		b.now = b.now.Add(time.Second)
+		if back = b.away(next); old == nil {
+			old = back
+		}
+		total := 0
+		for name, value := range b.jar {
+			total += len(name) + len(value)
+		}
+		if total > signInBytes {
+			t.Fatalf("%d cookies have %d bytes, more than %d", len(b.jar), total, signInBytes)
+		}
+	}
+	if len(b.jar) < 3 || b.jar[signInCookie+"BROKEN"] != "" {
+		t.Errorf("%d sign-ins are kept, want some, and none that can not be read", len(b.jar))
+	}
+	if w := b.visit(old.RequestURI()); w.Code != http.StatusForbidden || b.signedIn() {
+		t.Errorf("the oldest: %d", w.Code)
+	}
+	if w := b.visit(back.RequestURI()); w.Code != http.StatusOK || !b.signedIn() {
+		t.Errorf("the youngest: %d %s", w.Code, w.Body)
+	}
 }
 
 // TestSigningInBeginsWhereItEnds: a browser that has come to another node is sent to the address that the provider knows, once.
@@ -211,17 +276,18 @@ func TestSigningInBeginsWhereItEnds(t *testing.T) {
 func TestAStateCountsOnce(t *testing.T) {
 	b := newGuest(t, false)
 	back := b.away("/ui/")
-	cookie := b.jar[signInCookie]
+	name := b.begun()
+	cookie := b.jar[name]
 	if w := b.visit(back.RequestURI()); w.Code != http.StatusOK {
 		t.Fatalf("the first time: %d %s", w.Code, w.Body)
 	}
-	b.jar = map[string]string{signInCookie: cookie}
+	b.jar = map[string]string{name: cookie}
 	before := b.issuer.Asked("/token")
 	if w := b.visit(back.RequestURI()); w.Code != http.StatusForbidden || b.signedIn() || !strings.Contains(w.Body.String(), "was used already") || b.issuer.Asked("/token") != before {
 		t.Errorf("the second time: %d %s", w.Code, w.Body)
 	}
 	b.now = b.now.Add(signInFor + time.Second)
-	b.jar = map[string]string{signInCookie: cookie}
+	b.jar = map[string]string{name: cookie}
 	if w := b.visit(back.RequestURI()); w.Code != http.StatusForbidden || b.signedIn() {
 		t.Errorf("later, when it is forgotten: %d", w.Code)
 	}
