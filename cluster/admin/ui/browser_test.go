@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,7 +49,18 @@ func chromium(t *testing.T) *browser {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	alloc, end := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(end)
-	ctx, end := chromedp.NewContext(alloc)
+	return open(alloc, t)
+}
+
+// tab is another tab of the same browser.
+func (b *browser) tab() *browser {
+	b.t.Helper()
+	return open(b, b.t)
+}
+
+func open(in context.Context, t *testing.T) *browser {
+	t.Helper()
+	ctx, end := chromedp.NewContext(in)
 	t.Cleanup(end)
 	b := &browser{Context: ctx, t: t}
 	if err := chromedp.Do(ctx); err != nil { // starts it; it lives as long as the context of its first action
@@ -376,6 +388,44 @@ func TestPagesFollow(t *testing.T) {
 	change("third change")
 	b.until("the next change", `document.getElementById("main").textContent.includes("third change")`)
 	b.quiet("following")
+}
+
+// TestMorePagesThanConnectionsInABrowser: it has six to a node without TLS. Neither tabs behind others nor pages to go back to keep one.
+func TestMorePagesThanConnectionsInABrowser(t *testing.T) {
+	var following atomic.Int64
+	s := serve(t, &canned{answers: alone()}, holed(3, 48), func(ctx context.Context, after uint64) (uint64, error) {
+		following.Add(1)
+		defer following.Add(-1)
+		<-ctx.Done()
+		return after, ctx.Err()
+	})
+	first := chromium(t)
+	paths := []string{"/ui/", "/ui/jobs", "/ui/scans", "/ui/flows", "/ui/cluster", "/ui/jobs/bs-abc", "/ui/flows/fl-1", "/ui/datasets"}
+	for _, path := range paths {
+		first.do(chromedp.Navigate(s.URL + path))
+		first.until(path, followed(path))
+	}
+	behind := func(tab *browser, hidden bool) { // windows do this to tabs, and there is none here
+		eval[int](tab, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %t, configurable: true}), document.dispatchEvent(new Event("visibilitychange")), 0`, hidden))
+	}
+	for _, path := range paths {
+		tab := first.tab()
+		tab.do(chromedp.Navigate(s.URL + path))
+		tab.until(path+" in a tab of its own", followed(path))
+		behind(tab, true)
+		tab.quiet(path)
+	}
+	for end := time.Now().Add(20 * time.Second); following.Load() > 1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d pages follow, and one is seen", following.Load())
+		}
+	}
+	behind(first, true)
+	first.until("nobody to follow", `source.readyState === EventSource.CLOSED`)
+	eval[int](first, `following.textContent = "", asked = undefined, 0`)
+	behind(first, false)
+	first.until("the first tab again", followed(paths[len(paths)-1]))
+	first.quiet("many pages")
 }
 
 // TestAPageFindsAnotherNode when its own dies.

@@ -17,12 +17,17 @@ function busy() {
   return document.getSelection().type === "Range" || (at && main.contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) || document.querySelector(".heatmap.dragging");
 }
 
+// leaving is whether somebody is on the way to another page, from where loading this one would call him back. What is downloaded leaves no page, so it ends.
+let left = -Infinity;
+const leaving = () => performance.now() - left < 10_000;
+addEventListener("beforeunload", () => { left = performance.now(); });
+
 // refresh takes the page anew, and leaves what is the same.
 async function refresh() {
   if (busy() || document.hidden) return;
   const answer = await fetch(location.href, {headers: {"X-Backstitch-Follow": "1"}});
   if (answer.redirected) {
-    location.reload(); // who is not known any more is led to where that is asked
+    if (!leaving()) location.reload(); // who is not known any more is led to where that is asked
     return;
   }
   if (!answer.ok) return;
@@ -64,8 +69,10 @@ function same(have, want) {
 
 let source, asked, failures = 0;
 
+// follow is for pages that somebody sees. A browser has six connections to a node without TLS, for all tabs together and for those that it keeps to go
+// back to: with one for each of these no page would come any more.
 function follow() {
-  if (!main.dataset.live) return;
+  if (!main.dataset.live || document.hidden || source && source.readyState !== EventSource.CLOSED) return;
   source = new EventSource(main.dataset.live);
   source.onmessage = () => {
     if (failures) say("following again");
@@ -83,6 +90,10 @@ function follow() {
     setTimeout(follow, 1000);
   };
 }
+
+addEventListener("pagehide", () => source?.close());
+addEventListener("pageshow", follow);
+document.addEventListener("visibilitychange", () => document.hidden ? source?.close() : follow());
 
 // elsewhere goes on at another node: pages have the same addresses everywhere.
 async function elsewhere() {
@@ -127,4 +138,3 @@ addEventListener("keyup", (e) => {
 
 main.addEventListener("refreshed", copying);
 copying();
-follow();
