@@ -139,6 +139,17 @@ func (b *book) States(ids []partition.SliceID) ([]fsm.SliceState, error) {
 	return out, nil
 }
 
+// Unscanned returns what began to be unusual while a scan ran that had begun before.
+func (b *book) Unscanned() ([]fsm.Unscanned, error) {
+	v := b.machine.View()
+	defer v.Close()
+	out, err := v.Unscanned()
+	if err != nil {
+		return nil, fmt.Errorf("read what is unusual and in no scan: %w", err)
+	}
+	return out, nil
+}
+
 // HasProof reports whether a proof is recorded.
 func (b *book) HasProof(id fsm.ProofID) (bool, error) {
 	v := b.machine.View()

@@ -582,6 +582,12 @@ var ofTheCluster = []Mutant{
 		Caught: room("fsm", "TestScenarios"),
 	},
 	{
+		Name: "unusual-and-in-no-scan", File: "fsm/unscanned.go",
+		Old: "return b.foundDuring(a) && a.ToldIndex > newest", New: "return b.foundDuring(a) && a.ToldIndex < newest",
+		Why:    "what begins to be unusual while a scan runs that has measured its topics before is said to be looked into by it, and is in no scan",
+		Caught: room("fsm", "TestWhatBeginsWhileAScanRunsIsLookedIntoAfterwards"),
+	},
+	{
 		Name: "a-recovery-counts-as-producers", File: "replay/sentinel/anomaly/count.go",
 		Old: "if ours(r) {", New: "if false {",
 		Why:    "what a repair writes hides who is silent, and alarms",

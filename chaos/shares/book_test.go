@@ -134,6 +134,8 @@ func (b *book) States(ids []partition.SliceID) ([]fsm.SliceState, error) {
 
 func (*book) HasProof(fsm.ProofID) (bool, error) { return false, nil }
 
+func (*book) Unscanned() ([]fsm.Unscanned, error) { return nil, nil }
+
 func (*book) Writers(partition.JobID) (fsm.Writers, error) { return fsm.Writers{Known: true}, nil }
 
 // Wait is never called: turns are taken by hand.

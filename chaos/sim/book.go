@@ -215,6 +215,8 @@ func (r replica) HasProof(id fsm.ProofID) (bool, error) {
 	return ok, err
 }
 
+func (r replica) Unscanned() ([]fsm.Unscanned, error) { return r.view().Unscanned() }
+
 func (r replica) Writers(job partition.JobID) (fsm.Writers, error) { return r.view().Writers(job) }
 
 // Wait is never called: turns are taken by hand.

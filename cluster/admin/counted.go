@@ -8,6 +8,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/fsm"
 	"backstitch/fsm/runbook"
+	"backstitch/partition"
 )
 
 // hourTime is when an hour since 1970 begins.
@@ -38,7 +39,11 @@ func describeCounted(view *fsm.View, name fsm.DatasetName) (hours []client.Datas
 				out.From, out.To = &from, &to
 			}
 			for _, a := range b.Anomalies {
-				unusual = append(unusual, describeAnomaly(b.Topic, a))
+				scan, err := view.ScanInto(b, a)
+				if err != nil {
+					return nil, nil, err
+				}
+				unusual = append(unusual, describeAnomaly(b.Topic, a, scan))
 			}
 		}
 		hours = append(hours, out)
@@ -59,11 +64,11 @@ func b2i(b bool) int {
 	return 0
 }
 
-func describeAnomaly(topic string, a fsm.Anomaly) client.DatasetAnomaly {
+func describeAnomaly(topic string, a fsm.Anomaly, scan partition.JobID) client.DatasetAnomaly {
 	u := a.Unusual
 	return client.DatasetAnomaly{
 		ID: a.ID, Topic: topic, About: u.About, More: u.More, Since: hourTime(u.SinceHour), Until: hourTime(u.UntilHour), Off: u.Off, Hour: hourTime(u.Hour),
 		From: u.From, To: u.To, Seen: u.Seen, Season: u.Season, Reason: u.Reason, Cause: u.Cause, FoundAt: time.Unix(0, a.FoundUnixNanos).UTC(), Over: a.Over,
-		OverAt: instant(a.OverUnixNanos), Scan: string(a.Scan), Evidence: "E0", Runbook: runbook.OfKind("anomaly"),
+		OverAt: instant(a.OverUnixNanos), Scan: string(scan), Evidence: "E0", Runbook: runbook.OfKind("anomaly"),
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"backstitch/cluster/client"
 	"backstitch/fsm"
+	"backstitch/partition"
 )
 
 // TestCountedHoursAreShown puts a dataset that is counted, and reads how far, and what is unusual: what goes on first.
@@ -40,6 +41,25 @@ func TestCountedHoursAreShown(t *testing.T) {
 	a, b := shown.Anomalies[0], shown.Anomalies[1]
 	if a.About != "source a" || a.Over || b.About != "records" || !b.Over || a.Runbook == "" || b.To != 110 || b.Seen != 3 || a.Scan == "" || !a.Since.Equal(hourTime(490_003)) {
 		t.Errorf("got %+v", shown.Anomalies)
+	}
+	// The second began while the scan of the first ran. Once that has ended, the leader begins another one.
+	scan := func() (id partition.JobID) {
+		view := node.Machine.View()
+		defer view.Close()
+		got, err := view.Unscanned()
+		if err != nil || len(got) != 1 {
+			t.Fatalf("unscanned: %+v, %v", got, err)
+		}
+		node.do(t, fsm.SubmitScan{ID: got[0].Scan, Order: &got[0].Order})
+		return got[0].Scan
+	}
+	if a.Scan != b.Scan {
+		t.Errorf("scan %s looks into it, want %s that runs", a.Scan, b.Scan)
+	}
+	node.do(t, fsm.CancelJob{ID: partition.JobID(a.Scan)})
+	after := scan()
+	if w := ask(t, h, "GET", "/v1/datasets/default/orders", "", "", &shown); w.Code != http.StatusOK || shown.Anomalies[0].Scan != string(after) || shown.Anomalies[1].Scan != b.Scan {
+		t.Errorf("show: %d %+v, want scan %s", w.Code, shown.Anomalies, after)
 	}
 	if x := shown.Hours[0]; x.Bytes != 3 || x.Judged != 3 || x.Records != 20 || x.To == nil || !x.To.Equal(hourTime(490_004)) || x.By != "n1" {
 		t.Errorf("got %+v", x)

@@ -23,6 +23,7 @@ func Decide(in Input) []Proposal {
 	d.grant(&d.jobs)
 	d.grant(&d.scans)
 	d.orderScans()
+	d.lookInto()
 	d.upkeep()
 	return d.out
 }

@@ -20,6 +20,8 @@ type Book interface {
 	States(ids []partition.SliceID) ([]fsm.SliceState, error)
 	// HasProof reports whether a proof of that name is recorded.
 	HasProof(id fsm.ProofID) (bool, error)
+	// Unscanned returns what began to be unusual while a scan ran that had begun before.
+	Unscanned() ([]fsm.Unscanned, error)
 	// Writers returns who may have written the partitions of a job.
 	Writers(job partition.JobID) (fsm.Writers, error)
 	// Wait blocks until an index above after is applied and returns the applied index. It also returns when ctx ends.

@@ -17,22 +17,24 @@ type fakeBook struct {
 	t      interface{ Errorf(string, ...any) }
 	strict bool
 
-	mu      sync.Mutex
-	changed chan struct{}
-	index   uint64
-	members []fsm.Member
-	jobs    map[partition.JobID]*fsm.Job
-	slices  map[partition.JobID][]Slice
-	states  map[partition.SliceID]*fsm.SliceState
-	proofs  map[fsm.ProofID]fsm.Proof
-	terms   map[partition.JobID]fsm.Terms
-	asked   map[fsm.Lease]bool // without their owners
-	wrote   map[partition.Lane][]partition.NodeID
-	owners  map[fsm.Lease]bool // every lease ever granted; Owner is "" in the key
-	stolen  int                // leased slices that were granted or revoked
-	reads   int                // states read
-	fail    error              // what Propose returns instead of applying
-	log     []fsm.Envelope
+	mu        sync.Mutex
+	changed   chan struct{}
+	index     uint64
+	members   []fsm.Member
+	jobs      map[partition.JobID]*fsm.Job
+	slices    map[partition.JobID][]Slice
+	states    map[partition.SliceID]*fsm.SliceState
+	proofs    map[fsm.ProofID]fsm.Proof
+	terms     map[partition.JobID]fsm.Terms
+	asked     map[fsm.Lease]bool // without their owners
+	wrote     map[partition.Lane][]partition.NodeID
+	owners    map[fsm.Lease]bool // every lease ever granted; Owner is "" in the key
+	stolen    int                // leased slices that were granted or revoked
+	reads     int                // states read
+	looks     int                // for what is unscanned
+	unscanned []fsm.Unscanned
+	fail      error // what Propose returns instead of applying
+	log       []fsm.Envelope
 }
 
 func newFakeBook(t interface{ Errorf(string, ...any) }, nodes int) *fakeBook {
@@ -122,6 +124,13 @@ func (b *fakeBook) HasProof(id fsm.ProofID) (bool, error) {
 	defer b.mu.Unlock()
 	_, ok := b.proofs[id]
 	return ok, nil
+}
+
+func (b *fakeBook) Unscanned() ([]fsm.Unscanned, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.looks++
+	return b.unscanned, nil
 }
 
 func (b *fakeBook) Writers(job partition.JobID) (fsm.Writers, error) {

@@ -25,8 +25,9 @@ type Input struct {
 	Rumours map[partition.NodeID]Rumour
 	Limits  Limits
 
-	Schedules []Schedule  // of scans, by name
-	Tokens    []fsm.Token // that have not ended and will
+	Schedules []Schedule      // of scans, by name
+	Tokens    []fsm.Token     // that have not ended and will
+	Unscanned []fsm.Unscanned // that wait for a scan; they are not read in each turn
 
 	OwnProofKey [32]byte // public half of this node's, zero when it has none
 	ProofKey    [32]byte // the present one of the book, zero when there never was one

@@ -24,7 +24,8 @@ type Loop struct {
 	cache       *cache
 	lastDigest  DigestMark
 	lastPreempt *time.Duration
-	failing     bool // the last turn could not propose; says it once
+	lastLook    *time.Duration // for what is unscanned
+	failing     bool           // the last turn could not propose; says it once
 }
 
 // New checks cfg and starts nothing.
@@ -131,10 +132,14 @@ func (l *Loop) Turn(ctx context.Context) (uint64, error) {
 	if l.lastPreempt != nil && now < *l.lastPreempt {
 		l.lastPreempt = nil
 	}
+	unscanned, err := l.unscanned(now)
+	if err != nil {
+		return 0, err
+	}
 	proposals := Decide(Input{
 		Now: now, Wall: wall, LastPreempt: l.lastPreempt, Self: l.cfg.Self,
 		Jobs: jobs, Members: over.Members, Rumours: rumours, Limits: l.cfg.Limits,
-		Schedules: over.Schedules, Tokens: over.Tokens, Version: over.Version, ByHand: over.ByHand, Versions: l.cfg.Versions,
+		Schedules: over.Schedules, Tokens: over.Tokens, Unscanned: unscanned, Version: over.Version, ByHand: over.ByHand, Versions: l.cfg.Versions,
 		OwnProofKey: l.cfg.ProofKey, ProofKey: over.ProofKey,
 		Applied: over.Applied, Digest: over.Digest, LastDigest: l.lastDigest,
 	})
@@ -146,6 +151,18 @@ func (l *Loop) Turn(ctx context.Context) (uint64, error) {
 	}
 	l.failing = false
 	return over.Applied, nil
+}
+
+// lookEvery is how often a leader looks for what is unscanned: nobody waits for it by the second, and it reads all baselines.
+const lookEvery = 10 * time.Second
+
+// unscanned is what the book has of that, and nothing between two looks.
+func (l *Loop) unscanned(now time.Duration) ([]fsm.Unscanned, error) {
+	if l.lastLook != nil && now >= *l.lastLook && now < *l.lastLook+lookEvery {
+		return nil, nil
+	}
+	l.lastLook = &now
+	return l.cfg.Book.Unscanned()
 }
 
 func (l *Loop) stopped() {
@@ -192,7 +209,7 @@ func (l *Loop) propose(ctx context.Context, p Proposal, now time.Duration) error
 	case fsm.RecordProof:
 		log.Info("recorded a proof", "job", string(c.Proof.Job), "proof", string(c.Proof.ID), "verdict", c.Proof.Verdict.String())
 	case fsm.SubmitScan:
-		log.Info("started a scan that was due", "job", string(c.ID), "schedule", c.Schedule)
+		log.Info("started a scan", "job", string(c.ID), "schedule", c.Schedule)
 	case fsm.FinishScan:
 		log.Info("ended a scan", "job", string(c.ID))
 	case fsm.EndToken:

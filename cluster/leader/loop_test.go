@@ -254,6 +254,30 @@ func TestLoopComparesDigestsOfABookThatChanged(t *testing.T) {
 	})
 }
 
+// TestLoopLooksForWhatIsUnscanned at once and then seldom, and not in each turn.
+func TestLoopLooksForWhatIsUnscanned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		order := fsm.ScanOrder{Name: "orders.scan"}
+		r.book.unscanned = []fsm.Unscanned{{Topic: "orders", Anomaly: "an-7f3k", Before: "bs-before", Scan: "bs-own", Order: order}}
+		r.start()
+		r.renew(95 * time.Second)
+		r.stop()
+		if r.book.looks != 10 {
+			t.Errorf("%d looks in 95 seconds, want 10", r.book.looks)
+		}
+		n := 0
+		for _, env := range r.book.log {
+			if strings.Contains(env.Reason, "an-7f3k") {
+				n++
+			}
+		}
+		if n != 10 {
+			t.Errorf("%d proposals, want one for each look: the book knows which scans it has begun", n)
+		}
+	})
+}
+
 type brokenBook struct{ *fakeBook }
 
 var errBroken = errors.New("damaged")

@@ -32,3 +32,14 @@ func (d *decision) orderScans() {
 		})
 	}
 }
+
+// lookInto starts the scans of what began to be unusual while another one of the pair ran. There is nothing of the kind in books that do not know
+// scans.
+func (d *decision) lookInto() {
+	for _, u := range d.in.Unscanned {
+		d.propose(Proposal{
+			Command: fsm.SubmitScan{ID: u.Scan, Order: &u.Order},
+			Reason:  fmt.Sprintf("hours of %s are unusual (%s), and scan %s had begun before that", u.Topic, u.Anomaly, u.Before),
+		})
+	}
+}

@@ -163,6 +163,8 @@ func parseLine(t *testing.T, in *Input, f []string) {
 			s.EveryNanos = int64(duration(t, v))
 		}
 		in.Schedules = append(in.Schedules, s)
+	case "unscanned": // unscanned TOPIC ANOMALY BEFORE SCAN
+		in.Unscanned = append(in.Unscanned, fsm.Unscanned{Topic: words[1], Anomaly: words[2], Before: partition.JobID(words[3]), Scan: partition.JobID(words[4])})
 	case "fill", "verify", "survey", "scan", "plan":
 		s := Slice{
 			N: number[uint32](t, words[1]), Partition: number[int32](t, words[2][1:]), Bytes: number[int64](t, words[3]),
@@ -279,6 +281,10 @@ func render(ps []Proposal) string {
 		case fsm.FinishScan:
 			fmt.Fprintf(&b, "finish scan %s (%s)\n", c.ID, p.Reason)
 		case fsm.SubmitScan:
+			if c.Schedule == "" {
+				fmt.Fprintf(&b, "submit scan %s (%s)\n", c.ID, p.Reason)
+				continue
+			}
 			fmt.Fprintf(&b, "submit scan %s of %s due %d, next %d (%s)\n", c.ID, c.Schedule, c.DueUnixNanos/1e9, c.NextUnixNanos/1e9, p.Reason)
 			if c.ID != fsm.ScanID(c.Schedule, c.DueUnixNanos) {
 				b.WriteString("and that is not its id\n")
