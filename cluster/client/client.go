@@ -197,6 +197,7 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 	first := int(c.last.Load())
 	for {
 		var failure error
+		strange := 0
 		for i := range c.bases {
 			n := (first + i) % len(c.bases)
 			resp, err := c.try(ctx, c.bases[n], r, body)
@@ -208,6 +209,12 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 			if !repeatable(ctx, r, err) {
 				return nil, failure
 			}
+			if strangers(err) {
+				strange++
+			}
+		}
+		if strange == len(c.bases) { // they will not know each other a moment later either
+			return nil, failure
 		}
 		select {
 		case <-time.After(pause):
@@ -336,6 +343,14 @@ func repeatable(ctx context.Context, r request, err error) bool {
 		return true
 	}
 	return false
+}
+
+// strangers reports whether this side and a node could not agree on who they are. The node's alert comes as an error of the first read, after which
+// TLS 1.3 has said yes on this side.
+func strangers(err error) bool {
+	var alert *net.OpError
+	var untrusted *tls.CertificateVerificationError
+	return errors.As(err, &alert) && alert.Op == "remote error" || errors.As(err, &untrusted) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // call sends r and decodes a JSON answer. It returns the answer's index, 0 when there is none.

@@ -2,9 +2,12 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -181,6 +184,54 @@ func TestNobodyAnswers(t *testing.T) {
 	var e *Error
 	if !errors.As(err, &e) || e.Code != CodeUnreachable || e.ExitStatus() != ExitNoLeader {
 		t.Errorf("got %v, want %s", err, CodeUnreachable)
+	}
+}
+
+// TestStrangersAreNotAskedAgain: who does not know us now will not a moment later, while the next node of the list may.
+func TestStrangersAreNotAskedAgain(t *testing.T) {
+	server := func(start func(*httptest.Server)) (*httptest.Server, *atomic.Int64) {
+		var met atomic.Int64
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				met.Add(1)
+			}
+		}
+		start(s)
+		t.Cleanup(s.Close)
+		return s, &met
+	}
+	secure, _ := server((*httptest.Server).StartTLS)
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	picky, asked := server(func(s *httptest.Server) {
+		s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+		s.StartTLS()
+	})
+	plain, met := server((*httptest.Server).Start)
+	ask := func(trust *x509.CertPool, bases ...string) error {
+		c, err := New(Config{Addresses: bases, Retry: time.Hour, TLS: &tls.Config{RootCAs: trust}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, err = c.Cluster(t.Context())
+		return err
+	}
+	var alert *net.OpError
+	if err := ask(roots, picky.URL); !errors.As(err, &alert) || alert.Op != "remote error" || asked.Load() != 1 {
+		t.Errorf("without a certificate: %v after %d connections", err, asked.Load())
+	}
+	var untrusted *tls.CertificateVerificationError
+	if err := ask(x509.NewCertPool(), picky.URL); !errors.As(err, &untrusted) || asked.Load() != 2 {
+		t.Errorf("of another authority: %v after %d connections", err, asked.Load())
+	}
+	if err := ask(roots, strings.Replace(plain.URL, "http:", "https:", 1)); !errors.Is(err, http.ErrSchemeMismatch) || met.Load() != 1 {
+		t.Errorf("without TLS: %v after %d connections", err, met.Load())
+	}
+	if err := ask(roots, picky.URL, secure.URL); err != nil || asked.Load() != 3 {
+		t.Errorf("with another node behind: %v after %d connections", err, asked.Load())
 	}
 }
 
