@@ -107,6 +107,7 @@ func (s *Sandbox) startLocked() error {
 	if err != nil {
 		return fmt.Errorf("start broker: %w", err)
 	}
+	wholeFetches(broker)
 	s.broker = broker
 	return nil
 }
