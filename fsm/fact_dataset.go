@@ -234,6 +234,19 @@ func (d Dataset) schedules(next int64) []PutSchedule {
 	return out
 }
 
+// NextScan is when a target of a dataset is scanned next by its schedule, 0 without one.
+func (v *View) NextScan(n DatasetName) (unixNanos int64, err error) {
+	for i := 0; ; i++ {
+		s, ok, err := v.Schedule(n.scheduleName(i))
+		if err != nil || !ok {
+			return unixNanos, err
+		}
+		if i == 0 || s.NextUnixNanos < unixNanos {
+			unixNanos = s.NextUnixNanos
+		}
+	}
+}
+
 // scheduled returns the names of the schedules that a dataset has in the book.
 func (t *tx) scheduled(n DatasetName) []string {
 	var out []string

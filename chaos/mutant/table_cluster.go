@@ -582,6 +582,12 @@ var ofTheCluster = []Mutant{
 		Caught: room("fsm", "TestScenarios"),
 	},
 	{
+		Name: "a-repeated-request-scans-again", File: "cluster/admin/dataset_scans.go",
+		Old: "	if cause == \"\" {", New: "	if cause != \"\" {",
+		Why:    "a request to scan a dataset whose answer was lost is sent again, and is taken for another one",
+		Caught: room("cluster/admin", "TestADatasetIsScannedNow"),
+	},
+	{
 		Name: "unusual-and-in-no-scan", File: "fsm/unscanned.go",
 		Old: "return b.foundDuring(a) && a.ToldIndex > newest", New: "return b.foundDuring(a) && a.ToldIndex < newest",
 		Why:    "what begins to be unusual while a scan runs that has measured its topics before is said to be looked into by it, and is in no scan",

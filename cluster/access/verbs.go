@@ -132,6 +132,7 @@ var verbs = [...]Verb{
 	{"revert-alias", operator, ScopeObject, "the job, and of what readers come from", "always"},
 	{"revoke-token", admin, ScopeCluster, "", ""},
 	{"save-snapshot", admin, ScopeCluster, "", ""},
+	{"scan-dataset", operator, ScopeObject, "the dataset", ""},
 	{"set-upgrade", admin, ScopeCluster, "", ""},
 	{"show-access", none, ScopeKnown, "", ""},
 	{"show-alias", viewer, ScopeObject, "the job that was published last", ""},

@@ -220,6 +220,11 @@ func describeDataset(view *fsm.View, d fsm.Dataset) (client.Dataset, error) {
 	if d.EveryNanos != 0 {
 		out.Every = due.Length(time.Duration(d.EveryNanos))
 	}
+	next, err := view.NextScan(d.Name)
+	if err != nil {
+		return out, err
+	}
+	out.NextScanAt = instant(next)
 	for _, a := range d.Annotations {
 		if out.Annotations == nil {
 			out.Annotations = map[string]string{}

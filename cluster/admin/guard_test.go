@@ -209,6 +209,7 @@ var examples = map[string][3]string{
 	"list-tokens":            {"GET", "/v1/tokens", ""},
 	"metrics":                {"GET", "/metrics", ""},
 	"put-maintenance":        {"POST", "/v1/maintenance", `{"name":"kafka-upgrade","off":true}`},
+	"scan-dataset":           {"POST", "/v1/datasets/%[2]s/orders/scans", `{}`},
 	"set-upgrade":            {"POST", "/v1/cluster/upgrade", `{"mode":"automatic"}`},
 	"show-upgrade":           {"GET", "/v1/cluster/upgrade", ""},
 	"finish-upgrade":         {"POST", "/v1/cluster/upgrade/finish", `{}`},

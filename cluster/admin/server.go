@@ -264,6 +264,7 @@ func (s *Server) routes() http.Handler {
 	write(api, "/v1/cluster/leader/transfer", "transfer-leader", "Move leadership", s.transfer)
 	write(api, "/v1/datasets", "put-dataset", "Make or replace a dataset", s.putDataset)
 	register(api, operation(http.MethodDelete, "/v1/datasets/{namespace}/{name}", "delete-dataset", "Forget a dataset; jobs about it stay"), s.deleteDataset)
+	write(api, "/v1/datasets/{namespace}/{name}/scans", "scan-dataset", "Scan a dataset now", s.scanDataset)
 	write(api, "/v1/datasets/{namespace}/{name}/plans/{id}/approve", "approve-plan", "Run a plan that waits",
 		s.decide("approve", func(id partition.JobID, hash [32]byte) fsm.Command { return fsm.ApprovePlan{ID: id, Hash: hash} }))
 	write(api, "/v1/datasets/{namespace}/{name}/plans/{id}/reject", "reject-plan", "Say no to a plan that waits",

@@ -14,6 +14,7 @@ import (
 	"backstitch/cluster/client"
 	"backstitch/cluster/notify"
 	"backstitch/fsm"
+	"backstitch/partition"
 )
 
 // An Alertmanager calls here as it calls any other webhook. It repeats a group for as long as it fires, and calls again after an answer
@@ -140,60 +141,19 @@ func (s *Server) scanFor(ctx context.Context, a firedAlert, t *client.Triggered)
 	case len(d.Orders) == 0:
 		return "the dataset has no scans", nil
 	}
-	busy, err := scansOf(view, d)
+	scans, err := s.scanTargets(ctx, view, d,
+		func(i int) partition.JobID { return fsm.TriggeredScanID(name, i, a.Fingerprint, a.StartsAt.UnixNano()) },
+		func(int) fsm.Envelope {
+			return s.envelope(ctx, Keyed{}, "", printable(fmt.Sprintf("alert %s fires since %s", a.Labels["alertname"], a.StartsAt.UTC().Format(time.RFC3339)), 256))
+		})
 	if err != nil {
-		return "", s.failed(err)
+		return "", err
 	}
-	t.Result = "known"
-	for i, order := range d.Orders {
-		id := fsm.TriggeredScanID(name, i, a.Fingerprint, a.StartsAt.UnixNano())
-		if _, ok, err := view.Scan(id); err != nil {
-			return "", s.failed(err)
-		} else if ok {
-			t.Scans = append(t.Scans, string(id))
-			continue
+	t.Result = scanKnown
+	for _, x := range scans {
+		if t.Scans = append(t.Scans, x.ID); x.How == scanStarted || t.Result == scanKnown {
+			t.Result = x.How
 		}
-		if running := busy[order.Pair]; running != "" {
-			// A storm of alerts about one dataset is one scan of it and not a thousand.
-			if t.Scans = append(t.Scans, running); t.Result == "known" {
-				t.Result = "running"
-			}
-			continue
-		}
-		cmd := fsm.SubmitScan{ID: id, Order: &order}
-		if err := s.allows(cmd); err != nil {
-			return "", err
-		}
-		env := s.envelope(ctx, Keyed{}, "", printable(fmt.Sprintf("alert %s fires since %s", a.Labels["alertname"], a.StartsAt.UTC().Format(time.RFC3339)), 256))
-		result, err := s.propose(ctx, env, cmd, string(id))
-		if err != nil {
-			return "", err
-		}
-		// The next alert of the same group looks for scans that run, in this node's book.
-		if err := s.applied(ctx, result.Index); err != nil {
-			return "", s.failed(err)
-		}
-		t.Result = "started"
-		t.Scans = append(t.Scans, string(id))
 	}
 	return "", nil
-}
-
-// scansOf returns the scans of a dataset that run, by pair.
-func scansOf(view *fsm.View, d fsm.Dataset) (map[string]string, error) {
-	out := map[string]string{}
-	active, err := view.ActiveJobs()
-	if err != nil {
-		return nil, err
-	}
-	for _, j := range active {
-		scan, ok, err := view.Scan(j.ID)
-		if err != nil {
-			return nil, err
-		}
-		if ok && fsm.DatasetOf(j.Namespace, scan.Dataset) == d.Name {
-			out[scan.Pair] = string(j.ID)
-		}
-	}
-	return out, nil
 }

@@ -120,6 +120,7 @@ type Dataset struct {
 	Deliveries  []Delivery        `json:"deliveries" doc:"how far each endpoint has been told"`
 	Every       string            `json:"every,omitempty"`
 	Cron        string            `json:"cron,omitempty"`
+	NextScanAt  *time.Time        `json:"nextScanAt,omitempty" doc:"when the cluster scans it next, by its schedule"`
 	Policy      DatasetPolicy     `json:"policy"`
 	Terms       *Terms            `json:"terms,omitempty" doc:"of the jobs that the policy starts"`
 	Plans       []DatasetPlan     `json:"plans" doc:"that the cluster made of what scans found, newest first"`
@@ -150,6 +151,22 @@ type Datasets struct {
 
 func dataset(namespace, name string) string {
 	return "/v1/datasets/" + url.PathEscape(namespace) + "/" + url.PathEscape(name)
+}
+
+// DatasetScans is the answer of POST /v1/datasets/{namespace}/{name}/scans.
+type DatasetScans struct {
+	Scans []DatasetScan `json:"scans" doc:"one of each target, in their order"`
+}
+
+// DatasetScan is the scan of one target.
+type DatasetScan struct {
+	Scan
+	Before bool `json:"before,omitempty" doc:"it ran already, and none was started beside it"`
+}
+
+// ScanDataset scans a dataset now, as its schedule would.
+func (c *Client) ScanDataset(ctx context.Context, namespace, name, reason string) (DatasetScans, error) {
+	return post[DatasetScans](ctx, c, dataset(namespace, name)+"/scans", Action{Reason: reason})
 }
 
 // Datasets lists all datasets.
