@@ -21,7 +21,7 @@ import (
 func newDataset(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "dataset", Short: "What the cluster looks after: references, targets, and who hears of them"}
 	cmd.AddCommand(newDatasetApply(a), newDatasetList(a), newDatasetShow(a), newDatasetDelete(a), newDatasetPlans(a), newDatasetPlan(a),
-		newDatasetApprove(a), newDatasetReject(a), newDatasetAnomalies(a))
+		newDatasetApprove(a), newDatasetReject(a), newDatasetAnomalies(a), newDatasetScan(a))
 	return cmd
 }
 
@@ -277,7 +277,11 @@ func showDataset(w io.Writer, d client.Dataset) error {
 		fmt.Fprintf(w, "  target     %s\n", placeText(t))
 	}
 	if rule := datasetRule(d); rule != "" {
-		fmt.Fprintf(w, "  scanned    %s\n", rule)
+		fmt.Fprintf(w, "  scanned    %s", rule)
+		if d.NextScanAt != nil {
+			fmt.Fprintf(w, ", next at %s", stamp(*d.NextScanAt))
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "  policy     %s\n", policyText(d.Policy))
 	if t := d.Terms; t != nil {

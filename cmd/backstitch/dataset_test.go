@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"backstitch/cluster/client"
 	"backstitch/replay/scan"
 	"backstitch/replay/spec"
 )
@@ -80,5 +82,56 @@ func TestWhatChangedInADataset(t *testing.T) {
 	}
 	if text, err := json.Marshal(got[1]); err != nil || string(text) != `{"path":"a.gone","old":"x"}` {
 		t.Errorf("got %s, %v", text, err)
+	}
+}
+
+// TestADatasetIsScannedByItsName: what fails weighs more than what is missing, and that more than what can not be compared.
+func TestADatasetIsScannedByItsName(t *testing.T) {
+	scan := func(id, state string, counts client.ScanCounts) client.Scan {
+		return client.Scan{ID: id, Name: "orders.scan", Pair: "topic orders <- archive", State: state, Surveyed: true, Partitions: 2, Done: 2, Counts: counts}
+	}
+	same := scan("bs-same", "succeeded", client.ScanCounts{Compared: 10})
+	missing := scan("bs-missing", "succeeded", client.ScanCounts{Compared: 10, Missing: 3})
+	unknown := scan("bs-unknown", "succeeded", client.ScanCounts{Compared: 10, Unknown: 1})
+	nothing := scan("bs-nothing", "failed", client.ScanCounts{})
+	cancelled := scan("bs-cancelled", "cancelled", client.ScanCounts{Compared: 1})
+	for _, c := range []struct {
+		name     string
+		scans    []client.Scan
+		plain    int
+		detailed int
+	}{
+		{"the same", []client.Scan{same}, client.ExitOK, client.ExitOK},
+		{"something missing", []client.Scan{same, missing, unknown}, client.ExitOK, client.ExitWork},
+		{"something unknown", []client.Scan{unknown, same}, client.ExitOK, client.ExitIndeterminate},
+		{"nothing compared", []client.Scan{nothing, same}, client.ExitIndeterminate, client.ExitIndeterminate},
+		{"one cancelled", []client.Scan{missing, cancelled, nothing}, client.ExitFailed, client.ExitFailed},
+	} {
+		var started client.DatasetScans
+		answers := api{}
+		for _, s := range c.scans {
+			answers["GET /v1/scans/"+s.ID] = s
+			begun := s
+			begun.State = "running"
+			started.Scans = append(started.Scans, client.DatasetScan{Scan: begun, Before: s.ID == "bs-missing"})
+		}
+		answers["POST /v1/datasets/default/orders/scans"] = started
+		addr := answers.serve(t)
+		for _, flags := range []struct {
+			args []string
+			want int
+		}{{nil, client.ExitOK}, {[]string{"--wait"}, c.plain}, {[]string{"--wait", "--detailed-exitcode"}, c.detailed}} {
+			stdout, stderr, got := invoke(t, nil, append([]string{"dataset", "scan", "orders", "--reason", "INC-1", "--addr", addr, "-q"}, flags.args...)...)
+			if got != flags.want || strings.Contains(stdout, "It ran already") != strings.Contains(stdout, missing.ID) {
+				t.Errorf("%s, %v: exit status %d, want %d\n%s%s", c.name, flags.args, got, flags.want, stdout, stderr)
+			}
+		}
+		names := ""
+		for _, s := range c.scans {
+			names += s.ID + "\n"
+		}
+		if stdout, _, _ := invoke(t, nil, "dataset", "scan", "orders", "-o", "name", "--addr", addr, "-q"); stdout != names {
+			t.Errorf("%s: names %q, want %q", c.name, stdout, names)
+		}
 	}
 }

@@ -64,7 +64,7 @@ func TestWhatWritesSaysSo(t *testing.T) {
 	want := []string{
 		"access approve", "access bootstrap", "agent", "archive", "cancel", "chaos replay", "chaos run", "cluster ca", "cluster cert", "cluster drain", "cluster join", "cluster keyring generate", "cluster keyring install", "cluster keyring remove", "cluster keyring use", "cluster leader transfer",
 		"cluster leave", "cluster maintenance clear", "cluster maintenance set", "cluster proof-key create", "cluster proof-key use", "cluster raft remove-peer", "cluster snapshot restore", "cluster uncordon", "cluster upgrade finish", "cluster upgrade mode",
-		"dataset apply", "dataset approve", "dataset delete", "dataset reject", "demo", "dev", "flow approve", "flow cancel", "flow pause", "flow reject", "flow resume", "flow retry", "flow schedule pause", "flow schedule remove", "flow schedule resume", "flow submit", "groups apply", "groups undo", "pause", "policy delete", "policy put", "priority", "publish", "quarantine discard", "quarantine restore", "rehearse", "resume",
+		"dataset apply", "dataset approve", "dataset delete", "dataset reject", "dataset scan", "demo", "dev", "flow approve", "flow cancel", "flow pause", "flow reject", "flow resume", "flow retry", "flow schedule pause", "flow schedule remove", "flow schedule resume", "flow submit", "groups apply", "groups undo", "pause", "policy delete", "policy put", "priority", "publish", "quarantine discard", "quarantine restore", "rehearse", "resume",
 		"retry", "rollback", "run", "sandbox", "scan cancel", "scan run", "scan schedule", "scan unschedule", "schema copy", "schema register", "synth generate", "throttle", "token create", "token revoke",
 	}
 	var got []string

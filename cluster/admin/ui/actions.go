@@ -45,6 +45,7 @@ func (v *visit) reason() string { return v.r.PostFormValue("reason") }
 var requested = map[string]string{
 	"pause": "Pause requested.", "resume": "Resumed.", "cancel": "Cancelled.", "retry": "Taken up again.", "throttle": "The bound is in the book, and holds within two seconds.",
 	"priority": "The priority is in the book.", "approve": "Your yes is in the book.", "reject": "Rejected.", "drain": "Draining.", "uncordon": "It may take work again.", "settings": "Saved.",
+	"scan":    "A scan of each target runs. What it finds is shown here once it has ended.",
 	"discard": "Given up. Nothing else changes: the target has them no more than before, and the proof says the same.", "restore": "Open again.",
 }
 

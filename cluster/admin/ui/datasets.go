@@ -82,6 +82,12 @@ func (v *visit) dataset() error {
 	return v.show("dataset.html", d.Namespace+"/"+d.Name, "datasets", true, body)
 }
 
+// scanDataset scans it now.
+func (v *visit) scanDataset() (string, error) {
+	_, err := v.c.ScanDataset(v.r.Context(), v.r.PathValue("namespace"), v.r.PathValue("name"), v.reason())
+	return strings.TrimSuffix(v.r.URL.Path, "/scan"), err
+}
+
 // plan shows a plan as the command line does, with what decides about it.
 func (v *visit) plan() error {
 	namespace, name := v.r.PathValue("namespace"), v.r.PathValue("name")

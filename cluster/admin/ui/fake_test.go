@@ -123,7 +123,7 @@ func world() map[string]any {
 	plan := client.DatasetPlan{ID: "bs-plan", Scan: "bs-scan", State: "waiting", Why: "policy is planAndWait", SHA256: strings.Repeat("ab", 32), Records: 30, Bytes: 2400, ChangedAt: at}
 	dataset := client.Dataset{
 		Namespace: "default", Name: "orders", Reference: client.Place{Namespace: "s3://b", Name: "orders"}, Targets: []client.Place{{Namespace: "kafka://k", Name: "orders"}},
-		Every: "1h", Policy: client.DatasetPolicy{Act: "planAndWait"}, Plans: []client.DatasetPlan{plan}, Scannable: true, Deliveries: []client.Delivery{{Endpoint: "pager", Sent: 3}},
+		Every: "1h", NextScanAt: new(at.Add(90 * time.Minute)), Policy: client.DatasetPolicy{Act: "planAndWait"}, Plans: []client.DatasetPlan{plan}, Scannable: true, Deliveries: []client.Delivery{{Endpoint: "pager", Sent: 3}},
 	}
 	flow := client.Flow{ID: "fl-1", Name: "nightly", Namespace: "default", State: "running", CreatedAt: at, Deliveries: []client.Delivery{{Endpoint: "oncall", Sent: 3}}, Steps: []client.FlowStepState{
 		{Name: "repair", Kind: "recovery", State: "succeeded", Job: "bs-old", Attempt: 1}, {Name: "tell", Kind: "http", Needs: []string{"repair"}, State: "failed", Why: nasty},

@@ -14,7 +14,7 @@ import (
 func FuzzVisits(f *testing.F) {
 	paths := append([]string{"/ui/login", "/ui/live", "/ui/settings", "/ui/login/begin", "/ui/login/callback"}, pages...)
 	forms := []string{"/ui/login", "/ui/logout", "/ui/settings", "/ui/jobs/bs-abc/cancel", "/ui/jobs/bs-abc/priority", "/ui/jobs/bs-abc/quarantine/discard", "/ui/requests/w-1/approve",
-		"/ui/flows/fl-1/pause", "/ui/flows/fl-1/steps/a/approve", "/ui/scans/bs-scan/cancel", "/ui/datasets/default/orders/plans/p/approve", "/ui/members/n1/drain"}
+		"/ui/flows/fl-1/pause", "/ui/flows/fl-1/steps/a/approve", "/ui/scans/bs-scan/cancel", "/ui/datasets/default/orders/scan", "/ui/datasets/default/orders/plans/p/approve", "/ui/members/n1/drain"}
 	for i := range len(paths) + len(forms) {
 		f.Add(uint8(i), "", "", "")
 		f.Add(uint8(i), "next=//evil.example/&zone=Europe/Berlin&q=<script>x</script>&from=-1&to=1e9&before=x&at=%zz", "token=bst_a_b&next=https://evil.example&reason=<script>x</script>&priority=-1&records=0:1&zone=../etc", "backstitch-token=a.b.c; backstitch-sign-in=e30")

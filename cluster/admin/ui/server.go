@@ -138,6 +138,7 @@ func New(c Config) (http.Handler, error) {
 	change("/ui/flows/{flow}/{verb}", (*visit).changeFlow)
 	change("/ui/flows/{flow}/steps/{step}/{verb}", (*visit).decideStep)
 	change("/ui/scans/{scan}/cancel", (*visit).cancelScan)
+	change("/ui/datasets/{namespace}/{name}/scan", (*visit).scanDataset)
 	change("/ui/datasets/{namespace}/{name}/plans/{plan}/{verb}", (*visit).decidePlan)
 	change("/ui/members/{member}/{verb}", (*visit).changeMember)
 	change("/ui/settings", (*visit).set)

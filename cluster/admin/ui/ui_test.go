@@ -117,7 +117,7 @@ func TestFormsDoWhatTheySay(t *testing.T) {
 	answers := world()
 	for _, path := range []string{
 		"/v1/jobs/bs-abc/pause", "/v1/jobs/bs-abc/resume", "/v1/jobs/bs-abc/cancel", "/v1/jobs/bs-abc/retry", "/v1/jobs/bs-abc/priority", "/v1/flows/fl-1/pause", "/v1/flows/fl-1/steps/yes/approve",
-		"/v1/scans/bs-scan/cancel", "/v1/members/n1/drain", "/v1/members/n2/uncordon",
+		"/v1/scans/bs-scan/cancel", "/v1/datasets/default/orders/scans", "/v1/members/n1/drain", "/v1/members/n2/uncordon",
 	} {
 		answers["POST "+path] = map[string]any{}
 	}
@@ -135,6 +135,7 @@ func TestFormsDoWhatTheySay(t *testing.T) {
 		{"/ui/flows/fl-1/pause", "", `POST /v1/flows/fl-1/pause {}`, "/ui/flows/fl-1?done=pause"},
 		{"/ui/flows/fl-1/steps/yes/approve", "attempt=1&reason=ok", `POST /v1/flows/fl-1/steps/yes/approve {"attempt":1,"reason":"ok"}`, "/ui/flows/fl-1?done=approve"},
 		{"/ui/scans/bs-scan/cancel", "", `POST /v1/scans/bs-scan/cancel {}`, "/ui/scans/bs-scan?done=cancel"},
+		{"/ui/datasets/default/orders/scan", "reason=INC-1", `POST /v1/datasets/default/orders/scans {"reason":"INC-1"}`, "/ui/datasets/default/orders?done=scan"},
 		{"/ui/members/n1/drain", "reason=kernel", `POST /v1/members/n1/drain {"reason":"kernel"}`, "/ui/cluster?done=drain"},
 		{"/ui/members/n2/uncordon", "", `POST /v1/members/n2/uncordon {}`, "/ui/cluster?done=uncordon"},
 		{"/ui/datasets/default/orders/plans/bs-plan/approve", "sha256=abab", `POST /v1/datasets/default/orders/plans/bs-plan/approve {"sha256":"abab"}`, "/ui/jobs/bs-new?done=approve"},
