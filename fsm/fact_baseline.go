@@ -73,7 +73,7 @@ type Anomaly struct {
 	// Over says that it was not seen any more, in the look of OverUnixNanos.
 	Over          bool
 	OverUnixNanos int64
-	Scan          partition.JobID // that was started for it, or ran already (View.ScanInto), "" when none was
+	Scan          partition.JobID // that was started for it, or ran already (View.ScansInto), "" when none was
 }
 
 // learned is what was learned of one topic: what replay/sentinel/anomaly.State encodes. The book does not read it.

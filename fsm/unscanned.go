@@ -120,24 +120,30 @@ func (b *Baseline) unscanned(scans []begunScan) (Anomaly, bool) {
 	return b.Anomalies[i], true
 }
 
-// ScanInto is the scan that looks into something unusual: its own, or the first that began after it was told. Until there is one it is the one that
-// ran then, and "" where none was wanted.
-func (v *View) ScanInto(b Baseline, a Anomaly) (partition.JobID, error) {
-	if !b.foundDuring(a) {
-		return a.Scan, nil
+// ScansInto are the scans that look into what is unusual of a topic, in the order of its anomalies: of each its own, or the first that began after it was
+// told. Until there is one it is the one that ran then, and "" where none was wanted.
+func (v *View) ScansInto(b Baseline) ([]partition.JobID, error) {
+	out := make([]partition.JobID, len(b.Anomalies))
+	for i, a := range b.Anomalies {
+		out[i] = a.Scan
+	}
+	if !slices.ContainsFunc(b.Anomalies, b.foundDuring) {
+		return out, nil
 	}
 	d, ok, err := v.Dataset(b.Dataset)
 	if err != nil || !ok || int(b.Target) >= len(d.Orders) {
-		return a.Scan, err
+		return out, err
 	}
-	scans, err := v.begunScans()
+	all, err := v.begunScans()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	for _, s := range scans[pairOf{b.Dataset, d.Orders[b.Target].Pair}] {
-		if s.index > a.ToldIndex {
-			return s.id, nil
+	scans := all[pairOf{b.Dataset, d.Orders[b.Target].Pair}]
+	for i, a := range b.Anomalies {
+		next := slices.IndexFunc(scans, func(s begunScan) bool { return s.index > a.ToldIndex })
+		if next >= 0 && b.foundDuring(a) {
+			out[i] = scans[next].id
 		}
 	}
-	return a.Scan, nil
+	return out, nil
 }

@@ -39,12 +39,13 @@ func TestWhatBeginsWhileAScanRunsIsLookedIntoAfterwards(t *testing.T) {
 		t.Helper()
 		b := baselineNow(t, n)
 		n.view(func(v *View) {
-			for _, a := range b.Anomalies {
+			scans, err := v.ScansInto(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, a := range b.Anomalies {
 				if a.Unusual.About == about {
-					var err error
-					if id, err = v.ScanInto(b, a); err != nil {
-						t.Fatal(err)
-					}
+					id = scans[i]
 				}
 			}
 		})

@@ -171,13 +171,13 @@ var ofTheCluster = []Mutant{
 		Caught: room("cluster/access/login", "TestKeysAreRotatedWithoutARestart"),
 	},
 	{
-		Name: "answer-to-another-sign-in", File: "cluster/admin/ui/begun.go",
+		Name: "answer-to-another-sign-in", File: "cluster/admin/ui/signin_cookies.go",
 		Old: "return b.State != \"\" && b.State == state", New: "return b.State != \"\" && state != \"\"",
 		Why:    "somebody makes a browser come back with his own code, and its owner works under his name",
 		Caught: room("cluster/admin/ui", "TestAnAnswerThatWasNotAskedForSignsNobodyIn"),
 	},
 	{
-		Name: "one-cookie-for-all-sign-ins", File: "cluster/admin/ui/begun.go",
+		Name: "one-cookie-for-all-sign-ins", File: "cluster/admin/ui/signin_cookies.go",
 		Old: "name := v.signInPrefix() + s.State[:signInName]", New: "name := v.signInPrefix() + s.State[:0]",
 		Why:    "of all tabs that follow when a login has ended one comes back, and the others say that somebody else's answer was used",
 		Caught: room("cluster/admin/ui", "TestSeveralTabsSignInAtOnce"),

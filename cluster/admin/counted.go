@@ -38,12 +38,12 @@ func describeCounted(view *fsm.View, name fsm.DatasetName) (hours []client.Datas
 				from, to := hourTime(b.FirstHour), hourTime(b.LastHour+1)
 				out.From, out.To = &from, &to
 			}
-			for _, a := range b.Anomalies {
-				scan, err := view.ScanInto(b, a)
-				if err != nil {
-					return nil, nil, err
-				}
-				unusual = append(unusual, describeAnomaly(b.Topic, a, scan))
+			scans, err := view.ScansInto(b)
+			if err != nil {
+				return nil, nil, err
+			}
+			for i, a := range b.Anomalies {
+				unusual = append(unusual, describeAnomaly(b.Topic, a, scans[i]))
 			}
 		}
 		hours = append(hours, out)

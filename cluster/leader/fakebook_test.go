@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"backstitch/fsm"
@@ -124,6 +125,18 @@ func (b *fakeBook) HasProof(id fsm.ProofID) (bool, error) {
 	defer b.mu.Unlock()
 	_, ok := b.proofs[id]
 	return ok, nil
+}
+
+// proposed is how many proposals had a reason that begins so.
+func (b *fakeBook) proposed(reason string) (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, env := range b.log {
+		if strings.HasPrefix(env.Reason, reason) {
+			n++
+		}
+	}
+	return n
 }
 
 func (b *fakeBook) Unscanned() ([]fsm.Unscanned, error) {

@@ -241,13 +241,7 @@ func TestLoopComparesDigestsOfABookThatChanged(t *testing.T) {
 		r.book.addJob("bs-a", 1, 1)
 		r.start()
 		time.Sleep(10 * time.Minute)
-		n := 0
-		for _, env := range r.book.log {
-			if strings.HasPrefix(env.Reason, "every ") {
-				n++
-			}
-		}
-		if n != 1 {
+		if n := r.book.proposed("every "); n != 1 {
 			t.Errorf("comparisons in ten minutes without change: got %d, want 1", n)
 		}
 		r.stop()
@@ -266,13 +260,7 @@ func TestLoopLooksForWhatIsUnscanned(t *testing.T) {
 		if r.book.looks != 10 {
 			t.Errorf("%d looks in 95 seconds, want 10", r.book.looks)
 		}
-		n := 0
-		for _, env := range r.book.log {
-			if strings.Contains(env.Reason, "an-7f3k") {
-				n++
-			}
-		}
-		if n != 10 {
+		if n := r.book.proposed("hours of orders are unusual (an-7f3k)"); n != 10 {
 			t.Errorf("%d proposals, want one for each look: the book knows which scans it has begun", n)
 		}
 	})

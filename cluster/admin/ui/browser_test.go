@@ -123,6 +123,18 @@ func (b *browser) until(what, condition string) {
 	}
 }
 
+// comesTrue reports whether something outside of the page comes true within a time.
+func comesTrue(d time.Duration, ok func() bool) bool {
+	for late := time.After(d); !ok(); {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-late:
+			return ok()
+		}
+	}
+	return true
+}
+
 // quiet fails when something went wrong since it was asked last.
 func (b *browser) quiet(where string) {
 	b.t.Helper()
@@ -415,10 +427,8 @@ func TestMorePagesThanConnectionsInABrowser(t *testing.T) {
 		behind(tab, true)
 		tab.quiet(path)
 	}
-	for end := time.Now().Add(20 * time.Second); following.Load() > 1; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d pages follow, and one is seen", following.Load())
-		}
+	if !comesTrue(20*time.Second, func() bool { return following.Load() <= 1 }) {
+		t.Fatalf("%d pages follow, and one is seen", following.Load())
 	}
 	behind(first, true)
 	first.until("nobody to follow", `source.readyState === EventSource.CLOSED`)

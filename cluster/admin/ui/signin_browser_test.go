@@ -142,16 +142,6 @@ func (s *signInSite) times(what string) int {
 	return s.asked[what]
 }
 
-// within reports whether something is asked for more often than before within a time.
-func (s *signInSite) within(d time.Duration, what string, before int) bool {
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if s.times(what) > before {
-			return true
-		}
-	}
-	return false
-}
-
 func (s *signInSite) hold(path string) *hold {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,10 +242,10 @@ func TestAPageThatIsLeftStaysLeftInABrowser(t *testing.T) {
 	loaded := s.times("navigate /ui/jobs")
 	s.end()
 	s.happens()
-	if !s.within(20*time.Second, "cors /ui/login", 0) { // a page that is left runs no script for a test
+	if !comesTrue(20*time.Second, func() bool { return s.times("cors /ui/login") > 0 }) { // a page that is left runs no script for a test
 		t.Fatal("the page has not seen it")
 	}
-	if s.within(time.Second, "navigate /ui/jobs", loaded) {
+	if comesTrue(time.Second, func() bool { return s.times("navigate /ui/jobs") > loaded }) {
 		t.Error("the page was loaded again though its visitor had left")
 	}
 	close(held.on)
